@@ -1,0 +1,1 @@
+"""The protocol: cohorts, splits, pairs, training, generation and evaluation, the same for every method."""

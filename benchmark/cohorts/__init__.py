@@ -1,0 +1,1 @@
+"""Where scans come from: each reader turns a place on disk into a visit table."""

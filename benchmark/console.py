@@ -1,0 +1,70 @@
+"""What a person sees while work goes on: messages and progress, on stderr only."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+
+
+class Bar:
+    """One progress bar; ``advance`` it, and say in ``note`` what is worth knowing."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def advance(self, by: int = 1, note: str = "") -> None:
+        """Move on by some items."""
+        self._progress.update(self._task, advance=by, note=note)
+
+
+class Console:
+    """Messages, warnings and progress bars; stdout is left to results."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._rich = RichConsole(stderr=True, highlight=False)
+
+    def say(self, message: str) -> None:
+        """Tell what is being done."""
+        if not self.quiet:
+            self._rich.print(message, markup=False, soft_wrap=True)
+
+    def warn(self, message: str) -> None:
+        """Tell what a reader of the results must know; shown even when quiet."""
+        self._rich.print(f"warning: {message}", style="yellow", markup=False, soft_wrap=True)
+
+    @contextmanager
+    def bar(self, label: str, total: int, done: int = 0) -> Iterator[Bar]:
+        """Show a bar with count, rate and time left for as long as the block runs."""
+        columns = (
+            TextColumn("{task.description:<28}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._rich, disable=self.quiet) as progress:
+            task = progress.add_task(label, total=total, completed=done, note="")
+            yield Bar(progress, task)
+
+    def track(self, items: Iterable[T], label: str, total: int) -> Iterator[T]:
+        """Iterate with a progress bar."""
+        with self.bar(label, total) as bar:
+            for item in items:
+                yield item
+                bar.advance()

@@ -1,0 +1,1 @@
+"""Preset settings, one readable YAML file each."""

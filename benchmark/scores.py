@@ -1,0 +1,52 @@
+"""The score table: long and tidy, one a protocol, the only form in which results travel."""
+
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+
+from benchmark.errors import UserError
+
+SCHEMA = pa.DataFrameSchema(
+    {
+        "protocol": pa.Column(str),
+        "split": pa.Column(str),  # digest of subjects and rule
+        "method": pa.Column(str),
+        "settings": pa.Column(str),  # digest of what made it, without the training seed
+        "training_seed": pa.Column(int),
+        "subject": pa.Column(str),  # empty for a set metric's value
+        "visit": pa.Column(str),
+        "interval_years": pa.Column(float, nullable=True),
+        "sample": pa.Column(int),
+        "metric": pa.Column(str),  # registry name: ssim, ssim-head, fid
+        "title": pa.Column(str),  # full name: window, mask, extractor, N
+        "role": pa.Column(str, pa.Check.isin(["value", "leave-out"])),
+        "value": pa.Column(float, nullable=True),  # missing where it cannot be computed
+        "n": pa.Column(int, pa.Check.ge(0)),  # volumes behind the value
+        "note": pa.Column(str),  # why a value is missing
+    },
+    strict=True,
+    coerce=True,
+    ordered=True,
+)
+
+_TEXT = [name for name, column in SCHEMA.columns.items() if column.dtype == pa.String]
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read a score table.
+
+    Rows with role ``"value"`` are results. Rows with role ``"leave-out"`` belong to a set metric:
+    its value without the row's subject, from which the jackknife interval is computed.
+
+    Raises:
+        UserError: The file is missing or is not a score table.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no score table; make one with 'python cli.py run'")
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False,
+                            na_values={"value": [""], "interval_years": [""]})
+        return SCHEMA.validate(table)
+    except (pa.errors.SchemaError, ValueError) as error:
+        raise UserError(f"{path}: not a score table: {str(error).splitlines()[0]}") from error

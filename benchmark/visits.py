@@ -1,0 +1,79 @@
+"""The visit table: one row a scan, checked once, the only form in which a cohort travels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.errors import UserError
+
+COLUMNS = ("subject", "visit", "years", "path")
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A set of longitudinal scans.
+
+    Attributes:
+        name: How the user named it, such as ``"phantom"`` or ``"bids:/data/adni"``.
+        visits: One row a scan, sorted by subject and time. Columns: ``subject`` (canonical id),
+            ``visit`` (label), ``years`` (since the subject's first scan), ``path`` (image file).
+            Further columns are covariates known at the first visit (``sex``, ``age``, ``group``).
+        shareable: Whether pictures of its participants may leave the machine.
+        left_out: What was found but not used: columns ``subject``, ``visit``, ``reason``.
+    """
+
+    name: str
+    visits: pd.DataFrame
+    shareable: bool
+    left_out: pd.DataFrame
+
+    @property
+    def subjects(self) -> list[str]:
+        """Canonical ids, sorted."""
+        return sorted(self.visits["subject"].unique())
+
+
+def visit_table(rows: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Check and sort rows into a visit table.
+
+    Args:
+        rows: At least the columns ``subject``, ``visit``, ``years`` and ``path``. Time may start
+            anywhere; it is moved so that each subject's first scan stands at zero.
+        where: The file or folder that an error should name.
+
+    Returns:
+        The table sorted by subject and years, with ``years`` counted from the first scan.
+
+    Raises:
+        UserError: No rows, a missing value, a scan that stands twice, two visits of one subject at
+            the same time or under the same label.
+    """
+    if rows.empty:
+        raise UserError(f"{where}: no scan was found; see --help for the layouts that are read")
+    table = rows.copy()
+    table["path"] = table["path"].map(lambda path: str(Path(path)))
+    table["years"] = table["years"].astype(float)
+    table["years"] -= table.groupby("subject")["years"].transform("min")
+    table = table.sort_values(["subject", "years", "visit"], ignore_index=True)
+    _check(table, where)
+    rest = [column for column in table.columns if column not in COLUMNS]
+    return table[[*COLUMNS, *rest]]
+
+
+def _check(table: pd.DataFrame, where: str) -> None:
+    missing = table[list(COLUMNS)].isna().any(axis=1)
+    if missing.any():
+        row = table[missing].iloc[0]
+        raise UserError(f"{where}: subject {row['subject']}, visit {row['visit']}: a value is missing")
+    for columns, problem in (
+        (["path"], "the same scan stands twice"),
+        (["subject", "visit"], "the same visit stands twice"),
+        (["subject", "years"], "two visits at the same time; a follow-up must be later than its source"),
+    ):
+        twice = table.duplicated(columns)
+        if twice.any():
+            row = table[twice].iloc[0]
+            raise UserError(
+                f"{where}: subject {row['subject']}, visit {row['visit']} ({row['path']}): {problem}"
+            )

@@ -1,0 +1,1 @@
+"""Generative methods: one file a method, registered by subclassing ``Method``."""

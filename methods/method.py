@@ -1,0 +1,116 @@
+"""The interface that every generative method implements, and its registry."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+REGISTRY: dict[str, type["Method"]] = {}
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class MethodSettings(BaseModel):
+    """Typed settings of a method; subclass it beside the method. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One loss and the parameters that it updates; each turn has an optimizer of its own."""
+
+    loss: Loss
+    parameters: tuple[nn.Parameter, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: the turns of one iteration, for a share of all iterations.
+
+    A GAN is one stage of two turns; latent diffusion is two stages of one turn.
+    """
+
+    name: str
+    turns: tuple[Turn, ...]
+    share: float = 1.0
+
+
+class Method(nn.Module, ABC):
+    """Generates the follow-up MRI from one source MRI and a time interval.
+
+    Write ``training_loss`` and ``generate``; the harness owns the rest: loop, precision, EMA,
+    checkpoints, logging, devices. Volumes are (B, 1, X, Y, Z) float32 in [-1, 1]; intervals are
+    (B,) in years. Register by subclassing: ``class VAE(Method, name="vae")``.
+
+    Attributes:
+        summary: One line for ``python cli.py methods``.
+        paper: Where the method was published.
+        conditions_on: What the generated volume depends on besides the seed.
+        Settings: The class of the method's settings.
+        multiple: Every side of a volume must be divisible by this; the harness pads and crops.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    conditions_on: ClassVar[tuple[str, ...]] = ("source", "interval")
+    Settings: ClassVar[type[MethodSettings]] = MethodSettings
+    multiple: int = 1
+
+    def __init_subclass__(cls, *, name: str | None = None, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if name is not None:
+            _register(cls, name)
+
+    def __init__(self, settings: MethodSettings, shape: tuple[int, int, int]) -> None:
+        """Args: the method's settings, and the (X, Y, Z) of its volumes in voxels."""
+        super().__init__()
+        self.settings = settings
+        self.shape = shape
+
+    @abstractmethod
+    def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+        """Return the scalar loss of a batch; draw randomness from torch's global generator."""
+
+    @abstractmethod
+    def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
+        """Return one follow-up a source, each a function of its source, interval and seed alone.
+
+        Args:
+            source: Source volumes, (B, 1, X, Y, Z) in [-1, 1].
+            interval_years: Time from source to follow-up, (B,).
+            seeds: One int64 seed a sample, (B,); see ``methods.noise``.
+
+        Returns:
+            Generated volumes, (B, 1, X, Y, Z) in [-1, 1].
+        """
+
+    def describe(self) -> str:
+        """What a table must say beside the name: prediction target, sampler, steps."""
+        return ""
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The training plan: by default one stage that minimises ``training_loss``."""
+        return (Stage("fit", (Turn(self.training_loss, tuple(self.parameters())),)),)
+
+    def optimizer(
+        self, parameters: Iterable[nn.Parameter], learning_rate: float
+    ) -> torch.optim.Optimizer:
+        """Build the optimizer of one turn: Adam at a fixed rate unless overridden."""
+        return torch.optim.Adam(parameters, lr=learning_rate)
+
+
+def _register(cls: type[Method], name: str) -> None:
+    abstract = [key for key in dir(cls) if getattr(getattr(cls, key), "__isabstractmethod__", False)]
+    if abstract:
+        raise TypeError(f"{cls.__name__} cannot be registered: it lacks {', '.join(abstract)}")
+    if name in REGISTRY:
+        other = REGISTRY[name]
+        raise TypeError(f"method name '{name}' is taken by {other.__module__}.{other.__qualname__}")
+    cls.name = name
+    REGISTRY[name] = cls

@@ -1,0 +1,1 @@
+"""Metrics: one file a metric, registered by subclassing ``PairMetric`` or ``SetMetric``."""

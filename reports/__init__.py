@@ -1,0 +1,1 @@
+"""Renderers of the score table: tables, figures and the summary page."""
