@@ -1,6 +1,7 @@
 """The two kinds of metric, and their registry."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,6 +11,14 @@ REGISTRY: dict[str, type["Metric"]] = {}
 
 Volume = NDArray[np.float32]
 Features = NDArray[np.float64]
+
+
+class MetricError(ValueError):
+    """A metric is not defined on what it was given; the message is fit for a table's note."""
+
+
+class TooFewVolumes(MetricError):  # noqa: N818 - reads as the reason that it is
+    """A set metric needs more volumes, or volumes of more subjects."""
 
 
 class Metric(ABC):
@@ -67,17 +76,50 @@ class SetMetric(Metric):
         """Args: the extractor's weights, such as ``random:0`` or ``medicalnet:50``."""
         self.weights = weights
 
+    def load(self) -> None:  # noqa: B027 - most metrics need nothing
+        """Get what ``features`` needs, so that a missing file is found before hours of work."""
+
     @abstractmethod
     def features(self, volume: Volume) -> Features:
         """Features (d,) of one volume, (X, Y, Z) in [-1, 1]."""
 
     @abstractmethod
     def __call__(self, *, generated: Features, reference: Features) -> float:
-        """Compare two sets of features, (N, d) each."""
+        """Compare two sets of features, (N, d) each.
+
+        Raises:
+            TooFewVolumes: Not enough volumes for the metric to be defined.
+        """
+
+    def leave_one_out(
+        self, *, generated: Features, reference: Features, groups: Sequence[str]
+    ) -> dict[str, float]:
+        """Compute the metric once without each group's volumes, for the jackknife.
+
+        Args:
+            generated: Features (N, d).
+            reference: Features (N, d), row by row of the same subjects as ``generated``.
+            groups: The subject of each row, (N,).
+
+        Returns:
+            For each group, sorted, the value without it.
+
+        Raises:
+            TooFewVolumes: One group only, or too few volumes without some group.
+        """
+        rows = np.asarray(groups)
+        if len(np.unique(rows)) < 2:
+            raise TooFewVolumes("leaving a subject out needs at least 2 subjects")
+        return {
+            str(group): self(generated=generated[rows != group], reference=reference[rows != group])
+            for group in np.unique(rows)
+        }
 
 
 def _register(cls: type[Metric], name: str) -> None:
-    abstract = [key for key in dir(cls) if getattr(getattr(cls, key), "__isabstractmethod__", False)]
+    abstract = [
+        key for key in dir(cls) if getattr(getattr(cls, key, None), "__isabstractmethod__", False)
+    ]
     if abstract:
         raise TypeError(f"{cls.__name__} cannot be registered: it lacks {', '.join(abstract)}")
     if name in REGISTRY:

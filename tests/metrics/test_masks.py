@@ -1,0 +1,53 @@
+"""The head mask: one component, without holes, hardly moved by noise."""
+
+import numpy as np
+import pytest
+
+from metrics.masks import head_mask
+from metrics.metric import MetricError
+
+SHAPE = (24, 28, 24)
+
+
+@pytest.fixture
+def ball() -> np.ndarray:
+    grid = np.indices(SHAPE) - (np.array(SHAPE) / 2).reshape(3, 1, 1, 1)
+    return np.sqrt((grid**2).sum(axis=0)) < 8
+
+
+def volume(mask: np.ndarray) -> np.ndarray:
+    return np.where(mask, 0.5, -1).astype(np.float32)
+
+
+def test_finds_the_head(ball: np.ndarray) -> None:
+    np.testing.assert_array_equal(head_mask(volume(ball)), ball)
+
+
+def test_fills_dark_ventricles(ball: np.ndarray) -> None:
+    source = volume(ball)
+    source[11:14, 12:16, 11:14] = -1
+    np.testing.assert_array_equal(head_mask(source), ball)
+
+
+def test_drops_what_is_apart(ball: np.ndarray) -> None:
+    source = volume(ball)
+    source[:2, :2, :2] = 1
+    np.testing.assert_array_equal(head_mask(source), ball)
+
+
+def test_hardly_moved_by_noise(ball: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    magnitude = np.hypot(volume(ball) + 1 + rng.normal(0, 0.05, SHAPE), rng.normal(0, 0.05, SHAPE))
+    found = head_mask((magnitude - 1).astype(np.float32))
+    dice = 2 * np.sum(found & ball) / (found.sum() + ball.sum())
+    assert dice > 0.95
+
+
+def test_does_not_depend_on_the_scale(ball: np.ndarray) -> None:
+    source = volume(ball)
+    np.testing.assert_array_equal(head_mask(source), head_mask(300 * source + 1000))
+
+
+def test_constant_source_is_refused() -> None:
+    with pytest.raises(MetricError, match="no head"):
+        head_mask(np.full(SHAPE, -1, np.float32))

@@ -1,0 +1,174 @@
+"""Weights by name: the grammar, the authors' file format, and what must be refused."""
+
+import pathlib
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+import torch
+
+from metrics import weights as weights_module
+from metrics.checkpoints import WeightsError, checksum
+from metrics.fid import FID
+from metrics.medicalnet import with_random_weights
+from metrics.weights import CHECKSUMS, parse
+
+
+class Payload:
+    """What a hostile file would hold: unpickling it touches a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return pathlib.Path.touch, (self.path,)
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file in the authors' format: ``state_dict``, names prefixed by data-parallel training."""
+    path = tmp_path_factory.mktemp("weights") / "resnet_10.pth"
+    state = with_random_weights(10, 5).state_dict()
+    torch.save({"state_dict": {f"module.{name}": value for name, value in state.items()}}, path)
+    return path
+
+
+@pytest.fixture
+def known(released: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same file, with its checksum taken for the released one."""
+    monkeypatch.setitem(CHECKSUMS, "resnet_10.pth", checksum(released))
+    return released
+
+
+def saved(value: object, path: Path) -> Path:
+    torch.save(value, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("random:7", "MedicalNet ResNet-10, random:7"),
+        ("medicalnet:10", "MedicalNet ResNet-10, 8 datasets"),
+        ("medicalnet:50+23", "MedicalNet ResNet-50, 23 datasets"),
+        ("medicalnet:50@/data/resnet_50.pth", "MedicalNet ResNet-50, 8 datasets"),
+    ],
+)
+def test_titles(name: str, title: str) -> None:
+    assert parse(name).title == title
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "random",
+        "random:",
+        "random:-1",
+        "random:a",
+        "medicalnet:",
+        "medicalnet:50+22",
+        "medicalnet:50@",
+        "file:",
+        "resnet50",
+        "medicalnet:50 ",
+    ],
+)
+def test_unknown_names_are_refused(name: str) -> None:
+    with pytest.raises(WeightsError, match="not understood; write random:SEED"):
+        parse(name)
+
+
+@pytest.mark.parametrize("name", ["medicalnet:11", "medicalnet:101+23"])
+def test_files_never_released_are_refused(name: str) -> None:
+    with pytest.raises(WeightsError, match=r"no released file.*resnet_50\.pth"):
+        FID(name)
+
+
+def test_released_file_loads_strictly(known: Path) -> None:
+    found = parse(f"medicalnet:10@{known}").network()
+    expected = with_random_weights(10, 5).state_dict()
+    assert found.state_dict().keys() == expected.keys()
+    assert all(torch.equal(value, expected[name]) for name, value in found.state_dict().items())
+    assert not found.training
+
+
+def test_own_file_tells_its_depth(released: Path) -> None:
+    own = parse(f"file:{released}")
+    assert own.title == f"MedicalNet ResNet-10, file {checksum(released)[:8]}"
+    assert torch.equal(own.network().conv1.weight, with_random_weights(10, 5).conv1.weight)
+
+
+def test_downloads_the_file_of_the_depth(known: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def download(repository: str, file_name: str) -> str:
+        asked.append((repository, file_name))
+        return str(known)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    parse("medicalnet:10").network()
+    assert asked == [("TencentMedicalNet/MedicalNet-Resnet10", "resnet_10.pth")]
+
+
+def test_without_internet_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(repository: str, file_name: str) -> str:
+        raise huggingface_hub.errors.LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    with pytest.raises(WeightsError, match=r"no connection.*medicalnet:50\+23@PATH.*random:0"):
+        parse("medicalnet:50+23").network()
+
+
+def test_tampered_file_is_refused(known: Path, tmp_path: Path) -> None:
+    tampered = tmp_path / "resnet_10.pth"
+    content = bytearray(known.read_bytes())
+    content[len(content) // 2] ^= 1
+    tampered.write_bytes(content)
+    with pytest.raises(WeightsError, match="wrong checksum"):
+        parse(f"medicalnet:10@{tampered}").network()
+
+
+def test_pickled_payload_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touched = tmp_path / "touched"
+    path = saved({"state_dict": {"module.conv1.weight": Payload(touched)}}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="refused without running"):
+        parse(f"file:{path}").network()
+    monkeypatch.setitem(weights_module.CHECKSUMS, "resnet_10.pth", checksum(path))
+    with pytest.raises(WeightsError, match="refused without running"):
+        parse(f"medicalnet:10@{path}").network()
+    assert not touched.exists()
+
+
+def test_truncated_file_is_refused(released: Path, tmp_path: Path) -> None:
+    path = tmp_path / "short.pth"
+    path.write_bytes(released.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="damaged"):
+        parse(f"file:{path}").network()
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    for name in (f"file:{tmp_path / 'none.pth'}", f"medicalnet:10@{tmp_path / 'none.pth'}"):
+        with pytest.raises(WeightsError, match=r"none\.pth"):
+            parse(name).network()
+
+
+@pytest.mark.parametrize("value", [torch.ones(3), {"state_dict": 3}, {"epoch": 3}, [1]])
+def test_no_weights_in_the_file(value: object, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="holds no network weights"):
+        parse(f"file:{saved(value, tmp_path / 'w.pth')}").network()
+
+
+def test_other_entries_are_refused(released: Path, tmp_path: Path) -> None:
+    state = torch.load(released, weights_only=True)["state_dict"]
+    more = saved(
+        {"state_dict": state | {"module.conv_seg.0.weight": torch.ones(2)}}, tmp_path / "a"
+    )
+    with pytest.raises(WeightsError, match=r"does not fit.*conv_seg"):
+        parse(f"file:{more}").network()
+    wider = saved({"state_dict": state | {"module.bn1.weight": torch.ones(2)}}, tmp_path / "b")
+    with pytest.raises(WeightsError, match=r"does not fit.*bn1\.weight"):
+        parse(f"file:{wider}").network()
+    other = saved({"state_dict": {"module.fc.weight": torch.ones(2)}}, tmp_path / "c")
+    with pytest.raises(WeightsError, match="not those of a MedicalNet"):
+        parse(f"file:{other}").network()
