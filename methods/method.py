@@ -52,6 +52,8 @@ class Method(nn.Module, ABC):
         paper: Where the method was published.
         conditions_on: What the generated volume depends on besides the seed.
         Settings: The class of the method's settings.
+        learns: Whether there is anything to train.
+        evaluations: Network evaluations a generated volume, for the cost table.
         multiple: Every side of a volume must be divisible by this; the harness pads and crops.
     """
 
@@ -60,6 +62,8 @@ class Method(nn.Module, ABC):
     paper: ClassVar[str] = ""
     conditions_on: ClassVar[tuple[str, ...]] = ("source", "interval")
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
+    learns: ClassVar[bool] = True
+    evaluations: int = 1
     multiple: int = 1
 
     def __init_subclass__(cls, *, name: str | None = None, **rest: Any) -> None:
@@ -106,7 +110,7 @@ class Method(nn.Module, ABC):
 
 
 def _register(cls: type[Method], name: str) -> None:
-    abstract = [key for key in dir(cls) if getattr(getattr(cls, key), "__isabstractmethod__", False)]
+    abstract = [key for key in dir(cls) if getattr(getattr(cls, key, None), "__isabstractmethod__", False)]
     if abstract:
         raise TypeError(f"{cls.__name__} cannot be registered: it lacks {', '.join(abstract)}")
     if name in REGISTRY:

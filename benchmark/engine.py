@@ -1,0 +1,99 @@
+"""Lightning Fabric: devices, precision and processes in one place; interruption; memory."""
+
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from benchmark.settings import DeviceSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def launch(settings: DeviceSettings, work: Callable[..., None], *args: Any) -> None:
+    """Run ``work(fabric, *args)`` on the devices asked for; returns when all are done.
+
+    Several devices are processes of their own, so ``args`` must be picklable and ``work`` must
+    leave its results on disk.
+    """
+    from lightning_fabric import Fabric  # takes seconds
+
+    accelerator = _accelerator(settings)
+    strategy = "auto" if settings.devices == 1 else "ddp_spawn"
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=settings.devices,
+        strategy=strategy,
+        precision=_precision(settings, accelerator),  # type: ignore[arg-type]
+    )
+    threads = torch.get_num_threads()
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    try:
+        if settings.devices == 1:
+            fabric.launch()
+            work(fabric, *args)
+        else:
+            fabric.launch(work, *args)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _accelerator(settings: DeviceSettings) -> str:
+    if settings.accelerator != "auto":
+        return settings.accelerator
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _precision(settings: DeviceSettings, accelerator: str) -> str:
+    """Bf16 where the hardware has it; on a CPU it is emulated and very slow."""
+    if settings.precision != "auto":
+        return settings.precision
+    has_bf16 = accelerator == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16-mixed" if has_bf16 else "32-true"
+
+
+def device_name(fabric: "Fabric") -> str:
+    """Human name of the device, for tables."""
+    if fabric.device.type == "cuda":
+        return torch.cuda.get_device_name(fabric.device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def peak_memory_gb(fabric: "Fabric") -> float:
+    """Most memory used so far: of the GPU, or of this process on a CPU."""
+    if fabric.device.type == "cuda":
+        return torch.cuda.max_memory_allocated(fabric.device) / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+class Interruption:
+    """Set when the user or the system asked the process to stop."""
+
+    requested = False
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Turn the first Ctrl-C or SIGTERM into a flag, so that work can stop between two steps.
+
+    A second one interrupts at once.
+    """
+    interruption = Interruption()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if interruption.requested:
+            raise KeyboardInterrupt
+        interruption.requested = True
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interruption
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,203 @@
+"""Generate follow-ups with a trained method: volumes on disk and a manifest, sample by sample."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from benchmark.checkpoints import read_final, require_latest
+from benchmark.console import Console
+from benchmark.data import crop_to_shape, pad_to_multiple, read_volume
+from benchmark.engine import device_name, interruptible, launch, peak_memory_gb
+from benchmark.errors import UserError
+from benchmark.files import atomic_file, write_json, write_text
+from benchmark.plugins import find_method
+from benchmark.recipe import Recipe
+from benchmark.seeds import sample_seed
+from benchmark.settings import DeviceSettings, GenerationSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from methods.method import Method
+
+MANIFEST, RUN = "manifest.csv", "run.json"
+
+
+@dataclass(frozen=True)
+class GenerationJob:
+    """What a generation is determined by, and where it goes.
+
+    Attributes:
+        recipe: The method and its settings.
+        model: Folder of the trained model; None for a method without parameters.
+        generation: Samples a pair, batch size.
+        device: Where to run.
+        pairs: Pairs to generate; the targets are not read.
+        seed: Run seed.
+        folder: Where volumes, manifest and ``run.json`` go.
+        info: What ``run.json`` should say besides.
+        quiet: Show no progress.
+    """
+
+    recipe: Recipe
+    model: Path | None
+    generation: GenerationSettings
+    device: DeviceSettings
+    pairs: pd.DataFrame
+    seed: int
+    folder: Path
+    info: dict[str, Any]
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """One volume to draw, and the files it serves: several where the interval does not matter."""
+
+    source: str
+    interval_years: float
+    seed: int
+    files: tuple[str, ...]
+
+
+def generate(job: GenerationJob) -> None:
+    """Generate what is missing in the folder, then write the manifest and ``run.json``.
+
+    Raises:
+        UserError: No usable checkpoint, a failure to write, a method that breaks its contract.
+        KeyboardInterrupt: Stopped by the user; finished volumes stay.
+    """
+    launch(job.device, _generate, job)
+
+
+def is_generated(folder: Path) -> bool:
+    """Whether a folder of predictions is complete."""
+    return (folder / RUN).is_file()
+
+
+def manifest(job: GenerationJob) -> pd.DataFrame:
+    """One row a volume: subject, visit, interval_years, sample, seed, generated (file name)."""
+    rows = [
+        (pair.subject, pair.visit, pair.interval_years, sample,
+         sample_seed(job.seed, pair.subject, sample), file_name(pair.subject, pair.visit, sample))
+        for pair in job.pairs.itertuples()
+        for sample in range(job.generation.samples)
+    ]  # fmt: skip
+    columns = ["subject", "visit", "interval_years", "sample", "seed", "generated"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def file_name(subject: str, visit: str, sample: int) -> str:
+    """Name of a generated volume."""
+    return f"sub-{subject}_{visit}_sample-{sample}_T1w.nii.gz"
+
+
+def requests(job: GenerationJob) -> list[Request]:
+    """What is to be drawn; a method blind to the interval draws once a subject and sample."""
+    by_interval = "interval" in find_method(job.recipe.name).conditions_on
+    table = manifest(job).merge(job.pairs[["subject", "visit", "source"]], on=["subject", "visit"])
+    keys = ["subject", "sample", *(["interval_years"] if by_interval else [])]
+    return [
+        Request(
+            source=group["source"].iloc[0],
+            interval_years=float(group["interval_years"].iloc[0]),
+            seed=int(group["seed"].iloc[0]),
+            files=tuple(group["generated"]),
+        )
+        for _, group in table.groupby(keys, sort=True)
+    ]
+
+
+def missing_requests(job: GenerationJob) -> list[Request]:
+    """What has not been drawn yet."""
+    everything = requests(job)
+    return [r for r in everything if not all((job.folder / name).is_file() for name in r.files)]
+
+
+def _generate(fabric: "Fabric", job: GenerationJob) -> None:
+    console = Console(quiet=job.quiet or fabric.global_rank > 0)
+    method = _loaded(fabric, job, console)
+    total, missing = len(requests(job)), missing_requests(job)
+    mine = missing[fabric.global_rank :: fabric.world_size]
+    began = time.monotonic()
+    with (
+        interruptible() as interruption,
+        console.bar(f"generate {job.recipe.name}", total, total - len(missing)) as bar,
+    ):
+        for batch in _batches(mine, job.generation.batch_size):
+            for request, volume in zip(batch, _draw(fabric, method, batch), strict=True):
+                _write(volume, request, job.folder)
+            bar.advance(len(batch) * fabric.world_size)
+            if interruption.requested:
+                raise KeyboardInterrupt
+    fabric.barrier()
+    if fabric.is_global_zero:
+        seconds = time.monotonic() - began
+        _finish(job, method, fabric, seconds * fabric.world_size / max(len(missing), 1))
+
+
+def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
+    method = job.recipe.build()
+    if job.model is not None:
+        method.load_state_dict(require_latest(job.model, console).to_generate)
+    return method.to(fabric.device).eval()
+
+
+def _batches(items: list[Request], size: int) -> Iterator[list[Request]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+@torch.inference_mode()
+def _draw(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
+    """Volumes (B, X, Y, Z) in [-1, 1] on the CPU."""
+    volumes = [torch.from_numpy(read_volume(request.source).copy())[None] for request in batch]
+    source = pad_to_multiple(torch.stack(volumes), method.multiple).to(fabric.device)
+    years = torch.tensor([r.interval_years for r in batch], device=fabric.device)
+    seeds = torch.tensor([request.seed for request in batch], dtype=torch.int64)
+    with fabric.autocast():
+        drawn = method.generate(source, years.float(), seeds)
+    if drawn.shape != source.shape or not torch.isfinite(drawn).all():
+        raise UserError(
+            f"method '{method.name}': generate must return finite volumes of shape "
+            f"{tuple(source.shape)}, got {tuple(drawn.shape)}"
+        )
+    return crop_to_shape(drawn.float().cpu().clamp(-1, 1), method.shape)[:, 0]
+
+
+def _write(volume: Tensor, request: Request, folder: Path) -> None:
+    affine = nib.load(request.source).affine
+    for name in request.files:
+        image = nib.Nifti1Image(volume.numpy().astype(np.float32), affine)
+        image.set_qform(affine, code="scanner")
+        image.set_sform(affine, code="scanner")
+        with atomic_file(folder / name) as temporary:
+            nib.save(image, temporary)
+
+
+def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", seconds: float) -> None:
+    write_text(job.folder / MANIFEST, manifest(job).to_csv(index=False))
+    trained = read_final(job.model) if job.model else None
+    trained = trained or {"iterations": 0, "seconds": 0.0}
+    run = {
+        **job.info,
+        "iterations": trained["iterations"],
+        "train_seconds": trained["seconds"],
+        "details": method.describe(),
+        "summary": method.summary,
+        "parameters": sum(parameter.numel() for parameter in method.parameters()),
+        "seconds_per_volume": round(seconds, 3),
+        "generate_seconds": round(seconds * len(requests(job)), 1),
+        "network_evaluations": method.evaluations,
+        "peak_memory_gb": round(peak_memory_gb(fabric), 2),
+        "device": device_name(fabric),
+    }
+    write_json(job.folder / RUN, run)

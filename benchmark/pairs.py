@@ -1,0 +1,53 @@
+"""(source, target, interval) pairs: the first visit with later ones."""
+
+import pandas as pd
+
+from benchmark.errors import UserError
+from benchmark.settings import PairSettings
+
+COLUMNS = ["subject", "visit", "interval_years", "source", "target"]
+
+
+def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
+    """Pair each subject's first visit with follow-ups.
+
+    Args:
+        table: A visit table with the column ``volume``: the prepared volume of each scan.
+        settings: Which follow-ups count.
+
+    Returns:
+        One row a pair, sorted by subject and interval: subject, visit (of the target),
+        interval_years, source and target (paths of prepared volumes).
+
+    Raises:
+        UserError: A follow-up that is not later than its source, or no pair at all.
+    """
+    rows = []
+    for subject, visits in table.groupby("subject", sort=True):
+        ordered = visits.sort_values("years")
+        source, later = ordered.iloc[0], ordered.iloc[1:]
+        intervals = later["years"] - source["years"]
+        if (intervals <= 0).any():
+            raise UserError(f"subject {subject}: a follow-up is not later than its source")
+        for position in _chosen(intervals.tolist(), settings):
+            target = later.iloc[position]
+            rows.append((subject, target["visit"], float(intervals.iloc[position]),
+                         source["volume"], target["volume"]))
+    if not rows:
+        raise UserError(
+            f"no pair under the rule '{settings.rule}' among {table['subject'].nunique()} subjects; "
+            "try --pairs all, or a larger pairs.tolerance_years"
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _chosen(intervals: list[float], settings: PairSettings) -> list[int]:
+    """Positions of the follow-ups to use, in order of time."""
+    if settings.rule == "all" or not intervals:
+        return list(range(len(intervals)))
+    chosen = []
+    for year in range(1, settings.most + 1):
+        nearest = min(range(len(intervals)), key=lambda i: abs(intervals[i] - year))
+        if abs(intervals[nearest] - year) <= settings.tolerance_years:
+            chosen.append(nearest)
+    return chosen

@@ -1,0 +1,212 @@
+"""A protocol: the cohort, split, pairs, grid and metrics under which scores may be compared."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.cohorts.sources import open_cohort
+from benchmark.console import Console
+from benchmark.errors import UserError
+from benchmark.files import digest, write_json, write_text
+from benchmark.pairs import make_pairs
+from benchmark.plugins import find_metric, load_metrics
+from benchmark.preparation import Prepared, compare_traits, prepare_cohort
+from benchmark.settings import MetricSettings, Settings
+from benchmark.split import Split, split_subjects
+from benchmark.visits import Cohort
+from benchmark.workspace import Workspace
+from metrics.checkpoints import WeightsError
+from metrics.metric import Metric, SetMetric
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is compared, on which pairs.
+
+    Attributes:
+        name: Cohort and digest; the name of the protocol's folder.
+        training: Digest of everything about the data that training depends on.
+        train_pairs: Pairs of the training subjects.
+        test_pairs: Pairs of the evaluation subjects.
+        info: What ``protocol.json`` holds.
+    """
+
+    name: str
+    training: str
+    train_pairs: pd.DataFrame
+    test_pairs: pd.DataFrame
+    info: dict[str, Any]
+
+
+def build_protocol(settings: Settings, workspace: Workspace, console: Console) -> Protocol:
+    """Read, prepare, split and pair.
+
+    Raises:
+        UserError: Any problem of the user's data or settings.
+    """
+    metrics = build_metrics(settings.metrics)
+    cohort, prepared = _prepared(settings.cohort, settings, workspace, console)
+    split = split_subjects(sorted(prepared.table["subject"].unique()), settings.split)
+    train_pairs = make_pairs(_of(prepared.table, split.train), settings.pairs)
+    training = digest([_content(train_pairs, prepared.table), settings.grid.model_dump()])
+    warnings = [] if settings.test_cohort else compare_traits(prepared.traits, prepared.traits)
+    held_out, test_cohort, test_prepared = split.test, cohort, prepared
+    if settings.test_cohort:
+        test_cohort, test_prepared = _prepared(settings.test_cohort, settings, workspace, console)
+        held_out = tuple(sorted(test_prepared.table["subject"].unique()))
+        _refuse_overlap(split, held_out, prepared.table, test_prepared.table)
+        warnings = compare_traits(prepared.traits, test_prepared.traits)
+    test_pairs = make_pairs(_of(test_prepared.table, held_out), settings.pairs)
+    identity = {
+        "training": training,
+        "test": _content(test_pairs, test_prepared.table),
+        "split": split.digest,
+        "pairs": settings.pairs.model_dump(),
+        "grid": settings.grid.model_dump(),
+        "metrics": [metric.title for metric in metrics],
+    }
+    short = test_cohort.name.partition(":")[0]
+    name = f"{short}-{digest(identity)}"
+    info = {
+        "protocol": name,
+        "preset": settings.preset,
+        "cohort": _cohort_info(test_cohort, test_prepared),
+        "training_cohort": _cohort_info(cohort, prepared) if settings.test_cohort else None,
+        "split": {
+            "rule": split.rule,
+            "digest": split.digest,
+            "train_subjects": len(split.train),
+            "test_subjects": len(held_out),
+        },
+        "pairs": {
+            "rule": settings.pairs.rule,
+            "count": len(test_pairs),
+            "subjects": int(test_pairs["subject"].nunique()),
+        },
+        "grid": settings.grid.model_dump(mode="json"),
+        "metrics": [describe_metric(metric) for metric in metrics],
+        "metric_settings": settings.metrics.model_dump(mode="json"),
+        "warnings": warnings,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    for warning in warnings:
+        console.warn(warning)
+    return Protocol(name, training, train_pairs, test_pairs, info)
+
+
+def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
+    """Write ``protocol.json`` and ``pairs.csv``; the first to be written stays."""
+    folder = workspace.protocol(protocol.name)
+    if not (folder / "protocol.json").is_file():
+        pairs = protocol.test_pairs.copy()
+        for column in ("source", "target"):  # relative, so that a workspace can be moved
+            pairs[column] = [_relative(path, workspace.root) for path in pairs[column]]
+        write_text(folder / "pairs.csv", pairs.to_csv(index=False))
+        write_json(folder / "protocol.json", protocol.info)
+    return folder
+
+
+def build_metrics(settings: MetricSettings) -> list[Metric]:
+    """Construct the metrics asked for.
+
+    Raises:
+        UserError: An unknown metric, or weights that cannot be named.
+    """
+    load_metrics()
+    with _weights_explained():
+        built = [_build_metric(find_metric(name), settings) for name in settings.names]
+        for metric in built:
+            _ = metric.title  # names the weights' file, which must be there
+    return built
+
+
+def load_extractors(metrics: list[Metric]) -> None:
+    """Read what set metrics need, before any work is done.
+
+    Raises:
+        UserError: Weights that cannot be had, or are not what they should be.
+    """
+    with _weights_explained():
+        for metric in metrics:
+            if isinstance(metric, SetMetric):
+                metric.load()
+
+
+def describe_metric(metric: Metric) -> dict[str, Any]:
+    """A metric's spec as plain values, for ``protocol.json``."""
+    return {
+        "name": metric.name,
+        "title": metric.title,
+        "kind": metric.kind,
+        "higher_is_better": metric.higher_is_better,
+        "unit": metric.unit,
+        "decimals": metric.decimals,
+        "source": metric.source,
+    }
+
+
+def _build_metric(kind: type[Metric], settings: MetricSettings) -> Metric:
+    return kind(settings.fid_weights) if issubclass(kind, SetMetric) else kind()
+
+
+@contextmanager
+def _weights_explained() -> Iterator[None]:
+    try:
+        yield
+    except WeightsError as error:
+        raise UserError(f"metrics.fid_weights: {error}") from error
+
+
+def _prepared(
+    spec: str, settings: Settings, workspace: Workspace, console: Console
+) -> tuple[Cohort, Prepared]:
+    cohort = open_cohort(spec, settings, workspace, console)
+    return cohort, prepare_cohort(cohort, settings.grid, workspace.prepared, console)
+
+
+def _of(table: pd.DataFrame, subjects: tuple[str, ...]) -> pd.DataFrame:
+    return table[table["subject"].isin(subjects)]
+
+
+def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
+    """Who, when, and the bytes of both scans; independent of where they lie."""
+    content = table.set_index("volume")["content"]
+    return [
+        [row.subject, round(row.interval_years, 4), content[row.source], content[row.target]]
+        for row in pairs.itertuples()
+    ]
+
+
+def _refuse_overlap(
+    split: Split, held_out: tuple[str, ...], train: pd.DataFrame, test: pd.DataFrame
+) -> None:
+    """An external test cohort must hold nobody and nothing that was trained on."""
+    both = set(split.train) & set(held_out)
+    if both:
+        raise UserError(f"--test-cohort: subject {min(both)} is in the training cohort too")
+    seen = set(_of(train, split.train)["content"])
+    twice = test[test["content"].isin(seen)]
+    if not twice.empty:
+        raise UserError(f"--test-cohort: {twice['path'].iloc[0]} is a scan of the training cohort")
+
+
+def _cohort_info(cohort: Cohort, prepared: Prepared) -> dict[str, Any]:
+    table = prepared.table
+    rows = sorted([r.subject, round(r.years, 4), r.content] for r in table.itertuples())
+    return {
+        "name": cohort.name.partition(":")[0],
+        "digest": digest(rows),
+        "subjects": int(table["subject"].nunique()),
+        "visits": len(table),
+        "left_out": len(prepared.left_out),
+        "shareable": cohort.shareable,
+    }
+
+
+def _relative(path: str, root: Path) -> str:
+    return str(Path(path).resolve().relative_to(root.resolve()))

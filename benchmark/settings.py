@@ -1,0 +1,237 @@
+"""Typed settings of a run: a preset, the user's overrides, and errors that name the nearest key."""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.cohorts.phantom.settings import PhantomSettings
+from benchmark.errors import UserError, unknown
+from benchmark.explain import explain
+from benchmark.grid import Grid
+
+PAPER_TEST_FRACTION = 114 / 1239  # section IV.A: 1,125 of 1,239 participants train
+
+
+class Section(BaseModel):
+    """A part of the settings: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitSettings(Section):
+    """Which subjects are held out.
+
+    Attributes:
+        test: A fraction (threshold on a keyed hash: nobody moves when the cohort grows), a whole
+            number of subjects (those of lowest hash), or a CSV/TSV file with the columns
+            ``subject`` and ``partition`` (train or test).
+        key: Key of the hash; another key is another split.
+    """
+
+    test: int | float | str = PAPER_TEST_FRACTION
+    key: str = "longibench"
+
+
+class PairSettings(Section):
+    """Which follow-ups are paired with the first visit.
+
+    Attributes:
+        rule: ``yearly``: the scan nearest each whole year; ``all``: every later scan.
+        tolerance_years: How far from the whole year a scan may lie.
+        most: How many whole years at most.
+    """
+
+    rule: Literal["yearly", "all"] = "yearly"
+    tolerance_years: float = Field(0.25, gt=0, lt=0.5)
+    most: int = Field(5, ge=1)
+
+
+class EMASettings(Section):
+    """Exponential moving average of the weights, used to generate; decay 0 switches it off.
+
+    Attributes:
+        decay: Share of the old average kept at an update.
+        every: Iterations between updates.
+        start: Until this iteration the average is a copy.
+    """
+
+    decay: float = Field(0.0, ge=0, lt=1)
+    every: int = Field(1, ge=1)
+    start: int = Field(0, ge=0)
+
+
+class TrainingSettings(Section):
+    """How a method is trained.
+
+    Attributes:
+        iterations: Optimizer updates in all.
+        batch_size: Pairs a forward pass and device.
+        accumulate: Forward passes an update.
+        learning_rate: Fixed rate of the optimizer.
+        ema: Averaging of the weights.
+        checkpoint_every: Iterations between checkpoints.
+        workers: Processes that read volumes; 0 reads in the training process.
+    """
+
+    iterations: int = Field(ge=1)
+    batch_size: int = Field(1, ge=1)
+    accumulate: int = Field(1, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    ema: EMASettings = EMASettings()
+    checkpoint_every: int = Field(1000, ge=1)
+    workers: int = Field(0, ge=0)
+
+
+class GenerationSettings(Section):
+    """How many volumes are drawn a pair, and how many at once (which changes nothing)."""
+
+    samples: int = Field(1, ge=1)
+    batch_size: int = Field(4, ge=1)
+
+
+class MetricSettings(Section):
+    """Which metrics are computed, and the weights of the FID's extractor."""
+
+    names: tuple[str, ...] = ("fid", "ssim", "ssim-head")
+    fid_weights: str = "random:0"
+
+
+class DeviceSettings(Section):
+    """Where the work runs (Lightning Fabric).
+
+    Attributes:
+        accelerator: ``auto``, ``cpu`` or ``cuda``.
+        devices: How many; more than one trains and generates in parallel.
+        precision: ``auto``: bf16 mixed on a GPU that has it, else float32.
+        threads: CPU threads; 0 leaves torch's choice.
+    """
+
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = Field(1, ge=1)
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    threads: int = Field(0, ge=0)
+
+
+class Settings(Section):
+    """Everything that a run is determined by.
+
+    Attributes:
+        preset: Name of the preset that these settings started from.
+        cohort: ``phantom`` or ``bids:PATH``: trains, and is evaluated unless ``test_cohort`` is set.
+        test_cohort: A cohort to evaluate on instead, whole.
+        seed: Run seed: network initialisation, order of the data, noise of the samples.
+        methods: Per method, ``training`` overrides and the method's own settings.
+    """
+
+    preset: str
+    cohort: str = "phantom"
+    test_cohort: str | None = None
+    seed: int = Field(0, ge=0)
+    grid: Grid
+    phantom: PhantomSettings = PhantomSettings()
+    split: SplitSettings = SplitSettings()
+    pairs: PairSettings = PairSettings()
+    training: TrainingSettings
+    generation: GenerationSettings = GenerationSettings()
+    metrics: MetricSettings = MetricSettings()
+    device: DeviceSettings = DeviceSettings()
+    methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    def training_of(self, method: str) -> TrainingSettings:
+        """Training settings of one method: the shared ones, and its own on top.
+
+        Raises:
+            UserError: An unknown key or a wrong type, named with its full path.
+        """
+        own = self.methods.get(method, {}).get("training", {})
+        merged = _merge(self.training.model_dump(), own)
+        return validate(TrainingSettings, merged, f"methods.{method}.training")
+
+    def own_of(self, method: str) -> dict[str, Any]:
+        """A method's own settings, unchecked: its class lives beside the method."""
+        entry = self.methods.get(method, {})
+        return {key: value for key, value in entry.items() if key != "training"}
+
+
+def validate(model: type[BaseModel], values: dict[str, Any], where: str) -> Any:
+    """Build a settings object, or say what is wrong under which full key.
+
+    Raises:
+        UserError: An unknown key (with the nearest valid one) or a wrong value.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UserError(explain(error, model, where)) from error
+
+
+def presets() -> list[str]:
+    """Names of the presets that come with the project."""
+    files = resources.files("benchmark.presets").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
+def load_settings(preset: str, overrides: Sequence[str] = ()) -> Settings:
+    """Read a preset and apply overrides.
+
+    Args:
+        preset: Name of a preset, or path of a YAML file; a file may say ``extends: NAME``.
+        overrides: ``key.path=value`` each. ``training.*`` holds for every method, whatever the
+            preset says for single ones; ``methods.NAME.training.*`` holds for one.
+
+    Raises:
+        UserError: An unknown preset, key or type.
+    """
+    values = _read_preset(preset)
+    changes = _parse(overrides)
+    for key in changes.get("training", {}):
+        for entry in values.get("methods", {}).values():
+            entry.get("training", {}).pop(key, None)
+    merged = _merge(values, changes)
+    name = preset if preset in presets() else Path(preset).stem
+    return validate(Settings, {**merged, "preset": name}, "")
+
+
+def _read_preset(name: str) -> dict[str, Any]:
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(f"{path}: no such preset file")
+        text = path.read_text(encoding="utf-8")
+    elif name in presets():
+        text = resources.files("benchmark.presets").joinpath(f"{name}.yaml").read_text("utf-8")
+    else:
+        raise unknown("preset", name, presets())
+    values = _to_dict(lambda: OmegaConf.create(text), name)
+    parent = values.pop("extends", None)
+    return _merge(_read_preset(parent), values) if parent else values
+
+
+def _parse(overrides: Sequence[str]) -> dict[str, Any]:
+    for override in overrides:
+        if "=" not in override:
+            raise UserError(f"--set {override}: write it as key=value, such as training.iterations=50")
+    return _to_dict(lambda: OmegaConf.from_dotlist(list(overrides)), "--set")
+
+
+def _to_dict(build: Any, where: str) -> dict[str, Any]:
+    try:
+        config = build()
+        if not isinstance(config, DictConfig):
+            raise UserError(f"{where}: expected keys and values")
+        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    except (OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"{where}: not valid YAML: {error}") from error
+
+
+def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged

@@ -1,0 +1,136 @@
+"""The command line: each command parses, calls one function and prints a result.
+
+Nothing heavy is imported at the top, so that --help answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Benchmark of methods that generate follow-up brain MRI from one scan and an interval.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Preset = Annotated[str, typer.Option(help="demo, half, paper, paper-shared or a YAML file.")]
+Place = Annotated[Path, typer.Option("--workspace", help="Folder of all results.")]
+Override = Annotated[list[str], typer.Option("--set", help="KEY=VALUE of any setting.")]
+Plugins = Annotated[list[Path], typer.Option("--plugin", help="File with a method.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
+ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Default: the latest.")]
+
+RUNS = Path("runs")
+INTERRUPTED = 130  # exit code after Ctrl-C
+
+
+@app.command()
+def run(
+    methods: Annotated[str, typer.Option(help="Comma-separated; see 'methods'.")],
+    preset: Preset = "demo",
+    cohort: Annotated[str | None, typer.Option(help="phantom or bids:PATH.")] = None,
+    test_cohort: Annotated[str | None, typer.Option(help="Evaluate on this one.")] = None,
+    pairs: Annotated[str | None, typer.Option(help="yearly or all.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Run seed.")] = None,
+    set_: Override = [],  # noqa: B006 - typer copies it
+    plugin: Plugins = [],  # noqa: B006
+    workspace: Place = RUNS,
+    quiet: Quiet = False,
+) -> None:
+    """Train, generate and score methods; does only what is missing.
+
+    Example: python cli.py run --methods vae,med-ddpm,ours
+    """
+    from benchmark.console import Console
+    from benchmark.runner import run as run_benchmark
+    from benchmark.settings import load_settings
+    from benchmark.workspace import Workspace
+
+    options = {"cohort": cohort, "test_cohort": test_cohort, "pairs.rule": pairs, "seed": seed}
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    settings = load_settings(preset, [*given, *set_])
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    place = Workspace(workspace)
+    typer.echo(run_benchmark(names, settings, place, Console(quiet), tuple(plugin)))
+
+
+@app.command()
+def report(
+    protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet = False
+) -> None:
+    """Write tables, figures and the summary page of a protocol."""
+    from benchmark.console import Console
+    from benchmark.workspace import Workspace
+    from reports.report import write_report
+
+    written = write_report(Workspace(workspace).find_protocol(protocol), Console(quiet))
+    typer.echo((written.parent / "table_1.md").read_text(encoding="utf-8"))
+    typer.echo(written)
+
+
+@app.command()
+def methods(plugin: Plugins = []) -> None:  # noqa: B006
+    """List the methods: name, one line, paper, parameters, what they condition on."""
+    from reports.catalogue import method_table
+
+    typer.echo(method_table(plugin))
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds manifest.csv and volumes.")],
+    name: Annotated[str | None, typer.Option(help="Name in tables; default: the folder's.")] = None,
+    protocol: ProtocolName = None,
+    workspace: Place = RUNS,
+    quiet: Quiet = False,
+) -> None:
+    """Score volumes made elsewhere under a protocol of the workspace."""
+    from benchmark.console import Console
+    from benchmark.external import evaluate_folder
+    from benchmark.workspace import Workspace
+
+    place = Workspace(workspace)
+    found = place.find_protocol(protocol)
+    typer.echo(evaluate_folder(folder, name or folder.resolve().name, found, Console(quiet)))
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the BIDS dataset.")],
+    subjects: Annotated[int | None, typer.Option(help="Number of participants.")] = None,
+    spacing: Annotated[float | None, typer.Option(help="Voxel size in mm.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulation.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate the longitudinal phantom cohort as a BIDS dataset."""
+    from benchmark.cohorts.phantom.dataset import write_phantom
+    from benchmark.cohorts.phantom.settings import PhantomSettings
+    from benchmark.console import Console
+    from benchmark.settings import validate
+
+    options = {"subjects": subjects, "spacing_mm": spacing, "seed": seed}
+    given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+    write_phantom(out, validate(PhantomSettings, given, "phantom"), Console(quiet))
+    typer.echo(out)
+
+
+def main() -> None:
+    """Run a command; errors that a user can mend end with their message and exit code 2."""
+    from benchmark.errors import UserError
+
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except SystemExit as ending:
+        if ending.code == INTERRUPTED:
+            typer.echo("stopped; what is finished is kept, the same command continues", err=True)
+        raise
+
+
+if __name__ == "__main__":
+    main()

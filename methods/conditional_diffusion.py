@@ -1,0 +1,76 @@
+"""The base of both diffusion methods: train on noisy targets, sample under a condition."""
+
+from abc import abstractmethod
+from typing import Generic, TypeVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from methods.blocks import fold, unfold
+from methods.diffusion import DiffusionSettings, GaussianDiffusion
+from methods.method import Method, MethodSettings
+from methods.unet import UNetSettings
+
+
+class ConditionalDiffusionSettings(MethodSettings):
+    """Settings of a conditional diffusion method.
+
+    Attributes:
+        diffusion: Schedule, prediction target, loss and sampler.
+        unet: Size of the denoising network.
+        patch: Sides of the voxel cubes folded into channels; 1 is the plain network.
+    """
+
+    diffusion: DiffusionSettings = DiffusionSettings()
+    unet: UNetSettings = UNetSettings()
+    patch: int = Field(1, ge=1)
+
+
+S = TypeVar("S", bound=ConditionalDiffusionSettings)
+
+
+class ConditionalDiffusion(Method, Generic[S]):
+    """Trains a network to undo noise on the target, given source and interval.
+
+    A subclass says how the condition is computed (once a volume) and how the network uses it.
+    """
+
+    settings: S
+
+    def __init__(self, settings: S, shape: tuple[int, int, int]) -> None:
+        super().__init__(settings, shape)
+        self.diffusion = GaussianDiffusion(settings.diffusion)
+        self.evaluations = settings.diffusion.sampler.steps
+        self.multiple = settings.patch * settings.unet.multiple
+
+    @abstractmethod
+    def condition(self, source: Tensor, interval_years: Tensor) -> Tensor:
+        """Compute what does not change over the steps, from a folded source and (B,) years."""
+
+    @abstractmethod
+    def denoise(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        """Return the network output for folded x_t at times t (B,), counted from zero."""
+
+    def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+        """Eq. (10), with the prediction target and the norm of the settings."""
+        patch = self.settings.patch
+        x0 = fold(target, patch)
+        epsilon = torch.randn(x0.shape).to(x0)
+        t = self.diffusion.times(len(x0), x0.device)
+        condition = self.condition(fold(source, patch), interval_years)
+        output = self.denoise(self.diffusion.noisy(x0, epsilon, t), t - 1, condition)
+        return self.diffusion.loss(output, x0, epsilon, t)
+
+    def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
+        """Draw follow-ups by the settings' sampler."""
+        folded = fold(source, self.settings.patch)
+        condition = self.condition(folded, interval_years)
+        drawn = self.diffusion.sample(
+            lambda x, t: self.denoise(x, t - 1, condition), like=folded, seeds=seeds
+        )
+        return unfold(drawn, self.settings.patch)
+
+    def describe(self) -> str:
+        """Prediction target, sampler and steps."""
+        return self.settings.diffusion.describe()

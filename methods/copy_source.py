@@ -1,0 +1,27 @@
+"""The row that every paired metric needs to be read: nothing changes."""
+
+import torch
+from torch import Tensor
+
+from methods.method import Method
+
+
+class CopySource(Method, name="copy-source"):
+    """Returns the source. The harness does not train it."""
+
+    summary = "returns the source unchanged; the reference for every paired metric"
+    conditions_on = ("source",)
+    learns = False
+    evaluations = 0
+
+    def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+        """Nothing to learn."""
+        return torch.zeros(())
+
+    def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
+        """The source itself."""
+        return source.clone()
+
+    def describe(self) -> str:
+        """Say that nothing is generated."""
+        return "no model"

@@ -1,0 +1,111 @@
+"""A 3D convolutional VAE conditioned on source and interval."""
+
+import math
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from methods.blocks import IntervalEncoding
+from methods.method import Method, MethodSettings
+from methods.noise import SeededNoise
+
+
+class VAESettings(MethodSettings):
+    """Widths, latent and loss weights of Kwon et al. 2019 (MICCAI), its 3D VAE-GAN without the GAN.
+
+    Attributes:
+        channels: Output channels of the encoder's convolutions; each halves the sides.
+        hidden: Units of the fully connected layer between convolutions and latent.
+        latent: Length of the latent vector.
+        reconstruction_weight: Weight of the mean squared error beside the KL term, which is
+            averaged over the latent; 10 is the published encoder's.
+    """
+
+    channels: tuple[int, ...] = (64, 128, 256, 512)
+    hidden: int = Field(2048, ge=1)
+    latent: int = Field(1000, ge=1)
+    reconstruction_weight: float = Field(10.0, gt=0)
+
+
+class VAE(Method, name="vae"):
+    """q(z | Y, S, Delta) and p(Y | z, S, Delta) (Kingma, Welling 2014; Sohn et al. 2015).
+
+    The source enters the decoder at its coarsest level only, so the decoder must draw the image:
+    with skip connections from the source it would copy it.
+    """
+
+    summary = "conditional 3D VAE: one latent vector, source at the coarsest level"
+    paper = "widths and weights of Kwon et al. 2019, MICCAI, LNCS 11766"
+    Settings = VAESettings
+    settings: VAESettings
+
+    def __init__(self, settings: VAESettings, shape: tuple[int, int, int]) -> None:
+        super().__init__(settings, shape)
+        self.multiple = 2 ** len(settings.channels)
+        coarse = tuple(math.ceil(side / self.multiple) for side in shape)
+        self._coarse = (settings.channels[-1], *coarse)
+        flat, hidden = math.prod(self._coarse), settings.hidden
+        self.encoder = _encoder(2, settings.channels)
+        self.of_source = _encoder(1, settings.channels)
+        self.of_interval = IntervalEncoding(hidden)
+        self.to_hidden = nn.Linear(flat, hidden)
+        self.to_posterior = nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(hidden, 2 * settings.latent))
+        self.from_latent = nn.Linear(settings.latent, hidden)
+        self.to_coarse = nn.Sequential(nn.ReLU(), nn.Linear(hidden, flat))
+        self.decoder = _decoder(settings.channels)
+
+    def posterior(self, source: Tensor, target: Tensor, years: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of q(z | Y, S, Delta), (B, latent) each."""
+        features = self.encoder(torch.cat([target, source], dim=1)).flatten(1)
+        hidden = self.to_hidden(features) + self.of_interval(years)
+        mean, log_variance = self.to_posterior(hidden).chunk(2, dim=1)
+        return mean, log_variance.clamp(-30, 20)  # exp stays finite in float32
+
+    def decode(self, latent: Tensor, source: Tensor, years: Tensor) -> Tensor:
+        """Mean of p(Y | z, S, Delta), (B, 1, X, Y, Z) in [-1, 1]."""
+        hidden = self.from_latent(latent) + self.of_interval(years)
+        coarse = self.to_coarse(hidden).reshape(-1, *self._coarse)
+        return self.decoder(coarse + self.of_source(source))
+
+    def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+        """Negative ELBO: weighted squared error plus KL to the standard normal prior."""
+        mean, log_variance = self.posterior(source, target, interval_years)
+        latent = mean + (0.5 * log_variance).exp() * torch.randn(mean.shape).to(mean)
+        error = (self.decode(latent, source, interval_years) - target).square().mean()
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+        return self.settings.reconstruction_weight * error + divergence
+
+    def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
+        """Decode a draw from the prior."""
+        latent = SeededNoise(seeds).like(source.new_empty(len(seeds), self.settings.latent))
+        return self.decode(latent, source, interval_years)
+
+    def describe(self) -> str:
+        """Where the latent comes from."""
+        return f"prior sample, latent {self.settings.latent}"
+
+
+def _encoder(in_channels: int, channels: tuple[int, ...]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in channels:
+        layers += [
+            nn.Conv3d(in_channels, width, 4, stride=2, padding=1),
+            nn.BatchNorm3d(width),
+            nn.LeakyReLU(0.2),
+        ]
+        in_channels = width
+    return nn.Sequential(*layers)
+
+
+def _decoder(channels: tuple[int, ...]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for wide, narrow in zip(channels[::-1], channels[-2::-1], strict=False):
+        layers += [
+            nn.Upsample(scale_factor=2),
+            nn.Conv3d(wide, narrow, 3, padding=1),
+            nn.BatchNorm3d(narrow),
+            nn.ReLU(),
+        ]
+    last = [nn.Upsample(scale_factor=2), nn.Conv3d(channels[0], 1, 3, padding=1), nn.Tanh()]
+    return nn.Sequential(*layers, *last)
