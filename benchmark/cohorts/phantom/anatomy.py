@@ -1,0 +1,101 @@
+"""What a participant's head looks like at a visit: a map into the template's space."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian
+from benchmark.cohorts.phantom.person import Person, generator
+from benchmark.cohorts.phantom.progression import Modes
+from benchmark.cohorts.phantom.settings import PhantomSettings
+from benchmark.cohorts.phantom.template import Image
+
+FIELD = Lattice((34, 42, 34), 5.0)  # where maps are computed; a margin around 160 x 200 x 160 mm
+SMOOTHNESS_MM = (25.0, 9.0)  # standard deviations of the coarse and the fine part of anatomy
+CENTRAL_MM = 70.0  # radius of the middle of the head
+ROOM_MM = (142.0, 182.0, 142.0)  # where a head's points may lie, with a voxel to spare around
+PROPORTIONS = 0.012  # relative standard deviation of length, width and height
+STEP_MM = 1.0  # of the integration of atrophy
+TISSUES = ("grey", "white", "ventricles")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of one visit: volumes in ml and the smallest Jacobian of its map."""
+
+    brain_ml: float
+    grey_ml: float
+    white_ml: float
+    ventricle_ml: float
+    smallest_jacobian: float
+
+
+def draw_anatomy(settings: PhantomSettings, person: Person, modes: Modes) -> Tensor:
+    """Draw the map from a participant's space to the template's, before any atrophy.
+
+    The head lies within ``ROOM_MM``, in the middle as far as that allows. The displacement is
+    rounded to 0.01 mm, so that the stored map is the map that was used.
+
+    Returns:
+        Displacement (3, X, Y, Z) on ``FIELD``, mm.
+    """
+    rng = generator(settings, person.number, 1)
+    proportions = np.exp(PROPORTIONS * rng.standard_normal(3).clip(-2, 2))
+    proportions *= (person.size / proportions.prod()) ** (1 / 3)
+    velocity = np.zeros((3, *FIELD.shape), np.float32)
+    for rms, smoothness in zip(settings.shape_mm, SMOOTHNESS_MM, strict=True):
+        noise = rng.standard_normal(velocity.shape).astype(np.float32)
+        sigma = (0, *[smoothness / FIELD.spacing] * 3)
+        part = ndimage.gaussian_filter(noise, sigma, mode="wrap")
+        velocity += part * (rms / part.std())
+    points = FIELD.points()
+    warp = exponential(FIELD, torch.from_numpy(velocity)).reshape(3, -1).T
+    warp = warp - warp[points.norm(dim=1) < CENTRAL_MM].mean(dim=0)
+    positions = (points + warp) / torch.tensor(proportions, dtype=torch.float32)
+    head = points[modes.lattice.sample(modes.head, positions)[:, 0] > 0.5]
+    positions = FIELD.sample(FIELD.volume(positions), points + _overhang(head), "border")
+    return FIELD.volume(((positions - points) * 100).round() / 100)
+
+
+def _overhang(head: Tensor) -> Tensor:
+    """How far the points (N, 3) of a head stand out of ``ROOM_MM``, towards each side."""
+    half = torch.tensor(ROOM_MM) / 2
+    return (head.amax(dim=0) - half).clamp(min=0) + (head.amin(dim=0) + half).clamp(max=0)
+
+
+class Body:
+    """One participant's anatomy, carried forward through time."""
+
+    def __init__(self, person: Person, anatomy: Tensor, modes: Modes) -> None:
+        """Args: the participant, the map of ``draw_anatomy``, and the modes of atrophy."""
+        self._lattice = modes.lattice
+        self._velocity = modes.velocity(person.weights)
+        positions = FIELD.points() + anatomy.reshape(3, -1).T
+        self._near = modes.lattice.sample(modes.around, positions)[:, 0] > 0
+        self._positions = positions
+        self._time = 0.0
+
+    def at(self, years: float) -> Tensor:
+        """The map (3, X, Y, Z) into the template after so many years of atrophy, ascending."""
+        elapsed, self._time = years - self._time, years
+        moved = flow(self._lattice, self._velocity, self._positions[self._near], -elapsed, STEP_MM)
+        self._positions = self._positions.clone()
+        self._positions[self._near] = moved
+        return FIELD.volume(self._positions)
+
+
+def measure(tissues: Image, positions: Tensor) -> Truth:
+    """Measure a visit from its map alone, independent of the scan's resolution.
+
+    Args:
+        tissues: The template's ``TISSUES``.
+        positions: The map (3, X, Y, Z) on ``FIELD``.
+    """
+    values = tissues.at(positions.reshape(3, -1).T)
+    grey, white, ventricles = (values.sum(dim=0) * FIELD.spacing**3 / 1000).tolist()
+    inside = FIELD.volume(values).sum(dim=0) > 0.5
+    smallest = float(jacobian(FIELD, positions)[inside].min())
+    return Truth(grey + white, grey, white, ventricles, smallest)

@@ -1,0 +1,110 @@
+"""How a brain changes: stationary velocity fields whose divergence is prescribed tissue change."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+
+from benchmark.cohorts.phantom.lattice import Lattice, flow
+from benchmark.cohorts.phantom.template import FWHM_TO_SIGMA, MEASURED_FWHM_MM, Template
+
+COARSENING = 3  # the velocity varies slowly: every third voxel of the template will do
+WHITE_TO_GREY = 0.5  # white matter's loss relative to grey matter's
+FLUID_MM = 8.0  # thickness of the fluid around the brain that takes up what the brain loses
+AIR_MM = 9.0  # the head and so much around it is moved
+MODES = ("ventricles", "brain", "left-right", "front-back")
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Ways of changing, in the template's space.
+
+    Attributes:
+        lattice: Where they are given.
+        velocities: One volume (3, X, Y, Z) a mode, stacked: (4, 3, X, Y, Z), in mm. A unit of
+            ``ventricles`` grows the template's ventricles at the rate 1; a unit of ``brain``
+            shrinks grey and white matter at the rate 1; ``left-right`` and ``front-back`` move the
+            loss of cortex to one side without changing the whole.
+        head: The head, (1, X, Y, Z).
+        around: Where a head may be, (1, X, Y, Z): elsewhere is air, which need not be moved.
+    """
+
+    lattice: Lattice
+    velocities: Tensor
+    head: Tensor
+    around: Tensor
+
+    def velocity(self, weights: tuple[float, ...]) -> Tensor:
+        """The velocity field (3, X, Y, Z) of one participant, mm a year."""
+        return torch.einsum("m,mcxyz->cxyz", torch.tensor(weights), self.velocities)
+
+
+def atrophy_modes(template: Template) -> Modes:
+    """Solve v = grad u, laplacian u = d for the divergence d of every mode.
+
+    The first-order change of the brain's map B is the integral of B d, B at the resolution at which
+    volumes are measured: this fixes the scale of loss. Ventricles grow far beyond first order, so
+    that their scale is fixed by following the flow for one unit. Whatever a mode adds or removes
+    is taken from the fluid around the brain, so that the skull stays where it is.
+    """
+    lattice, maps = template.coarse(COARSENING, "head", "grey", "white", "ventricles")
+    fluid = _fluid(maps, lattice.spacing)
+    brain = maps["grey"] + maps["white"]
+    loss = maps["grey"] + WHITE_TO_GREY * maps["white"]
+    felt_brain = _blurred(brain, lattice.spacing)
+    x, y, _ = (axis.numpy() for axis in lattice.volume(lattice.points()))
+    divergences = [
+        maps["ventricles"],
+        -loss * (brain.sum() / (felt_brain * loss).sum()),
+        -_tilted(maps["grey"], felt_brain, x),
+        -_tilted(maps["grey"], felt_brain, y),
+    ]
+    fields = [_curl_free(d - fluid * (d.sum() / fluid.sum()), lattice.spacing) for d in divergences]
+    around = ndimage.uniform_filter(maps["head"], size=2 * round(AIR_MM / lattice.spacing) + 1)
+    velocities = torch.from_numpy(np.stack(fields))
+    velocities[0] /= _growth(lattice, velocities[0], maps["ventricles"])
+    head, near = (torch.from_numpy(values)[None] for values in (maps["head"], around))
+    return Modes(lattice, velocities, head, near)
+
+
+def _blurred(values: Array, spacing: float) -> Array:
+    """A map as volumes are measured."""
+    return ndimage.gaussian_filter(values, MEASURED_FWHM_MM * FWHM_TO_SIGMA / spacing)
+
+
+def _growth(lattice: Lattice, velocity: Tensor, ventricles: Array) -> float:
+    """Relative growth of the ventricles under the flow for one unit of time."""
+    before = torch.from_numpy(_blurred(ventricles, lattice.spacing))[None]
+    came_from = flow(lattice, velocity, lattice.points(), -1.0, lattice.spacing / 4)
+    return float(lattice.sample(before, came_from).sum() / before.sum()) - 1
+
+
+def _fluid(maps: dict[str, Array], spacing: float) -> Array:
+    around = ndimage.maximum_filter(maps["head"], 2 * round(FLUID_MM / spacing) + 1)
+    return (around - maps["grey"] - maps["white"] - maps["ventricles"]).clip(0, 1)
+
+
+def _tilted(grey: Array, brain: Array, axis: Array) -> Array:
+    """Loss of cortex growing along an axis from -1 to 1, with no effect on the whole brain."""
+    slope = axis / np.abs(axis[grey > 0.5]).max()
+    weight = grey * (slope - (brain * grey * slope).sum() / (brain * grey).sum())
+    return weight.astype(np.float32)
+
+
+def _curl_free(divergence: Array, spacing: float) -> Array:
+    """Gradient of the solution of Poisson's equation on a periodic lattice, (3, X, Y, Z)."""
+    shape = divergence.shape
+    waves = [2 * np.pi * np.fft.fftfreq(side, spacing) for side in shape[:2]]
+    waves.append(2 * np.pi * np.fft.rfftfreq(shape[2], spacing))
+    k = np.stack(np.meshgrid(*waves, indexing="ij"))
+    square = (k**2).sum(axis=0)
+    square[0, 0, 0] = 1.0  # the mean of the divergence is zero
+    potential = -np.fft.rfftn(divergence) / square
+    return np.stack(
+        [np.fft.irfftn(1j * wave * potential, shape, axes=(0, 1, 2)) for wave in k]
+    ).astype(np.float32)

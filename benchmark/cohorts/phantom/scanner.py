@@ -1,0 +1,102 @@
+"""What a scanner makes of a head: position, resolution, gain, bias field and noise."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from benchmark.cohorts.phantom.anatomy import FIELD
+from benchmark.cohorts.phantom.lattice import Lattice
+from benchmark.cohorts.phantom.person import normal
+from benchmark.cohorts.phantom.settings import ScannerSettings
+from benchmark.cohorts.phantom.template import Template
+
+VIEW_MM = (160.0, 200.0, 160.0)  # field of view
+INSIDE = 0.25  # share of a voxel that must be head: low, so that a receding edge fades
+WHITE = 1000  # stored intensity of bright tissue
+IMAGES = ("t1", "head")
+
+
+@dataclass(frozen=True)
+class Session:
+    """The accidents of one scan.
+
+    Attributes:
+        gain: Factor on all intensities.
+        bias: Coefficients of the bias field along x, y, z and their products, (9,).
+        shift_mm: Position of the head, (3,).
+        turn_degrees: Rotation of the head about x, y, z, (3,).
+    """
+
+    gain: float
+    bias: NDArray[np.float64]
+    shift_mm: NDArray[np.float64]
+    turn_degrees: NDArray[np.float64]
+
+
+def field_of_view(spacing_mm: float) -> Lattice:
+    """The scanner's lattice: an even number of voxels that covers ``VIEW_MM``."""
+    x, y, z = (2 * int(np.ceil(side / spacing_mm / 2 - 1e-9)) for side in VIEW_MM)
+    return Lattice((x, y, z), spacing_mm)
+
+
+def draw_session(rng: Generator, settings: ScannerSettings) -> Session:
+    """Draw the accidents of one scan, each within two standard deviations."""
+    return Session(
+        gain=float(np.exp(settings.gain * normal(rng))),
+        bias=settings.bias * rng.uniform(-1, 1, 9) / 3,
+        shift_mm=settings.shift_mm * rng.standard_normal(3).clip(-2, 2),
+        turn_degrees=settings.turn_degrees * rng.standard_normal(3).clip(-2, 2),
+    )
+
+
+class Scanner:
+    """Acquires skull-stripped T1 volumes on its lattice."""
+
+    def __init__(self, template: Template, spacing_mm: float, settings: ScannerSettings) -> None:
+        """Args: the template, the voxel size in mm, and what the scanner adds."""
+        self.lattice = field_of_view(spacing_mm)
+        self._images = template.at(spacing_mm, *IMAGES)
+        self._points = self.lattice.points()
+        self._terms = _bias_terms(self._points)
+        self._noise = settings.noise
+
+    def acquire(
+        self, positions: Tensor, contrast: float, session: Session, rng: Generator
+    ) -> NDArray[np.uint16]:
+        """Scan a head.
+
+        All maps are composed before the one interpolation of the template's intensities.
+
+        Args:
+            positions: The head's map (3, X, Y, Z) into the template.
+            contrast: Exponent on the template's intensities.
+            session: The accidents of this scan.
+            rng: For the noise.
+
+        Returns:
+            Intensities (X, Y, Z); exactly 0 outside the head.
+        """
+        placed = FIELD.sample(positions, _moved(self._points, session), "border")
+        t1, head = self._images.at(placed).numpy().T
+        signal = t1.clip(min=0) ** contrast * np.exp(self._terms @ session.bias) * session.gain
+        noisy = signal + self._noise * rng.standard_normal(len(signal))
+        # Magnitude images have no negative values, and 0 is kept for what is not head.
+        scan = np.where(head > INSIDE, (WHITE * noisy).clip(min=1), 0)
+        return scan.round().astype(np.uint16).reshape(self.lattice.shape)
+
+
+def _moved(points: Tensor, session: Session) -> Tensor:
+    turn = Rotation.from_euler("xyz", session.turn_degrees, degrees=True).as_matrix()
+    matrix = torch.tensor(turn, dtype=torch.float32)
+    return points @ matrix.T + torch.tensor(session.shift_mm, dtype=torch.float32)
+
+
+def _bias_terms(points: Tensor) -> NDArray[np.float64]:
+    """Polynomials up to second order over the field of view, (N, 9), each within [-1, 1]."""
+    x, y, z = (points.numpy().astype(np.float64) * 2 / np.array(VIEW_MM)).T
+    return np.stack([x, y, z, x * y, y * z, x * z, x * x, y * y, z * z], axis=1)

@@ -1,0 +1,121 @@
+"""The anatomy that all participants are deformed from: MNI152 as shipped in nilearn's wheel."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+
+from benchmark.cohorts.phantom.lattice import Lattice
+
+BRAIN_ML = 1300.0  # MNI152's brain is larger than people's; the template is shrunk to this
+LATERAL_VENTRICLE = (-8.0, 10.0, 15.0)  # a place in it, MNI mm
+CISTERN_DEPTH_MM = 20  # inner fluid lies deeper than this; cisterns and sulci do not
+MARGIN = 2  # empty voxels around the cropped head
+MEASURED_FWHM_MM = 4.0  # resolution of the tissue maps from which true volumes are measured
+FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A volume (C, X, Y, Z) and its lattice."""
+
+    lattice: Lattice
+    volume: Tensor
+
+    def at(self, points: Tensor) -> Tensor:
+        """Values (N, C) at positions (N, 3) in mm; zero outside."""
+        return self.lattice.sample(self.volume, points)
+
+
+@dataclass(frozen=True)
+class Template:
+    """Maps in [0, 1] on one lattice, (X, Y, Z) each: T1, head, grey, white and ventricles."""
+
+    lattice: Lattice
+    t1: Array
+    head: Array
+    grey: Array
+    white: Array
+    ventricles: Array
+
+    def at(self, fwhm_mm: float, *names: str) -> Image:
+        """Maps blurred to a resolution, so that resampling them does not alias."""
+        spacing = self.lattice.spacing
+        sigma = fwhm_mm * FWHM_TO_SIGMA / spacing
+        every = max(1, int(fwhm_mm / spacing / 2))  # what the blur has made redundant
+        maps = [ndimage.gaussian_filter(getattr(self, name), sigma) for name in names]
+        maps = [_every(values, every) for values in maps]
+        x, y, z = maps[0].shape
+        return Image(Lattice((x, y, z), spacing * every), torch.from_numpy(np.stack(maps)))
+
+    def coarse(self, factor: int, *names: str) -> tuple[Lattice, dict[str, Array]]:
+        """Maps averaged over blocks of voxels, on a lattice padded to keep the periodic edge away.
+
+        Returns:
+            The coarse lattice and the maps by name.
+        """
+        pad = [_padding(side, 6 * factor, factor) for side in self.lattice.shape]
+        shape = [
+            (side + 2 * extra) // factor
+            for side, extra in zip(self.lattice.shape, pad, strict=True)
+        ]
+        blocks = [number for side in shape for number in (side, factor)]
+        maps = {}
+        for name in names:
+            padded = np.pad(getattr(self, name), [(extra, extra) for extra in pad])
+            maps[name] = padded.reshape(blocks).mean(axis=(1, 3, 5), dtype=np.float32)
+        return Lattice((shape[0], shape[1], shape[2]), self.lattice.spacing * factor), maps
+
+
+def load_template() -> Template:
+    """Load MNI152, crop it to the head and scale it to a brain of ``BRAIN_ML``."""
+    from nilearn import datasets  # slow to import
+
+    image = datasets.load_mni152_template(resolution=1)
+    t1 = image.get_fdata(dtype=np.float32)
+    grey = datasets.load_mni152_gm_template(resolution=1).get_fdata(dtype=np.float32)
+    white = datasets.load_mni152_wm_template(resolution=1).get_fdata(dtype=np.float32)
+    head = ndimage.binary_fill_holes(t1 > 0)
+    grey, white = grey * head, white * head
+    inside = np.linalg.inv(image.affine) @ [*LATERAL_VENTRICLE, 1.0]
+    ventricles = _ventricles(head, 1 - grey - white, inside[:3].round().astype(int))
+    scale = (BRAIN_ML * 1000 / float((grey + white).sum())) ** (1 / 3)
+    maps = [_crop(values, head) for values in (t1, head, grey, white, ventricles)]
+    shape = maps[0].shape
+    return Template(Lattice((shape[0], shape[1], shape[2]), scale), *maps)
+
+
+def _ventricles(head: NDArray[np.bool_], fluid: Array, inside: NDArray[np.int_]) -> Array:
+    """The connected deep fluid around a voxel of the lateral ventricles, with its soft edge."""
+    deep = ndimage.minimum_filter(head, size=2 * CISTERN_DEPTH_MM + 1)
+    labels, _ = ndimage.label((fluid > 0.5) & deep)
+    ventricles = labels == labels[tuple(inside)]
+    return np.where(ndimage.binary_dilation(ventricles), fluid.clip(0, 1), 0).astype(np.float32)
+
+
+def _crop(values: NDArray, head: NDArray[np.bool_]) -> Array:
+    box = ndimage.find_objects(head.astype(int))[0]
+    cropped = values[box].astype(np.float32)
+    # Odd sides: the lattice then has a middle voxel, which thinning can keep.
+    return np.pad(cropped, [(MARGIN, MARGIN + 1 - side % 2) for side in cropped.shape])
+
+
+def _every(values: Array, step: int) -> Array:
+    """Every so many voxels, counted from the middle one (sides are odd), so the centre stays."""
+    picks = tuple(slice((side - 1) // 2 % step, None, step) for side in values.shape)
+    return np.ascontiguousarray(values[picks])
+
+
+def _padding(side: int, least: int, factor: int) -> int:
+    """Padding on each side, at least ``least``, that makes the side divisible by the factor."""
+    extra = least
+    while (side + 2 * extra) % factor:
+        extra += 1
+        if extra > least + factor:
+            raise ValueError(f"a side of {side} cannot be padded evenly to a multiple of {factor}")
+    return extra
