@@ -1,0 +1,84 @@
+"""What a table must say about how its numbers were made."""
+
+from typing import Any
+
+from reports.results import Results
+
+INTERVALS = (
+    "Intervals are 95%, over subjects: of pair metrics such as SSIM the percentile bootstrap of "
+    "the mean of subject means; of FID the delete-one-subject jackknife, since a bootstrap of FID "
+    "repeats subjects, lowers the rank of the covariance and misses its own estimate."
+)
+RANKS = (
+    "Bold: best rounded value in the direction of the arrow; ties share; it says nothing of "
+    "significance."
+)
+
+
+def caption(results: Results) -> str:
+    """State cohort, split, pairs, grid, metrics, intervals, and what each method is."""
+    parts = (
+        _cohort(results.protocol),
+        _evaluation(results.protocol),
+        INTERVALS,
+        _seeds(results),
+        RANKS,
+        _methods(results),
+    )
+    return " ".join(part for part in parts if part)
+
+
+def count(number: int, what: str) -> str:
+    """Print a number of things, such as ``"1 pair"`` or ``"2 pairs"``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def pairs(protocol: dict[str, Any]) -> str:
+    """The evaluated pairs as ``"104 pairs (yearly) of 24 subjects"``."""
+    facts = protocol["pairs"]
+    subjects = count(facts["subjects"], "subject")
+    return f"{count(facts['count'], 'pair')} ({facts['rule']}) of {subjects}"
+
+
+def grid(protocol: dict[str, Any]) -> str:
+    """The grid as ``"32x40x32 voxels of 5 mm"``."""
+    shape = "\N{MULTIPLICATION SIGN}".join(str(side) for side in protocol["grid"]["shape"])
+    return f"{shape} voxels of {protocol['grid']['spacing_mm']:g} mm"
+
+
+def cohort(facts: dict[str, Any]) -> str:
+    """A cohort as ``"phantom (96 subjects, 480 visits, digest ...)"``."""
+    return (
+        f"{facts['name']} ({count(facts['subjects'], 'subject')}, "
+        f"{count(facts['visits'], 'visit')}, "
+        f"digest {facts['digest']})"
+    )
+
+
+def _cohort(protocol: dict[str, Any]) -> str:
+    training = protocol.get("training_cohort")
+    text = f"Cohort: {cohort(protocol['cohort'])}."
+    return f"{text} Trained on another cohort: {cohort(training)}." if training else text
+
+
+def _evaluation(protocol: dict[str, Any]) -> str:
+    split = protocol["split"]
+    return (
+        f"Split by subject: {split['rule']} (digest {split['digest']}), "
+        f"{count(split['train_subjects'], 'subject')} to train, {split['test_subjects']} to "
+        f"evaluate; {pairs(protocol)}. "
+        f"Grid: {grid(protocol)}."
+    )
+
+
+def _seeds(results: Results) -> str:
+    seeds = results.scores.groupby(["method", "settings"])["training_seed"].nunique()
+    if seeds.max() == 1:
+        return "One training seed a method: the spread between trainings is not in the intervals."
+    return "Values are means over training seeds; their range over the seeds stands beside them."
+
+
+def _methods(results: Results) -> str:
+    described = [(entry.label, results.details(entry)) for entry in results.entries]
+    listed = "; ".join(f"{label}: {details}" for label, details in described if details)
+    return f"Methods: {listed}." if listed else ""

@@ -1,0 +1,124 @@
+"""The one-page summary: everything in the report, in one file that loads nothing else."""
+
+import base64
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from reports.caption import cohort, grid, pairs
+from reports.costs import COST_HEADS, cost_rows
+from reports.drawing import BANNER
+from reports.order import order_statements
+from reports.results import REFERENCE, Results
+from reports.strata import build_strata
+from reports.table import Row, Table
+
+TITLE = "Longitudinal brain MRI generation"
+
+_TEMPLATE = Path(__file__).with_name("page.html")
+_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the page: its file, its title and its caption.
+
+    ``inches`` is its width on paper; the page shows wide figures wide and narrow ones narrow.
+    """
+
+    path: Path
+    inches: float
+    title: str
+    caption: str
+
+    @property
+    def data(self) -> str:
+        """The file as a ``data:`` address."""
+        content = base64.b64encode(self.path.read_bytes()).decode("ascii")
+        return f"data:{_TYPES[self.path.suffix]};base64,{content}"
+
+
+def render_page(results: Results, table: Table, pictures: Sequence[Picture]) -> str:
+    """Render the page as HTML."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        title=TITLE,
+        facts=_facts(results.protocol),
+        banner="" if results.shareable else BANNER,
+        headlines=headlines(table),
+        table=table,
+        pictures=pictures,
+        statements=order_statements(results),
+        strata=build_strata(results),
+        cost_heads=COST_HEADS,
+        costs=cost_rows(results),
+        warnings=results.protocol.get("warnings", []),
+        metrics=results.metrics,
+        provenance=_provenance(results.provenance),
+    )
+
+
+def headlines(table: Table) -> list[str]:
+    """Say in a sentence a metric who is best, and what a copy of the source scores."""
+    return [
+        sentence
+        for index in range(len(table.columns))
+        if (sentence := _headline(table, index, [row for row in table.rows if _best(row, index)]))
+    ]
+
+
+def _best(row: Row, index: int) -> bool:
+    return row.cells[index].best
+
+
+def _headline(table: Table, index: int, best: list[Row]) -> str:
+    if not best:
+        return ""
+    column, cell = table.columns[index], best[0].cells[index]
+    names = " and ".join(row.entry.label for row in best)
+    verb = "has" if len(best) == 1 else "have"
+    end = "highest" if column.metric.higher_is_better else "lowest"
+    text = f"{names} {verb} the {end} {column.title}: {cell.text}"
+    text += f" (95% interval {cell.interval})" if cell.interval else ""
+    return f"{text}{_copy(table, index)}."
+
+
+def _copy(table: Table, index: int) -> str:
+    """What the copy of the source scores: the measure of what any value means."""
+    for row in table.rows:
+        if row.entry.method == REFERENCE and not math.isnan(row.cells[index].estimate.value):
+            return f"; an unchanged copy of the source scores {row.cells[index].text}"
+    return ""
+
+
+def _facts(protocol: dict[str, Any]) -> dict[str, str]:
+    """The protocol in short, as terms and their values."""
+    split = protocol["split"]
+    training = protocol.get("training_cohort")
+    return {
+        "Protocol": protocol["protocol"],
+        "Preset": protocol["preset"],
+        "Cohort": cohort(protocol["cohort"]),
+        "Trained on": cohort(training) if training else "the same cohort",
+        "Split": f"{split['rule']}; digest {split['digest']}",
+        "Subjects": f"{split['train_subjects']} to train, {split['test_subjects']} to evaluate",
+        "Pairs": pairs(protocol),
+        "Grid": grid(protocol),
+        "Created": protocol["created"],
+    }
+
+
+def _provenance(facts: dict[str, Any]) -> dict[str, str]:
+    """Each recorded fact as text; what is nested as JSON."""
+    return {
+        term: value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        for term, value in facts.items()
+    }

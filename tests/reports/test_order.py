@@ -1,0 +1,62 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reports.order import order_statements
+from reports.results import Results, read_results
+
+
+def _moved(results: Results, method: str, metric: str, by: float) -> Results:
+    scores = results.scores.copy()
+    scores.loc[(scores["method"] == method) & (scores["metric"] == metric), "value"] += by
+    return replace(results, scores=scores)
+
+
+def test_the_papers_order_holds_in_the_fake(results: Results) -> None:
+    statements = order_statements(results)
+    assert [statement.verdict for statement in statements] == ["holds", "holds"]
+    assert "difference -10.0 (better)" in statements[0].sentences[0]
+    assert "difference +0.040 (better)" in statements[1].sentences[0]
+    assert "more than 99.9% sure that Ours is better" in statements[1].sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("metric", "by", "verdict"),
+    [
+        ("ssim", -0.0395, "holds, but not surely"),
+        ("ssim", -0.0405, "does not hold, but not surely"),
+        ("ssim", -0.2, "does not hold"),
+        ("fid", 100.0, "does not hold"),
+    ],
+)
+def test_verdict_weighs_sign_and_sureness(
+    results: Results, metric: str, by: float, verdict: str
+) -> None:
+    statements = order_statements(_moved(results, "ours", metric, by))
+    verdicts = {name: s.verdict for name, s in zip(("fid", "ssim"), statements, strict=True)}
+    assert verdicts[metric] == verdict
+
+
+def test_missing_methods_are_named(tmp_path: Path, fake: Any) -> None:
+    results = read_results(replace(fake, methods=("ours", "vae")).write(tmp_path))
+    for statement in order_statements(results):
+        assert statement.verdict == "cannot be said"
+        assert statement.sentences == ("Med-DDPM is not scored here.",)
+
+
+def test_one_subject_cannot_be_sure(tmp_path: Path, fake: Any) -> None:
+    results = read_results(replace(fake, subjects=1).write(tmp_path))
+    statement = order_statements(results)[1]
+    assert statement.verdict == "holds, but not surely"
+    assert "one subject gives no interval" in statement.sentences[0]
+
+
+def test_reason_of_a_missing_fid_is_told(results: Results) -> None:
+    scores = results.scores[results.scores["role"] == "value"].copy()
+    chosen = (scores["metric"] == "fid") & (scores["method"] == "ours")
+    scores.loc[chosen, ["value", "note"]] = [float("nan"), "needs two subjects"]
+    statement = order_statements(replace(results, scores=scores))[0]
+    assert statement.verdict == "cannot be said"
+    assert "needs two subjects" in statement.sentences[0]

@@ -1,0 +1,61 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmark.errors import UserError
+from reports.results import Results, read_results
+
+
+def test_rows_stand_in_the_papers_order_after_the_reference(tmp_path: Path, fake: Any) -> None:
+    names = ("ours", "vae", "zeta", "med-ddpm", "alpha", "copy-source")
+    results = read_results(replace(fake, methods=names).write(tmp_path))
+    methods = [entry.method for entry in results.entries]
+    assert methods == ["copy-source", "vae", "med-ddpm", "ours", "alpha", "zeta"]
+
+
+def test_metrics_start_with_the_papers_columns(results: Results) -> None:
+    assert [metric.name for metric in results.metrics] == ["fid", "ssim", "ssim-head"]
+
+
+def test_two_settings_of_a_method_are_two_labelled_rows(folder: Path) -> None:
+    scores = pd.read_csv(folder / "scores.csv", keep_default_na=False)
+    again = scores[scores["method"] == "ours"].assign(settings="bbbb")
+    pd.concat([scores, again]).to_csv(folder / "scores.csv", index=False)
+    labels = [entry.label for entry in read_results(folder).entries]
+    assert labels[-2:] == ["Ours (aaaa)", "Ours (bbbb)"]
+
+
+def test_newest_entry_is_the_one_generated_last(folder: Path) -> None:
+    scores = pd.read_csv(folder / "scores.csv", keep_default_na=False)
+    again = scores[scores["method"] == "ours"].assign(settings="0000")
+    pd.concat([scores, again]).to_csv(folder / "scores.csv", index=False)
+    old = folder / "predictions" / "ours-s0" / "run.json"
+    new = folder / "predictions" / "ours-new" / "run.json"
+    new.parent.mkdir()
+    new.write_text(old.read_text().replace('"aaaa"', '"0000"'))
+    os.utime(old, ns=(1, 1))
+    newest = read_results(folder).newest("ours")
+    assert newest is not None
+    assert newest.settings == "0000"
+
+
+@pytest.mark.parametrize("name", ["protocol.json", "pairs.csv", "scores.csv"])
+@pytest.mark.parametrize("content", [None, "{"])
+def test_missing_or_damaged_file_is_named(folder: Path, name: str, content: str | None) -> None:
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text(content)
+    with pytest.raises(UserError, match=name):
+        read_results(folder)
+
+
+def test_an_empty_score_table_is_an_error(folder: Path) -> None:
+    scores = pd.read_csv(folder / "scores.csv")
+    scores.head(0).to_csv(folder / "scores.csv", index=False)
+    with pytest.raises(UserError, match="no scores"):
+        read_results(folder)
