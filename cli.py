@@ -28,7 +28,7 @@ INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 - one argument an option
     methods: Annotated[str, typer.Option(help="Comma-separated; see 'methods'.")],
     preset: Preset = "demo",
     cohort: Annotated[str | None, typer.Option(help="phantom or bids:PATH.")] = None,
@@ -58,9 +58,7 @@ def run(
 
 
 @app.command()
-def report(
-    protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet = False
-) -> None:
+def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet = False) -> None:
     """Write tables, figures and the summary page of a protocol."""
     from benchmark.console import Console
     from benchmark.workspace import Workspace

@@ -1,1 +1,1 @@
-"""The protocol: cohorts, splits, pairs, training, generation and evaluation, the same for every method."""
+"""The protocol, the same for every method: cohorts, splits, pairs, training, evaluation."""

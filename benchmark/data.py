@@ -1,6 +1,7 @@
 """Prepared volumes as tensors, in an order that a step number alone determines."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import nibabel as nib
@@ -18,9 +19,14 @@ BACKGROUND = -1.0  # darkest value of the range [-1, 1]
 Pair = tuple[Tensor, Tensor, Tensor]
 
 
+def load_nifti(path: str | Path) -> nib.Nifti1Image:
+    """Open a NIfTI file; voxels are read on access."""
+    return nib.Nifti1Image.from_filename(str(path))
+
+
 def read_volume(path: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Read a volume, (X, Y, Z) float32."""
-    return np.asarray(nib.load(path).dataobj, dtype=np.float32)
+    return np.asarray(load_nifti(path).dataobj, dtype=np.float32)
 
 
 def pad_to_multiple(volume: Tensor, multiple: int) -> Tensor:
@@ -35,8 +41,8 @@ def pad_to_multiple(volume: Tensor, multiple: int) -> Tensor:
 def crop_to_shape(volume: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Undo ``pad_to_multiple``."""
     starts = [(have - want) // 2 for have, want in zip(volume.shape[-3:], shape, strict=True)]
-    window = tuple(slice(start, start + want) for start, want in zip(starts, shape, strict=True))
-    return volume[(..., *window)]
+    x, y, z = (slice(start, start + want) for start, want in zip(starts, shape, strict=True))
+    return volume[..., x, y, z]
 
 
 class PairDataset(Dataset[Pair]):
@@ -92,7 +98,7 @@ def training_batches(
     """Read batches, (B, 1, X, Y, Z) twice and (B,), for ever."""
     loader: DataLoader[Pair] = DataLoader(
         dataset,
-        batch_sampler=batches,  # type: ignore[arg-type]  # endless, hence without a length
+        batch_sampler=batches,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),

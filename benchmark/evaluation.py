@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
+from nibabel.filebasedimages import ImageFileError
 
 from benchmark.cohorts.bids import canonical_subject
 from benchmark.console import Bar, Console
-from benchmark.data import read_volume
+from benchmark.data import load_nifti, read_volume
 from benchmark.errors import UserError
 from benchmark.files import write_text
 from benchmark.scores import SCHEMA, read_scores
@@ -91,7 +91,7 @@ class Evaluator:
     ) -> tuple[list[dict[str, Any]], dict[str, list[tuple[Any, Any]]]]:
         rows: list[dict[str, Any]] = []
         features: dict[str, list[tuple[Any, Any]]] = {m.name: [] for m in self._set_metrics}
-        for record in table.to_dict("records"):
+        for record in records(table):
             volumes = _read(record, folder)
             rows += [_pair_row(metric, record, volumes) for metric in self._pair_metrics]
             for metric in self._set_metrics:
@@ -125,6 +125,11 @@ class Evaluator:
         ]
 
 
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as dictionaries by column name."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
 def read_manifest(folder: Path) -> pd.DataFrame:
     """Read the list of a folder's volumes: columns subject, visit, generated, and sample if any.
 
@@ -133,7 +138,9 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     """
     path = folder / "manifest.csv"
     if not path.is_file():
-        raise UserError(f"{path}: no manifest; write one with the columns subject, visit, generated")
+        raise UserError(
+            f"{path}: no manifest; write one with the columns subject, visit, generated"
+        )
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     missing = [column for column in (*KEYS, "generated") if column not in table]
     if missing:
@@ -172,11 +179,11 @@ def read_pairs(protocol_folder: Path) -> pd.DataFrame:
 def _read(record: dict[str, Any], folder: Path) -> Volumes:
     path = folder / record["generated"]
     try:
-        image = nib.load(path)
+        image = load_nifti(path)
         generated = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
+    except (OSError, EOFError, ValueError, ImageFileError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
-    source = nib.load(record["source"])
+    source = load_nifti(record["source"])
     problem = _geometry_problem(image, generated, source)
     if problem:
         raise UserError(f"{path}: {problem}")
@@ -197,7 +204,7 @@ def _geometry_problem(image: Any, volume: Any, source: Any) -> str | None:
         (lambda: bool(np.isfinite(volume).all()), "it holds values that are not finite"),
         (
             lambda: bool(np.abs(volume).max() <= 1 + RANGE_TOLERANCE),
-            f"its values run from {volume.min():.3g} to {volume.max():.3g}; they must lie in [-1, 1]",
+            f"its values run from {volume.min():.3g} to {volume.max():.3g}, not within [-1, 1]",
         ),
         (lambda: bool(volume.min() < volume.max()), "it is constant"),
     ]

@@ -42,8 +42,15 @@ def evaluate_folder(folder: Path, name: str, protocol: Path, console: Console) -
     scores = Evaluator(metrics, read_pairs(protocol), console).score(folder, label)
     place = protocol / "predictions" / f"{name}-{made_by}"
     if place.resolve() != folder.resolve():
-        run = {"method": name, "settings": made_by, "training_seed": 0, "model": None,
-               "details": "volumes made elsewhere", "summary": "", "folder": str(folder.resolve())}
+        run = {
+            "method": name,
+            "settings": made_by,
+            "training_seed": 0,
+            "model": None,
+            "details": "volumes made elsewhere",
+            "summary": "",
+            "folder": str(folder.resolve()),
+        }
         write_json(place / "run.json", run)
     write_text(place / "scores.csv", scores.to_csv(index=False))
     collect_scores(protocol)

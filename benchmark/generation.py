@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmark.checkpoints import read_final, require_latest
 from benchmark.console import Console
-from benchmark.data import crop_to_shape, pad_to_multiple, read_volume
+from benchmark.data import crop_to_shape, load_nifti, pad_to_multiple, read_volume
 from benchmark.engine import device_name, interruptible, launch, peak_memory_gb
 from benchmark.errors import UserError
 from benchmark.files import atomic_file, write_json, write_text
@@ -85,14 +85,16 @@ def is_generated(folder: Path) -> bool:
 
 def manifest(job: GenerationJob) -> pd.DataFrame:
     """One row a volume: subject, visit, interval_years, sample, seed, generated (file name)."""
+    listed = job.pairs[["subject", "visit", "interval_years"]].itertuples(index=False)
     rows = [
-        (pair.subject, pair.visit, pair.interval_years, sample,
-         sample_seed(job.seed, pair.subject, sample), file_name(pair.subject, pair.visit, sample))
-        for pair in job.pairs.itertuples()
+        (subject, visit, years, sample, sample_seed(job.seed, subject, sample))
+        for subject, visit, years in listed
         for sample in range(job.generation.samples)
-    ]  # fmt: skip
-    columns = ["subject", "visit", "interval_years", "sample", "seed", "generated"]
-    return pd.DataFrame(rows, columns=columns)
+    ]
+    table = pd.DataFrame(rows, columns=["subject", "visit", "interval_years", "sample", "seed"])
+    named = zip(table["subject"], table["visit"], table["sample"], strict=True)
+    table["generated"] = [file_name(subject, visit, sample) for subject, visit, sample in named]
+    return table
 
 
 def file_name(subject: str, visit: str, sample: int) -> str:
@@ -174,7 +176,7 @@ def _draw(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
 
 
 def _write(volume: Tensor, request: Request, folder: Path) -> None:
-    affine = nib.load(request.source).affine
+    affine = load_nifti(request.source).affine
     for name in request.files:
         image = nib.Nifti1Image(volume.numpy().astype(np.float32), affine)
         image.set_qform(affine, code="scanner")

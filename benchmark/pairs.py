@@ -31,12 +31,19 @@ def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
             raise UserError(f"subject {subject}: a follow-up is not later than its source")
         for position in _chosen(intervals.tolist(), settings):
             target = later.iloc[position]
-            rows.append((subject, target["visit"], float(intervals.iloc[position]),
-                         source["volume"], target["volume"]))
+            rows.append(
+                (
+                    subject,
+                    target["visit"],
+                    float(intervals.iloc[position]),
+                    source["volume"],
+                    target["volume"],
+                )
+            )
     if not rows:
         raise UserError(
-            f"no pair under the rule '{settings.rule}' among {table['subject'].nunique()} subjects; "
-            "try --pairs all, or a larger pairs.tolerance_years"
+            f"no pair under the rule '{settings.rule}' among "
+            f"{table['subject'].nunique()} subjects; try --pairs all, or a larger pairs.tolerance_years"
         )
     return pd.DataFrame(rows, columns=COLUMNS)
 

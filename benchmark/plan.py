@@ -88,11 +88,7 @@ def _estimate(step: Step) -> float | None:
     if shape[0] * shape[1] * shape[2] > LARGEST_ON_CPU and not torch.cuda.is_available():
         return None
     update, evaluation, evaluations = _time(step.training)
-    return (
-        scoring
-        + step.iterations_left * update
-        + step.volumes_left * evaluation * evaluations
-    )
+    return scoring + step.iterations_left * update + step.volumes_left * evaluation * evaluations
 
 
 def _time(job: TrainingJob) -> tuple[float, float, int]:

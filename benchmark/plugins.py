@@ -62,7 +62,8 @@ def _import_file(path: Path) -> None:
     if name in sys.modules and sys.modules[name].__file__ == str(path.resolve()):
         return
     spec = importlib.util.spec_from_file_location(name, path.resolve())
-    assert spec is not None and spec.loader is not None  # a .py path always has a loader
+    assert spec is not None
+    assert spec.loader is not None  # a path always has one
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

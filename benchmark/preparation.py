@@ -112,8 +112,8 @@ def _prepare(visits: list[_Visit], store: Store, grid: Grid) -> None:
         return
     readable = [visit for visit in visits if not visit.problem]
     results = prepare_subject([visit.path for visit in readable], grid)
-    for visit, result in zip(readable, results, strict=True):
-        store.write(visit.content, visit.source, result)
+    contents = [visit.content for visit in readable]
+    store.write(visits[0].source, dict(zip(contents, results, strict=True)))
 
 
 def _outcome(store: Store, visit: _Visit) -> Record:

@@ -1,8 +1,10 @@
 """The cache of prepared volumes: content in, files out."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -12,6 +14,8 @@ from benchmark.grid import Grid
 from benchmark.resampling import PreparedScan
 from benchmark.scan import DamagedScanError
 from benchmark.traits import ScanTraits, scan_traits
+
+Result = PreparedScan | DamagedScanError
 
 VERSION = 1  # raise it whenever preparation gives other volumes
 
@@ -25,46 +29,45 @@ class Record:
 
 
 class Store:
-    """Prepared volumes by the content of the scan and of the subject's first scan."""
+    """Prepared volumes by the content of the scan and of the subject's first scan.
+
+    One JSON file a subject, named by its first scan, holds the outcomes of all its scans.
+    """
 
     def __init__(self, folder: Path, grid: Grid) -> None:
         """Args: the folder of the cache, and the grid that all volumes lie on."""
         self._folder = folder
         self._grid = grid.model_dump(mode="json")
-        self._records: dict[str, Record] = {}
+        self._subjects: dict[str, dict[str, Record]] = {}
 
     def volume(self, content: str, source: str) -> Path:
         """Path of a prepared volume."""
-        return self._folder / f"{self._key(content, source)}.nii"
+        return self._folder / f"{digest([VERSION, content, source, self._grid])}.nii"
 
     def read(self, content: str, source: str) -> Record | None:
         """The outcome for a scan, or None where it has not been prepared yet."""
-        key = self._key(content, source)
-        if key not in self._records:
-            try:
-                stored = json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                return None
-            traits = stored["traits"]
-            if traits and not self.volume(content, source).is_file():
-                return None
-            if traits:
-                traits["voxel_mm"] = tuple(traits["voxel_mm"])
-            self._records[key] = Record(ScanTraits(**traits) if traits else None, stored["reason"])
-        return self._records[key]
+        if source not in self._subjects:
+            self._subjects[source] = _read_records(self._file(source))
+        record = self._subjects[source].get(content)
+        if record and record.traits and not self.volume(content, source).is_file():
+            return None
+        return record
 
-    def write(self, content: str, source: str, result: PreparedScan | DamagedScanError) -> None:
-        """Store a volume first, then its record: what has a record is complete."""
-        path = self.volume(content, source)
-        if isinstance(result, PreparedScan):
-            _write_volume(path, result)
-            record = Record(scan_traits(result))
-        else:
-            record = Record(reason=str(result))
-        write_json(path.with_suffix(".json"), asdict(record))
+    def write(self, source: str, results: Mapping[str, Result]) -> None:
+        """Store one subject's outcomes by content: volumes first, so that records are complete."""
+        records = _read_records(self._file(source))
+        for content, result in results.items():
+            if isinstance(result, PreparedScan):
+                _write_volume(self.volume(content, source), result)
+                records[content] = Record(scan_traits(result))
+            else:
+                records[content] = Record(reason=str(result))
+        stored = {content: asdict(record) for content, record in records.items()}
+        write_json(self._file(source), stored)
+        self._subjects[source] = records
 
-    def _key(self, content: str, source: str) -> str:
-        return digest([VERSION, content, source, self._grid])
+    def _file(self, source: str) -> Path:
+        return self.volume(source, source).with_suffix(".json")
 
 
 class Digests:
@@ -99,6 +102,22 @@ class Digests:
         """Remember what has been computed."""
         if self._changed:
             write_json(self._path, self._known)
+
+
+def _read_records(path: Path) -> dict[str, Record]:
+    """Outcomes by content; none where the file is missing or was not written by this version."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {content: _record(**values) for content, values in stored.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _record(traits: dict[str, Any] | None, reason: str) -> Record:
+    if traits is None:
+        return Record(reason=reason)
+    x, y, z = traits["voxel_mm"]
+    return Record(ScanTraits(**{**traits, "voxel_mm": (x, y, z)}), reason)
 
 
 def _write_volume(path: Path, scan: PreparedScan) -> None:

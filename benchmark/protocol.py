@@ -176,9 +176,10 @@ def _of(table: pd.DataFrame, subjects: tuple[str, ...]) -> pd.DataFrame:
 def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
     """Who, when, and the bytes of both scans; independent of where they lie."""
     content = table.set_index("volume")["content"]
+    columns = ["subject", "interval_years", "source", "target"]
     return [
-        [row.subject, round(row.interval_years, 4), content[row.source], content[row.target]]
-        for row in pairs.itertuples()
+        [subject, round(years, 4), content[source], content[target]]
+        for subject, years, source, target in pairs[columns].itertuples(index=False)
     ]
 
 
@@ -197,7 +198,8 @@ def _refuse_overlap(
 
 def _cohort_info(cohort: Cohort, prepared: Prepared) -> dict[str, Any]:
     table = prepared.table
-    rows = sorted([r.subject, round(r.years, 4), r.content] for r in table.itertuples())
+    columns = table[["subject", "years", "content"]].itertuples(index=False)
+    rows = sorted([subject, round(years, 4), content] for subject, years, content in columns)
     return {
         "name": cohort.name.partition(":")[0],
         "digest": digest(rows),

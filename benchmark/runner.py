@@ -17,7 +17,13 @@ from benchmark.files import digest, write_json, write_text
 from benchmark.generation import GenerationJob, generate, is_generated
 from benchmark.plan import Step, show_plan
 from benchmark.plugins import find_method
-from benchmark.protocol import Protocol, build_metrics, build_protocol, load_extractors, write_protocol
+from benchmark.protocol import (
+    Protocol,
+    build_metrics,
+    build_protocol,
+    load_extractors,
+    write_protocol,
+)
 from benchmark.recipe import Recipe
 from benchmark.settings import Settings
 from benchmark.training import TrainingJob, train

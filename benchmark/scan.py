@@ -55,10 +55,9 @@ class Scan:
         steps = np.maximum(1, np.floor(COARSE_MM / self.voxel_mm)).astype(int)
         coarse = self.data[:: steps[0], :: steps[1], :: steps[2]]
         if self.background is not None:
-            bright = coarse > self.background
+            mask = _largest(coarse > self.background)
         else:
-            bright = coarse > _robust_threshold(coarse)
-        mask = _largest(bright)
+            mask = _solid(coarse > _robust_threshold(coarse))
         if not mask.any():
             raise DamagedScanError("no head stands out from the background")
         litres = float(mask.sum() * np.prod(self.voxel_mm * steps) / 1e6)
@@ -135,13 +134,16 @@ def _robust_threshold(data: Array) -> float:
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected part after removing specks, holes filled."""
+    """The largest connected part."""
+    labels, count = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel(), minlength=2)
+    return labels == 1 + sizes[1:].argmax() if count else mask
+
+
+def _solid(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest connected part once specks are removed, its holes filled."""
     opened = ndimage.binary_opening(mask)
-    labels, count = ndimage.label(opened if opened.any() else mask)
-    if count == 0:
-        return mask
-    sizes = np.bincount(labels.ravel())
-    return ndimage.binary_fill_holes(labels == 1 + sizes[1:].argmax())
+    return ndimage.binary_fill_holes(_largest(opened if opened.any() else mask))
 
 
 def _box(mask: NDArray[np.bool_], affine: Affine) -> Affine:

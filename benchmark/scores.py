@@ -45,8 +45,15 @@ def read_scores(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise UserError(f"{path}: no score table; make one with 'python cli.py run'")
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False,
-                            na_values={"value": [""], "interval_years": [""]})
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_TEXT, str),
+            keep_default_na=False,
+            na_values={"value": [""], "interval_years": [""]},
+        )
         return SCHEMA.validate(table)
+    except pa.errors.SchemaErrors as error:
+        columns = ", ".join(SCHEMA.columns)
+        raise UserError(f"{path}: not a score table; its columns must be {columns}") from error
     except (pa.errors.SchemaError, ValueError) as error:
         raise UserError(f"{path}: not a score table: {str(error).splitlines()[0]}") from error

@@ -122,7 +122,7 @@ class Settings(Section):
 
     Attributes:
         preset: Name of the preset that these settings started from.
-        cohort: ``phantom`` or ``bids:PATH``: trains, and is evaluated unless ``test_cohort`` is set.
+        cohort: ``phantom`` or ``bids:PATH``: trains, and is evaluated without ``test_cohort``.
         test_cohort: A cohort to evaluate on instead, whole.
         seed: Run seed: network initialisation, order of the data, noise of the samples.
         methods: Per method, ``training`` overrides and the method's own settings.
@@ -215,7 +215,9 @@ def _read_preset(name: str) -> dict[str, Any]:
 def _parse(overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
         if "=" not in override:
-            raise UserError(f"--set {override}: write it as key=value, such as training.iterations=50")
+            raise UserError(
+                f"--set {override}: write it as key=value, such as training.iterations=50"
+            )
     return _to_dict(lambda: OmegaConf.from_dotlist(list(overrides)), "--set")
 
 

@@ -80,7 +80,9 @@ def _from_file(subjects: list[str], path: Path) -> Split:
     listed = _read_partitions(path)
     missing = sorted(set(subjects) - set(listed))
     if missing:
-        raise UserError(f"{path}: {len(missing)} subjects are not listed, the first is {missing[0]}")
+        raise UserError(
+            f"{path}: {len(missing)} subjects are not listed, the first is {missing[0]}"
+        )
     parts = {name: tuple(s for s in subjects if listed[s] == name) for name in ("train", "test")}
     return Split(train=parts["train"], test=parts["test"], rule="file")
 

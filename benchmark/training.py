@@ -127,9 +127,7 @@ class _Run:
         torch.manual_seed(seed)  # the random state is a function of the step: exact resume
         self.module.train()
         stage = self._stage()
-        for turn, optimizer in zip(
-            self.stages[stage].turns, self.optimizers[stage], strict=True
-        ):
+        for turn, optimizer in zip(self.stages[stage].turns, self.optimizers[stage], strict=True):
             self._window.append(self._turn(turn, optimizer))
         self.step += 1
         self.average.update(self.method, self.step)
@@ -184,8 +182,8 @@ class _Run:
         self.note = f"loss {loss:.4f}"
         if not math.isfinite(loss):
             raise UserError(
-                f"{self.job.recipe.name}: the loss is {loss} at iteration {self.step}; the last good "
-                f"checkpoint in {self.job.folder} is kept. Try a lower training.learning_rate."
+                f"{self.job.recipe.name}: the loss is {loss} at iteration {self.step}; the last "
+                f"good checkpoint in {self.job.folder} is kept. Try a lower training.learning_rate."
             )
 
     def save(self) -> None:

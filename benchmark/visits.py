@@ -65,15 +65,21 @@ def _check(table: pd.DataFrame, where: str) -> None:
     missing = table[list(COLUMNS)].isna().any(axis=1)
     if missing.any():
         row = table[missing].iloc[0]
-        raise UserError(f"{where}: subject {row['subject']}, visit {row['visit']}: a value is missing")
+        raise UserError(
+            f"{where}: subject {row['subject']}, visit {row['visit']}: a value is missing"
+        )
     for columns, problem in (
         (["path"], "the same scan stands twice"),
         (["subject", "visit"], "the same visit stands twice"),
-        (["subject", "years"], "two visits at the same time; a follow-up must be later than its source"),
+        (
+            ["subject", "years"],
+            "two visits at the same time; a follow-up comes later than its source",
+        ),
     ):
         twice = table.duplicated(columns)
         if twice.any():
             row = table[twice].iloc[0]
             raise UserError(
-                f"{where}: subject {row['subject']}, visit {row['visit']} ({row['path']}): {problem}"
+                f"{where}: subject {row['subject']}, visit {row['visit']} "
+                f"({row['path']}): {problem}"
             )

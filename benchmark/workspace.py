@@ -60,7 +60,9 @@ class Workspace:
         """
         known = self.protocols()
         if not known:
-            raise UserError(f"{self.root}: nothing has been run here; start with 'python cli.py run'")
+            raise UserError(
+                f"{self.root}: nothing has been run here; start with 'python cli.py run'"
+            )
         if name is None:
             marker = self.root / "latest"
             name = marker.read_text().strip() if marker.is_file() else known[-1]

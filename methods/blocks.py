@@ -49,7 +49,7 @@ def over_space(features: Tensor) -> Tensor:
 
 
 def fold(volume: Tensor, patch: int) -> Tensor:
-    """Move each ``patch``-sided cube of voxels into channels: (B, C, X, ...) -> (B, C p^3, X/p, ...).
+    """Move each ``patch``-sided cube of voxels into channels: (B, C, X..) -> (B, C p^3, X/p..).
 
     A smaller grid with more channels costs far less on a small machine and loses nothing.
     """

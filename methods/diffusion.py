@@ -77,8 +77,8 @@ class DiffusionSettings(BaseModel):
         total, sampler = self.schedule.steps, self.sampler
         if sampler.kind == "ddpm" and sampler.steps != total:
             raise ValueError(
-                f"sampler.steps={sampler.steps}: ancestral sampling (ddpm) visits every level, so it "
-                f"must equal schedule.steps={total}; set sampler.kind=ddim for fewer steps"
+                f"sampler.steps={sampler.steps}: ancestral sampling (ddpm) visits every level, "
+                f"so it must equal schedule.steps={total}; set sampler.kind=ddim for fewer steps"
             )
         if sampler.steps > total:
             raise ValueError(f"sampler.steps={sampler.steps} exceeds schedule.steps={total}")

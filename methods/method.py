@@ -110,7 +110,9 @@ class Method(nn.Module, ABC):
 
 
 def _register(cls: type[Method], name: str) -> None:
-    abstract = [key for key in dir(cls) if getattr(getattr(cls, key, None), "__isabstractmethod__", False)]
+    abstract = [
+        key for key in dir(cls) if getattr(getattr(cls, key, None), "__isabstractmethod__", False)
+    ]
     if abstract:
         raise TypeError(f"{cls.__name__} cannot be registered: it lacks {', '.join(abstract)}")
     if name in REGISTRY:

@@ -77,13 +77,15 @@ class AttentionUNet(nn.Module):
             skips.extend(levels)
         h = net.middle_block(hidden_states=h, temb=time)
         for up in net.up_blocks:
-            count = len(up.resnets)
+            count = len(up.resnets)  # type: ignore[arg-type]  # nn.Module hides the list
             h = up(hidden_states=h, res_hidden_states_list=skips[-count:], temb=time)
             del skips[-count:]
         return net.out(h)
 
 
-def _monai_unet(settings: UNetSettings, in_channels: int, out_channels: int) -> "DiffusionModelUNet":
+def _monai_unet(
+    settings: UNetSettings, in_channels: int, out_channels: int
+) -> "DiffusionModelUNet":
     from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet  # takes seconds
 
     return DiffusionModelUNet(
