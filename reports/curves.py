@@ -99,7 +99,8 @@ def _draw_curve(panel: Axes, losses: pd.DataFrame, colour: str) -> None:
     stride = max(len(loss) // _POINTS, 1)
     trend = smooth(loss, round(_SMOOTHING * len(loss)))
     panel.plot(iterations[::stride], loss[::stride], color=colour, alpha=0.22, linewidth=0.5)
-    panel.plot(iterations[::stride], trend[::stride], color=colour, linewidth=1.5)
+    mark = "o" if len(loss) == 1 else ""
+    panel.plot(iterations[::stride], trend[::stride], color=colour, linewidth=1.5, marker=mark)
 
 
 def _mark_stages(panel: Axes, losses: pd.DataFrame) -> None:

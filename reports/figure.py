@@ -18,7 +18,7 @@ CHANGE_COLOURS = "RdBu_r"  # diverging, white at zero, told apart without red-gr
 
 _LABEL_ROOM = 0.38
 _LABEL_LENGTH = 16  # characters of a row label on one line
-_HELD = 99  # percent of the real changes shown that the colour range holds
+HELD = 98  # percent of the real changes shown that the colour range holds
 _SMALLEST_RANGE = 0.02  # where nothing changes, noise must not look like change
 
 Draw = Callable[[Axes, Volume], None]
@@ -52,9 +52,9 @@ def draw_changes(sheet: Sheet) -> Figure:
 
 
 def change_range(sheet: Sheet) -> float:
-    """Half the colour range: holds 99% of the real changes that are shown."""
+    """Half the colour range: holds most of the real changes that are shown, see ``HELD``."""
     shown = [np.abs(sheet.view.plane(change)).ravel() for change in sheet.real_changes]
-    return max(float(np.percentile(np.concatenate(shown), _HELD)), _SMALLEST_RANGE)
+    return max(float(np.percentile(np.concatenate(shown), HELD)), _SMALLEST_RANGE)
 
 
 def _layout(sheet: Sheet, footer: str, bottom: float = 0.04) -> Layout:

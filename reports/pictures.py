@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from benchmark.data import BACKGROUND
 from reports.drawing import ALERT, BANNER, MUTED
-from reports.slices import BACKGROUND, Plane, View
+from reports.slices import Plane, View
 
 CONVENTION = (
     "Axial slice, neurological convention: the left of the image is the left of the person."
@@ -19,7 +20,8 @@ GAP = 0.04
 SIDE = 0.04
 
 _LINE = 0.13  # height of a line of small print, inches
-_LETTERS = 15  # of the banner, the widest small print, in an inch
+_LETTERS = 18  # of the footer in an inch
+_BOLD_LETTERS = 14  # of the banner
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,16 @@ class Layout:
     @property
     def base(self) -> float:
         """Where the lowest row of pictures begins, seen from the figure's lower edge."""
-        return self.bottom + self._room(self.footer)
+        return self.bottom + _room(self._footer)
 
     def figure(self, shareable: bool) -> Figure:
         """A figure without pictures yet; with a warning on top if it must not be shared."""
-        banner = "" if shareable else self._wrapped(BANNER)
+        banner = "" if shareable else textwrap.fill(BANNER, int(_BOLD_LETTERS * self.width))
         height = self.base + self.rows * (self.tall + self.below + GAP) - GAP + self.top
-        height += self._room(banner)
+        height += _room(banner)
         figure = Figure(figsize=(self.width, height))
         small = partial(figure.text, 0.5, ha="center", linespacing=1.25)
-        small(y=0.05 / height, s=self._wrapped(self.footer), va="bottom", size=6.5, color=MUTED)
+        small(y=0.05 / height, s=self._footer, va="bottom", size=6.5, color=MUTED)
         small(y=1 - 0.06 / height, s=banner, va="top", size=7, color=ALERT, weight="bold")
         return figure
 
@@ -77,12 +79,9 @@ class Layout:
         axes.spines[:].set_visible(False)
         return axes
 
-    def _wrapped(self, text: str) -> str:
-        return textwrap.fill(text, int(_LETTERS * self.width))
-
-    def _room(self, text: str) -> float:
-        lines = len(self._wrapped(text).splitlines())
-        return lines * _LINE + 0.08 if lines else 0.0
+    @property
+    def _footer(self) -> str:
+        return textwrap.fill(self.footer, int(_LETTERS * self.width))
 
 
 def tall(view: View) -> float:
@@ -99,3 +98,8 @@ def grey_window(view: View) -> Normalize:
 def show(axes: Axes, plane: Plane, window: Normalize, colours: str = "gray") -> None:
     """Draw a slice, smoothed between voxels as viewers do."""
     axes.imshow(plane, cmap=colours, norm=window, interpolation="bicubic", aspect="auto")
+
+
+def _room(text: str) -> float:
+    """Height of small print, in inches."""
+    return len(text.splitlines()) * _LINE + 0.08 if text else 0.0

@@ -8,7 +8,7 @@ from benchmark.console import Console
 from benchmark.files import write_text
 from reports.curves import draw_curves
 from reports.drawing import save
-from reports.figure import draw_changes, draw_sheet
+from reports.figure import HELD, draw_changes, draw_sheet
 from reports.montage import draw_montage
 from reports.page import Picture, render_page
 from reports.pictures import CONVENTION
@@ -82,7 +82,7 @@ def _figure_2(results: Results, target: Path) -> list[Picture]:
             _PAPER,
             "Figure 2, change from the source",
             "The same pictures minus the source, intensities in [-1, 1], in one symmetric range "
-            "that holds 99% of the real changes shown; red is brighter than the source, blue "
+            f"that holds {HELD}% of the real changes shown; red is brighter than the source, blue "
             "darker.",
         ),
     ]

@@ -14,8 +14,8 @@ from metrics.metric import MetricError, Volume
 
 Plane = NDArray[np.float32]
 
-BACKGROUND = -1.0
-_SHOWN_AREA = 0.6  # a slice must hold this share of the largest cross-section of the head
+_SHOWN_AREA = 0.8  # a slice must hold this share of the largest cross-section of the head
+_DEPTH_MM = 25.0
 _MARGIN = 1  # voxels kept around the head
 
 
@@ -67,19 +67,21 @@ def load(path: Path) -> tuple[Volume, tuple[float, float, float]]:
 
 
 def choose_view(pairs: Sequence[tuple[Volume, Volume]], spacing: Sequence[float]) -> View:
-    """Choose the axial slice where real follow-ups differ most from their sources.
+    """Choose the axial slice that holds most of the real change deep inside the head.
 
-    Only real scans decide, so that no method is favoured; only slices near the head's largest
-    cross-section are taken, and changes are smoothed, so that neither rim nor noise decides.
+    Only real scans decide, so that no method is favoured. Changes are smoothed and taken deep
+    inside, where the ventricles are, so that neither noise nor a shifted rim decides; only slices
+    near the head's largest cross-section are taken.
 
     Args:
         pairs: (source, real follow-up) volumes of one shape, in [-1, 1].
         spacing: Voxel size in mm.
     """
     heads = np.stack([_head(source) for source, _ in pairs])
-    area = heads.sum(axis=(0, 1, 2))
+    deep = np.stack([_deep(head, spacing) for head in heads])
     change = [np.abs(ndimage.gaussian_filter(later - source, 1)) for source, later in pairs]
-    inside = np.where(heads, np.stack(change), 0).sum(axis=(0, 1, 2)) / np.maximum(area, 1)
+    area = heads.sum(axis=(0, 1, 2))
+    inside = np.where(deep, np.stack(change), 0).sum(axis=(0, 1, 2))
     level = int(np.argmax(np.where(area >= _SHOWN_AREA * area.max(), inside, -1)))
     sources = np.stack([source for source, _ in pairs])
     return View(
@@ -101,6 +103,13 @@ def _head(volume: Volume) -> Mask:
         return head_mask(volume)
     except MetricError:
         return np.ones(volume.shape, dtype=np.bool_)
+
+
+def _deep(head: Mask, spacing: Sequence[float]) -> Mask:
+    """The part of a head that is far from its rim; all of it where nothing is."""
+    depth = ndimage.distance_transform_edt(head, sampling=spacing)
+    deep = np.asarray(depth > _DEPTH_MM)
+    return deep if deep.any() else head
 
 
 def _crop(mask: Mask) -> tuple[slice, slice]:

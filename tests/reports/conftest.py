@@ -266,7 +266,7 @@ def folder(tmp_path: Path, fake: Fake) -> Path:
     return fake.write(tmp_path)
 
 
-@pytest.fixture
-def results(folder: Path) -> Results:
-    """That folder, read."""
-    return read_results(folder)
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Such a folder, read; shared by all tests, so change it with ``dataclasses.replace``."""
+    return read_results(Fake().write(tmp_path_factory.mktemp("shared")))
