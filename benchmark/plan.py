@@ -54,8 +54,12 @@ def show_plan(steps: list[Step], protocol: Protocol, console: Console) -> None:
     for step, seconds in zip(steps, times, strict=True):
         console.say(f"  {step.generation.recipe.name:<14} {_describe(step)}{_about(seconds)}")
     if len(steps) > 1:
-        known = [seconds for seconds in times if seconds is not None]
-        console.say(f"  {'in all':<14}{_about(sum(known) if len(known) == len(times) else None)}")
+        console.say(f"  {'in all':<14} {_about(_total(times)).removeprefix("; ")}")
+
+
+def _total(times: list[float | None]) -> float | None:
+    known = [seconds for seconds in times if seconds is not None]
+    return sum(known) if len(known) == len(times) else None
 
 
 def _describe(step: Step) -> str:
