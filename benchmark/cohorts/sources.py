@@ -5,10 +5,11 @@ from pathlib import Path
 
 from benchmark.cohorts.bids import read_bids
 from benchmark.cohorts.phantom.dataset import write_phantom
+from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.console import Console
 from benchmark.errors import UserError, unknown
 from benchmark.files import digest
-from benchmark.settings import Settings
+from benchmark.settings import Settings, validate
 from benchmark.visits import Cohort
 from benchmark.workspace import Workspace
 
@@ -40,7 +41,8 @@ def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Co
 
 
 def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Path:
-    phantom = settings.phantom.model_copy(update={"spacing_mm": settings.grid.spacing_mm})
+    values = {**settings.phantom.model_dump(), "spacing_mm": settings.grid.spacing_mm}
+    phantom: PhantomSettings = validate(PhantomSettings, values, "phantom")
     folder = workspace.cohorts / f"phantom-{digest(phantom.model_dump(mode='json'))}"
     with workspace.lock(folder):
         if not folder.is_dir():

@@ -121,7 +121,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_default_cohort_has_the_published_spread_and_rates(tmp_path: Path) -> None:
-    folder = write(tmp_path / "data", PhantomSettings())
+    folder = write(tmp_path / "data", PhantomSettings(subjects=64))
     truth = pd.read_csv(folder / "derivatives/truth/truth.tsv", sep="\t")
     groups = pd.read_csv(folder / "participants.tsv", sep="\t").set_index("participant_id")["group"]
     first = truth[truth["years"] == 0]

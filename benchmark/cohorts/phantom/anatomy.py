@@ -7,7 +7,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian
+from benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian, total
 from benchmark.cohorts.phantom.person import Person, generator
 from benchmark.cohorts.phantom.progression import Modes
 from benchmark.cohorts.phantom.settings import PhantomSettings
@@ -53,7 +53,8 @@ def draw_anatomy(settings: PhantomSettings, person: Person, modes: Modes) -> Ten
         velocity += part * (rms / part.std())
     points = FIELD.points()
     warp = exponential(FIELD, torch.from_numpy(velocity)).reshape(3, -1).T
-    warp = warp - warp[points.norm(dim=1) < CENTRAL_MM].mean(dim=0)
+    central = warp[(points**2).sum(dim=1) < CENTRAL_MM**2]
+    warp = warp - torch.from_numpy(central.numpy().mean(axis=0, dtype=np.float64)).float()
     positions = (points + warp) / torch.tensor(proportions, dtype=torch.float32)
     head = points[modes.lattice.sample(modes.head, positions)[:, 0] > 0.5]
     positions = FIELD.sample(FIELD.volume(positions), points + _overhang(head), "border")
@@ -95,7 +96,7 @@ def measure(tissues: Image, positions: Tensor) -> Truth:
         positions: The map (3, X, Y, Z) on ``FIELD``.
     """
     values = tissues.at(positions.reshape(3, -1).T)
-    grey, white, ventricles = (values.sum(dim=0) * FIELD.spacing**3 / 1000).tolist()
+    grey, white, ventricles = (total(map_) * FIELD.spacing**3 / 1000 for map_ in values.T)
     inside = FIELD.volume(values).sum(dim=0) > 0.5
     smallest = float(jacobian(FIELD, positions)[inside].min())
     return Truth(grey + white, grey, white, ventricles, smallest)

@@ -7,6 +7,7 @@ tensor (C, X, Y, Z); a list of positions is (N, 3). A map of a lattice is a volu
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
@@ -55,6 +56,11 @@ class Lattice:
         grid = (points / -torch.tensor(self.first)).flip(-1)[None, None, None]
         values = grid_sample(volume[None], grid, padding_mode=outside, align_corners=True)
         return values[0, :, 0, 0].T
+
+
+def total(values: Tensor) -> float:
+    """Sum that does not depend on the number of threads, as torch's does in the last digits."""
+    return float(values.numpy().sum(dtype=np.float64))
 
 
 def exponential(lattice: Lattice, velocity: Tensor, squarings: int = 5) -> Tensor:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from benchmark.cohorts.phantom.lattice import Lattice, flow
+from benchmark.cohorts.phantom.lattice import Lattice, flow, total
 from benchmark.cohorts.phantom.template import FWHM_TO_SIGMA, MEASURED_FWHM_MM, Template
 
 COARSENING = 3  # the velocity varies slowly: every third voxel of the template will do
@@ -41,7 +41,7 @@ class Modes:
 
     def velocity(self, weights: tuple[float, ...]) -> Tensor:
         """The velocity field (3, X, Y, Z) of one participant, mm a year."""
-        return torch.einsum("m,mcxyz->cxyz", torch.tensor(weights), self.velocities)
+        return (torch.tensor(weights)[:, None, None, None, None] * self.velocities).sum(dim=0)
 
 
 def atrophy_modes(template: Template) -> Modes:
@@ -81,7 +81,8 @@ def _growth(lattice: Lattice, velocity: Tensor, ventricles: Array) -> float:
     """Relative growth of the ventricles under the flow for one unit of time."""
     before = torch.from_numpy(_blurred(ventricles, lattice.spacing))[None]
     came_from = flow(lattice, velocity, lattice.points(), -1.0, lattice.spacing / 4)
-    return float(lattice.sample(before, came_from).sum() / before.sum()) - 1
+    after = lattice.sample(before, came_from)
+    return total(after) / total(before) - 1
 
 
 def _fluid(maps: dict[str, Array], spacing: float) -> Array:

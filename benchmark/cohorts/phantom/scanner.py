@@ -83,7 +83,11 @@ class Scanner:
         """
         placed = FIELD.sample(positions, _moved(self._points, session), "border")
         t1, head = self._images.at(placed).numpy().T
-        signal = t1.clip(min=0) ** contrast * np.exp(self._terms @ session.bias) * session.gain
+        signal = (
+            t1.clip(min=0) ** contrast
+            * np.exp(np.einsum("nk,k->n", self._terms, session.bias))
+            * session.gain
+        )
         noisy = signal + self._noise * rng.standard_normal(len(signal))
         # Magnitude images have no negative values, and 0 is kept for what is not head.
         scan = np.where(head > INSIDE, (WHITE * noisy).clip(min=1), 0)
@@ -93,7 +97,10 @@ class Scanner:
 def _moved(points: Tensor, session: Session) -> Tensor:
     turn = Rotation.from_euler("xyz", session.turn_degrees, degrees=True).as_matrix()
     matrix = torch.tensor(turn, dtype=torch.float32)
-    return points @ matrix.T + torch.tensor(session.shift_mm, dtype=torch.float32)
+    # Not a matrix product: its last digits depend on the number of threads.
+    return (points[:, None, :] * matrix).sum(dim=2) + torch.tensor(
+        session.shift_mm, dtype=torch.float32
+    )
 
 
 def _bias_terms(points: Tensor) -> NDArray[np.float64]:

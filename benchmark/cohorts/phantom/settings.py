@@ -47,8 +47,10 @@ class PhantomSettings(BaseModel):
     """The simulated cohort.
 
     Whole-brain atrophy: controls 0.5, MCI 1.2, AD 1.9 percent a year (Sluimer et al., Radiology
-    2008; 248:590). Ventricles: 4.3 percent a year without and 15.6 with probable AD (Bradley et
-    al., Br J Radiol 2002; 75:506); MCI lies between them (Nestor et al., Brain 2008; 131:2443).
+    2008; 248:590). Ventricle-to-brain ratio: 4.3 percent a year without and 15.6 with probable AD
+    (Bradley et al., Br J Radiol 2002; 75:506); MCI lies between (Nestor et al., Brain 2008;
+    131:2443). ``ventricle_growth`` is set so that the simulated ratio grows as published; large
+    ventricles grow somewhat faster than set.
 
     Attributes:
         subjects: Participants; the first n of a larger cohort are the same as a cohort of n.
