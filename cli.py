@@ -3,6 +3,7 @@
 Nothing heavy is imported at the top, so that --help answers at once.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,7 +51,8 @@ def run(  # noqa: PLR0913 - one argument an option
     from benchmark.workspace import Workspace
 
     options = {"cohort": cohort, "test_cohort": test_cohort, "pairs.rule": pairs, "seed": seed}
-    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    # as JSON, so that a path with '#' or ': ' in it is not read as YAML
+    given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
     settings = load_settings(preset, [*given, *set_])
     names = [name.strip() for name in methods.split(",") if name.strip()]
     place = Workspace(workspace)

@@ -1,5 +1,6 @@
 """Checkpoints: complete, checked by digest, never unpickled, never half-written."""
 
+import io
 import json
 import shutil
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from benchmark.console import Console
@@ -15,6 +16,7 @@ from benchmark.errors import UserError
 from benchmark.files import atomic_folder, file_digest, write_json
 
 KEEP = 2
+FINAL = "trained.json"
 WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "state.pt", "index.json"
 
 Weights = dict[str, Tensor]
@@ -50,9 +52,10 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     if target.exists():  # a damaged one of the same step gives way
         shutil.rmtree(target)
     with atomic_folder(target) as temporary:
-        save_file(_plain(checkpoint.weights), temporary / WEIGHTS)
-        save_file(_plain(checkpoint.average), temporary / AVERAGE)
-        torch.save(checkpoint.state, temporary / STATE)
+        # serialised first: what torch and safetensors raise on a full disk is no OSError
+        (temporary / WEIGHTS).write_bytes(save(_plain(checkpoint.weights)))
+        (temporary / AVERAGE).write_bytes(save(_plain(checkpoint.average)))
+        (temporary / STATE).write_bytes(_serialised(checkpoint.state))
         digests = {name: file_digest(temporary / name) for name in (WEIGHTS, AVERAGE, STATE)}
         index = {"step": checkpoint.step, "sha256": digests, "losses": checkpoint.losses}
         (temporary / INDEX).write_text(json.dumps(index))
@@ -75,12 +78,12 @@ def load_latest(folder: Path, console: Console) -> Checkpoint | None:
 
 def write_final(folder: Path, info: dict[str, Any]) -> None:
     """Mark a training as complete."""
-    write_json(folder / "trained.json", info)
+    write_json(folder / FINAL, info)
 
 
 def read_final(folder: Path) -> dict[str, Any] | None:
     """What a complete training recorded, or None."""
-    path = folder / "trained.json"
+    path = folder / FINAL
     return json.loads(path.read_text()) if path.is_file() else None
 
 
@@ -99,9 +102,15 @@ def _load(path: Path) -> Checkpoint:
         step=index["step"],
         weights=load_file(path / WEIGHTS),
         average=load_file(path / AVERAGE),
-        state=torch.load(path / STATE, weights_only=True),
+        state=torch.load(path / STATE, map_location="cpu", weights_only=True),
         losses=index["losses"],
     )
+
+
+def _serialised(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
 
 
 def _plain(weights: Weights) -> Weights:
@@ -113,8 +122,14 @@ def _steps(folder: Path) -> list[Path]:
 
 
 def require_latest(folder: Path, console: Console) -> Checkpoint:
-    """Like ``load_latest``, but a missing checkpoint is an error."""
+    """Like ``load_latest``, but anything less than the end of a complete training is an error."""
     checkpoint = load_latest(folder, console)
     if checkpoint is None:
         raise UserError(f"{folder}: no usable checkpoint; delete the folder and run again")
+    final = read_final(folder)
+    if final and checkpoint.step < final["iterations"]:
+        raise UserError(
+            f"{folder}: the final checkpoint is damaged; delete {folder / FINAL} and run again: "
+            f"training goes on from iteration {checkpoint.step}"
+        )
     return checkpoint

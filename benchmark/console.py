@@ -9,13 +9,27 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 T = TypeVar("T")
+
+
+class RateColumn(ProgressColumn):
+    """Items a second, or seconds an item where that is slow."""
+
+    def render(self, task: Task) -> Text:
+        """Show nothing before there is something to measure."""
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each")
 
 
 class Bar:
@@ -53,6 +67,7 @@ class Console:
             TextColumn("{task.description:<28}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
+            RateColumn(),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
             TextColumn("left"),

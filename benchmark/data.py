@@ -102,5 +102,6 @@ def training_batches(
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # else opening it draws from the global one, in mid-step
     )
     return iter(loader)

@@ -4,11 +4,14 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.multiprocessing.spawn import ProcessRaisedException
 
+from benchmark.errors import UserError
 from benchmark.settings import DeviceSettings
 
 if TYPE_CHECKING:
@@ -31,23 +34,56 @@ def launch(settings: DeviceSettings, work: Callable[..., None], *args: Any) -> N
         strategy=strategy,
         precision=_precision(settings, accelerator),  # type: ignore[arg-type]
     )
-    threads = torch.get_num_threads()
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    task = _Task(work, args, settings.threads)
+    if settings.devices == 1:
+        fabric.launch()
+        task(fabric)
+    else:
+        with _told_by_processes():
+            fabric.launch(task)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Work with its arguments: Fabric walks through arguments, and refuses frozen ones."""
+
+    work: Callable[..., None]
+    args: tuple[Any, ...]
+    threads: int
+
+    def __call__(self, fabric: "Fabric") -> None:
+        before = torch.get_num_threads()
+        if self.threads:
+            torch.set_num_threads(self.threads)
+        try:
+            self.work(fabric, *self.args)
+        finally:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def _told_by_processes() -> Iterator[None]:
+    """Raise a process's UserError as what it was; torch hands it on as the text of a traceback."""
     try:
-        if settings.devices == 1:
-            fabric.launch()
-            work(fabric, *args)
-        else:
-            fabric.launch(work, *args)
-    finally:
-        torch.set_num_threads(threads)
+        yield
+    except ProcessRaisedException as error:
+        _, found, message = str(error).partition(f"{UserError.__module__}.UserError: ")
+        if not found:
+            raise
+        raise UserError(message.strip()) from error
 
 
 def _accelerator(settings: DeviceSettings) -> str:
-    if settings.accelerator != "auto":
-        return settings.accelerator
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    available = torch.cuda.device_count()
+    wanted = settings.accelerator
+    if wanted == "auto":
+        wanted = "cuda" if available else "cpu"
+    if wanted == "cuda" and settings.devices > available:
+        raise UserError(
+            f"device: {settings.devices} GPU(s) are asked for, {available} are there; "
+            "set device.devices or device.accelerator=cpu"
+        )
+    return wanted
 
 
 def _precision(settings: DeviceSettings, accelerator: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import error as ZlibError
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from benchmark.data import load_nifti, read_volume
 from benchmark.errors import UserError
 from benchmark.files import write_text
 from benchmark.scores import SCHEMA, read_scores
+from benchmark.workspace import Workspace
 from metrics.metric import Metric, MetricError, PairMetric, SetMetric
 
 KEYS = ["subject", "visit"]
@@ -84,6 +86,7 @@ class Evaluator:
                     f"{folder / 'manifest.csv'}: {len(wrong)} volume(s) do not fit: "
                     f"subject {row['subject']}, visit {row['visit']} {problem}"
                 )
+        _check_samples(table, folder)
         return table.sort_values([*KEYS, "sample"], ignore_index=True)
 
     def _volumes(
@@ -114,11 +117,14 @@ class Evaluator:
         whole = {"n": len(table), "title": _with_count(metric, len(table))}
         try:
             value = metric(generated=generated, reference=real)
+        except MetricError as error:
+            return [_row(metric, value=np.nan, note=str(error), **whole)]
+        try:
             without = metric.leave_one_out(
                 generated=generated, reference=real, groups=table["subject"].tolist()
             )
-        except MetricError as error:
-            return [_row(metric, value=np.nan, note=str(error), **whole)]
+        except MetricError:  # the value stands, without an interval
+            without = {}
         return [_row(metric, value=value, **whole)] + [
             _row(metric, value=value, subject=subject, role="leave-out", **whole)
             for subject, value in without.items()
@@ -141,18 +147,24 @@ def read_manifest(folder: Path) -> pd.DataFrame:
         raise UserError(
             f"{path}: no manifest; write one with the columns subject, visit, generated"
         )
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except ValueError as error:  # also what pandas raises on a file that is no table
+        raise UserError(f"{path}: cannot be read as a table: {error}") from error
     missing = [column for column in (*KEYS, "generated") if column not in table]
     if missing:
         raise UserError(f"{path}: column {missing[0]} is missing; found {', '.join(table.columns)}")
     if "sample" not in table:
         table["sample"] = "0"
+    odd = table[~table["sample"].str.fullmatch(r"\d+")]
+    if not odd.empty:
+        raise UserError(f"{path}: sample '{odd['sample'].iloc[0]}' is not a whole number")
+    table["sample"] = table["sample"].astype(int)
     table["subject"] = table["subject"].map(canonical_subject)
     twice = table.duplicated([*KEYS, "sample"])
     if twice.any():
         row = table[twice].iloc[0]
         raise UserError(f"{path}: subject {row['subject']}, visit {row['visit']} stands twice")
-    table["sample"] = table["sample"].astype(int)
     return table[[*KEYS, "sample", "generated"]]
 
 
@@ -162,10 +174,24 @@ def collect_scores(protocol_folder: Path) -> Path:
     Returns:
         The path of ``scores.csv``.
     """
-    parts = [read_scores(path) for path in sorted(protocol_folder.glob("predictions/*/scores.csv"))]
     path = protocol_folder / "scores.csv"
-    write_text(path, pd.concat(parts, ignore_index=True).to_csv(index=False))
+    with Workspace(protocol_folder.parent).lock(path, wait_seconds=60):
+        found = sorted(protocol_folder.glob("predictions/*/scores.csv"))
+        parts = [read_scores(part) for part in found]
+        write_text(path, pd.concat(parts, ignore_index=True).to_csv(index=False))
     return path
+
+
+def _check_samples(table: pd.DataFrame, folder: Path) -> None:
+    """Refuse a pair with fewer samples than another: it would weigh less in a set metric."""
+    counts = table.groupby(KEYS)["sample"].transform("count")
+    fewer = table[counts < counts.max()]
+    if not fewer.empty:
+        row = fewer.iloc[0]
+        raise UserError(
+            f"{folder / 'manifest.csv'}: subject {row['subject']}, visit {row['visit']} has fewer "
+            f"samples than others; {counts.max()} are needed of every pair"
+        )
 
 
 def read_pairs(protocol_folder: Path) -> pd.DataFrame:
@@ -181,7 +207,7 @@ def _read(record: dict[str, Any], folder: Path) -> Volumes:
     try:
         image = load_nifti(path)
         generated = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, ImageFileError) as error:
+    except (OSError, EOFError, ValueError, ZlibError, ImageFileError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
     source = load_nifti(record["source"])
     problem = _geometry_problem(image, generated, source)

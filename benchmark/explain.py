@@ -40,7 +40,8 @@ def _hint(model: type[BaseModel], path: list[str]) -> str:
 
 def _fields(model: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
-        model = _model_in(model.model_fields[part].annotation)
+        if part in model.model_fields:  # else a key inside a mapping of models
+            model = _model_in(model.model_fields[part].annotation)
     return list(model.model_fields)
 
 

@@ -1,6 +1,7 @@
 """Score volumes that somebody else's code made, under a protocol of the workspace."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,9 @@ from benchmark.evaluation import Evaluator, Label, collect_scores, read_manifest
 from benchmark.files import digest, file_digest, write_json, write_text
 from benchmark.protocol import build_metrics, describe_metric, load_extractors
 from benchmark.settings import MetricSettings
+from benchmark.workspace import Workspace
+
+NAME = re.compile(r"\w[\w.-]*")  # becomes part of a folder's name
 
 
 def evaluate_folder(folder: Path, name: str, protocol: Path, console: Console) -> str:
@@ -31,6 +35,8 @@ def evaluate_folder(folder: Path, name: str, protocol: Path, console: Console) -
     Raises:
         UserError: A volume is missing, extra, unreadable, or has another geometry or range.
     """
+    if not NAME.fullmatch(name):
+        raise UserError(f"--name '{name}': use letters, digits, '.', '_' and '-' only")
     info = json.loads((protocol / "protocol.json").read_text())
     metrics = build_metrics(MetricSettings.model_validate(info["metric_settings"]))
     if [describe_metric(metric) for metric in metrics] != info["metrics"]:
@@ -41,6 +47,13 @@ def evaluate_folder(folder: Path, name: str, protocol: Path, console: Console) -
     label = Label(protocol.name, info["split"]["digest"], name, made_by, 0)
     scores = Evaluator(metrics, read_pairs(protocol), console).score(folder, label)
     place = protocol / "predictions" / f"{name}-{made_by}"
+    with Workspace(protocol.parent).lock(place):
+        _write(place, folder, name, made_by, scores)
+    collect_scores(protocol)
+    return _summary(scores)
+
+
+def _write(place: Path, folder: Path, name: str, made_by: str, scores: pd.DataFrame) -> None:
     if place.resolve() != folder.resolve():
         run = {
             "method": name,
@@ -53,8 +66,6 @@ def evaluate_folder(folder: Path, name: str, protocol: Path, console: Console) -
         }
         write_json(place / "run.json", run)
     write_text(place / "scores.csv", scores.to_csv(index=False))
-    collect_scores(protocol)
-    return _summary(scores)
 
 
 def _digest_of(path: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from benchmark.errors import UserError
 
 DIGEST_LENGTH = 12
+UNFINISHED = ".unfinished-"  # beginning of the name of what is being written
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{os.getpid()}-{path.name}")
+        temporary = path.with_name(f"{UNFINISHED}{os.getpid()}-{path.name}")
         try:
             yield temporary
             _sync(temporary)
@@ -45,7 +46,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f"{UNFINISHED}{path.name}-", dir=path.parent))
         temporary.chmod(0o755)  # mkdtemp makes it private; the data need not be
         try:
             yield temporary
@@ -55,6 +56,15 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             _sync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left unfinished in a folder that nobody else is writing."""
+    for path in folder.glob(f"{UNFINISHED}*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

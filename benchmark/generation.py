@@ -76,6 +76,8 @@ def generate(job: GenerationJob) -> None:
         KeyboardInterrupt: Stopped by the user; finished volumes stay.
     """
     launch(job.device, _generate, job)
+    if not is_generated(job.folder):  # processes of their own stop without telling
+        raise KeyboardInterrupt
 
 
 def is_generated(folder: Path) -> bool:
@@ -127,7 +129,9 @@ def missing_requests(job: GenerationJob) -> list[Request]:
 def _generate(fabric: "Fabric", job: GenerationJob) -> None:
     console = Console(quiet=job.quiet or fabric.global_rank > 0)
     method = _loaded(fabric, job, console)
-    total, missing = len(requests(job)), missing_requests(job)
+    # asked once: another process may have drawn something by the time this one looks
+    missing: list[Request] = fabric.broadcast(missing_requests(job))
+    total = len(requests(job))
     mine = missing[fabric.global_rank :: fabric.world_size]
     began = time.monotonic()
     with (

@@ -52,9 +52,9 @@ def show_plan(steps: list[Step], protocol: Protocol, console: Console) -> None:
     )
     times = [_estimate(step) for step in steps]
     for step, seconds in zip(steps, times, strict=True):
-        console.say(f"  {step.generation.recipe.name:<14} {_describe(step)}{_about(seconds)}")
+        console.say(f"  {step.generation.recipe.name:<14} {_describe(step)}; {_about(seconds)}")
     if len(steps) > 1:
-        console.say(f"  {'in all':<14} {_about(_total(times)).removeprefix("; ")}")
+        console.say(f"  {'in all':<14} {_about(_total(times))}")
 
 
 def _total(times: list[float | None]) -> float | None:
@@ -75,10 +75,10 @@ def _describe(step: Step) -> str:
 
 def _about(seconds: float | None) -> str:
     if seconds is None:
-        return "; time unknown before the first steps"
+        return "time unknown before the first steps"
     if seconds < 1:
-        return ""
-    return f"; about {seconds / 60:.0f} min" if seconds >= 90 else f"; about {seconds:.0f} s"
+        return "no time"
+    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
 
 
 def _estimate(step: Step) -> float | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.cohorts.bids import ADNI_ID
 from benchmark.cohorts.sources import open_cohort
 from benchmark.console import Console
 from benchmark.errors import UserError
@@ -50,52 +51,41 @@ def build_protocol(settings: Settings, workspace: Workspace, console: Console) -
         UserError: Any problem of the user's data or settings.
     """
     metrics = build_metrics(settings.metrics)
-    cohort, prepared = _prepared(settings.cohort, settings, workspace, console)
-    split = split_subjects(sorted(prepared.table["subject"].unique()), settings.split)
-    train_pairs = make_pairs(_of(prepared.table, split.train), settings.pairs)
-    training = digest([_content(train_pairs, prepared.table), settings.grid.model_dump()])
-    warnings = [] if settings.test_cohort else compare_traits(prepared.traits, prepared.traits)
-    held_out, test_cohort, test_prepared = split.test, cohort, prepared
+    train = _prepared(settings.cohort, settings, workspace, console)
+    split = split_subjects(_subjects(train), settings.split)
+    test, held_out = train, split.test
     if settings.test_cohort:
-        test_cohort, test_prepared = _prepared(settings.test_cohort, settings, workspace, console)
-        held_out = tuple(sorted(test_prepared.table["subject"].unique()))
-        _refuse_overlap(split, held_out, prepared.table, test_prepared.table)
-        warnings = compare_traits(prepared.traits, test_prepared.traits)
-    test_pairs = make_pairs(_of(test_prepared.table, held_out), settings.pairs)
+        test = _prepared(settings.test_cohort, settings, workspace, console)
+        held_out = tuple(_subjects(test))
+        _refuse_overlap(split, held_out, train.table, test.table)
+    warnings = compare_traits(train.prepared.traits, test.prepared.traits)
+    for warning in warnings:
+        console.warn(warning)
+    train_pairs = make_pairs(_of(train.table, split.train), settings.pairs)
+    test_pairs = make_pairs(_of(test.table, held_out), settings.pairs)
+    training = digest([_content(train_pairs, train.table), settings.grid.model_dump()])
     identity = {
         "training": training,
-        "test": _content(test_pairs, test_prepared.table),
+        "test": _content(test_pairs, test.table),
         "split": split.digest,
         "pairs": settings.pairs.model_dump(),
         "grid": settings.grid.model_dump(),
         "metrics": [metric.title for metric in metrics],
     }
-    short = test_cohort.name.partition(":")[0]
-    name = f"{short}-{digest(identity)}"
+    name = f"{test.kind}-{digest(identity)}"
     info = {
         "protocol": name,
         "preset": settings.preset,
-        "cohort": _cohort_info(test_cohort, test_prepared),
-        "training_cohort": _cohort_info(cohort, prepared) if settings.test_cohort else None,
-        "split": {
-            "rule": split.rule,
-            "digest": split.digest,
-            "train_subjects": len(split.train),
-            "test_subjects": len(held_out),
-        },
-        "pairs": {
-            "rule": settings.pairs.rule,
-            "count": len(test_pairs),
-            "subjects": int(test_pairs["subject"].nunique()),
-        },
+        "cohort": {**test.info(), "shareable": _shareable(train, test)},
+        "training_cohort": train.info() if settings.test_cohort else None,
+        "split": _split_info(split, held_out),
+        "pairs": _pairs_info(test_pairs, settings),
         "grid": settings.grid.model_dump(mode="json"),
         "metrics": [describe_metric(metric) for metric in metrics],
         "metric_settings": settings.metrics.model_dump(mode="json"),
         "warnings": warnings,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    for warning in warnings:
-        console.warn(warning)
     return Protocol(name, training, train_pairs, test_pairs, info)
 
 
@@ -162,11 +152,66 @@ def _weights_explained() -> Iterator[None]:
         raise UserError(f"metrics.fid_weights: {error}") from error
 
 
-def _prepared(
-    spec: str, settings: Settings, workspace: Workspace, console: Console
-) -> tuple[Cohort, Prepared]:
+@dataclass(frozen=True)
+class _Source:
+    """A cohort as read and as prepared."""
+
+    cohort: Cohort
+    prepared: Prepared
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The prepared visit table."""
+        return self.prepared.table
+
+    @property
+    def kind(self) -> str:
+        """``phantom`` or the reader's name; never a path, which could tell whose data it is."""
+        return self.cohort.name.partition(":")[0]
+
+    def info(self) -> dict[str, Any]:
+        """What may be said of the cohort: no id, no path."""
+        columns = self.table[["subject", "years", "content"]].itertuples(index=False)
+        rows = sorted([subject, round(years, 4), content] for subject, years, content in columns)
+        return {
+            "name": self.kind,
+            "digest": digest(rows),
+            "subjects": int(self.table["subject"].nunique()),
+            "visits": len(self.table),
+            "left_out": len(self.prepared.left_out),
+            "shareable": self.cohort.shareable,
+        }
+
+
+def _prepared(spec: str, settings: Settings, workspace: Workspace, console: Console) -> _Source:
     cohort = open_cohort(spec, settings, workspace, console)
-    return cohort, prepare_cohort(cohort, settings.grid, workspace.prepared, console)
+    return _Source(cohort, prepare_cohort(cohort, settings.grid, workspace.prepared, console))
+
+
+def _subjects(source: _Source) -> list[str]:
+    return sorted(source.table["subject"].unique())
+
+
+def _shareable(train: _Source, test: _Source) -> bool:
+    """Generated volumes can resemble training participants, so both cohorts must allow it."""
+    return train.cohort.shareable and test.cohort.shareable
+
+
+def _split_info(split: Split, held_out: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "rule": split.rule,
+        "digest": split.digest,
+        "train_subjects": len(split.train),
+        "test_subjects": len(held_out),
+    }
+
+
+def _pairs_info(pairs: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+    return {
+        "rule": settings.pairs.rule,
+        "count": len(pairs),
+        "subjects": int(pairs["subject"].nunique()),
+    }
 
 
 def _of(table: pd.DataFrame, subjects: tuple[str, ...]) -> pd.DataFrame:
@@ -176,38 +221,27 @@ def _of(table: pd.DataFrame, subjects: tuple[str, ...]) -> pd.DataFrame:
 def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
     """Who, when, and the bytes of both scans; independent of where they lie."""
     content = table.set_index("volume")["content"]
-    columns = ["subject", "interval_years", "source", "target"]
+    columns = ["subject", "visit", "interval_years", "source", "target"]
     return [
-        [subject, round(years, 4), content[source], content[target]]
-        for subject, years, source, target in pairs[columns].itertuples(index=False)
+        [subject, visit, round(years, 4), content[source], content[target]]
+        for subject, visit, years, source, target in pairs[columns].itertuples(index=False)
     ]
 
 
 def _refuse_overlap(
     split: Split, held_out: tuple[str, ...], train: pd.DataFrame, test: pd.DataFrame
 ) -> None:
-    """An external test cohort must hold nobody and nothing that was trained on."""
-    both = set(split.train) & set(held_out)
+    """An external test cohort must hold nobody and nothing that was trained on.
+
+    Labels such as ``sub-01`` recur in every dataset and tell nothing; ADNI's ids are one person.
+    """
+    both = {subject for subject in set(split.train) & set(held_out) if ADNI_ID.fullmatch(subject)}
     if both:
         raise UserError(f"--test-cohort: subject {min(both)} is in the training cohort too")
     seen = set(_of(train, split.train)["content"])
     twice = test[test["content"].isin(seen)]
     if not twice.empty:
         raise UserError(f"--test-cohort: {twice['path'].iloc[0]} is a scan of the training cohort")
-
-
-def _cohort_info(cohort: Cohort, prepared: Prepared) -> dict[str, Any]:
-    table = prepared.table
-    columns = table[["subject", "years", "content"]].itertuples(index=False)
-    rows = sorted([subject, round(years, 4), content] for subject, years, content in columns)
-    return {
-        "name": cohort.name.partition(":")[0],
-        "digest": digest(rows),
-        "subjects": int(table["subject"].nunique()),
-        "visits": len(table),
-        "left_out": len(prepared.left_out),
-        "shareable": cohort.shareable,
-    }
 
 
 def _relative(path: str, root: Path) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmark.errors import UserError
 from benchmark.files import digest
 from benchmark.plugins import find_method, load_methods
@@ -48,7 +50,9 @@ class Recipe:
         """Construct the method; its weights come from torch's global generator."""
         load_methods(self.plugins)
         method = find_method(self.name)
-        return method(method.Settings.model_validate(self.values), self.shape)
+        built = method(method.Settings.model_validate(self.values), self.shape)
+        # 3D convolutions are a quarter to a third faster so, on CPUs and on GPUs
+        return built.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def describe(self) -> dict[str, Any]:
         """What determines the method's result beside its training: name, settings, code."""

@@ -12,6 +12,7 @@ import torch
 
 from benchmark.checkpoints import read_final
 from benchmark.console import Console
+from benchmark.errors import UserError
 from benchmark.evaluation import Evaluator, Label, collect_scores, read_pairs
 from benchmark.files import digest, write_json, write_text
 from benchmark.generation import GenerationJob, generate, is_generated
@@ -84,22 +85,34 @@ def run(
         UserError: Anything that the user can mend.
         KeyboardInterrupt: Stopped; the same command continues.
     """
-    recipes = [Recipe.of(name, settings, plugins) for name in methods]
-    protocol = build_protocol(settings, workspace, console)
-    folder = write_protocol(protocol, workspace)
-    workspace.set_latest(protocol.name)
-    cells = [_cell(recipe, settings, protocol, workspace, console) for recipe in recipes]
-    show_plan([_step(cell) for cell in cells], protocol, console)
+    recipes = _recipes(methods, settings, plugins)
     metrics = build_metrics(settings.metrics)
+    protocol = build_protocol(settings, workspace, console)
+    cells = [_cell(recipe, settings, protocol, workspace, console) for recipe in recipes]
     if not all(cell.scored for cell in cells):
         load_extractors(metrics)
+    folder = write_protocol(protocol, workspace)
+    workspace.set_latest(protocol.name)
+    show_plan([_step(cell) for cell in cells], protocol, console)
     evaluator = Evaluator(metrics, read_pairs(folder), console)
     for cell in cells:
         _do(cell, workspace, evaluator)
-    with workspace.lock(folder / "scores.csv"):
-        scores = collect_scores(folder)
+    scores = collect_scores(folder)
     write_json(folder / "provenance.json", provenance(settings))
     return scores
+
+
+def _recipes(methods: list[str], settings: Settings, plugins: tuple[Path, ...]) -> list[Recipe]:
+    """Recipes of the methods asked for; the settings of all others are checked too."""
+    if not methods:
+        raise UserError("--methods: name at least one; see 'python cli.py methods'")
+    recipes = {
+        name: Recipe.of(name, settings, plugins)
+        for name in dict.fromkeys([*methods, *settings.methods])
+    }
+    for name in recipes:
+        settings.training_of(name)
+    return [recipes[name] for name in dict.fromkeys(methods)]
 
 
 def _do(cell: Cell, workspace: Workspace, evaluator: Evaluator) -> None:
@@ -124,9 +137,9 @@ def _cell(
         **recipe.describe(),
         "training": training.model_dump(exclude={"checkpoint_every", "workers"}) if learns else {},
         "precision": settings.device.precision,
-        "samples": settings.generation.samples,
+        "devices": settings.device.devices if learns else 1,  # each takes a batch of its own
     }
-    made_by = digest(what)
+    made_by = digest({**what, "samples": settings.generation.samples})
     name = f"{recipe.name}-s{settings.seed}"
     model = f"{name}-{digest([what, protocol.training])}" if learns else None
     job = None
@@ -184,5 +197,8 @@ def _git_commit() -> str:
     """Commit of the checkout, with a mark where files were changed; empty outside of one."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     folder = Path(__file__).parent
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except OSError:  # no git here
+        return ""
     return done.stdout.strip()

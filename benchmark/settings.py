@@ -5,6 +5,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -187,29 +188,33 @@ def load_settings(preset: str, overrides: Sequence[str] = ()) -> Settings:
     Raises:
         UserError: An unknown preset, key or type.
     """
-    values = _read_preset(preset)
-    changes = _parse(overrides)
-    for key in changes.get("training", {}):
-        for entry in values.get("methods", {}).values():
-            entry.get("training", {}).pop(key, None)
-    merged = _merge(values, changes)
+    values, changes = _read_preset(preset), _parse(overrides)
+    own = _without(_part(values, "methods"), changes.get("training"))
+    merged = _merge({**values, "methods": own} if own else values, changes)
     name = preset if preset in presets() else Path(preset).stem
     return validate(Settings, {**merged, "preset": name}, "")
 
 
-def _read_preset(name: str) -> dict[str, Any]:
-    if name.endswith((".yaml", ".yml")):
-        path = Path(name)
-        if not path.is_file():
-            raise UserError(f"{path}: no such preset file")
-        text = path.read_text(encoding="utf-8")
-    elif name in presets():
-        text = resources.files("benchmark.presets").joinpath(f"{name}.yaml").read_text("utf-8")
-    else:
-        raise unknown("preset", name, presets())
-    values = _to_dict(lambda: OmegaConf.create(text), name)
+def _read_preset(name: str, extended_by: tuple[str, ...] = ()) -> dict[str, Any]:
+    if name in extended_by:
+        raise UserError(f"{name}: extends itself, by way of {', '.join(extended_by)}")
+    values = _to_dict(lambda: OmegaConf.create(_text_of_preset(name)), name)
     parent = values.pop("extends", None)
-    return _merge(_read_preset(parent), values) if parent else values
+    if parent is None:
+        return values
+    beside = Path(name).parent / str(parent)  # a file extends a file relative to itself
+    base = str(beside) if beside.is_file() else str(parent)
+    return _merge(_read_preset(base, (*extended_by, name)), values)
+
+
+def _text_of_preset(name: str) -> str:
+    if name in presets():
+        return resources.files("benchmark.presets").joinpath(f"{name}.yaml").read_text("utf-8")
+    if not name.endswith((".yaml", ".yml")):
+        raise unknown("preset", name, presets())
+    if not Path(name).is_file():
+        raise UserError(f"{name}: no such preset file")
+    return Path(name).read_text(encoding="utf-8")
 
 
 def _parse(overrides: Sequence[str]) -> dict[str, Any]:
@@ -227,8 +232,34 @@ def _to_dict(build: Any, where: str) -> dict[str, Any]:
         if not isinstance(config, DictConfig):
             raise UserError(f"{where}: expected keys and values")
         return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
-    except (OmegaConfBaseException, ValueError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         raise UserError(f"{where}: not valid YAML: {error}") from error
+
+
+def _part(values: dict[str, Any], key: str) -> dict[str, Any]:
+    """A nested part, empty where there is none or where it is not a mapping of keys."""
+    part = values.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _without(methods: dict[str, Any], training: Any) -> dict[str, Any]:
+    """The methods' entries without the training values that an override sets for all."""
+    return {
+        name: {**entry, "training": _pruned(entry["training"], training)}
+        if isinstance(entry, dict) and "training" in entry
+        else entry
+        for name, entry in methods.items()
+    }
+
+
+def _pruned(own: Any, replaced: Any) -> Any:
+    if not isinstance(own, dict) or not isinstance(replaced, dict):
+        return own
+    return {
+        key: _pruned(value, replaced.get(key))
+        for key, value in own.items()
+        if key not in replaced or isinstance(replaced[key], dict)
+    }
 
 
 def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

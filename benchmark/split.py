@@ -90,7 +90,10 @@ def _from_file(subjects: list[str], path: Path) -> Split:
 def _read_partitions(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise UserError(f"split.test={path}: neither a number nor an existing file")
-    table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str)
+    try:
+        table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str)
+    except ValueError as error:  # also what pandas raises on a file that is no table
+        raise UserError(f"{path}: cannot be read as a table: {error}") from error
     if not {"subject", "partition"} <= set(table.columns):
         raise UserError(f"{path}: needs the columns subject and partition (train or test)")
     listed: dict[str, str] = {}

@@ -11,7 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmark.checkpoints import Checkpoint, load_latest, save_checkpoint, write_final
+from benchmark.checkpoints import (
+    Checkpoint,
+    load_latest,
+    read_final,
+    save_checkpoint,
+    write_final,
+)
 from benchmark.console import Console
 from benchmark.data import Pair, PairDataset, ShuffledBatches, training_batches
 from benchmark.ema import WeightAverage
@@ -61,6 +67,8 @@ def train(job: TrainingJob) -> None:
         KeyboardInterrupt: Stopped by the user; the state at the last step is saved.
     """
     launch(job.device, _train, job)
+    if read_final(job.folder) is None:  # processes of their own stop without telling
+        raise KeyboardInterrupt
 
 
 def _train(fabric: "Fabric", job: TrainingJob) -> None:
@@ -107,6 +115,11 @@ class _Run:
         torch.manual_seed(derive_seed("init", job.seed))
         method = job.recipe.build()
         stages = method.stages()
+        if not all(turn.parameters for stage in stages for turn in stage.turns):
+            raise UserError(
+                f"method '{job.recipe.name}' has a turn without parameters; a method that "
+                "learns nothing says 'learns = False'"
+            )
         raw = [[_optimizer(method, turn, job.training) for turn in s.turns] for s in stages]
         flat = [optimizer for turns in raw for optimizer in turns]
         module, *wrapped = fabric.setup(method, *flat)
@@ -176,18 +189,25 @@ class _Run:
         return len(self.stages) - 1
 
     def _log(self, stage: str) -> None:
+        self._require_finite()
         loss = float(torch.stack(self._window).mean())
         self._window.clear()
         self.losses.append([stage, self.step, loss, round(self.seconds, 3)])
         self.note = f"loss {loss:.4f}"
-        if not math.isfinite(loss):
+
+    def _require_finite(self) -> None:
+        """Stop on a loss or weight that is not finite, before a checkpoint could hold it."""
+        values = [*self._window, *(weight.detach().sum() for weight in self.method.parameters())]
+        if not math.isfinite(float(torch.stack(values).sum())):
             raise UserError(
-                f"{self.job.recipe.name}: the loss is {loss} at iteration {self.step}; the last "
-                f"good checkpoint in {self.job.folder} is kept. Try a lower training.learning_rate."
+                f"{self.job.recipe.name}: the loss or a weight is not finite by iteration "
+                f"{self.step}; the last good checkpoint in {self.job.folder} is kept. "
+                "Try a lower training.learning_rate."
             )
 
     def save(self) -> None:
         """Write a checkpoint and the loss curve."""
+        self._require_finite()
         if self.fabric.is_global_zero:
             states = [[optimizer.state_dict() for optimizer in t] for t in self.optimizers]
             save_checkpoint(
@@ -196,7 +216,11 @@ class _Run:
                     step=self.step,
                     weights=self.method.state_dict(),
                     average=self.average.weights,
-                    state={"optimizers": states, "seconds": self.seconds, "seed": self.job.seed},
+                    state={
+                        "optimizers": states,
+                        "seconds": self.seconds,
+                        "window": [float(loss) for loss in self._window],
+                    },
                     losses=self.losses,
                 ),
             )
@@ -214,6 +238,8 @@ class _Run:
                 optimizer.load_state_dict(state)
         self.step, self.losses = checkpoint.step, checkpoint.losses
         self.seconds = checkpoint.state["seconds"]
+        window = checkpoint.state["window"]  # losses that the curve does not show yet
+        self._window = [torch.tensor(loss, device=self.fabric.device) for loss in window]
 
     def summary(self) -> dict[str, Any]:
         """What the report says of the training's cost."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmark.errors import UserError, unknown
-from benchmark.files import write_text
+from benchmark.files import sweep, write_text
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,12 @@ class Workspace:
         return self.protocol(name)
 
     @contextmanager
-    def lock(self, folder: Path) -> Iterator[None]:
+    def lock(self, folder: Path, wait_seconds: float = 0) -> Iterator[None]:
         """Hold a folder for writing; the lock goes with the process, however it ends.
+
+        Args:
+            folder: The folder, or a file that several processes add to.
+            wait_seconds: How long to wait for another process before giving up.
 
         Raises:
             UserError: Another process holds it, or it cannot be written.
@@ -80,7 +84,8 @@ class Workspace:
         path = folder.with_name(f".{folder.name}.lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path, timeout=0):
+            with FileLock(path, timeout=wait_seconds):
+                sweep(folder)
                 yield
         except Timeout:
             raise UserError(

@@ -76,7 +76,7 @@ class SetMetric(Metric):
         """Args: the extractor's weights, such as ``random:0`` or ``medicalnet:50``."""
         self.weights = weights
 
-    def load(self) -> None:  # noqa: B027 - most metrics need nothing
+    def load(self) -> None:
         """Get what ``features`` needs, so that a missing file is found before hours of work."""
 
     @abstractmethod

@@ -41,6 +41,12 @@ def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Co
 
 
 def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Path:
+    own = settings.phantom
+    if "spacing_mm" in own.model_fields_set and own.spacing_mm != settings.grid.spacing_mm:
+        raise UserError(
+            f"phantom.spacing_mm={own.spacing_mm}: a run simulates on its grid; "
+            "set grid.spacing_mm instead"
+        )
     values = {**settings.phantom.model_dump(), "spacing_mm": settings.grid.spacing_mm}
     phantom: PhantomSettings = validate(PhantomSettings, values, "phantom")
     folder = workspace.cohorts / f"phantom-{digest(phantom.model_dump(mode='json'))}"

@@ -1,0 +1,170 @@
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.console import Console
+from benchmark.data import load_nifti
+from benchmark.errors import UserError
+from benchmark.evaluation import Evaluator, Label, read_manifest
+from benchmark.external import evaluate_folder
+from benchmark.protocol import build_metrics
+from benchmark.scores import read_scores
+from benchmark.settings import MetricSettings
+
+LABEL = Label("protocol", "split", "somebody", "abc", 0)
+
+
+@pytest.fixture
+def mine(predictions: Path, tmp_path: Path) -> Path:
+    """A folder of volumes as somebody else would bring them."""
+    folder = tmp_path / "mine"
+    shutil.copytree(predictions, folder)
+    for name in ("run.json", "scores.csv"):
+        (folder / name).unlink()
+    return folder
+
+
+def evaluate(folder: Path, protocol: Path) -> str:
+    return evaluate_folder(folder, "somebody", protocol, Console(quiet=True))
+
+
+def rewrite(folder: Path, change: Callable[[np.ndarray], np.ndarray], shift: float = 0) -> None:
+    """Change the first volume and move it."""
+    path = first(folder)
+    image = nib.load(path)
+    affine = image.affine.copy()
+    affine[0, 3] += shift
+    nib.save(nib.Nifti1Image(change(image.get_fdata(dtype=np.float32)), affine), path)
+
+
+def first(folder: Path) -> Path:
+    return folder / read_manifest(folder)["generated"].iloc[0]
+
+
+def relist(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    path = folder / "manifest.csv"
+    change(pd.read_csv(path, dtype=str)).to_csv(path, index=False)
+
+
+def strange(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([table, table.head(1).assign(visit="M999")])
+
+
+def garbled(folder: Path) -> None:
+    content = bytearray(first(folder).read_bytes())
+    content[200:260] = bytes(60)
+    first(folder).write_bytes(content)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "no manifest": lambda f: (f / "manifest.csv").unlink(),
+    "column generated is missing": lambda f: relist(f, lambda t: t.drop(columns="generated")),
+    "cannot be read as a table": lambda f: (f / "manifest.csv").write_text('a,b\n"1'),
+    r"1 volume\(s\) do not fit: subject .* is missing": lambda f: relist(f, lambda t: t[1:]),
+    r"visit M999 is not a pair of this protocol": lambda f: relist(f, strange),
+    "stands twice": lambda f: relist(f, lambda t: pd.concat([t, t.head(1)])),
+    "sample 'first' is not a whole": lambda f: relist(f, lambda t: t.assign(sample="first")),
+    "has fewer samples than others": lambda f: relist(
+        f, lambda t: pd.concat([t, t.head(1).assign(sample="1")])
+    ),
+    "does not exist": lambda f: first(f).unlink(),
+    "cannot be read": lambda f: first(f).write_bytes(first(f).read_bytes()[:500]),
+    "cannot be read:": garbled,
+    "cannot be read: ": lambda f: first(f).write_bytes(b"no image"),
+    r"its shape is \(15, 20, 16\)": lambda f: rewrite(f, lambda v: v[1:]),
+    r"its shape is \(16, 20, 16, 2\)": lambda f: rewrite(f, lambda v: np.stack([v, v], -1)),
+    "its affine differs": lambda f: rewrite(f, lambda v: v, shift=0.5),
+    "not finite": lambda f: rewrite(f, lambda v: np.where(v > 0, np.nan, v)),
+    "it is constant": lambda f: rewrite(f, lambda v: 0 * v),
+    r"from 0 to 1.2, not within \[-1, 1\]": lambda f: rewrite(
+        f, lambda v: (v - v.min()) / np.ptp(v) * 1.2
+    ),
+}
+
+
+@pytest.mark.parametrize("message", DAMAGES)
+def test_what_cannot_be_compared_is_refused_and_nothing_is_written(
+    mine: Path, protocol: Path, message: str
+) -> None:
+    DAMAGES[message](mine)
+    before = {path: path.stat().st_mtime_ns for path in protocol.rglob("*")}
+    with pytest.raises(UserError, match=message) as refused:
+        evaluate(mine, protocol)
+    assert str(mine) in str(refused.value)
+    assert {path: path.stat().st_mtime_ns for path in protocol.rglob("*")} == before
+
+
+def test_a_copy_of_a_runs_volumes_gets_the_runs_scores(mine: Path, protocol: Path) -> None:
+    relist(mine, lambda t: t[["subject", "visit", "generated"]].sample(frac=1, random_state=0))
+    shown = evaluate(mine, protocol)
+    scores = read_scores(protocol / "scores.csv")
+    own, copied = (
+        scores[scores["method"] == name].drop(columns=["method", "settings"])
+        for name in ("copy-source", "somebody")
+    )
+    pd.testing.assert_frame_equal(own.reset_index(drop=True), copied.reset_index(drop=True))
+    assert re.search(r"FID \[.*N=\d+\]", shown)
+    again = evaluate(mine, protocol)  # replaces its row and adds none
+    assert again == shown
+    assert len(read_scores(protocol / "scores.csv")) == len(scores)
+
+
+def test_other_spellings_of_a_subject_are_understood(mine: Path, protocol: Path) -> None:
+    relist(mine, lambda t: t.assign(subject="sub-" + t["subject"]))
+    assert "SSIM" in evaluate(mine, protocol)
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "..", "a b"])
+def test_a_name_that_is_no_folders_name_is_refused(mine: Path, protocol: Path, name: str) -> None:
+    with pytest.raises(UserError, match="--name"):
+        evaluate_folder(mine, name, protocol, Console(quiet=True))
+
+
+def score(mine: Path, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Score those volumes whose pairs are given."""
+    kept = pairs[["subject", "visit"]]
+    relist(mine, lambda t: t.merge(kept, on=["subject", "visit"]))
+    metrics = build_metrics(MetricSettings(names=("ssim", "fid")))
+    return Evaluator(metrics, pairs, Console(quiet=True)).score(mine, LABEL)
+
+
+def test_fid_of_one_pair_is_missing_with_its_reason(mine: Path, pairs: pd.DataFrame) -> None:
+    scores = score(mine, pairs.head(1)).set_index("metric")
+    assert np.isnan(scores.loc["fid", "value"])
+    assert "at least 2 volumes; there is 1" in scores.loc["fid", "note"]
+    assert scores.loc["ssim", "value"] > 0.9
+    assert scores.loc["ssim", "note"] == ""
+
+
+def test_fid_of_one_subject_has_a_value_but_nothing_to_leave_out(
+    mine: Path, pairs: pd.DataFrame
+) -> None:
+    subject = pairs["subject"].value_counts().index[0]
+    scores = score(mine, pairs[pairs["subject"] == subject])
+    fid = scores[scores["metric"] == "fid"]
+    assert fid["role"].tolist() == ["value"]
+    assert fid["value"].notna().all()
+
+
+def test_fid_leaves_every_subject_out_once(mine: Path, pairs: pd.DataFrame) -> None:
+    scores = score(mine, pairs)
+    rows = scores[(scores["metric"] == "fid") & (scores["role"] == "leave-out")]
+    assert rows["subject"].tolist() == sorted(pairs["subject"].unique())
+    assert scores["title"].str.contains(f"N={len(pairs)}").sum() == len(rows) + 1
+
+
+def test_the_target_scores_perfectly(mine: Path, pairs: pd.DataFrame) -> None:
+    table = read_manifest(mine).merge(pairs, on=["subject", "visit"])
+    for row in table.itertuples():
+        target, source = load_nifti(str(row.target)), load_nifti(str(row.source))
+        nib.save(nib.Nifti1Image(target.get_fdata(), source.affine), mine / str(row.generated))
+    scores = score(mine, pairs)
+    values = scores[scores["role"] == "value"].groupby("metric")["value"].mean()
+    assert values["ssim"] == pytest.approx(1, abs=1e-6)
+    assert values["fid"] == pytest.approx(0, abs=1e-6)

@@ -1,0 +1,15 @@
+import numpy as np
+
+from benchmark.seeds import derive_seed, sample_seed
+
+
+def test_a_sample_has_one_seed_for_all_visits() -> None:
+    seeds = {sample_seed(0, f"subject{i}", sample) for i in range(100) for sample in range(3)}
+    assert len(seeds) == 300
+    assert sample_seed(0, "a", 0) == sample_seed(0, "a", 0) != sample_seed(1, "a", 0)
+
+
+def test_seeds_fit_a_signed_integer_and_are_uniform() -> None:
+    seeds = np.array([derive_seed("x", i) for i in range(2000)], dtype=np.int64)
+    assert seeds.min() >= 0
+    assert abs(seeds.mean() / 2**63 - 0.5) < 4 / np.sqrt(12 * len(seeds))

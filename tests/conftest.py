@@ -1,0 +1,183 @@
+"""A tiny workspace made once, a tiny method that can be told to fail, and the command line."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+TINY = '''
+"""A method of a few weights that does what TINY_DO says, such as SIGKILL:step:7."""
+
+import os
+import signal
+
+import torch
+from torch import Tensor, nn
+
+from methods.method import Method, MethodSettings
+from methods.noise import SeededNoise
+
+CALLS = {"step": 0, "draw": 0}
+
+
+def happen(kind: str) -> float:
+    CALLS[kind] += 1
+    what, where, number = os.environ.get("TINY_DO", "nothing:nowhere:0").split(":")
+    if (where, int(number)) != (kind, CALLS[kind]):
+        return 1.0
+    if what == "nan":
+        return float("nan")
+    os.kill(os.getpid(), getattr(signal, what))
+    return 1.0
+
+
+class Tiny(Method, name="tiny"):
+    summary = "one convolution and some noise"
+    multiple = 8  # 20 voxels are not divisible by it
+
+    def __init__(self, settings: MethodSettings, shape: tuple[int, int, int]) -> None:
+        super().__init__(settings, shape)
+        self.layers = nn.Sequential(nn.Conv3d(1, 2, 3, padding=1), nn.BatchNorm3d(2),
+                                    nn.Dropout(0.2), nn.Conv3d(2, 1, 1))
+
+    def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+        noisy = source + 0.1 * torch.randn(source.shape)
+        return (self.layers(noisy) - target).square().mean() * happen("step")
+
+    def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
+        happen("draw")
+        assert all(side % self.multiple == 0 for side in source.shape[2:])
+        years = interval_years[:, None, None, None, None]
+        change = self.layers(source) * years + SeededNoise(seeds).like(source)
+        return (source + 0.01 * change).clamp(-1, 1)
+'''
+
+OPTIONS = (
+    "--quiet",
+    *("--set", "phantom.subjects=10"),
+    *("--set", "split.test=3"),
+    *("--set", "grid.shape=[16,20,16]"),
+    *("--set", "grid.spacing_mm=8"),
+    *("--set", "training.iterations=12"),
+    *("--set", "training.checkpoint_every=3"),
+    *("--set", "training.batch_size=2"),
+    *("--set", "generation.batch_size=1"),
+    *("--set", "device.threads=1"),
+    *("--set", "device.accelerator=cpu"),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left: its exit code and its two streams."""
+
+    code: int
+    out: str
+    err: str
+
+
+def _main(arguments: list[str]) -> int:
+    from cli import main
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["longibench", *arguments])
+        try:
+            main()
+        except SystemExit as ending:
+            return int(ending.code or 0)
+    return 0
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Run a command in this process; an unforeseen exception fails the test."""
+
+    def call(*arguments: object) -> Result:
+        capsys.readouterr()
+        code = _main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def options() -> tuple[str, ...]:
+    """Options of ``run`` that make everything small."""
+    return OPTIONS
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The file of the tiny method."""
+    path = tmp_path_factory.mktemp("plugin") / "tiny.py"
+    path.write_text(TINY)
+    yield path
+    from methods.method import REGISTRY
+
+    REGISTRY.pop("tiny", None)
+    sys.modules.pop("longibench_plugin_tiny", None)
+
+
+@pytest.fixture
+def tiny_does(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Tell the tiny method what to do, and at which call from now on."""
+
+    def tell(what: str) -> None:
+        monkeypatch.setenv("TINY_DO", what)
+        module: Any = sys.modules.get("longibench_plugin_tiny")
+        if module:
+            module.CALLS.update(step=0, draw=0)
+
+    return tell
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which ``copy-source`` has run; not to be written to."""
+    root = tmp_path_factory.mktemp("base") / "runs"
+    code = _main(["run", "--methods", "copy-source", "--workspace", str(root), *OPTIONS])
+    assert code == 0
+    return root
+
+
+@pytest.fixture
+def workspace(base: Path, tmp_path: Path) -> Path:
+    """A copy of the base workspace."""
+    return Path(shutil.copytree(base, tmp_path / "runs"))
+
+
+@pytest.fixture
+def protocol(workspace: Path) -> Path:
+    """The folder of the workspace's protocol."""
+    return workspace / (workspace / "latest").read_text().strip()
+
+
+@pytest.fixture
+def predictions(protocol: Path) -> Path:
+    """The predictions of ``copy-source``."""
+    (folder,) = (protocol / "predictions").glob("copy-source-*")
+    return folder
+
+
+@pytest.fixture
+def pairs(protocol: Path) -> pd.DataFrame:
+    """The protocol's pairs, readable."""
+    from benchmark.evaluation import read_pairs
+
+    return read_pairs(protocol)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real pair."""
+    given = os.environ.get("LONGIBENCH_REAL_DATA")
+    if not given:
+        pytest.skip("$LONGIBENCH_REAL_DATA does not name the folder of the real scans")
+    return Path(given) / "ms-longitudinal"

@@ -1,0 +1,74 @@
+"""The base of the diffusion methods: times from zero, the condition once, folded voxels."""
+
+import torch
+from torch import Tensor
+
+from methods.blocks import fold
+from methods.conditional_diffusion import ConditionalDiffusion, ConditionalDiffusionSettings
+from methods.diffusion import SamplerSettings
+
+SHAPE = (4, 6, 4)
+STEPS = 1000
+
+
+class Recorder(ConditionalDiffusion[ConditionalDiffusionSettings]):
+    """A network that says nothing and remembers what it was asked."""
+
+    def __init__(self, patch: int = 1) -> None:
+        sampler = SamplerSettings(kind="ddim", steps=STEPS)
+        default = ConditionalDiffusionSettings()
+        diffusion = default.diffusion.model_copy(update={"sampler": sampler})
+        settings = default.model_copy(update={"diffusion": diffusion, "patch": patch})
+        super().__init__(settings, SHAPE)
+        self.times: list[int] = []
+        self.conditions = 0
+        self.inputs: list[Tensor] = []
+
+    def condition(self, source: Tensor, interval_years: Tensor) -> Tensor:
+        self.conditions += 1
+        return source
+
+    def denoise(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        assert condition.shape == x_t.shape
+        self.times += t.tolist()
+        self.inputs.append(x_t)
+        return torch.zeros_like(x_t)
+
+
+def test_sampling_counts_times_from_zero_and_conditions_once() -> None:
+    method = Recorder()
+    drawn = method.generate(torch.zeros(1, 1, *SHAPE), torch.ones(1), torch.tensor([3]))
+    assert method.times == list(range(STEPS))[::-1]
+    assert method.conditions == 1
+    assert drawn.shape == (1, 1, *SHAPE)
+
+
+def test_training_covers_the_times_of_sampling() -> None:
+    torch.manual_seed(0)
+    method, many = Recorder(), 20 * STEPS
+    volumes = torch.zeros(many, 1, 2, 2, 2)
+    method.training_loss(volumes, volumes, torch.ones(many))
+    assert set(method.times) == set(range(STEPS))  # a time is missed with probability exp(-20)
+
+
+def test_equation_10() -> None:
+    """A network that answers zero has the noise's mean square as its loss."""
+    target = torch.rand(2, 1, *SHAPE)
+    torch.manual_seed(7)
+    loss = Recorder().training_loss(target, target, torch.ones(2))
+    torch.manual_seed(7)
+    torch.testing.assert_close(loss, torch.randn(target.shape).square().mean())
+
+
+def test_the_network_sees_folded_voxels() -> None:
+    method = Recorder(patch=2)
+    source = torch.rand(1, 1, *SHAPE)
+    assert method.generate(source, torch.ones(1), torch.tensor([3])).shape == source.shape
+    assert method.inputs[0].shape == fold(source, 2).shape == (1, 8, 2, 3, 2)
+
+
+def test_the_harness_learns_cost_and_padding() -> None:
+    method = Recorder(patch=2)
+    assert method.evaluations == STEPS
+    assert method.multiple == 2 * 16  # patch times the five levels' strides
+    assert method.describe() == "predicts epsilon, DDIM 1000 of 1000 steps"

@@ -1,0 +1,132 @@
+"""Schedules, settings and the forward process: published numbers, formulas written anew."""
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from methods.diffusion import (
+    DiffusionSettings,
+    GaussianDiffusion,
+    Prediction,
+    SamplerSettings,
+    ScheduleSettings,
+)
+
+PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "x0", "v")
+SHAPE = (1, 1, 4, 6, 4)
+
+
+def diffusion(
+    prediction: Prediction = "epsilon", total: int = 50, clip: bool = False
+) -> GaussianDiffusion:
+    """A linear schedule that ends in nearly pure noise, whatever T."""
+    schedule = ScheduleSettings(steps=total, beta_start=0.1 / total, beta_end=min(0.5, 20 / total))
+    return GaussianDiffusion(
+        DiffusionSettings(
+            schedule=schedule,
+            prediction=prediction,
+            sampler=SamplerSettings(steps=total, clip=clip),
+        )
+    )
+
+
+class TestSchedule:
+    def test_linear_is_the_papers(self) -> None:
+        betas = ScheduleSettings().betas()
+        assert len(betas) == 1000
+        assert float(betas[0]) == pytest.approx(1e-4)
+        assert float(betas[-1]) == pytest.approx(0.02)
+        torch.testing.assert_close(betas.diff(), torch.full_like(betas[1:], 0.0199 / 999))
+
+    def test_cosine_is_med_ddpms(self) -> None:
+        betas = ScheduleSettings(kind="cosine", steps=250).betas()
+        assert float(betas[0]) == pytest.approx(1.94e-4, abs=5e-7)
+        assert betas[-3:].tolist() == pytest.approx([0.5555, 0.7500, 0.999], abs=5e-5)
+        assert float((1 - betas).prod()) == pytest.approx(3.9e-8, abs=5e-10)
+
+    @pytest.mark.parametrize("kind", ["linear", "cosine"])
+    def test_signal_falls_from_one_at_time_zero(self, kind: str) -> None:
+        schedule = ScheduleSettings.model_validate({"kind": kind, "steps": 250})
+        process = GaussianDiffusion(
+            DiffusionSettings(schedule=schedule, sampler=SamplerSettings(steps=250))
+        )
+        assert float(process.abar[0]) == 1
+        assert len(process.abar) == 251
+        assert (process.abar.diff() < 0).all()
+        assert float(process.abar[-1]) > 0
+
+    def test_times_cover_one_to_t(self) -> None:
+        times = diffusion(total=5).times(2000, torch.device("cpu"))
+        assert sorted(set(times.tolist())) == [1, 2, 3, 4, 5]
+
+
+class TestSettings:
+    def test_ancestral_sampling_visits_every_level(self) -> None:
+        with pytest.raises(ValidationError, match=r"steps=10: ancestral .* schedule\.steps=1000"):
+            DiffusionSettings(sampler=SamplerSettings(kind="ddpm", steps=10))
+
+    def test_more_steps_than_levels(self) -> None:
+        with pytest.raises(ValidationError, match=r"steps=1001 exceeds schedule\.steps=1000"):
+            DiffusionSettings(sampler=SamplerSettings(kind="ddim", steps=1001))
+
+    def test_unknown_keys_are_refused(self) -> None:
+        with pytest.raises(ValidationError, match="stepz"):
+            SamplerSettings.model_validate({"stepz": 3})
+
+    def test_a_table_can_name_target_sampler_and_steps(self) -> None:
+        settings = DiffusionSettings(prediction="v", sampler=SamplerSettings(kind="ddim", steps=10))
+        assert settings.describe() == "predicts v, DDIM 10 of 1000 steps"
+        assert DiffusionSettings().describe() == (
+            "predicts epsilon, ancestral DDPM 1000 of 1000 steps"
+        )
+
+
+class TestForward:
+    def test_equation_2(self) -> None:
+        process = GaussianDiffusion(DiffusionSettings())
+        abar = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
+        x0, epsilon = torch.randn(2, 3, 1, 4, 6, 4)
+        t = torch.tensor([1, 500, 1000])
+        for row, time in enumerate(t.tolist()):
+            a = abar[time - 1]
+            expected = np.sqrt(a) * x0[row].numpy() + np.sqrt(1 - a) * epsilon[row].numpy()
+            actual = process.noisy(x0, epsilon, t)[row].numpy()
+            np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+    @pytest.mark.parametrize("loss", ["l1", "l2"])
+    def test_loss_is_the_distance_to_the_noise(self, loss: str) -> None:
+        settings = DiffusionSettings.model_validate({"loss": loss})
+        epsilon, output = torch.randn(2, 2, 1, 4, 6, 4)
+        actual = GaussianDiffusion(settings).loss(
+            output, torch.zeros_like(epsilon), epsilon, torch.tensor([1, 9])
+        )
+        apart = (output - epsilon).abs()
+        torch.testing.assert_close(actual, (apart if loss == "l1" else apart**2).mean())
+
+    @pytest.mark.parametrize("prediction", PREDICTIONS)
+    def test_the_right_output_gives_back_image_and_noise(self, prediction: Prediction) -> None:
+        process = diffusion(prediction)
+        x0, epsilon = torch.randn(2, 3, 1, 4, 6, 4)
+        t = torch.tensor([1, 25, 40])
+        target = process.target(x0, epsilon, t)
+        found = process.estimate(target, process.noisy(x0, epsilon, t), t)
+        torch.testing.assert_close(found.x0, x0, atol=2e-4, rtol=0)
+        torch.testing.assert_close(found.epsilon, epsilon, atol=2e-4, rtol=0)
+        assert process.loss(target, x0, epsilon, t) == 0
+
+    def test_v_turns_image_and_noise_by_a_right_angle(self) -> None:
+        """With (cos, sin) = (sqrt(abar), sqrt(1 - abar)), v is dx_t over the angle."""
+        process = diffusion("v")
+        t = torch.tensor([20])
+        angle = torch.acos(process.abar[20].sqrt())
+        x0, epsilon = torch.randn(2, *SHAPE)
+        expected = -torch.sin(angle) * x0 + torch.cos(angle) * epsilon
+        torch.testing.assert_close(process.target(x0, epsilon, t), expected)
+
+    def test_clipping_bounds_the_image_and_keeps_x_t(self) -> None:
+        process = diffusion(clip=True)
+        t, x_t, output = torch.tensor([30]), *torch.randn(2, *SHAPE)
+        found = process.estimate(output, x_t, t)
+        assert found.x0.abs().max() <= 1
+        torch.testing.assert_close(process.noisy(found.x0, found.epsilon, t), x_t)

@@ -1,0 +1,399 @@
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from benchmark.scores import read_scores
+
+ROOT = Path(__file__).parents[1]
+Cli = Callable[..., Any]
+
+
+def tree(root: Path) -> dict[Path, int]:
+    """Files and when they were written; locks and the memory of digests do not count."""
+    return {
+        path.relative_to(root): path.stat().st_mtime_ns
+        for path in root.rglob("*")
+        if path.is_file() and path.suffix != ".lock" and path.name != "sha256.json"
+    }
+
+
+@pytest.fixture
+def run(cli: Cli, options: tuple[str, ...], tiny: Path, workspace: Path) -> Cli:
+    """``run`` in the workspace with the tiny plugin at hand."""
+
+    def call(methods: str, *more: object) -> Any:
+        fixed = ["--workspace", workspace, "--plugin", tiny, *options]
+        return cli("run", "--methods", methods, *fixed, *more)
+
+    return call
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, cli\n"
+        "sys.argv = ['longibench', 'run', '--help']\n"
+        "try:\n    cli.main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "heavy = {'torch', 'monai', 'numpy', 'pandas', 'benchmark.runner'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--methods" in done.stdout
+
+
+def test_methods_are_listed(cli: Cli, tiny: Path) -> None:
+    result = cli("methods", "--plugin", tiny)
+    assert result.code == 0
+    assert all(name in result.out for name in ("ours", "med-ddpm", "vae", "copy-source", "tiny"))
+
+
+def test_a_plugin_runs_through_and_a_second_run_does_nothing(
+    run: Cli, cli: Cli, workspace: Path
+) -> None:
+    first = run("tiny")
+    assert first.code == 0, first.err
+    table = Path(first.out.strip())
+    assert set(read_scores(table)["method"]) == {"copy-source", "tiny"}  # joined, not replaced
+    before = tree(workspace)
+    assert run("tiny,tiny").code == 0
+    after = tree(workspace)
+    changed = {path.name for path in after if after[path] != before.get(path)}
+    assert changed == {"latest", "scores.csv", "provenance.json"}
+    parts = {path for path in after if path.parent.parent.name == "predictions"}
+    assert all(after[path] == before[path] for path in parts)
+    assert not list(workspace.rglob(".unfinished*"))
+    reported = cli("report", "--workspace", workspace, "--quiet")
+    assert reported.code == 0, reported.err
+    assert "tiny" in reported.out
+
+
+def test_more_samples_do_not_train_again(run: Cli, workspace: Path) -> None:
+    for samples in (1, 2):
+        assert run("tiny", "--set", f"generation.samples={samples}").code == 0
+    assert len(list((workspace / "models").glob("tiny-*"))) == 1
+    assert len(list(workspace.glob("*/predictions/tiny-*"))) == 2
+
+
+def command(workspace: Path, tiny: Path, options: tuple[str, ...]) -> list[str]:
+    fixed = ["--workspace", str(workspace), "--plugin", str(tiny), *options]
+    return [sys.executable, "cli.py", "run", "--methods", "tiny", *fixed]
+
+
+@pytest.mark.slow
+def test_killed_in_training_and_in_generation_the_same_command_ends_the_same(
+    run: Cli, workspace: Path, tiny: Path, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    whole = Path(shutil.copytree(workspace, tmp_path / "whole"))
+    plan = 4  # calls of the loss by which the plan is timed
+    for what in (f"SIGKILL:step:{plan + 8}", "SIGKILL:draw:3"):
+        done = subprocess.run(
+            command(workspace, tiny, options),
+            cwd=ROOT,
+            env={**os.environ, "TINY_DO": what},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        (model,) = (workspace / "models").glob("tiny-*")
+        assert (model / "trained.json").exists() == ("draw" in what)
+    (drawn,) = workspace.glob("*/predictions/tiny-*")
+    assert len(list(drawn.glob("*.nii.gz"))) == 2
+    assert not (drawn / "run.json").exists()
+    assert run("tiny").code == 0
+    assert run("tiny", "--workspace", whole).code == 0
+    for path in sorted(whole.glob("models/tiny-*/step-00000012/*.safetensors")):
+        expected, found = load_file(path), load_file(workspace / path.relative_to(whole))
+        assert found.keys() == expected.keys()
+        assert all((found[key] == expected[key]).all() for key in expected)
+    for path in sorted(whole.glob("*/predictions/tiny-*/*.nii.gz")):
+        again = nib.load(workspace / path.relative_to(whole)).get_fdata()
+        assert np.array_equal(again, nib.load(path).get_fdata())
+
+
+@pytest.mark.parametrize("where", ["step:10", "draw:2"])
+def test_ctrl_c_stops_with_130_and_the_same_command_continues(
+    run: Cli, workspace: Path, tiny_does: Callable[[str], None], where: str
+) -> None:
+    tiny_does(f"SIGINT:{where}")
+    result = run("tiny")
+    assert result.code == 130
+    assert "the same command continues" in result.err
+    assert not list(workspace.rglob(".unfinished*"))
+    (model,) = (workspace / "models").glob("tiny-*")
+    assert list(model.glob("step-*"))
+    assert run("tiny").code == 0
+
+
+def test_a_second_process_on_the_same_run_is_refused(run: Cli, workspace: Path) -> None:
+    (folder,) = workspace.glob("*/predictions/copy-source-*")
+    (folder / "run.json").unlink()
+    code = (
+        "import sys, pathlib\nfrom benchmark.workspace import Workspace\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "with Workspace(folder).lock(folder):\n    print(flush=True)\n    sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        result = run("copy-source")
+        other.communicate()
+    assert result.code == 2
+    assert "another process is writing" in result.err
+    assert run("copy-source").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        (["--methods", "our"], ["unknown method 'our'", "Did you mean 'ours'"]),
+        (["--methods", ","], ["--methods: name at least one"]),
+        (["--preset", "dmeo"], ["unknown preset 'dmeo'", "'demo'"]),
+        (["--preset", "none.yaml"], ["none.yaml: no such preset file"]),
+        (["--cohort", "bids:/no/such folder #1"], ["/no/such folder #1: no such folder"]),
+        (["--cohort", "bidz:/data"], ["unknown cohort source 'bidz'", "'bids'"]),
+        (["--cohort", "bids"], ["write it as bids:PATH"]),
+        (["--test-cohort", "bids:/none"], ["/none: no such folder"]),
+        (["--set", "training.iteration=5"], ["'training.iteration'", "'iterations'"]),
+        (["--set", "methods.our.width=5"], ["unknown method 'our'", "'ours'"]),
+        (["--set", "methods.vae.latentt=5"], ["'methods.vae.latentt'", "'latent'"]),
+        (["--set", "methods.vae.training.iter=5"], ["'methods.vae.training.iter'"]),
+        (["--set", "seed"], ["key=value"]),
+        (["--pairs", "monthly"], ["'pairs.rule'", "'yearly' or 'all'"]),
+        (["--seed", "-1"], ["'seed'"]),
+        (["--plugin", "none.py"], ["--plugin none.py: no such file"]),
+        (["--set", "metrics.fid_weights=medicalnet:51"], ["fid_weights", "resnet_51.pth"]),
+        (["--set", "metrics.names=[fib]"], ["unknown metric 'fib'", "'fid'"]),
+        (["--set", "split.test=50"], ["split.test=50"]),
+        (["--set", "split.test=nowhere.csv"], ["nowhere.csv"]),
+        (["--set", "grid.spacing_mm=9"], ["spacing_mm"]),
+    ],
+)
+def test_what_is_mistyped_is_named_and_nothing_is_written(
+    run: Cli, workspace: Path, arguments: list[str], messages: list[str]
+) -> None:
+    before = tree(workspace)
+    result = run("copy-source", *arguments)
+    assert result.code == 2
+    assert result.out == ""
+    assert all(message in result.err for message in messages), result.err
+    assert "Traceback" not in result.err
+    assert tree(workspace) == before
+
+
+def test_weights_that_are_not_the_released_file_stop_before_anything_is_written(
+    run: Cli, workspace: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "resnet_10.pth"
+    weights.write_bytes(b"something else")
+    before = tree(workspace)
+    result = run("copy-source", "--set", f"metrics.fid_weights=medicalnet:10@{weights}")
+    assert result.code == 2
+    assert f"{weights}: wrong checksum" in result.err
+    assert tree(workspace) == before
+
+
+def test_a_plugin_with_an_error_is_named(run: Cli, tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("raise RuntimeError('not today')")
+    result = run("copy-source", "--plugin", plugin)
+    assert result.code == 2
+    assert f"--plugin {plugin}: RuntimeError: not today" in result.err
+
+
+@pytest.mark.parametrize("which", ["report", "evaluate"])
+def test_commands_on_an_empty_workspace_say_where_to_start(
+    cli: Cli, tmp_path: Path, which: str
+) -> None:
+    folder = [tmp_path] if which == "evaluate" else []
+    result = cli(which, *folder, "--workspace", tmp_path / "empty")
+    assert result.code == 2
+    assert "start with 'python cli.py run'" in result.err
+
+
+def test_evaluate_adds_a_row(cli: Cli, workspace: Path, predictions: Path, tmp_path: Path) -> None:
+    mine = shutil.copytree(predictions, tmp_path / "their-method")
+    result = cli("evaluate", mine, "--workspace", workspace, "--quiet")
+    assert result.code == 0, result.err
+    assert re.search(r"SSIM.* 0\.9", result.out)
+    scores = read_scores(predictions.parents[1] / "scores.csv")
+    values = [scores.loc[scores["method"] == m, "value"] for m in ("their-method", "copy-source")]
+    assert values[0].tolist() == values[1].tolist()
+    refused = cli("evaluate", tmp_path / "none", "--workspace", workspace)
+    assert refused.code == 2
+    assert "no manifest" in refused.err
+
+
+def test_phantom_is_written_where_there_is_nothing_yet(cli: Cli, tmp_path: Path) -> None:
+    arguments = ["phantom", tmp_path / "out", "--subjects", 2, "--spacing", 8, "--quiet"]
+    assert cli(*arguments).code == 0
+    assert len(list((tmp_path / "out").glob("sub-*"))) == 2
+    again = cli(*arguments)
+    assert again.code == 2
+    assert "exists already" in again.err
+    refused = cli("phantom", tmp_path / "other", "--subjects", 0)
+    assert refused.code == 2
+    assert "'phantom.subjects'" in refused.err
+    assert not (tmp_path / "other").exists()
+
+
+# ---- scans ----
+
+
+@pytest.fixture
+def bids(workspace: Path, tmp_path: Path) -> Path:
+    """A BIDS dataset of a user: the simulated one, under another name."""
+    (found,) = (workspace / "cohorts").glob("phantom-*")
+    return Path(shutil.copytree(found, tmp_path / "study"))
+
+
+def scans(bids: Path, number: int) -> list[Path]:
+    """The scans of the n-th person, in the order of time."""
+    return sorted(sorted(bids.glob("sub-*"))[number].rglob("*_T1w.nii.gz"))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def holed(path: Path) -> None:
+    image = nib.load(path)
+    values = image.get_fdata()
+    values[3, 3, 3] = np.nan
+    nib.save(nib.Nifti1Image(values, image.affine), path)
+
+
+def doubled(path: Path) -> None:
+    image = nib.load(path)
+    nib.save(nib.Nifti1Image(np.stack([image.get_fdata()] * 2, -1), image.affine), path)
+
+
+def test_damaged_scans_are_named_and_the_rest_goes_on(run: Cli, bids: Path) -> None:
+    people = [n for n in range(10) if len(scans(bids, n)) > 3][:3]
+    damaged = [scans(bids, person)[-1] for person in people]
+    for path, damage in zip(damaged, (cut, holed, doubled), strict=True):
+        damage(path)
+    lonely = next(n for n in range(10) if n not in people)
+    for path in scans(bids, lonely)[1:]:
+        path.unlink()
+    result = run("copy-source", "--cohort", f"bids:{bids}")
+    assert result.code == 0, result.err
+    reasons = ("cannot be read", "values that are not finite", "4 dimensions")
+    for path, reason in zip(damaged, reasons, strict=True):
+        assert re.search(f"left out: {re.escape(str(path))} .*{reason}", result.err), result.err
+
+
+def test_a_cohort_with_nothing_to_pair_is_refused(run: Cli, bids: Path, workspace: Path) -> None:
+    for number in range(10):
+        for path in scans(bids, number)[1:]:
+            path.unlink()
+    before = tree(workspace)
+    result = run("copy-source", "--cohort", f"bids:{bids}")
+    assert result.code == 2
+    assert "no subject has two usable scans" in result.err
+    empty = bids / "empty"
+    empty.mkdir()
+    assert "not a BIDS dataset" in run("copy-source", "--cohort", f"bids:{empty}").err
+    assert tree(workspace) == before
+
+
+# ---- disks ----
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    run: Cli, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fills up after some files, wherever that is."""
+
+    def fill(room: Iterator[int]) -> Callable[[Path], None]:
+        def sync(path: Path) -> None:
+            if next(room, None) is None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        return sync
+
+    with monkeypatch.context() as patch:
+        for room in (0, 5, 9, 40):
+            patch.setattr("benchmark.files._sync", fill(iter(range(room))))
+            result = run("tiny")
+            assert result.code == 2
+            assert re.search("cannot write .*: No space left on device", result.err)
+            assert "Traceback" not in result.err
+            assert not list(workspace.rglob(".unfinished*"))
+    assert run("tiny").code == 0
+
+
+def test_a_read_only_workspace_is_a_message(
+    run: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    result = run("copy-source", "--workspace", tmp_path / "file" / "runs")
+    assert result.code == 2
+    assert "cannot write" in result.err
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    result = run("copy-source", "--workspace", tmp_path / "new")
+    assert result.code == 2
+    assert "Read-only file system" in result.err
+
+
+# ---- the real pair ----
+
+
+def test_training_on_the_phantom_and_testing_on_the_real_pair(
+    run: Cli, cli: Cli, workspace: Path, real_data: Path
+) -> None:
+    real = ["--test-cohort", f"bids:{real_data}"]
+    assert "try --pairs all" in run("copy-source", *real).err  # seven months apart
+    result = run("copy-source,tiny", *real, "--pairs", "all")
+    assert result.code == 0, result.err
+    assert "warning" in result.err  # with its skull and unregistered
+    table = Path(result.out.strip())
+    scores = read_scores(table)
+    fid = scores[scores["metric"] == "fid"]
+    assert fid["value"].isna().all()
+    assert fid["note"].str.contains("at least 2 volumes").all()
+    assert scores.loc[scores["metric"] == "ssim", "value"].between(0, 1).all()
+    (made,) = table.parent.glob("predictions/tiny-*/*.nii.gz")
+    source = nib.load(workspace / pd.read_csv(table.parent / "pairs.csv")["source"].item())
+    image = nib.load(made)
+    assert np.array_equal(image.affine, source.affine)
+    assert nib.aff2axcodes(image.affine) == nib.aff2axcodes(source.affine) == ("R", "A", "S")
+    assert image.shape == source.shape
+    reported = cli("report", "--workspace", workspace, "--quiet")
+    assert reported.code == 0, reported.err
+    assert "at least 2 volumes" in (table.parent / "report" / "table_1.md").read_text()
+
+
+# ---- several devices ----
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_generate_together(run: Cli, workspace: Path) -> None:
+    result = run("tiny", "--set", "device.devices=2")
+    assert result.code == 0, result.err
+    (model,) = (workspace / "models").glob("tiny-*")
+    assert (model / "step-00000012").is_dir()
+    (drawn,) = workspace.glob("*/predictions/tiny-*")
+    listed = (drawn / "manifest.csv").read_text().count(".nii.gz")
+    assert len(list(drawn.glob("*.nii.gz"))) == listed
