@@ -13,7 +13,6 @@ from rich.progress import (
     Task,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -62,16 +61,14 @@ class Console:
 
     @contextmanager
     def bar(self, label: str, total: int, done: int = 0) -> Iterator[Bar]:
-        """Show a bar with count, rate and time left for as long as the block runs."""
+        """Show a bar with count, rate and time left; at the end, the time it took."""
         columns = (
-            TextColumn("{task.description:<28}"),
-            BarColumn(bar_width=24),
+            TextColumn("{task.description:<20}"),
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
             RateColumn(),
             TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         )
         with Progress(*columns, console=self._rich, disable=self.quiet) as progress:
             task = progress.add_task(label, total=total, completed=done, note="")

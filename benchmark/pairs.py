@@ -43,8 +43,8 @@ def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
     if not rows:
         raise UserError(
             f"no pair under the rule '{settings.rule}' among "
-            f"{table['subject'].nunique()} subjects; try --pairs all, "
-            "or a larger pairs.tolerance_years"
+            f"{table['subject'].nunique()} subjects; try --pairs all, or "
+            "--set test_pairs.rule=all for a --test-cohort"
         )
     return pd.DataFrame(rows, columns=COLUMNS)
 

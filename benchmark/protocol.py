@@ -17,7 +17,7 @@ from benchmark.files import digest, write_json, write_text
 from benchmark.pairs import make_pairs
 from benchmark.plugins import find_metric, load_metrics
 from benchmark.preparation import Prepared, compare_traits, prepare_cohort
-from benchmark.settings import MetricSettings, Settings
+from benchmark.settings import MetricSettings, PairSettings, Settings
 from benchmark.split import Split, split_subjects
 from benchmark.visits import Cohort
 from benchmark.workspace import Workspace
@@ -53,8 +53,9 @@ def build_protocol(settings: Settings, workspace: Workspace, console: Console) -
     metrics = build_metrics(settings.metrics)
     train = _prepared(settings.cohort, settings, workspace, console)
     split = split_subjects(_subjects(train), settings.split)
-    test, held_out = train, split.test
+    test, held_out, paired = train, split.test, settings.pairs
     if settings.test_cohort:
+        paired = settings.test_pairs or settings.pairs
         test = _prepared(settings.test_cohort, settings, workspace, console)
         held_out = tuple(_subjects(test))
         _refuse_overlap(split, held_out, train.table, test.table)
@@ -62,13 +63,13 @@ def build_protocol(settings: Settings, workspace: Workspace, console: Console) -
     for warning in warnings:
         console.warn(warning)
     train_pairs = make_pairs(_of(train.table, split.train), settings.pairs)
-    test_pairs = make_pairs(_of(test.table, held_out), settings.pairs)
+    test_pairs = make_pairs(_of(test.table, held_out), paired)
     training = digest([_content(train_pairs, train.table), settings.grid.model_dump()])
     identity = {
         "training": training,
         "test": _content(test_pairs, test.table),
         "split": split.digest,
-        "pairs": settings.pairs.model_dump(),
+        "pairs": paired.model_dump(),
         "grid": settings.grid.model_dump(),
         "metrics": [metric.title for metric in metrics],
     }
@@ -79,7 +80,7 @@ def build_protocol(settings: Settings, workspace: Workspace, console: Console) -
         "cohort": {**test.info(), "shareable": _shareable(train, test)},
         "training_cohort": train.info() if settings.test_cohort else None,
         "split": _split_info(split, held_out),
-        "pairs": _pairs_info(test_pairs, settings),
+        "pairs": _pairs_info(test_pairs, paired),
         "grid": settings.grid.model_dump(mode="json"),
         "metrics": [describe_metric(metric) for metric in metrics],
         "metric_settings": settings.metrics.model_dump(mode="json"),
@@ -206,9 +207,9 @@ def _split_info(split: Split, held_out: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _pairs_info(pairs: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+def _pairs_info(pairs: pd.DataFrame, settings: PairSettings) -> dict[str, Any]:
     return {
-        "rule": settings.pairs.rule,
+        "rule": settings.rule,
         "count": len(pairs),
         "subjects": int(pairs["subject"].nunique()),
     }

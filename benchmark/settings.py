@@ -125,6 +125,8 @@ class Settings(Section):
         preset: Name of the preset that these settings started from.
         cohort: ``phantom`` or ``bids:PATH``: trains, and is evaluated without ``test_cohort``.
         test_cohort: A cohort to evaluate on instead, whole.
+        test_pairs: How the test cohort is paired, where not as ``pairs`` says: another study has
+            other visits, and models trained under ``pairs`` need not be trained again.
         seed: Run seed: network initialisation, order of the data, noise of the samples.
         methods: Per method, ``training`` overrides and the method's own settings.
     """
@@ -137,6 +139,7 @@ class Settings(Section):
     phantom: PhantomSettings = PhantomSettings()
     split: SplitSettings = SplitSettings()
     pairs: PairSettings = PairSettings()
+    test_pairs: PairSettings | None = None
     training: TrainingSettings
     generation: GenerationSettings = GenerationSettings()
     metrics: MetricSettings = MetricSettings()

@@ -88,7 +88,7 @@ def _draw_panel(panel: Axes, entry: Entry, curves: list[pd.DataFrame], colour: s
     panel.set_title(f"{entry.label}{seeds}", fontsize=9, color=INK, weight="bold", loc="left")
     panel.set_xlabel("iteration", fontsize=7.5, color=MUTED)
     panel.set_ylabel("training loss", fontsize=7.5, color=MUTED)
-    panel.tick_params(labelsize=7, color=MUTED, labelcolor=INK, length=2.5)
+    panel.tick_params(which="both", labelsize=7, color=MUTED, labelcolor=INK, length=2.5)
     panel.grid(axis="y", color="#e3e7eb", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)

@@ -365,8 +365,10 @@ def test_training_on_the_phantom_and_testing_on_the_real_pair(
 ) -> None:
     real = ["--test-cohort", f"bids:{real_data}"]
     assert "try --pairs all" in run("copy-source", *real).err  # seven months apart
-    result = run("copy-source,tiny", *real, "--pairs", "all")
+    trained = {path.name for path in (workspace / "models").glob("[!.]*")}
+    result = run("copy-source,tiny", *real, "--set", "test_pairs.rule=all")
     assert result.code == 0, result.err
+    assert {path.name for path in (workspace / "models").glob("[!.]*")} == trained
     assert "warning" in result.err  # with its skull and unregistered
     table = Path(result.out.strip())
     scores = read_scores(table)
