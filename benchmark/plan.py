@@ -77,7 +77,7 @@ def _about(seconds: float | None) -> str:
     if seconds is None:
         return "time unknown before the first steps"
     if seconds < 1:
-        return "no time"
+        return "under a second"
     return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
 
 

@@ -365,6 +365,7 @@ def test_training_on_the_phantom_and_testing_on_the_real_pair(
 ) -> None:
     real = ["--test-cohort", f"bids:{real_data}"]
     assert "try --pairs all" in run("copy-source", *real).err  # seven months apart
+    assert run("tiny").code == 0
     trained = {path.name for path in (workspace / "models").glob("[!.]*")}
     result = run("copy-source,tiny", *real, "--set", "test_pairs.rule=all")
     assert result.code == 0, result.err
