@@ -23,7 +23,7 @@ from benchmark.data import Pair, PairDataset, ShuffledBatches, training_batches
 from benchmark.ema import WeightAverage
 from benchmark.engine import device_name, interruptible, launch, peak_memory_gb
 from benchmark.errors import UserError
-from benchmark.files import write_text
+from benchmark.files import write_json, write_text
 from benchmark.recipe import Recipe
 from benchmark.seeds import derive_seed
 from benchmark.settings import DeviceSettings, TrainingSettings
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 LOG_EVERY = 10  # steps a row of the loss curve; reading a loss more often would stall a GPU
+SETTINGS = "settings.json"  # beside the checkpoints, which it explains
 LOSS_COLUMNS = ("stage", "step", "loss", "seconds")
 
 
@@ -58,6 +59,17 @@ class TrainingJob:
     folder: Path
     quiet: bool = False
 
+    def describe(self) -> dict[str, Any]:
+        """What ``settings.json`` says beside the checkpoints."""
+        return {
+            **self.recipe.describe(),
+            "training": self.training.model_dump(mode="json"),
+            "precision": self.device.precision,
+            "devices": self.device.devices,
+            "seed": self.seed,
+            "pairs": len(self.pairs),
+        }
+
 
 def train(job: TrainingJob) -> None:
     """Train to the last iteration, continuing from what the folder holds.
@@ -66,6 +78,7 @@ def train(job: TrainingJob) -> None:
         UserError: The loss is not finite, or a failure to write.
         KeyboardInterrupt: Stopped by the user; the state at the last step is saved.
     """
+    write_json(job.folder / SETTINGS, job.describe())
     launch(job.device, _train, job)
     if read_final(job.folder) is None:  # processes of their own stop without telling
         raise KeyboardInterrupt

@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,6 +63,14 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
         curves[0].drop(columns="seconds"), curves[1].drop(columns="seconds")
     )
     assert curves[0]["step"].tolist() == [10, 12]
+
+
+def test_a_checkpoint_lies_beside_the_settings_that_made_it(job: TrainingJob) -> None:
+    train(job)
+    saved = json.loads((job.folder / "settings.json").read_text())
+    assert saved["method"] == job.recipe.name
+    assert saved["training"]["iterations"] == job.training.iterations
+    assert saved["seed"] == job.seed
 
 
 def _trained(job: TrainingJob, folder: Path) -> Path:
