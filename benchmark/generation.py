@@ -18,7 +18,6 @@ from benchmark.data import crop_to_shape, load_nifti, pad_to_multiple, read_volu
 from benchmark.engine import device_name, interruptible, launch, peak_memory_gb
 from benchmark.errors import UserError
 from benchmark.files import atomic_file, write_json, write_text
-from benchmark.plugins import find_method
 from benchmark.recipe import Recipe
 from benchmark.seeds import sample_seed
 from benchmark.settings import DeviceSettings, GenerationSettings
@@ -106,7 +105,7 @@ def file_name(subject: str, visit: str, sample: int) -> str:
 
 def requests(job: GenerationJob) -> list[Request]:
     """What is to be drawn; a method blind to the interval draws once a subject and sample."""
-    by_interval = "interval" in find_method(job.recipe.name).conditions_on
+    by_interval = "interval" in job.recipe.method().conditions_on
     table = manifest(job).merge(job.pairs[["subject", "visit", "source"]], on=["subject", "visit"])
     keys = ["subject", "sample", *(["interval_years"] if by_interval else [])]
     return [

@@ -17,7 +17,6 @@ from benchmark.evaluation import Evaluator, Label, collect_scores, read_pairs
 from benchmark.files import digest, write_json, write_text
 from benchmark.generation import GenerationJob, generate, is_generated
 from benchmark.plan import Step, show_plan
-from benchmark.plugins import find_method
 from benchmark.protocol import (
     Protocol,
     build_metrics,
@@ -132,7 +131,7 @@ def _cell(
     recipe: Recipe, settings: Settings, protocol: Protocol, workspace: Workspace, console: Console
 ) -> Cell:
     training = settings.training_of(recipe.name)
-    learns = find_method(recipe.name).learns
+    learns = recipe.method().learns
     what = {
         **recipe.describe(),
         "training": training.model_dump(exclude={"checkpoint_every", "workers"}) if learns else {},
