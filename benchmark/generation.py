@@ -1,7 +1,6 @@
 """Generate follow-ups with a trained method: volumes on disk and a manifest, sample by sample."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,23 +120,27 @@ def requests(job: GenerationJob) -> list[Request]:
 
 def missing_requests(job: GenerationJob) -> list[Request]:
     """What has not been drawn yet."""
-    everything = requests(job)
-    return [r for r in everything if not all((job.folder / name).is_file() for name in r.files)]
+    return [request for request in requests(job) if not _is_drawn(request, job.folder)]
+
+
+def _is_drawn(request: Request, folder: Path) -> bool:
+    return all((folder / name).is_file() for name in request.files)
 
 
 def _generate(fabric: "Fabric", job: GenerationJob) -> None:
     console = Console(quiet=job.quiet or fabric.global_rank > 0)
     method = _loaded(fabric, job, console)
+    batches = _batches(requests(job), job.generation.batch_size)
     # asked once: another process may have drawn something by the time this one looks
-    missing: list[Request] = fabric.broadcast(missing_requests(job))
-    total = len(requests(job))
+    missing: list[list[Request]] = fabric.broadcast(_unfinished(batches, job.folder))
+    total, left = sum(map(len, batches)), sum(map(len, missing))
     mine = missing[fabric.global_rank :: fabric.world_size]
     began = time.monotonic()
     with (
         interruptible() as interruption,
-        console.bar(f"generate {job.recipe.name}", total, total - len(missing)) as bar,
+        console.bar(f"generate {job.recipe.name}", total, total - left) as bar,
     ):
-        for batch in _batches(mine, job.generation.batch_size):
+        for batch in mine:
             for request, volume in zip(batch, _draw(fabric, method, batch), strict=True):
                 _write(volume, request, job.folder)
             bar.advance(len(batch) * fabric.world_size)
@@ -146,7 +149,7 @@ def _generate(fabric: "Fabric", job: GenerationJob) -> None:
     fabric.barrier()
     if fabric.is_global_zero:
         seconds = time.monotonic() - began
-        _finish(job, method, fabric, seconds * fabric.world_size / max(len(missing), 1))
+        _finish(job, method, fabric, seconds * fabric.world_size / max(left, 1))
 
 
 def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
@@ -156,9 +159,17 @@ def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
     return method.to(fabric.device).eval()
 
 
-def _batches(items: list[Request], size: int) -> Iterator[list[Request]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def _batches(items: list[Request], size: int) -> list[list[Request]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _unfinished(batches: list[list[Request]], folder: Path) -> list[list[Request]]:
+    """Batches with something left to draw.
+
+    A batch is drawn whole again, for in another company a volume's last bit can differ: what was
+    interrupted then equals what was not, bit for bit.
+    """
+    return [batch for batch in batches if not all(_is_drawn(r, folder) for r in batch)]
 
 
 @torch.inference_mode()
