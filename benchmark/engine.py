@@ -26,13 +26,13 @@ def launch(settings: DeviceSettings, work: Callable[..., None], *args: Any) -> N
     """
     from lightning_fabric import Fabric  # takes seconds
 
-    accelerator = _accelerator(settings)
+    kind = accelerator(settings)
     strategy = "auto" if settings.devices == 1 else "ddp_spawn"
     fabric = Fabric(
-        accelerator=accelerator,
+        accelerator=kind,
         devices=settings.devices,
         strategy=strategy,
-        precision=_precision(settings, accelerator),  # type: ignore[arg-type]
+        precision=_precision(settings, kind),  # type: ignore[arg-type]
     )
     task = _Task(work, args, settings.threads)
     if settings.devices == 1:
@@ -73,7 +73,12 @@ def _told_by_processes() -> Iterator[None]:
         raise UserError(message.strip()) from error
 
 
-def _accelerator(settings: DeviceSettings) -> str:
+def accelerator(settings: DeviceSettings) -> str:
+    """Kind of device to use, ``cpu`` or ``cuda``.
+
+    Raises:
+        UserError: More GPUs are asked for than there are.
+    """
     available = torch.cuda.device_count()
     wanted = settings.accelerator
     if wanted == "auto":
@@ -86,11 +91,11 @@ def _accelerator(settings: DeviceSettings) -> str:
     return wanted
 
 
-def _precision(settings: DeviceSettings, accelerator: str) -> str:
+def _precision(settings: DeviceSettings, kind: str) -> str:
     """Bf16 where the hardware has it; on a CPU it is emulated and very slow."""
     if settings.precision != "auto":
         return settings.precision
-    has_bf16 = accelerator == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    has_bf16 = kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16-mixed" if has_bf16 else "32-true"
 
 

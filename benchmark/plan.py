@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from benchmark.checkpoints import last_step
 from benchmark.console import Console
 from benchmark.data import BACKGROUND, pad_to_multiple
+from benchmark.engine import accelerator
 from benchmark.generation import GenerationJob, missing_requests
 from benchmark.protocol import Protocol
 from benchmark.training import TrainingJob
@@ -29,14 +31,14 @@ class Step:
     generated: bool
     scored: bool
 
-    @property
+    @cached_property
     def iterations_left(self) -> int:
         """Training iterations still to do."""
         if self.training is None or self.trained:
             return 0
         return self.training.training.iterations - last_step(self.training.folder)
 
-    @property
+    @cached_property
     def volumes_left(self) -> int:
         """Volumes still to draw."""
         return 0 if self.generated else len(missing_requests(self.generation))
@@ -98,7 +100,7 @@ def _estimate(step: Step) -> float | None:
 def _time(job: TrainingJob) -> tuple[float, float, int]:
     """Seconds an update, seconds a network evaluation and volume, evaluations a volume."""
     settings = job.training
-    device = torch.device("cpu" if job.device.accelerator == "cpu" else _default_device())
+    device = torch.device(accelerator(job.device))
     with torch.random.fork_rng():
         method = job.recipe.build().to(device)
         batch = _fake_batch(method, settings.batch_size, device)
@@ -131,7 +133,3 @@ def _shortest(work: Callable[[], None]) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
     return min(times)
-
-
-def _default_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
