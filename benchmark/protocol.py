@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.cohorts.bids import ADNI_ID
 from benchmark.cohorts.sources import open_cohort
+from benchmark.cohorts.subjects import ADNI_ID
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import digest, write_json, write_text
 from benchmark.pairs import make_pairs
 from benchmark.plugins import find_metric, load_metrics
-from benchmark.preparation import Prepared, compare_traits, prepare_cohort
+from benchmark.preparation.cohort import Prepared, compare_traits, prepare_cohort
 from benchmark.settings import MetricSettings, PairSettings, Settings
 from benchmark.split import Split, split_subjects
 from benchmark.visits import Cohort

@@ -14,6 +14,7 @@ from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.errors import UserError, unknown
 from benchmark.explain import explain
 from benchmark.grid import Grid
+from benchmark.preparation.settings import PreparationSettings
 
 PAPER_TEST_FRACTION = 114 / 1239  # section IV.A: 1,125 of 1,239 participants train
 
@@ -137,6 +138,7 @@ class Settings(Section):
     seed: int = Field(0, ge=0)
     grid: Grid
     phantom: PhantomSettings = PhantomSettings()
+    preparation: PreparationSettings = PreparationSettings()
     split: SplitSettings = SplitSettings()
     pairs: PairSettings = PairSettings()
     test_pairs: PairSettings | None = None

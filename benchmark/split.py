@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.cohorts.bids import canonical_subject
+from benchmark.cohorts.subjects import canonical_subject
 from benchmark.errors import UserError
 from benchmark.files import digest
 from benchmark.settings import SplitSettings

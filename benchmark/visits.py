@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
 from benchmark.errors import UserError
+from benchmark.preparation.settings import Step
 
 COLUMNS = ("subject", "visit", "years", "path")
+LEFT_OUT = ("subject", "visit", "reason", "detail")
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,20 @@ class Cohort:
             ``visit`` (label), ``years`` (since the subject's first scan), ``path`` (image file).
             Further columns are covariates known at the first visit (``sex``, ``age``, ``group``).
         shareable: Whether pictures of its participants may leave the machine.
-        left_out: What was found but not used: columns ``subject``, ``visit``, ``reason``.
+        left_out: What was found but not used; columns ``LEFT_OUT``: ``reason`` is one of few,
+            ``detail`` says which file or what was taken instead.
+        done: Steps of preparation that its scans have behind them.
+        space: ``"MNI152"`` where the scans lie in the template's world coordinates already.
+        notes: What the reader wants known, such as which table the dates come from.
     """
 
     name: str
     visits: pd.DataFrame
     shareable: bool
     left_out: pd.DataFrame
+    done: frozenset[Step] = frozenset()
+    space: Literal["", "MNI152"] = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def subjects(self) -> list[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.cohorts.bids import read_bids
 from benchmark.cohorts.phantom.dataset import write_phantom
 from benchmark.cohorts.phantom.settings import PhantomSettings
+from benchmark.cohorts.readers.bids.reader import read_bids
 from benchmark.console import Console
 from benchmark.errors import UserError, unknown
 from benchmark.files import digest

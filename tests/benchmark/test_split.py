@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.bids import canonical_subject
+from benchmark.cohorts.subjects import canonical_subject
 from benchmark.errors import UserError
 from benchmark.settings import PAPER_TEST_FRACTION, SplitSettings
 from benchmark.split import Split, hash_position, split_subjects

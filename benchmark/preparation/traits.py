@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.resampling import PreparedScan
+from benchmark.preparation.subject import PreparedScan
 
 COARSER = 1.5  # voxels larger by this factor are worth a warning
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.bids import canonical_subject, read_bids
+from benchmark.cohorts.readers.bids.reader import read_bids
+from benchmark.cohorts.subjects import canonical_subject
 from benchmark.errors import UserError
 
 

@@ -9,9 +9,9 @@ import pandas as pd
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.grid import Grid
-from benchmark.prepared_files import Digests, Record, Store
-from benchmark.resampling import prepare_subject
-from benchmark.traits import ScanTraits, Traits, cohort_traits, compare_traits
+from benchmark.preparation.store import Digests, Record, Store
+from benchmark.preparation.subject import prepare_subject
+from benchmark.preparation.traits import ScanTraits, Traits, cohort_traits, compare_traits
 from benchmark.visits import Cohort
 
 __all__ = ["Prepared", "Traits", "compare_traits", "prepare_cohort"]

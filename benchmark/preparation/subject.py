@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from benchmark.grid import Grid
-from benchmark.scan import Affine, Array, DamagedScanError, Scan, read_scan
+from benchmark.preparation.scan import Affine, Array, DamagedScanError, Scan, read_scan
 
 PERCENTILES = (1.0, 99.5)  # of the intensities inside the head; they become -1 and 1
 INSIDE = 0.25  # share of a voxel that must be brain where the background was cut out

@@ -1,20 +1,19 @@
 """Reads a BIDS longitudinal dataset: one row a scan, with the time since the first one."""
 
 import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from benchmark.cohorts.bids_scans import Scans, find_scans
-from benchmark.cohorts.bids_tables import read_tsv, value_of
-from benchmark.cohorts.bids_times import COLUMN_TO_ADD, NoTimeError, visit_years
+from benchmark.cohorts.readers.bids.scans import Scans, find_scans
+from benchmark.cohorts.readers.bids.tables import read_tsv, value_of
+from benchmark.cohorts.readers.bids.times import COLUMN_TO_ADD, NoTimeError, visit_years
+from benchmark.cohorts.subjects import canonical_subject
 from benchmark.errors import UserError
 from benchmark.visits import Cohort, visit_table
 
-ADNI_ID = re.compile(r"(?:ADNI)?(\d{3})_?S_?(\d{4,5})", re.IGNORECASE)
 COVARIATES = {
     "age": ("age", "age_bl", "age_at_first_visit"),
     "sex": ("sex", "gender"),
@@ -31,17 +30,6 @@ class _Found:
     rows: list[dict[str, Any]] = field(default_factory=list)
     left_out: list[tuple[str, str, str]] = field(default_factory=list)
     untimed: list[str] = field(default_factory=list)
-
-
-def canonical_subject(label: str) -> str:
-    """The id under which a person is known, however the layout spells it.
-
-    ``002_S_0295``, ``sub-ADNI002S0295`` and ``ADNI002S0295`` are one person, ``002_S_0295``; ADNI's
-    last number has 4 or 5 digits. Other labels stay as they are, without ``sub-``.
-    """
-    bare = label.strip().removeprefix("sub-")
-    match = ADNI_ID.fullmatch(bare)
-    return f"{match[1]}_S_{match[2]}" if match else bare
 
 
 def read_bids(root: Path, name: str) -> Cohort:

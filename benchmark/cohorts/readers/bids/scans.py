@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.cohorts.bids_tables import read_tsv
+from benchmark.cohorts.readers.bids.tables import read_tsv
 
 SUFFIX = re.compile(r"_T1w\.nii(\.gz)?$")
 ONLY = "only"  # visit label of a scan that lies outside any session

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark.cohorts.bids_tables import read_tsv, value_of
+from benchmark.cohorts.readers.bids.tables import read_tsv, value_of
 
 YEAR = 365.25  # days
 MONTHS = 12

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import benchmark.preparation
+import benchmark.preparation.cohort
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.grid import Grid
-from benchmark.preparation import Prepared, Traits, compare_traits, prepare_cohort
-from benchmark.resampling import prepare_subject
+from benchmark.preparation.cohort import Prepared, Traits, compare_traits, prepare_cohort
+from benchmark.preparation.subject import prepare_subject
 from benchmark.visits import Cohort, visit_table
 
 GRID = Grid(shape=(16, 20, 16), spacing_mm=10.0)
@@ -123,8 +123,8 @@ def test_a_second_call_reads_no_image(
     pairs: list[list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = prepare(cohort(*pairs), tmp_path / "out")
-    monkeypatch.setattr(benchmark.preparation, "prepare_subject", None)
-    monkeypatch.setattr("benchmark.prepared_files.file_digest", None)
+    monkeypatch.setattr(benchmark.preparation.cohort, "prepare_subject", None)
+    monkeypatch.setattr("benchmark.preparation.store.file_digest", None)
     second = prepare(cohort(*pairs), tmp_path / "out")
     pd.testing.assert_frame_equal(first.table, second.table)
     assert first.traits == second.traits

@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmark.files import atomic_file, digest, file_digest, write_json
 from benchmark.grid import Grid
-from benchmark.resampling import PreparedScan
-from benchmark.scan import DamagedScanError
-from benchmark.traits import ScanTraits, scan_traits
+from benchmark.preparation.scan import DamagedScanError
+from benchmark.preparation.subject import PreparedScan
+from benchmark.preparation.traits import ScanTraits, scan_traits
 
 Result = PreparedScan | DamagedScanError
 

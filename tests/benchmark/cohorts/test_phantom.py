@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.cohorts.bids import read_bids
 from benchmark.cohorts.phantom import PhantomSettings, write_phantom
+from benchmark.cohorts.readers.bids.reader import read_bids
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import file_digest

@@ -1,0 +1,1 @@
+"""BIDS datasets with several sessions a participant."""

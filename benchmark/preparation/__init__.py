@@ -1,0 +1,1 @@
+"""From scans as found to volumes on the benchmark's grid."""
