@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.errors import UserError, unknown
@@ -26,17 +26,56 @@ class Section(BaseModel):
 
 
 class SplitSettings(Section):
-    """Which subjects are held out.
+    """Which subjects are held out; every choice is by a keyed hash of the id, never by order.
+
+    Under a fraction or folds, nobody moves when the cohort grows; under a number of subjects or
+    ``stratify``, which go by rank, a few do.
 
     Attributes:
-        test: A fraction (threshold on a keyed hash: nobody moves when the cohort grows), a whole
-            number of subjects (those of lowest hash), or a CSV/TSV file with the columns
-            ``subject`` and ``partition`` (train or test).
+        test: A fraction (those whose hash lies below it), a whole number of subjects (those of
+            lowest hash), or a CSV/TSV file with the columns ``subject`` and ``partition`` (train,
+            validation or test). A number gives way to ``folds`` and ``leave_out``.
         key: Key of the hash; another key is another split.
+        validation: A fraction or a number of the training part, set apart to choose by; it never
+            changes who is evaluated.
+        stratify: A column of the subjects, each level of which gives its share to within one
+            subject; ``true`` means ``group``. Who has no value is a level too.
+        folds: Into how many folds everyone is divided; 0 for none.
+        fold: Which of them is held out, counted from 0.
+        leave_out: ``column=value,value``, such as ``site=023,041``: who has one of the values at
+            any visit is evaluated, the others train.
     """
 
     test: int | float | str = PAPER_TEST_FRACTION
     key: str = "longibench"
+    validation: int | float = Field(0, ge=0)
+    stratify: bool | str = False
+    folds: int = Field(0, ge=0)
+    fold: int = Field(0, ge=0)
+    leave_out: str = ""
+
+    @property
+    def left_out(self) -> tuple[str, tuple[str, ...]]:
+        """Column and values of ``leave_out``; empty where nothing is left out."""
+        column, _, listed = self.leave_out.partition("=")
+        return column.strip(), tuple(value.strip() for value in listed.split(",") if value.strip())
+
+    @model_validator(mode="after")
+    def _agree(self) -> "SplitSettings":
+        others = [f"split.{name}" for name in ("folds", "leave_out") if getattr(self, name)]
+        if isinstance(self.test, str) and others:
+            raise ValueError(f"the file split.test={self.test} decides: drop {others[0]}")
+        if len(others) > 1:
+            raise ValueError("folds and one value left out are two splits: drop one of them")
+        if self.leave_out and not all(self.left_out):
+            raise ValueError("write leave_out as column=value,value, such as site=023,041")
+        if self.folds == 1 or (self.fold and self.fold >= self.folds):
+            raise ValueError(
+                f"fold {self.fold} of {self.folds}: there must be two folds or more, counted from 0"
+            )
+        if self.stratify and not self.validation and (self.leave_out or isinstance(self.test, str)):
+            raise ValueError("nobody is drawn, so that there is nothing to stratify: drop stratify")
+        return self
 
 
 class PairSettings(Section):
@@ -124,11 +163,13 @@ class Settings(Section):
 
     Attributes:
         preset: Name of the preset that these settings started from.
-        cohort: ``phantom`` or ``bids:PATH``: trains, and is evaluated without ``test_cohort``.
+        cohort: ``phantom``, ``READER:PATH`` or ``auto:PATH``: trains, and is evaluated without
+            ``test_cohort``.
         test_cohort: A cohort to evaluate on instead, whole.
         test_pairs: How the test cohort is paired, where not as ``pairs`` says: another study has
             other visits, and models trained under ``pairs`` need not be trained again.
         seed: Run seed: network initialisation, order of the data, noise of the samples.
+        readers: Per reader, its own settings.
         methods: Per method, ``training`` overrides and the method's own settings.
     """
 
@@ -138,6 +179,7 @@ class Settings(Section):
     seed: int = Field(0, ge=0)
     grid: Grid
     phantom: PhantomSettings = PhantomSettings()
+    readers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     preparation: PreparationSettings = PreparationSettings()
     split: SplitSettings = SplitSettings()
     pairs: PairSettings = PairSettings()

@@ -14,6 +14,33 @@ LEFT_OUT = ("subject", "visit", "reason", "detail")
 
 
 @dataclass(frozen=True)
+class Covariate:
+    """Something known of a participant.
+
+    Attributes:
+        at_source: Whether it is known when the source is scanned, so that a method may use it for
+            any follow-up. The others belong to their own visit: a follow-up's would be a leak.
+        meaning: What it is, with unit and values.
+    """
+
+    at_source: bool
+    meaning: str
+
+
+COVARIATES = {
+    "age": Covariate(True, "years at the first scan"),
+    "sex": Covariate(True, "F or M"),
+    "group": Covariate(True, "diagnosis or study group at the first scan"),
+    "site": Covariate(True, "where the first scan was made"),
+    "education": Covariate(True, "years of education"),
+    "apoe4": Covariate(True, "number of APOE e4 alleles"),
+    "diagnosis": Covariate(False, "diagnosis at the visit: CN, MCI, AD"),
+    "mmse": Covariate(False, "Mini-Mental State Examination at the visit, 0 to 30"),
+    "field_tesla": Covariate(False, "field strength of the scanner at the visit, tesla"),
+}
+
+
+@dataclass(frozen=True)
 class Cohort:
     """A set of longitudinal scans.
 
@@ -21,7 +48,7 @@ class Cohort:
         name: How the user named it, such as ``"phantom"`` or ``"bids:/data/adni"``.
         visits: One row a scan, sorted by subject and time. Columns: ``subject`` (canonical id),
             ``visit`` (label), ``years`` (since the subject's first scan), ``path`` (image file).
-            Further columns are covariates known at the first visit (``sex``, ``age``, ``group``).
+            Further columns are ``COVARIATES``.
         shareable: Whether pictures of its participants may leave the machine.
         left_out: What was found but not used; columns ``LEFT_OUT``: ``reason`` is one of few,
             ``detail`` says which file or what was taken instead.

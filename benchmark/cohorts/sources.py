@@ -1,43 +1,85 @@
 """Where a cohort comes from: ``phantom`` or ``READER:PATH``."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from benchmark.cohorts.assembly import assemble
 from benchmark.cohorts.phantom.dataset import write_phantom
 from benchmark.cohorts.phantom.settings import PhantomSettings
-from benchmark.cohorts.readers.bids.reader import read_bids
+from benchmark.cohorts.reader import Reader, find_reader, load_readers
+from benchmark.cohorts.readers.bids import Bids
 from benchmark.console import Console
-from benchmark.errors import UserError, unknown
+from benchmark.errors import UserError
 from benchmark.files import digest
 from benchmark.settings import Settings, validate
 from benchmark.visits import Cohort
 from benchmark.workspace import Workspace
 
-Reader = Callable[[Path, str], Cohort]
-
-READERS: dict[str, Reader] = {"bids": read_bids}
+AUTO = "auto"
 
 
 def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Console) -> Cohort:
     """Read a cohort; the phantom is simulated into the workspace first, then read like any other.
 
     Args:
-        spec: ``phantom`` or ``bids:PATH``.
+        spec: ``phantom``, ``READER:PATH``, or ``auto:PATH`` for whichever reader knows the place.
         settings: The run's settings; the phantom takes its spacing from the grid.
         workspace: Where a simulated cohort is kept.
-        console: For progress.
+        console: For progress, and for what ``auto`` recognised.
 
     Raises:
         UserError: An unknown source, a missing path, or what the reader refuses.
     """
     if spec == "phantom":
-        return read_bids(_simulated(settings, workspace, console), spec)
-    name, separator, path = spec.partition(":")
-    if name not in READERS:
-        raise unknown("cohort source", name, ["phantom", *READERS])
-    if not separator or not path:
+        return read_cohort(Bids, _simulated(settings, workspace, console), spec)
+    name, separator, place = spec.partition(":")
+    kind = None if name == AUTO else find_reader(name)
+    if not separator or not place:
         raise UserError(f"cohort '{spec}': write it as {name}:PATH")
-    return READERS[name](Path(path), spec)
+    path = Path(place).expanduser()
+    if kind is None:
+        kind, why = recognise(path)
+        console.say(f"{path}: read as {kind.name}, for {why}")
+    own = settings.readers.get(kind.name, {})
+    return read_cohort(kind, path, f"{kind.name}:{place}", own)
+
+
+def recognise(path: Path) -> tuple[type[Reader], str]:
+    """The one reader that knows a place, and why.
+
+    Raises:
+        UserError: No such place, or none or several readers know it.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    readers = load_readers().values()
+    known = [(reader, why) for reader in readers if (why := reader.recognises(path))]
+    if len(known) == 1:
+        return known[0]
+    if known:
+        reasons = "; ".join(f"{reader.name}, for {why}" for reader, why in known)
+        raise UserError(f"{path}: could be several layouts ({reasons}); write NAME:{path}")
+    layouts = "\n".join(f"  {reader.name:<8} {reader.summary}" for reader in readers)
+    raise UserError(f"{path}: no known layout; these are read:\n{layouts}")
+
+
+def read_cohort(
+    kind: type[Reader], path: Path, name: str, values: Mapping[str, Any] | None = None
+) -> Cohort:
+    """Read a place with a reader.
+
+    Args:
+        kind: The reader.
+        path: The place.
+        name: How the user named it.
+        values: The reader's own settings; see its ``Settings``.
+
+    Raises:
+        UserError: A setting that does not exist, or what the reader refuses.
+    """
+    own = validate(kind.Settings, dict(values or {}), f"readers.{kind.name}")
+    return assemble(kind(own).read(path), name, path)
 
 
 def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Path:

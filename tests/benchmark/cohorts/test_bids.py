@@ -3,9 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.readers.bids.reader import read_bids
+from benchmark.cohorts.readers.bids import Bids
+from benchmark.cohorts.sources import read_cohort
 from benchmark.cohorts.subjects import canonical_subject
 from benchmark.errors import UserError
+from benchmark.visits import Cohort
+
+
+def read_bids(root: Path, name: str) -> Cohort:
+    return read_cohort(Bids, root, name)
 
 
 def scan(root: Path, subject: str, session: str, extra: str = "") -> Path:
@@ -74,7 +80,7 @@ def test_time_from_scans_tables(pair: Path) -> None:
         table.write_text(f"filename\tacq_time\n{name}\t{date}T10:00:00\nanat/x_T1w.nii.gz\tn/a\n")
     cohort = read_bids(pair, "x")
     assert cohort.visits["years"].tolist() == pytest.approx([0, 364 / 365.25])
-    assert "does not exist" in cohort.left_out["reason"].iloc[0]
+    assert "does not exist" in cohort.left_out["detail"].iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -133,8 +139,8 @@ def test_single_visits_and_absent_sessions_are_named(tmp_path: Path) -> None:
     sessions(tmp_path, "sub-a", "session_id days\nses-M000 0\nses-M012 365\nses-M024 730\n")
     scan(tmp_path, "sub-b", "M000")
     left_out = read_bids(tmp_path, "x").left_out.set_index("subject")["reason"]
-    assert "has no folder" in left_out["a"]
-    assert "only scan" in left_out["b"]
+    assert "without a folder" in left_out["a"]
+    assert "only usable scan" in left_out["b"]
 
 
 def test_covariates_and_shareability(pair: Path) -> None:
@@ -148,7 +154,7 @@ def test_covariates_and_shareability(pair: Path) -> None:
     assert cohort.shareable
     assert cohort.visits["age"].tolist() == [71.5, 71.5]
     assert cohort.visits["sex"].tolist() == ["F", "F"]
-    assert cohort.visits["group"].isna().all()
+    assert "group" not in cohort.visits
 
 
 def test_two_folders_of_one_person_are_refused(tmp_path: Path) -> None:

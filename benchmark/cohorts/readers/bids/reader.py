@@ -1,64 +1,71 @@
-"""Reads a BIDS longitudinal dataset: one row a scan, with the time since the first one."""
+"""Reads a BIDS longitudinal dataset: every T1w scan, with the time of its session."""
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal, get_args
 
-import pandas as pd
-
+from benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
+from benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
 from benchmark.cohorts.readers.bids.scans import Scans, find_scans
-from benchmark.cohorts.readers.bids.tables import read_tsv, value_of
 from benchmark.cohorts.readers.bids.times import COLUMN_TO_ADD, NoTimeError, visit_years
 from benchmark.cohorts.subjects import canonical_subject
+from benchmark.cohorts.times import YEAR
 from benchmark.errors import UserError
-from benchmark.visits import Cohort, visit_table
+from benchmark.preparation.settings import Step
 
-COVARIATES = {
-    "age": ("age", "age_bl", "age_at_first_visit"),
-    "sex": ("sex", "gender"),
-    "group": ("group", "diagnosis", "diagnosis_sc", "dx_bl", "dx"),
-}
-SEXES = ("f", "female", "m", "male")
-SHAREABLE = "LongibenchShareable"  # key of dataset_description.json
+SHAREABLE = "LongibenchShareable"  # keys of dataset_description.json
+PREPARATION = "LongibenchPreparation"
+NO_TIME = "no time for its session"
 
 
-@dataclass
-class _Found:
-    """What has been gathered while reading."""
+class BidsSettings(ReaderSettings):
+    """Which of several scans of a session is taken.
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    left_out: list[tuple[str, str, str]] = field(default_factory=list)
-    untimed: list[str] = field(default_factory=list)
-
-
-def read_bids(root: Path, name: str) -> Cohort:
-    """Read ``sub-*/ses-*/anat/*_T1w.nii[.gz]`` with the time of every session.
-
-    Time comes from ``sub-*_sessions.tsv`` or ``*_scans.tsv`` (days, dates, years, months, age),
-    else from session labels that can only mean one thing (``M012``, ``d0757``).
-
-    Args:
-        root: The dataset's folder.
-        name: How the user named the cohort.
-
-    Returns:
-        The cohort of all subjects with at least two scans. What was not used stands in
-        ``left_out`` with its reason. Covariates ``age``, ``sex`` and ``group`` are taken from
-        ``participants.tsv`` where it has them.
-
-    Raises:
-        UserError: No such folder, not BIDS, no times, two folders of one person, or nothing usable.
+    Attributes:
+        prefer: A part of the file name, such as ``acq-mprage``, that wins over plain names.
+        run: Whether the first or the last ``run-`` is taken.
     """
-    people = _people(root)
-    found = _Found()
-    for subject, folder in sorted(people.items()):
-        _read_subject(subject, folder, found)
-    if not found.rows:
-        raise UserError(_why_nothing(root, found))
-    table = visit_table(pd.DataFrame(found.rows), str(root))
-    left_out = pd.DataFrame(found.left_out, columns=["subject", "visit", "reason"])
-    return Cohort(name, _with_covariates(table, root), _shareable(root), left_out)
+
+    prefer: str = ""
+    run: Literal["first", "last"] = "first"
+
+
+class Bids(Reader, name="bids"):
+    """``sub-*/[ses-*/]anat/*_T1w.nii[.gz]``."""
+
+    summary = "any longitudinal BIDS dataset, such as Clinica's conversions of ADNI, OASIS, AIBL"
+    Settings = BidsSettings
+
+    @classmethod
+    def recognises(cls, path: Path) -> str:
+        """By its folders ``sub-*``."""
+        folder = next((entry for entry in path.glob("sub-*") if entry.is_dir()), None)
+        return f"it holds {folder.name}" if folder else ""
+
+    def read(self, path: Path) -> Listing:
+        """List all scans of sessions whose time is known.
+
+        Time comes from ``sub-*_sessions.tsv`` or ``*_scans.tsv`` (days, dates, years, months,
+        age), else from session labels that can only mean one thing (``M012``, ``d0757``).
+
+        Raises:
+            UserError: No such folder, not BIDS, two folders of one person, or no times at all.
+        """
+        scans: list[FoundScan] = []
+        left_out: list[LeftOut] = []
+        covariates = find_covariates(path)
+        untimed = ""
+        for subject, folder in sorted(_people(path).items()):
+            found = find_scans(folder, self.settings.prefer, self.settings.run)
+            left_out += [LeftOut(subject, *entry) for entry in found.left_out]
+            try:
+                scans += _timed(subject, folder, found, covariates)
+            except NoTimeError as error:
+                untimed = untimed or str(error)
+                left_out += [LeftOut(subject, v, NO_TIME, str(error)) for v in found.paths]
+        if untimed and not scans:
+            raise UserError(f"{untimed} ({COLUMN_TO_ADD})")
+        return Listing(scans, left_out, _steps(path), shareable=_shareable(path))
 
 
 def _people(root: Path) -> dict[str, Path]:
@@ -81,69 +88,44 @@ def _people(root: Path) -> dict[str, Path]:
     return people
 
 
-def _read_subject(subject: str, folder: Path, found: _Found) -> None:
-    scans = find_scans(folder)
-    found.left_out += [(subject, visit, reason) for visit, reason in scans.left_out]
-    if len(scans.paths) < 2:
-        for visit in scans.paths:
-            found.left_out.append((subject, visit, "the subject's only scan: a pair needs two"))
-        return
-    try:
-        years = visit_years(folder, scans.paths)
-    except NoTimeError as error:
-        found.untimed.append(str(error))
-        found.left_out += [(subject, visit, str(error)) for visit in scans.paths]
-        return
-    found.rows += _rows(subject, scans, years)
-
-
-def _rows(subject: str, scans: Scans, years: dict[str, float]) -> list[dict[str, Any]]:
+def _timed(subject: str, folder: Path, found: Scans, covariates: Covariates) -> list[FoundScan]:
+    # a single scan needs no time: it cannot be paired, and is left out for that reason
+    years = visit_years(folder, found.paths) if len(found.paths) > 1 else {}
     return [
-        {"subject": subject, "visit": visit, "years": years[visit], "path": str(path)}
-        for visit, path in scans.paths.items()
+        FoundScan(
+            subject,
+            visit,
+            path,
+            years.get(visit, 0.0) * YEAR,
+            covariates=covariates.of(folder, subject, visit),
+        )
+        for visit, path in found.paths.items()
     ]
-
-
-def _why_nothing(root: Path, found: _Found) -> str:
-    if found.untimed:
-        return f"{found.untimed[0]} ({COLUMN_TO_ADD})"
-    if found.left_out:
-        subject, visit, reason = found.left_out[0]
-        return f"{root}: no subject has two usable scans; {subject}, {visit}: {reason}"
-    return f"{root}: no scan was found; expected sub-*/ses-*/anat/*_T1w.nii.gz"
-
-
-def _with_covariates(table: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """Add what ``participants.tsv`` says of everyone, where there is one."""
-    path = root / "participants.tsv"
-    if not path.is_file():
-        return table
-    people = read_tsv(path, "participant_id")
-    people.index = pd.Index([canonical_subject(label) for label in people.index])
-    people = people[~people.index.duplicated()]
-    for covariate, names in COVARIATES.items():
-        column = next((name for name in names if name in people), None)
-        if column is not None:
-            values = people[column].map(value_of)
-            table[covariate] = _tidy(covariate, table["subject"].map(values))
-    return table
-
-
-def _tidy(covariate: str, values: pd.Series) -> pd.Series:
-    if covariate == "age":
-        return pd.to_numeric(values, errors="coerce")
-    if covariate == "sex":
-        return values.str.upper().str[:1].where(values.str.lower().isin(SEXES))
-    return values
 
 
 def _shareable(root: Path) -> bool:
     """Whether the dataset says that pictures of its participants may leave the machine."""
+    return _description(root).get(SHAREABLE) is True
+
+
+def _steps(root: Path) -> frozenset[Step]:
+    """The steps of preparation that the dataset says its scans have behind them."""
+    named = _description(root).get(PREPARATION, [])
+    known = get_args(Step)
+    if not isinstance(named, list) or not set(map(str, named)) <= set(known):
+        raise UserError(
+            f"{root / 'dataset_description.json'}: {PREPARATION} lists {named}; "
+            f"the steps are {', '.join(known)}"
+        )
+    return frozenset(step for step in known if step in named)
+
+
+def _description(root: Path) -> dict[str, object]:
     path = root / "dataset_description.json"
     if not path.is_file():
-        return False
+        return {}
     try:
         description = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON: {error}") from error
-    return isinstance(description, dict) and description.get(SHAREABLE) is True
+    return description if isinstance(description, dict) else {}

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark.cohorts.readers.bids.tables import read_tsv, value_of
+from benchmark.cohorts.tables import read_keyed, text_of
+from benchmark.cohorts.times import MONTHS, YEAR
 
-YEAR = 365.25  # days
-MONTHS = 12
 COLUMN_TO_ADD = (
     "add the column days_since_first, or acq_time with dates such as 2011-05-03, to each "
     "sub-*/sub-*_sessions.tsv"
@@ -55,13 +54,13 @@ def _sources(
     """What may tell the time: where it stands, how it is read, and its cells."""
     sessions = folder / f"{folder.name}_sessions.tsv"
     if sessions.is_file():
-        table = read_tsv(sessions, "session_id")
+        table = read_keyed(sessions, "session_id")
         table.index = table.index.str.removeprefix("ses-")
         table = table[~table.index.duplicated()]
         for names, read in READERS:
             for name in names:
                 if name in table:
-                    cells = {v: value_of(table[name].get(v, "")) for v in scans}
+                    cells = {v: text_of(table[name].get(v, "")) for v in scans}
                     yield f"{sessions}, column {name}", read, cells
     dates = {visit: _scan_date(path) for visit, path in scans.items()}
     if any(dates.values()):
@@ -74,10 +73,10 @@ def _scan_date(scan: Path) -> str | None:
     """``acq_time`` of a scan in its session's ``*_scans.tsv``."""
     session = scan.parent.parent
     for path in sorted(session.glob("*_scans.tsv")):
-        table = read_tsv(path, "filename")
+        table = read_keyed(path, "filename")
         name = f"{scan.parent.name}/{scan.name}"
         if name in table.index and "acq_time" in table:
-            return value_of(str(table[~table.index.duplicated()].at[name, "acq_time"]))
+            return text_of(str(table[~table.index.duplicated()].at[name, "acq_time"]))
     return None
 
 

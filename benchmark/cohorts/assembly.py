@@ -1,0 +1,162 @@
+"""From everything that was found to a cohort: one scan a visit, in the order of time."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.cohorts.reader import (
+    LISTED_TWICE,
+    NOT_TAKEN,
+    ONLY_SCAN,
+    SAME_DAY,
+    FoundScan,
+    LeftOut,
+    Listing,
+)
+from benchmark.cohorts.times import YEAR
+from benchmark.errors import UserError
+from benchmark.visits import COVARIATES, LEFT_OUT, Cohort, visit_table
+
+MONTH_LABEL = re.compile(r"m(\d+)|bl|baseline", re.IGNORECASE)
+
+
+def assemble(listing: Listing, name: str, where: Path) -> Cohort:
+    """Choose one scan a visit, put visits in the order of time, carry covariates along.
+
+    Args:
+        listing: What a reader found.
+        name: How the user named the cohort.
+        where: The place that an error should name.
+
+    Returns:
+        The cohort of all subjects with two or more visits.
+
+    Raises:
+        UserError: Nothing usable, one file under two subjects, or visits whose labels contradict
+            their dates.
+    """
+    left_out = list(listing.left_out)
+    _refuse_shared_files(listing.scans, where)
+    kept: list[FoundScan] = []
+    for scans in _by(listing.scans, lambda scan: scan.subject).values():
+        visits = _one_each(scans, lambda scan: scan.visit, NOT_TAKEN, left_out)
+        visits = _one_each(visits, lambda scan: int(scan.days // 1), SAME_DAY, left_out)
+        visits.sort(key=lambda scan: scan.days)
+        _refuse_disorder(visits, where)
+        if len(visits) > 1:
+            kept += _with_covariates(visits)
+        else:
+            left_out += [LeftOut(scan.subject, scan.visit, ONLY_SCAN) for scan in visits]
+    if not kept:
+        raise UserError(_why_nothing(left_out, where))
+    return Cohort(
+        name=name,
+        visits=_table(kept, where),
+        shareable=listing.shareable,
+        left_out=pd.DataFrame([_cells(entry) for entry in left_out], columns=[*LEFT_OUT]),
+        done=listing.done,
+        space=listing.space,
+        notes=listing.notes,
+    )
+
+
+def _by(scans: Iterable[FoundScan], key: Callable[[FoundScan], object]) -> dict[object, list]:
+    groups: dict[object, list[FoundScan]] = defaultdict(list)
+    for scan in scans:
+        groups[key(scan)].append(scan)
+    return groups
+
+
+def _refuse_shared_files(scans: list[FoundScan], where: Path) -> None:
+    owners: dict[Path, str] = {}
+    for scan in scans:
+        if owners.setdefault(scan.path, scan.subject) != scan.subject:
+            raise UserError(
+                f"{where}: {scan.path} stands under two subjects, {owners[scan.path]} and "
+                f"{scan.subject}; one person's scan must not be in two parts of a split"
+            )
+
+
+def _one_each(
+    scans: list[FoundScan],
+    key: Callable[[FoundScan], object],
+    reason: str,
+    left_out: list[LeftOut],
+) -> list[FoundScan]:
+    """The preferred scan of each group; the others are left out for a reason."""
+    chosen = []
+    for rivals in _by(scans, key).values():
+        best, *others = sorted(rivals, key=lambda scan: (scan.preference, scan.days, scan.path))
+        chosen.append(best)
+        for other in others:
+            twice = other.path == best.path
+            detail = str(other.path) if twice else f"{other.path}: {best.path.name} instead"
+            left_out.append(
+                LeftOut(other.subject, other.visit, LISTED_TWICE if twice else reason, detail)
+            )
+    return chosen
+
+
+def _refuse_disorder(visits: list[FoundScan], where: Path) -> None:
+    """Labels that count months must not contradict the dates: a follow-up before its source."""
+    last, before = -1, ""
+    for scan in visits:
+        match = MONTH_LABEL.fullmatch(scan.visit)
+        if match is None:
+            continue
+        month = int(match[1] or 0)
+        if month < last:
+            raise UserError(
+                f"{where}: subject {scan.subject}: visit {scan.visit} is dated after {before}: a "
+                "follow-up would come before its source; correct the dates or the labels"
+            )
+        last, before = month, scan.visit
+
+
+def _with_covariates(visits: list[FoundScan]) -> list[FoundScan]:
+    """What must be known at the source is what its own visit says; the rest is each visit's."""
+    source = dict(visits[0].covariates)
+    if source.get("group") is None:
+        source["group"] = source.get("diagnosis")
+    shared = {
+        name: source.get(name) for name, covariate in COVARIATES.items() if covariate.at_source
+    }
+    return [
+        FoundScan(scan.subject, scan.visit, scan.path, scan.days, (), {**scan.covariates, **shared})
+        for scan in visits
+    ]
+
+
+def _table(scans: list[FoundScan], where: Path) -> pd.DataFrame:
+    rows = [
+        {
+            "subject": scan.subject,
+            "visit": scan.visit,
+            "years": scan.days / YEAR,
+            "path": str(scan.path),
+            **{name: scan.covariates.get(name) for name in COVARIATES},
+        }
+        for scan in scans
+    ]
+    table = pd.DataFrame(rows)
+    empty = [name for name in COVARIATES if table[name].isna().all()]
+    return visit_table(table.drop(columns=empty), str(where))
+
+
+def _cells(entry: LeftOut) -> tuple[str, str, str, str]:
+    return entry.subject, entry.visit, entry.reason, entry.detail
+
+
+def _why_nothing(left_out: list[LeftOut], where: Path) -> str:
+    if not left_out:
+        return f"{where}: no scan was found; 'python cli.py cohort auto:{where}' says what it is"
+    telling = [entry for entry in left_out if entry.reason != ONLY_SCAN] or left_out
+    first = telling[0]
+    return (
+        f"{where}: no subject has two usable scans; {first.subject or 'unknown'}"
+        f"{', ' + first.visit if first.visit else ''}: {first.reason}"
+        f"{': ' + first.detail if first.detail else ''}"
+    )

@@ -1,0 +1,143 @@
+"""What a reader of a layout is, and what it gives: every scan found, with what is known of it."""
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.errors import unknown
+from benchmark.preparation.settings import Step
+
+Covariates = dict[str, float | str | None]
+
+# Reasons that several readers share, so that they can be counted together.
+LISTED_TWICE = "listed twice"
+NOT_ON_DISK = "listed but not on disk"
+NOT_TAKEN = "another scan of the visit was taken"
+SAME_DAY = "another visit on the same day was taken"
+ONLY_SCAN = "the subject's only usable scan: a pair needs two"
+
+
+@dataclass(frozen=True)
+class FoundScan:
+    """One scan as a reader found it.
+
+    Attributes:
+        subject: Canonical id (``canonical_subject``).
+        visit: Label of the visit; two scans of one subject and visit compete.
+        path: Image file, or folder of one DICOM series.
+        days: When it was made, on any clock of the subject's own (a date's ordinal, days from
+            entry); only differences count.
+        preference: Order among the scans of a visit; the smallest is taken.
+        covariates: What is known of the subject at this visit; names from ``visits.COVARIATES``.
+    """
+
+    subject: str
+    visit: str
+    path: Path
+    days: float
+    preference: tuple[float | str, ...] = ()
+    covariates: Covariates = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something found or listed that is not used.
+
+    Attributes:
+        subject: Canonical id, empty where unknown.
+        visit: Label of the visit, empty where unknown.
+        reason: One of few kinds, so that they can be counted, such as "listed but not on disk".
+        detail: Which file or row, and what to do.
+    """
+
+    subject: str
+    visit: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Everything that a reader found.
+
+    Attributes:
+        scans: All usable scans, several a visit allowed.
+        left_out: What was found or listed and cannot be used.
+        done: Steps of preparation that the scans have behind them.
+        space: ``"MNI152"`` where they lie in the template's world coordinates already.
+        shareable: Whether pictures of its participants may leave the machine.
+        notes: What a user should know, such as which table gave the dates.
+    """
+
+    scans: list[FoundScan]
+    left_out: list[LeftOut] = field(default_factory=list)
+    done: frozenset[Step] = frozenset()
+    space: Literal["", "MNI152"] = ""
+    shareable: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class ReaderSettings(BaseModel):
+    """What can be chosen about a reader: ``--set readers.NAME.KEY=VALUE``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reader(ABC):
+    """Reads one layout; a subclass in a new file of ``benchmark/cohorts/readers`` is a new one.
+
+    A reader opens tables and lists folders, never a volume.
+    """
+
+    registry: ClassVar[dict[str, type["Reader"]]] = {}
+    name: ClassVar[str]
+    summary: ClassVar[str]  # the layout in a line, for --help and errors
+    Settings: ClassVar[type[ReaderSettings]] = ReaderSettings
+
+    def __init_subclass__(cls, name: str) -> None:
+        """Register the reader under the name that stands before the colon."""
+        cls.name = name
+        Reader.registry[name] = cls
+
+    def __init__(self, settings: Any) -> None:
+        """Args: an object of the class's ``Settings``."""
+        self.settings = settings
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, path: Path) -> str:
+        """Why a place looks like this layout, from a few names in it; empty where it does not."""
+
+    @abstractmethod
+    def read(self, path: Path) -> Listing:
+        """List all scans.
+
+        Raises:
+            UserError: No such place, another layout, or a table that cannot be used.
+        """
+
+
+def load_readers() -> dict[str, type[Reader]]:
+    """Import every module in ``readers`` and give all readers by name."""
+    from benchmark.cohorts import readers
+
+    for module in pkgutil.iter_modules(readers.__path__):
+        importlib.import_module(f"{readers.__name__}.{module.name}")
+    return dict(sorted(Reader.registry.items()))
+
+
+def find_reader(name: str) -> type[Reader]:
+    """A reader by name.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    known = load_readers()
+    if name not in known:
+        raise unknown("cohort source", name, ["phantom", "auto", *known])
+    return known[name]
