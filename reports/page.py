@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from reports.caption import cohort, grid, pairs
 from reports.costs import COST_HEADS, cost_rows
 from reports.drawing import BANNER
+from reports.html import render_html
 from reports.order import order_statements
 from reports.results import REFERENCE, Results
 from reports.strata import build_strata
@@ -20,7 +19,6 @@ from reports.table import Row, Table
 
 TITLE = "Longitudinal brain MRI generation"
 
-_TEMPLATE = Path(__file__).with_name("page.html")
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
@@ -45,25 +43,22 @@ class Picture:
 
 def render_page(results: Results, table: Table, pictures: Sequence[Picture]) -> str:
     """Render the page as HTML."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
-        title=TITLE,
-        facts=_facts(results.protocol),
-        banner="" if results.shareable else BANNER,
-        headlines=headlines(table),
-        table=table,
-        pictures=pictures,
-        statements=order_statements(results),
-        strata=build_strata(results),
-        cost_heads=COST_HEADS,
-        costs=cost_rows(results),
-        warnings=results.protocol.get("warnings", []),
-        metrics=results.metrics,
-        provenance=_provenance(results.provenance),
-    )
+    values = {
+        "title": TITLE,
+        "facts": _facts(results.protocol),
+        "banner": "" if results.shareable else BANNER,
+        "headlines": headlines(table),
+        "table": table,
+        "pictures": pictures,
+        "statements": order_statements(results),
+        "strata": build_strata(results),
+        "cost_heads": COST_HEADS,
+        "costs": cost_rows(results),
+        "warnings": results.protocol.get("warnings", []),
+        "metrics": results.metrics,
+        "provenance": _provenance(results.provenance),
+    }
+    return render_html("page.html", values)
 
 
 def headlines(table: Table) -> list[str]:

@@ -1,0 +1,27 @@
+"""Pages from templates, all in one style."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+_FOLDER = Path(__file__).parent
+
+
+def render_html(template: str, values: dict[str, Any]) -> str:
+    """Fill a template of this folder.
+
+    Args:
+        template: File name.
+        values: What it shows; text is escaped.
+
+    Returns:
+        A page with its style inside.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style = Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))
+    text = (_FOLDER / template).read_text(encoding="utf-8")
+    return environment.from_string(text).render({**values, "style": style})
