@@ -49,6 +49,24 @@ def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def pair_intervals(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
+    """What ``make_pairs`` would pair, before any volume is prepared.
+
+    Args:
+        table: A visit table.
+        settings: Which follow-ups count.
+
+    Returns:
+        One row a pair, sorted by subject and interval: subject, interval_years.
+    """
+    rows: list[tuple[str, float]] = []
+    for subject, years in table.groupby("subject", sort=True)["years"]:
+        first, *later = sorted(years)
+        intervals = [float(time - first) for time in later]
+        rows += [(str(subject), intervals[place]) for place in _chosen(intervals, settings)]
+    return pd.DataFrame(rows, columns=["subject", "interval_years"])
+
+
 def _chosen(intervals: list[float], settings: PairSettings) -> list[int]:
     """Positions of the follow-ups to use, in order of time."""
     if settings.rule == "all" or not intervals:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from benchmark.cohorts.subjects import ADNI_ID
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import digest, write_json, write_text
-from benchmark.pairs import make_pairs
+from benchmark.pairs import COLUMNS, make_pairs
 from benchmark.plugins import find_metric, load_metrics
 from benchmark.preparation.cohort import Prepared, compare_traits, prepare_cohort
 from benchmark.settings import MetricSettings, PairSettings, Settings
-from benchmark.split import Split, split_subjects
+from benchmark.splits.split import Split, split_cohort
 from benchmark.visits import Cohort
 from benchmark.workspace import Workspace
 from metrics.checkpoints import WeightsError
@@ -35,6 +35,7 @@ class Protocol:
         train_pairs: Pairs of the training subjects.
         test_pairs: Pairs of the evaluation subjects.
         info: What ``protocol.json`` holds.
+        validation_pairs: Pairs of the validation subjects; empty where there are none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Protocol:
     train_pairs: pd.DataFrame
     test_pairs: pd.DataFrame
     info: dict[str, Any]
+    validation_pairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
 
 def build_protocol(settings: Settings, workspace: Workspace, console: Console) -> Protocol:
@@ -51,26 +53,37 @@ def build_protocol(settings: Settings, workspace: Workspace, console: Console) -
         UserError: Any problem of the user's data or settings.
     """
     metrics = build_metrics(settings.metrics)
-    train = _prepared(settings.cohort, settings, workspace, console)
-    split = split_subjects(_subjects(train), settings.split)
+    found = open_cohort(settings.cohort, settings, workspace, console)
+    split_cohort(found.visits, settings.split)  # what is wrong is told before scans are prepared
+    train = _prepared(found, settings, workspace, console)
+    split = split_cohort(train.table, settings.split)
     test, held_out, paired = train, split.test, settings.pairs
     if settings.test_cohort:
         paired = settings.test_pairs or settings.pairs
-        test = _prepared(settings.test_cohort, settings, workspace, console)
+        other = open_cohort(settings.test_cohort, settings, workspace, console)
+        test = _prepared(other, settings, workspace, console)
         held_out = tuple(_subjects(test))
         _refuse_overlap(split, held_out, train.table, test.table)
     warnings = compare_traits(train.prepared.traits, test.prepared.traits)
     for warning in warnings:
         console.warn(warning)
     train_pairs = make_pairs(_of(train.table, split.train), settings.pairs)
+    validation_pairs = _validation_pairs(train.table, split, settings.pairs)
     test_pairs = make_pairs(_of(test.table, held_out), paired)
-    training = digest([_content(train_pairs, train.table), settings.grid.model_dump()])
+    training = digest(
+        [
+            _content(train_pairs, train.table),
+            settings.grid.model_dump(),
+            train.prepared.plan.digest,
+        ]
+    )
     identity = {
         "training": training,
         "test": _content(test_pairs, test.table),
         "split": split.digest,
         "pairs": paired.model_dump(),
         "grid": settings.grid.model_dump(),
+        "preparation": test.prepared.plan.digest,
         "metrics": [metric.title for metric in metrics],
     }
     name = f"{test.kind}-{digest(identity)}"
@@ -87,7 +100,7 @@ def build_protocol(settings: Settings, workspace: Workspace, console: Console) -
         "warnings": warnings,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return Protocol(name, training, train_pairs, test_pairs, info)
+    return Protocol(name, training, train_pairs, test_pairs, info, validation_pairs)
 
 
 def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
@@ -184,9 +197,13 @@ class _Source:
         }
 
 
-def _prepared(spec: str, settings: Settings, workspace: Workspace, console: Console) -> _Source:
-    cohort = open_cohort(spec, settings, workspace, console)
-    return _Source(cohort, prepare_cohort(cohort, settings.grid, workspace.prepared, console))
+def _prepared(
+    cohort: Cohort, settings: Settings, workspace: Workspace, console: Console
+) -> _Source:
+    prepared = prepare_cohort(
+        cohort, settings.grid, workspace.prepared, console, settings.preparation
+    )
+    return _Source(cohort, prepared)
 
 
 def _subjects(source: _Source) -> list[str]:
@@ -203,8 +220,18 @@ def _split_info(split: Split, held_out: tuple[str, ...]) -> dict[str, Any]:
         "rule": split.rule,
         "digest": split.digest,
         "train_subjects": len(split.train),
+        "validation_subjects": len(split.validation),
         "test_subjects": len(held_out),
     }
+
+
+def _validation_pairs(table: pd.DataFrame, split: Split, settings: PairSettings) -> pd.DataFrame:
+    if not split.validation:
+        return pd.DataFrame(columns=COLUMNS)
+    try:
+        return make_pairs(_of(table, split.validation), settings)
+    except UserError as error:
+        raise UserError(f"validation: {error}; or enlarge split.validation") from error
 
 
 def _pairs_info(pairs: pd.DataFrame, settings: PairSettings) -> dict[str, Any]:
@@ -232,14 +259,15 @@ def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
 def _refuse_overlap(
     split: Split, held_out: tuple[str, ...], train: pd.DataFrame, test: pd.DataFrame
 ) -> None:
-    """An external test cohort must hold nobody and nothing that was trained on.
+    """An external test cohort must hold nobody and nothing that was trained on or chosen by.
 
     Labels such as ``sub-01`` recur in every dataset and tell nothing; ADNI's ids are one person.
     """
-    both = {subject for subject in set(split.train) & set(held_out) if ADNI_ID.fullmatch(subject)}
+    known = (*split.train, *split.validation)
+    both = {subject for subject in set(known) & set(held_out) if ADNI_ID.fullmatch(subject)}
     if both:
         raise UserError(f"--test-cohort: subject {min(both)} is in the training cohort too")
-    seen = set(_of(train, split.train)["content"])
+    seen = set(_of(train, known)["content"])
     twice = test[test["content"].isin(seen)]
     if not twice.empty:
         raise UserError(f"--test-cohort: {twice['path'].iloc[0]} is a scan of the training cohort")

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.pairs import make_pairs
+from benchmark.pairs import make_pairs, pair_intervals
 from benchmark.settings import PairSettings
 
 
@@ -47,3 +47,11 @@ def test_a_follow_up_that_is_not_later_is_refused() -> None:
 def test_no_pair_is_an_error_that_says_what_to_try() -> None:
     with pytest.raises(UserError, match="try --pairs all"):
         make_pairs(table(a=[0, 0.5], b=[0]), PairSettings())
+
+
+@pytest.mark.parametrize("rule", ["yearly", "all"])
+def test_intervals_are_those_of_the_pairs(rule: str) -> None:
+    settings = PairSettings(rule=rule)
+    visits = table(b=[0.5, 1.4, 3.6], a=[0, 0.9, 1.1, 2.5], c=[0, 0.4])
+    pairs = make_pairs(visits, settings)[["subject", "interval_years"]]
+    pd.testing.assert_frame_equal(pair_intervals(visits.drop(columns="volume"), settings), pairs)

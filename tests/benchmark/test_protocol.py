@@ -1,4 +1,6 @@
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -7,8 +9,8 @@ import pytest
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.protocol import Protocol, _refuse_overlap, build_metrics, build_protocol
-from benchmark.settings import MetricSettings, Settings, load_settings
-from benchmark.split import Split
+from benchmark.settings import MetricSettings, Settings, SplitSettings, load_settings
+from benchmark.splits.split import Split
 from benchmark.workspace import Workspace
 
 
@@ -60,6 +62,77 @@ def test_nobody_is_trained_on_and_evaluated(settings: Settings, workspace: Path)
     assert not files[0] & files[1]
 
 
+def with_split(settings: Settings, **values: object) -> Settings:
+    given = SplitSettings.model_validate({**settings.split.model_dump(), **values})
+    return changed(settings, split=given)
+
+
+def test_who_validates_neither_trains_nor_is_evaluated(settings: Settings, workspace: Path) -> None:
+    plain = build(settings, workspace)
+    protocol = build(with_split(settings, validation=2), workspace)
+    trained, validated, tested = (
+        set(pairs["subject"])
+        for pairs in (protocol.train_pairs, protocol.validation_pairs, protocol.test_pairs)
+    )
+    assert (len(trained), len(validated), len(tested)) == (5, 2, 3)
+    assert trained | validated == set(plain.train_pairs["subject"])
+    assert tested == set(plain.test_pairs["subject"])
+    assert protocol.info["split"]["validation_subjects"] == 2
+    assert "0001" not in json.dumps({**protocol.info, "created": ""})
+    assert protocol.name != plain.name
+
+
+def test_without_validation_there_are_no_validation_pairs(
+    settings: Settings, workspace: Path
+) -> None:
+    protocol = build(settings, workspace)
+    assert protocol.validation_pairs.empty
+    assert list(protocol.validation_pairs) == list(protocol.test_pairs)
+    assert protocol.info["split"]["validation_subjects"] == 0
+
+
+def test_folds_are_protocols_that_evaluate_everyone_once(
+    settings: Settings, workspace: Path
+) -> None:
+    folds = [
+        build(with_split(settings, folds=3, fold=fold, stratify="sex"), workspace)
+        for fold in range(3)
+    ]
+    tested = [subject for fold in folds for subject in fold.test_pairs["subject"].unique()]
+    everyone = set(folds[0].train_pairs["subject"]) | set(folds[0].test_pairs["subject"])
+    assert sorted(tested) == sorted(everyone)
+    assert len({fold.name for fold in folds}) == 3
+
+
+def test_a_group_can_be_left_out(settings: Settings, workspace: Path) -> None:
+    protocol = build(with_split(settings, leave_out="group=AD"), workspace)
+    assert protocol.info["split"]["rule"] == "left out: group AD"
+    (found,) = (workspace / "cohorts").glob("phantom-*")
+    people = pd.read_csv(found / "participants.tsv", sep="\t")
+    ill = people.loc[people["group"] == "AD", "participant_id"].str.removeprefix("sub-")
+    assert set(protocol.test_pairs["subject"]) == set(ill)
+
+
+def test_a_wrong_split_is_told_before_anything_is_prepared(
+    settings: Settings, workspace: Path
+) -> None:
+    shutil.rmtree(workspace / "prepared")
+    with pytest.raises(UserError, match="nobody has group XY; group: AD"):
+        build(with_split(settings, leave_out="group=XY"), workspace)
+    assert not (workspace / "prepared").exists()
+
+
+def test_one_scan_under_two_subjects_is_refused(
+    settings: Settings, workspace: Path, tmp_path: Path
+) -> None:
+    (found,) = (workspace / "cohorts").glob("phantom-*")
+    copied = Path(shutil.copytree(found, tmp_path / "copied"))
+    one, another = (sorted(copied.glob(f"sub-000{n}/ses-*/anat/*.nii.gz"))[0] for n in (1, 2))
+    shutil.copy(one, another)
+    with pytest.raises(UserError, match="holds the same bytes as"):
+        build(changed(settings, cohort=f"bids:{copied}"), workspace)
+
+
 def test_what_leaves_the_workspace_names_no_one(protocol: Path) -> None:
     info = json.loads((protocol / "protocol.json").read_text())
     assert info["split"]["test_subjects"] == 3
@@ -67,15 +140,17 @@ def test_what_leaves_the_workspace_names_no_one(protocol: Path) -> None:
     assert "0001" not in json.dumps({**info, "created": ""})
 
 
-def test_a_test_cohort_of_people_trained_on_is_refused() -> None:
-    split = Split(train=("002_S_0295",), test=("x",), rule="")
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_test_cohort_of_people_trained_on_is_refused(part: str) -> None:
+    split = Split(train=("y",), validation=("z",), test=("x",), rule="")
+    split = replace(split, **{part: ("002_S_0295",)})
     empty = pd.DataFrame({"subject": [], "content": [], "path": []})
     with pytest.raises(UserError, match="subject 002_S_0295 is in the training cohort too"):
         _refuse_overlap(split, ("002_S_0295",), empty, empty)
 
 
 def test_a_label_that_every_dataset_has_is_nobody() -> None:
-    split = Split(train=("01",), test=("x",), rule="")
+    split = Split(train=("01",), validation=(), test=("x",), rule="")
     empty = pd.DataFrame({"subject": [], "content": [], "path": []})
     _refuse_overlap(split, ("01",), empty, empty)
 

@@ -64,6 +64,9 @@ def test_an_override_replaces_no_more_than_it_names() -> None:
         ("pairs.rule=monthly", "'yearly' or 'all'"),
         ("seed=-1", "'seed'.*greater than or equal to 0"),
         ("grid.spacing_mm=0", "'grid.spacing_mm'"),
+        ("split.folds=1", "'split': fold 0 of 1: there must be two folds"),
+        ("split.validation=-1", "'split.validation.*greater than or equal to 0"),
+        ("split.stratifi=group", "'split.stratifi'.*Did you mean 'stratify'"),
         ("training", "write it as key=value"),
         ("training.iterations=[1", "not valid YAML"),
     ],
@@ -91,6 +94,20 @@ def test_a_methods_training_settings_are_named_in_full() -> None:
     settings = load_settings("demo", ["methods.ours.training.iteration=5"])
     with pytest.raises(UserError, match=r"'methods\.ours\.training\.iteration'.*'iterations'"):
         settings.training_of("ours")
+
+
+def test_splits_by_override() -> None:
+    given = ["split.leave_out=site=023,041", "split.validation=0.1", "split.stratify=true"]
+    split = load_settings("demo", given).split
+    assert split.left_out == ("site", ("023", "041"))
+    assert (split.validation, split.stratify) == (0.1, True)
+    assert load_settings("demo", ["split.stratify=site"]).split.stratify == "site"
+    assert load_settings("demo").split.left_out == ("", ())
+
+
+def test_splits_that_contradict_say_what_to_drop() -> None:
+    with pytest.raises(UserError, match=r"'split': folds and one value left out.*drop one"):
+        load_settings("demo", ["split.folds=5", "split.leave_out=site=023"])
 
 
 def test_a_file_of_the_user(tmp_path: Path) -> None:
