@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.cohorts.assembly import assemble
-from benchmark.cohorts.phantom.dataset import write_phantom
 from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.cohorts.reader import Reader, find_reader, load_readers
 from benchmark.cohorts.readers.bids import Bids
@@ -34,6 +33,8 @@ def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Co
     if spec == "phantom":
         return read_cohort(Bids, _simulated(settings, workspace, console), spec)
     name, separator, place = spec.partition(":")
+    if not separator and Path(spec).expanduser().exists():
+        raise UserError(f"cohort '{spec}': say how to read it, such as {AUTO}:{spec}")
     kind = None if name == AUTO else find_reader(name)
     if not separator or not place:
         raise UserError(f"cohort '{spec}': write it as {name}:PATH")
@@ -83,6 +84,8 @@ def read_cohort(
 
 
 def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Path:
+    from benchmark.cohorts.phantom.dataset import write_phantom  # torch is slow to import
+
     own = settings.phantom
     if "spacing_mm" in own.model_fields_set and own.spacing_mm != settings.grid.spacing_mm:
         raise UserError(

@@ -3,14 +3,20 @@
 import re
 
 ADNI_ID = re.compile(r"(?:ADNI)?(\d{3})_?S_?(\d{4,5})", re.IGNORECASE)
+OASIS_ID = re.compile(r"OAS(?:IS)?([123])_?(\d{4})", re.IGNORECASE)  # OASIS-3 is written without _
 
 
 def canonical_subject(label: str) -> str:
     """The id under which a person is known, however the layout spells it.
 
     ``002_S_0295``, ``sub-ADNI002S0295`` and ``ADNI002S0295`` are one person, ``002_S_0295``; ADNI's
-    last number has 4 or 5 digits. Other labels stay as they are, without ``sub-``.
+    last number has 4 or 5 digits. ``sub-OAS20001`` and ``OAS2_0001`` are ``OAS2_0001``,
+    ``sub-OASIS30001`` is ``OAS30001``. Other labels stay as they are, without ``sub-``.
     """
     bare = label.strip().removeprefix("sub-")
     match = ADNI_ID.fullmatch(bare)
-    return f"{match[1]}_S_{match[2]}" if match else bare
+    if match:
+        return f"{match[1]}_S_{match[2]}"
+    if match := OASIS_ID.fullmatch(bare):
+        return f"OAS{match[1]}{'' if match[1] == '3' else '_'}{match[2]}"
+    return bare

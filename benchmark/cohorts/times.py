@@ -2,12 +2,48 @@
 
 import re
 from datetime import date
+from typing import Literal
+
+Unit = Literal["date", "days", "months", "years", "age"]
 
 YEAR = 365.25  # days
 MONTHS = 12  # a year
 ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")  # also 2006-11-02_08_16_44.0 and ...T08:16
 AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
+
+# Columns that tell when a visit was, by unit, in the order of trust; names in the plain spelling.
+TIME_COLUMNS: dict[Unit, tuple[str, ...]] = {
+    "days": (
+        "days_since_first",
+        "days",
+        "days_from_baseline",
+        "days_since_baseline",
+        "days_to_visit",
+        "mr_delay",
+    ),
+    "date": (
+        "acq_time",
+        "acq_date",
+        "scan_date",
+        "scandate",
+        "date",
+        "examination_date",
+        "examdate",
+        "session_date",
+        "study_date",
+    ),
+    "years": ("years_since_first", "years", "years_from_baseline", "years_since_baseline"),
+    "months": (
+        "months_since_first",
+        "months",
+        "month",
+        "months_from_baseline",
+        "months_since_baseline",
+        "months_to_screening",
+    ),
+    "age": ("age", "age_at_scan", "age_at_session", "age_at_visit"),
+}
 
 
 def parse_date(text: str) -> date:

@@ -177,3 +177,21 @@ def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
     (tmp_path / "dataset_description.json").write_text("{")
     with pytest.raises(UserError, match="cannot be read as JSON"):
         read_bids(tmp_path, "x")
+
+
+def test_field_strength_from_scans_tables_and_sidecars(tmp_path: Path) -> None:
+    first, second = (scan(tmp_path, "sub-a", label) for label in ("M000", "M012"))
+    table = first.parents[1] / "sub-a_ses-M000_scans.tsv"
+    table.write_text(f"filename\tmri_field\nanat/{first.name}\t1.5\n")
+    sidecar = second.with_name(second.name.replace(".nii.gz", ".json"))
+    sidecar.write_text('{"MagneticFieldStrength": 3}')
+    assert read_bids(tmp_path, "x").visits["field_tesla"].tolist() == [1.5, 3.0]
+    sidecar.write_text("[not json")
+    assert read_bids(tmp_path, "x").visits["field_tesla"].fillna(0).tolist() == [1.5, 0]
+
+
+def test_an_empty_cell_of_a_scans_table_does_not_hide_the_sessions(pair: Path) -> None:
+    sessions(pair, "sub-a", "session_id days mmse\nses-01 0 29\nses-02 365 28\n")
+    table = pair / "sub-a" / "ses-01" / "sub-a_ses-01_scans.tsv"
+    table.write_text("filename\tmmse\nanat/sub-a_ses-01_T1w.nii.gz\tn/a\n")
+    assert read_bids(pair, "x").visits["mmse"].tolist() == [29, 28]

@@ -1,71 +1,64 @@
 """What a BIDS dataset says of its participants: participants.tsv, sessions.tsv, scans.tsv."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from benchmark.cohorts import reader
+from benchmark.cohorts.readers.bids.tables import SubjectTables
 from benchmark.cohorts.subjects import canonical_subject
-from benchmark.cohorts.tables import number_of, read_keyed, text_of
-from benchmark.cohorts.values import diagnosis_of, sex_of
+from benchmark.cohorts.tables import Row, number_of, read_rows, text_of
+from benchmark.cohorts.values import NUMBERS, PARTICIPANT, SESSION, diagnosis_of, sex_of
 
-PARTICIPANT = {
-    "age": ("age", "age_bl", "age_at_first_visit"),
-    "sex": ("sex", "gender"),
-    "group": ("group", "diagnosis", "diagnosis_sc", "diagnosis_bl", "dx_bl", "dx"),
-    "site": ("site", "site_id", "siteid"),
-    "education": ("education_level", "education", "educ", "pteducat"),
-    "apoe4": ("apoe4",),
-}
-SESSION = {
-    "diagnosis": ("diagnosis", "dx"),
-    "mmse": ("mmse",),
-    "field_tesla": ("mri_field", "field_strength", "magneticfieldstrength"),
-}
-NUMBERS = ("age", "education", "apoe4", "mmse", "field_tesla")
 Names = dict[str, tuple[str, ...]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Covariates:
-    """Looks up what is known of a participant at a session."""
+    """Looks up what is known of a participant at a session.
 
-    people: pd.DataFrame
-    _sessions: dict[Path, pd.DataFrame] = field(default_factory=dict)
+    Attributes:
+        people: Rows of ``participants.tsv`` by canonical id.
+    """
 
-    def of(self, folder: Path, subject: str, visit: str) -> reader.Covariates:
-        """Covariates of one subject (its folder and id) at one session."""
-        known = _values(self.people, subject, PARTICIPANT)
-        return {**known, **_values(self._session_table(folder), visit, SESSION)}
+    people: dict[str, Row]
 
-    def _session_table(self, folder: Path) -> pd.DataFrame:
-        if folder not in self._sessions:
-            path = folder / f"{folder.name}_sessions.tsv"
-            table = read_keyed(path, "session_id") if path.is_file() else pd.DataFrame()
-            table.index = pd.Index([str(name).removeprefix("ses-") for name in table.index])
-            self._sessions = {folder: table[~table.index.duplicated()]}  # one subject at a time
-        return self._sessions[folder]
+    def of(self, tables: SubjectTables, subject: str, visit: str, scan: Path) -> reader.Covariates:
+        """Covariates of one subject at one session; a scan's own table wins over the session's."""
+        told = {name: cell for name, cell in tables.scan(scan).items() if text_of(cell)}
+        known = _values(self.people.get(subject, {}), PARTICIPANT)
+        known |= _values({**tables.sessions.get(visit, {}), **told}, SESSION)
+        if known.get("field_tesla") is None:
+            known["field_tesla"] = _field_of_sidecar(scan)
+        return known
 
 
 def find_covariates(root: Path) -> Covariates:
     """Read ``participants.tsv``, where there is one."""
     path = root / "participants.tsv"
-    if not path.is_file():
-        return Covariates(pd.DataFrame())
-    people = read_keyed(path, "participant_id")
-    people.index = pd.Index([canonical_subject(label) for label in people.index])
-    return Covariates(people[~people.index.duplicated()])
+    people: dict[str, Row] = {}
+    for label, row in (read_rows(path, "participant_id") if path.is_file() else {}).items():
+        people.setdefault(canonical_subject(label), row)
+    return Covariates(people)
 
 
-def _values(table: pd.DataFrame, row: str, names: Names) -> reader.Covariates:
-    if row not in table.index:
-        return {}
+def _field_of_sidecar(scan: Path) -> float | None:
+    """``MagneticFieldStrength`` of the JSON file beside a scan."""
+    path = scan.with_name(scan.name.partition(".")[0] + ".json")
+    try:
+        sidecar = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):  # a covariate that is not told is no reason to stop
+        return None
+    value = sidecar.get("MagneticFieldStrength") if isinstance(sidecar, dict) else None
+    return number_of(str(value))
+
+
+def _values(row: Row, names: Names) -> reader.Covariates:
     values: reader.Covariates = {}
     for covariate, spellings in names.items():
-        column = next((name for name in spellings if name in table), None)
+        column = next((name for name in spellings if name in row), None)
         if column is not None:
-            values[covariate] = _value(covariate, str(table.at[row, column]))
+            values[covariate] = _value(covariate, row[column])
     return values
 
 

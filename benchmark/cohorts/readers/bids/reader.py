@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
 from benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
 from benchmark.cohorts.readers.bids.scans import Scans, find_scans
+from benchmark.cohorts.readers.bids.tables import SubjectTables
 from benchmark.cohorts.readers.bids.times import COLUMN_TO_ADD, NoTimeError, visit_years
 from benchmark.cohorts.subjects import canonical_subject
 from benchmark.cohorts.times import YEAR
@@ -38,7 +39,9 @@ class Bids(Reader, name="bids"):
 
     @classmethod
     def recognises(cls, path: Path) -> str:
-        """By its folders ``sub-*``."""
+        """By its folders ``sub-*``; a derivative of a dataset is not the raw dataset."""
+        if path.is_dir() and _description(path).get("DatasetType") == "derivative":
+            return ""
         folder = next((entry for entry in path.glob("sub-*") if entry.is_dir()), None)
         return f"it holds {folder.name}" if folder else ""
 
@@ -56,10 +59,11 @@ class Bids(Reader, name="bids"):
         covariates = find_covariates(path)
         untimed = ""
         for subject, folder in sorted(_people(path).items()):
-            found = find_scans(folder, self.settings.prefer, self.settings.run)
+            tables = SubjectTables(folder)
+            found = find_scans(tables, self.settings.prefer, self.settings.run)
             left_out += [LeftOut(subject, *entry) for entry in found.left_out]
             try:
-                scans += _timed(subject, folder, found, covariates)
+                scans += _timed(subject, tables, found, covariates)
             except NoTimeError as error:
                 untimed = untimed or str(error)
                 left_out += [LeftOut(subject, v, NO_TIME, str(error)) for v in found.paths]
@@ -88,16 +92,18 @@ def _people(root: Path) -> dict[str, Path]:
     return people
 
 
-def _timed(subject: str, folder: Path, found: Scans, covariates: Covariates) -> list[FoundScan]:
+def _timed(
+    subject: str, tables: SubjectTables, found: Scans, covariates: Covariates
+) -> list[FoundScan]:
     # a single scan needs no time: it cannot be paired, and is left out for that reason
-    years = visit_years(folder, found.paths) if len(found.paths) > 1 else {}
+    years = visit_years(tables, found.paths) if len(found.paths) > 1 else {}
     return [
         FoundScan(
             subject,
             visit,
             path,
             years.get(visit, 0.0) * YEAR,
-            covariates=covariates.of(folder, subject, visit),
+            covariates=covariates.of(tables, subject, visit, path),
         )
         for visit, path in found.paths.items()
     ]

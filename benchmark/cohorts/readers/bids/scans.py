@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
-from benchmark.cohorts.tables import read_keyed
+from benchmark.cohorts.readers.bids.tables import SubjectTables
 
 SUFFIX = re.compile(r"_T1w\.nii(\.gz)?$")
 NO_T1W = "a visit without a T1w scan"
@@ -26,19 +26,20 @@ class Scans:
     left_out: list[tuple[str, str, str]]
 
 
-def find_scans(folder: Path, prefer: str = "", run: str = "first") -> Scans:
+def find_scans(tables: SubjectTables, prefer: str = "", run: str = "first") -> Scans:
     """Find a subject's T1w scans.
 
     Of several in a session one whose name holds ``prefer`` is taken, then the plainest name:
     without ``acq-`` and the like, then the first (or last) ``run-``, then by name.
 
     Args:
-        folder: The subject's folder, ``sub-*``.
+        tables: The subject's folder and its tables.
         prefer: Part of a file name that wins.
         run: ``"first"`` or ``"last"``.
     """
     paths: dict[str, Path] = {}
     left_out: list[tuple[str, str, str]] = []
+    folder = tables.folder
     sessions = sorted(path for path in folder.glob("ses-*") if path.is_dir())
     for session in sessions or [folder]:
         visit = session.name.removeprefix("ses-") if sessions else ONLY
@@ -51,8 +52,8 @@ def find_scans(folder: Path, prefer: str = "", run: str = "first") -> Scans:
         chosen, *others = sorted(images, key=lambda path: _order(path, prefer, run))
         paths[visit] = chosen
         left_out += [(visit, NOT_TAKEN, f"{o}: {chosen.name} instead") for o in others]
-        left_out += [(visit, NOT_ON_DISK, detail) for detail in _listed_but_absent(session)]
-    left_out += _sessions_without_folder(folder, {path.name for path in sessions})
+        left_out += [(visit, NOT_ON_DISK, detail) for detail in _listed_but_absent(tables, session)]
+    left_out += _sessions_without_folder(tables, {path.name for path in sessions})
     return Scans(paths, left_out)
 
 
@@ -68,22 +69,21 @@ def _order(path: Path, prefer: str, run: str) -> tuple[bool, int, int, str]:
     return plain, extra, number if run == "first" else -number, path.name
 
 
-def _listed_but_absent(session: Path) -> list[str]:
+def _listed_but_absent(tables: SubjectTables, session: Path) -> list[str]:
     """The T1w scans that ``*_scans.tsv`` lists and that are not there."""
-    missing = []
-    for table in sorted(session.glob("*_scans.tsv")):
-        for name in read_keyed(table, "filename").index:
-            if SUFFIX.search(name) and not (session / name).is_file():
-                missing.append(f"{table.name} lists {name}, which does not exist")
-    return missing
-
-
-def _sessions_without_folder(folder: Path, present: set[str]) -> list[tuple[str, str, str]]:
-    table = folder / f"{folder.name}_sessions.tsv"
-    if not table.is_file():
-        return []
     return [
-        (name.removeprefix("ses-"), NO_FOLDER, f"{table.name} lists {name}")
-        for name in read_keyed(table, "session_id").index
-        if name not in present
+        f"{path.name} lists {name}, which does not exist"
+        for path, rows in tables.scans(session).items()
+        for name in rows
+        if SUFFIX.search(name) and not (session / name).is_file()
+    ]
+
+
+def _sessions_without_folder(
+    tables: SubjectTables, present: set[str]
+) -> list[tuple[str, str, str]]:
+    return [
+        (label, NO_FOLDER, f"{tables.sessions_path.name} lists ses-{label}")
+        for label in tables.sessions
+        if f"ses-{label}" not in present
     ]

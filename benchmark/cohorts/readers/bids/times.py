@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark.cohorts.tables import read_keyed, text_of
-from benchmark.cohorts.times import MONTHS, YEAR
+from benchmark.cohorts.readers.bids.tables import SubjectTables
+from benchmark.cohorts.tables import text_of
+from benchmark.cohorts.times import MONTHS, TIME_COLUMNS, YEAR
 
 COLUMN_TO_ADD = (
     "add the column days_since_first, or acq_time with dates such as 2011-05-03, to each "
@@ -22,62 +23,48 @@ class NoTimeError(Exception):
     """Why a subject's sessions could not be put in time."""
 
 
-def visit_years(folder: Path, scans: Mapping[str, Path]) -> Times:
+def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> Times:
     """Find the time of a subject's sessions, in years from an arbitrary start.
 
     The first source that tells all sessions apart is used: columns of ``sub-*_sessions.tsv`` (days,
     dates, years, months, age in this order), dates of ``*_scans.tsv``, labels.
 
     Args:
-        folder: The subject's folder.
+        tables: The subject's tables.
         scans: The scan of each session, by session label without ``ses-``.
 
     Raises:
         NoTimeError: No source serves; the message says what was tried and which column to add.
     """
     problems = []
-    for where, read, cells in _sources(folder, scans):
+    for where, read, cells in _sources(tables, scans):
         try:
             return _complete(read(cells), scans)
         except ValueError as error:
             problems.append(f"{where}: {error}")
     raise NoTimeError(
         "; ".join(problems)
-        or f"{folder.name}: no time for its sessions ({', '.join(scans)}); add the column "
-        f"days_since_first or acq_time to {folder / (folder.name + '_sessions.tsv')}"
+        or f"{tables.folder.name}: no time for its sessions ({', '.join(scans)}); add the column "
+        f"days_since_first or acq_time to {tables.sessions_path}"
     )
 
 
 def _sources(
-    folder: Path, scans: Mapping[str, Path]
+    tables: SubjectTables, scans: Mapping[str, Path]
 ) -> Iterator[tuple[str, Callable[[Cells], Times], Cells]]:
     """What may tell the time: where it stands, how it is read, and its cells."""
-    sessions = folder / f"{folder.name}_sessions.tsv"
-    if sessions.is_file():
-        table = read_keyed(sessions, "session_id")
-        table.index = table.index.str.removeprefix("ses-")
-        table = table[~table.index.duplicated()]
-        for names, read in READERS:
-            for name in names:
-                if name in table:
-                    cells = {v: text_of(table[name].get(v, "")) for v in scans}
-                    yield f"{sessions}, column {name}", read, cells
-    dates = {visit: _scan_date(path) for visit, path in scans.items()}
+    sessions = tables.sessions
+    columns = next(iter(sessions.values()), {})
+    for names, read in READERS:
+        for name in names:
+            if name in columns:
+                cells = {visit: text_of(sessions.get(visit, {}).get(name)) for visit in scans}
+                yield f"{tables.sessions_path}, column {name}", read, cells
+    dates = {visit: text_of(tables.scan(path).get("acq_time")) for visit, path in scans.items()}
     if any(dates.values()):
-        yield f"{folder}/**/*_scans.tsv, column acq_time", _dates, dates
+        yield f"{tables.folder}/**/*_scans.tsv, column acq_time", _dates, dates
     if any(LABEL.fullmatch(visit) for visit in scans):
-        yield f"{folder}, session labels", _labels, {visit: visit for visit in scans}
-
-
-def _scan_date(scan: Path) -> str | None:
-    """``acq_time`` of a scan in its session's ``*_scans.tsv``."""
-    session = scan.parent.parent
-    for path in sorted(session.glob("*_scans.tsv")):
-        table = read_keyed(path, "filename")
-        name = f"{scan.parent.name}/{scan.name}"
-        if name in table.index and "acq_time" in table:
-            return text_of(str(table[~table.index.duplicated()].at[name, "acq_time"]))
-    return None
+        yield f"{tables.folder}, session labels", _labels, {visit: visit for visit in scans}
 
 
 def _complete(times: Times, scans: Iterable[str]) -> Times:
@@ -154,16 +141,10 @@ def _labels(cells: Cells) -> Times:
     return times
 
 
-READERS: tuple[tuple[tuple[str, ...], Callable[[Cells], Times]], ...] = (
+READERS: tuple[tuple[tuple[str, ...], Callable[[Cells], Times]], ...] = tuple(
     (
-        ("days_since_first", "days", "days_from_baseline", "days_since_baseline", "days_to_visit"),
-        _numbers(YEAR),
-    ),
-    (("acq_time", "date", "acq_date", "scan_date", "examination_date", "session_date"), _dates),
-    (("years_since_first", "years", "years_from_baseline", "years_since_baseline"), _numbers(1)),
-    (
-        ("months_since_first", "months", "month", "months_from_baseline", "months_since_baseline"),
-        _numbers(MONTHS),
-    ),
-    (("age", "age_at_scan", "age_at_session"), _numbers(1)),
+        names,
+        _dates if unit == "date" else _numbers({"days": YEAR, "months": MONTHS}.get(unit, 1)),
+    )
+    for unit, names in TIME_COLUMNS.items()
 )

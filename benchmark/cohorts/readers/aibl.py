@@ -1,0 +1,189 @@
+"""Reads AIBL as downloaded from LONI: the image tree, and the tables ``aibl_*.csv``."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from benchmark.cohorts.reader import (
+    Covariates,
+    FoundScan,
+    LeftOut,
+    Listing,
+    Reader,
+    ReaderSettings,
+)
+from benchmark.cohorts.studies import (
+    MISSING_CODES,
+    NearestRows,
+    day_of,
+    existing_folder,
+    find_folders,
+    find_tables,
+    first_rows,
+    read_tables,
+    scan_in,
+    subfolders,
+)
+from benchmark.cohorts.tables import Row, number_of, text_of
+from benchmark.cohorts.times import MONTHS, YEAR
+from benchmark.cohorts.values import apoe4_of
+from benchmark.errors import UserError
+
+RID = re.compile(r"\d{1,5}")
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}_\d{2}_\d{2}\.\d+")
+SEQUENCES = (  # T1w, the preferred first: accepted scans, repeats, then other protocols
+    "MPRAGE_ADNI_confirmed",
+    "MPRAGE_ADNI_confirmed_RPT",
+    "MPRAGE_ADNI_confirmed_REPEATX2",
+    "MPRAGE_ADNI_confirmed_repeat",
+    "MPRAGE_ADNI_confirmed_REPEAT",
+    "MPRAGE_ADNI_conf_REPEAT",
+    "MPRAGE",
+    "MPRAGE_SAG_ISO_p2",
+    "MPRAGE_SAG_ISO_p2_ND",
+    "MPRAGESAGISOp2ND",
+)
+SEXES = {"1": "M", "2": "F"}
+DIAGNOSES = {"1": "CN", "2": "MCI", "3": "AD"}
+VISIT = re.compile(r"bl|m(\d+)", re.IGNORECASE)
+BIRTH = re.compile(r"/?(\d{4})")
+MIDYEAR = (7, 1)  # of a birth year that comes without its day
+NO_SCAN = "a series without an image"
+NOT_T1 = "not a T1w sequence that is known"
+
+
+class AiblSettings(ReaderSettings):
+    """How scans are chosen and matched with clinical visits.
+
+    Attributes:
+        sequences: Names of the folders of T1w sequences, the preferred first.
+        clinical_days: How far from the scan a clinical visit may lie, before or after it.
+    """
+
+    sequences: tuple[str, ...] = SEQUENCES
+    clinical_days: int = 180
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What AIBL's tables say; each may be missing.
+
+    Attributes:
+        people: Demographics by RID.
+        genes: APOE by RID.
+        clinical: Cells of all tables of a visit, by RID and the visit's day.
+    """
+
+    people: dict[str, Row]
+    genes: dict[str, Row]
+    clinical: NearestRows
+
+
+class Aibl(Reader, name="aibl"):
+    """``<RID>/<sequence>/<YYYY-MM-DD_HH_MM_SS.0>/<image id>/``, DICOM or NIfTI."""
+
+    summary = "AIBL as downloaded from LONI: <RID>/MPRAGE*/<date>/<image>, aibl_*.csv beside"
+    Settings = AiblSettings
+
+    @classmethod
+    def recognises(cls, path: Path) -> str:
+        """By a number's folder that holds a sequence."""
+        for person in find_folders(path, RID, depth=2):
+            for sequence in subfolders(person):
+                if sequence.name in SEQUENCES:
+                    return f"it holds {person.name}/{sequence.name}"
+        return ""
+
+    def read(self, path: Path) -> Listing:
+        """List the T1w scans; time is the date in the tree.
+
+        Raises:
+            UserError: No such folder, or nobody in it.
+        """
+        root = existing_folder(path, "the folder that holds one folder a participant")
+        tables = _tables(root)
+        scans: list[FoundScan] = []
+        left_out: list[LeftOut] = []
+        for person in find_folders(root, RID, depth=2):
+            for sequence in subfolders(person):
+                if sequence.name not in self.settings.sequences:
+                    left_out.append(LeftOut(f"AIBL{person.name}", "", NOT_T1, str(sequence)))
+                    continue
+                found, problems = self._sequence(person.name, sequence, tables)
+                scans += found
+                left_out += problems
+        if not scans and not left_out:
+            raise UserError(f"{root}: not AIBL: it holds no folder <RID>/<sequence>/<date>")
+        return Listing(scans, left_out)
+
+    def _sequence(
+        self, rid: str, sequence: Path, tables: Tables
+    ) -> tuple[list[FoundScan], list[LeftOut]]:
+        scans: list[FoundScan] = []
+        left_out: list[LeftOut] = []
+        rank = self.settings.sequences.index(sequence.name)
+        for folder in find_folders(sequence, DATE, depth=1):
+            visit = folder.name.partition("_")[0]
+            day = day_of(folder.name)
+            for leaf in subfolders(folder) or [folder]:
+                image = scan_in(leaf)
+                if image is None or day is None:
+                    left_out.append(LeftOut(f"AIBL{rid}", visit, NO_SCAN, str(leaf)))
+                    continue
+                known = self._covariates(tables, rid, day)
+                order = (float(rank), leaf.name)
+                scans.append(FoundScan(f"AIBL{rid}", visit, image, day, order, known))
+        return scans, left_out
+
+    def _covariates(self, tables: Tables, rid: str, day: float) -> Covariates:
+        person, genes = tables.people.get(rid, {}), tables.genes.get(rid, {})
+        clinical = tables.clinical.near(rid, day, self.settings.clinical_days)
+        return {
+            "age": _age(person.get("ptdob", ""), day),
+            "sex": SEXES.get(person.get("ptgender", "")),
+            "site": text_of(person.get("siteid"), MISSING_CODES),
+            "apoe4": apoe4_of(genes.get("apgen1", "") + genes.get("apgen2", "")),
+            "diagnosis": DIAGNOSES.get(clinical.get("dxcurren", "")),
+            "mmse": number_of(clinical.get("mmscore"), MISSING_CODES),
+        }
+
+
+def _age(birth: str, day: float) -> float | None:
+    """Age in years from a birth year such as ``/1937``, right to half a year."""
+    match = BIRTH.fullmatch(birth)
+    return (day - date(int(match[1]), *MIDYEAR).toordinal()) / YEAR if match else None
+
+
+def _tables(root: Path) -> Tables:
+    def read(*columns: str) -> list[Row]:
+        found = find_tables(root, *columns, skip=RID)
+        own = [path for path in found if path.name.lower().startswith("aibl")]
+        return read_tables(own or found, *columns)  # ADNI's tables number other people alike
+
+    people = first_rows(read("rid", "ptdob", "ptgender"), "rid")
+    genes = first_rows(read("rid", "apgen1", "apgen2"), "rid")
+    return Tables(people, genes, NearestRows(_visits(read("rid", "viscode"))))
+
+
+def _visits(rows: list[Row]) -> Iterator[tuple[str, float, Row]]:
+    """One row a visit, with all that the tables say of it, and its day.
+
+    Most tables give no date (-4) but a visit's code; a visit then has the date that another table
+    gives it, or lies its code's months after the baseline.
+    """
+    visits: dict[tuple[str, str], Row] = {}
+    for cells in rows:
+        row = visits.setdefault((cells["rid"], cells["viscode"].lower()), {})
+        for name, cell in cells.items():
+            if text_of(cell, MISSING_CODES) is not None:
+                row.setdefault(name, cell)
+    for (rid, code), row in visits.items():
+        day = day_of(row.get("examdate", ""))
+        start = day_of(visits.get((rid, "bl"), {}).get("examdate", ""))
+        match = VISIT.fullmatch(code)
+        if day is None and start is not None and match:
+            day = start + int(match[1] or 0) * YEAR / MONTHS
+        if day is not None:
+            yield rid, day, row

@@ -1,0 +1,50 @@
+"""The tables in one subject's folder, each read once."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from benchmark.cohorts.tables import Row, read_rows
+
+
+@dataclass
+class SubjectTables:
+    """Tables of a subject.
+
+    Attributes:
+        folder: The subject's folder, ``sub-*``.
+    """
+
+    folder: Path
+    _scans: dict[Path, dict[Path, dict[str, Row]]] = field(default_factory=dict)
+
+    @property
+    def sessions_path(self) -> Path:
+        """Where ``sub-*_sessions.tsv`` stands, if there is one."""
+        return self.folder / f"{self.folder.name}_sessions.tsv"
+
+    @cached_property
+    def sessions(self) -> dict[str, Row]:
+        """Rows of ``sub-*_sessions.tsv`` by session label without ``ses-``; empty without one."""
+        if not self.sessions_path.is_file():
+            return {}
+        rows: dict[str, Row] = {}
+        for name, row in read_rows(self.sessions_path, "session_id").items():
+            rows.setdefault(name.removeprefix("ses-"), row)
+        return rows
+
+    def scans(self, session: Path) -> dict[Path, dict[str, Row]]:
+        """Rows by file name of each ``*_scans.tsv`` in a session's folder."""
+        if session not in self._scans:
+            self._scans[session] = {
+                path: read_rows(path, "filename") for path in sorted(session.glob("*_scans.tsv"))
+            }
+        return self._scans[session]
+
+    def scan(self, path: Path) -> Row:
+        """What ``*_scans.tsv`` says of a scan; empty where it says nothing."""
+        name = f"{path.parent.name}/{path.name}"
+        for rows in self.scans(path.parent.parent).values():
+            if name in rows:
+                return rows[name]
+        return {}

@@ -1,0 +1,125 @@
+"""Reads Clinica's t1-linear output (CAPS): scans that lie in MNI152 already."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
+from benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
+from benchmark.cohorts.readers.bids.scans import NO_T1W
+from benchmark.cohorts.readers.bids.tables import SubjectTables
+from benchmark.cohorts.readers.bids.times import NoTimeError, visit_years
+from benchmark.cohorts.studies import existing_folder, find_folders, subfolders
+from benchmark.cohorts.subjects import canonical_subject
+from benchmark.cohorts.times import YEAR
+from benchmark.errors import UserError
+
+NO_TIME = "no time for its session"
+NOTES = (
+    "t1-linear registers every visit on its own, by an affine with 12 parameters: a part of the "
+    "change between visits is normalised away, which a registration within subjects would keep",
+    "t1-linear's template is MNI152NLin2009cSym, the benchmark's 2009aSym: the same brain at the "
+    "same place, their difference lies below a voxel",
+)
+
+
+class CapsSettings(ReaderSettings):
+    """Which output is taken, and where the dates are.
+
+    Attributes:
+        crop: Whether the ``full`` field of view or the ``cropped`` one (169 x 208 x 179) is taken
+            where there are both.
+        bids: The BIDS dataset that t1-linear was run on, for its dates and covariates; without it
+            time comes from the session labels (``M006``), and no covariates are known.
+    """
+
+    crop: Literal["full", "cropped"] = "full"
+    bids: str = ""
+
+
+class Caps(Reader, name="caps"):
+    """``subjects/<sub>/<ses>/t1_linear/*_space-MNI152NLin2009cSym_[desc-Crop_]*_T1w.nii.gz``."""
+
+    summary = "Clinica's CAPS with t1-linear output, in MNI152 already"
+    Settings = CapsSettings
+
+    @classmethod
+    def recognises(cls, path: Path) -> str:
+        """By its folder ``subjects`` with folders ``sub-*``."""
+        subject = next((path / "subjects").glob("sub-*"), None)
+        return f"it holds subjects/{subject.name}" if subject else ""
+
+    def read(self, path: Path) -> Listing:
+        """List the scans of all sessions whose time is known.
+
+        Raises:
+            UserError: No such folder, not CAPS, two folders of one person, or no times at all.
+        """
+        root = existing_folder(path, "the CAPS folder, which holds subjects/") / "subjects"
+        bids = self._bids()
+        covariates = find_covariates(bids or root)
+        scans: list[FoundScan] = []
+        left_out: list[LeftOut] = []
+        for subject, folder in _people(root).items():
+            tables = SubjectTables(bids / folder.name if bids else folder)
+            found, problems = self._subject(subject, folder, tables, covariates)
+            scans += found
+            left_out += problems
+        return Listing(scans, left_out, frozenset({"bias", "registration"}), "MNI152", notes=NOTES)
+
+    def _bids(self) -> Path | None:
+        if not self.settings.bids:
+            return None
+        return existing_folder(
+            Path(self.settings.bids).expanduser(), "readers.caps.bids a BIDS dataset"
+        )
+
+    def _subject(
+        self, subject: str, folder: Path, tables: SubjectTables, covariates: Covariates
+    ) -> tuple[list[FoundScan], list[LeftOut]]:
+        images = {
+            session.name.removeprefix("ses-"): sorted(session.glob("t1_linear/*_T1w.nii*"))
+            for session in subfolders(folder)
+            if session.name.startswith("ses-")
+        }
+        left_out = [
+            LeftOut(subject, visit, NO_T1W, f"{folder.name}/ses-{visit} has no t1_linear output")
+            for visit, paths in images.items()
+            if not paths
+        ]
+        first = {visit: paths[0] for visit, paths in images.items() if paths}
+        try:
+            years = visit_years(tables, first) if len(first) > 1 else dict.fromkeys(first, 0.0)
+        except NoTimeError as error:
+            return [], left_out + [LeftOut(subject, v, NO_TIME, str(error)) for v in first]
+        return [
+            FoundScan(
+                subject,
+                visit,
+                image,
+                years[visit] * YEAR,
+                (self._unwanted(image), image.name),
+                covariates.of(tables, subject, visit, image),
+            )
+            for visit in first
+            for image in images[visit]
+        ], left_out
+
+    def _unwanted(self, image: Path) -> bool:
+        return ("_desc-Crop_" in image.name) != (self.settings.crop == "cropped")
+
+
+def _people(root: Path) -> dict[str, Path]:
+    """Subject folders by canonical id."""
+    people: dict[str, Path] = {}
+    for folder in find_folders(root, re.compile("sub-.+"), depth=1):
+        subject = canonical_subject(folder.name)
+        if subject in people:
+            raise UserError(
+                f"{root}: {people[subject].name} and {folder.name} are the same person "
+                f"({subject}); keep one folder a person"
+            )
+        people[subject] = folder
+    if not people:
+        raise UserError(f"{root}: not CAPS: it holds no folder named sub-*")
+    return people

@@ -1,0 +1,141 @@
+"""Reads OASIS-2 as downloaded: folders of Analyze images and one demographics table."""
+
+import re
+from pathlib import Path
+
+from benchmark.cohorts.reader import (
+    NOT_ON_DISK,
+    Covariates,
+    FoundScan,
+    LeftOut,
+    Listing,
+    Reader,
+    ReaderSettings,
+)
+from benchmark.cohorts.studies import (
+    existing_folder,
+    find_folders,
+    find_tables,
+    first_rows,
+    read_tables,
+)
+from benchmark.cohorts.subjects import canonical_subject
+from benchmark.cohorts.tables import Row, number_of
+from benchmark.cohorts.values import diagnosis_of_cdr, sex_of
+from benchmark.errors import UserError
+
+SESSION = re.compile(r"(OAS2_\d{4})_MR\d+")
+PART_OR_SESSION = re.compile(r"OAS2_(RAW_PART\d|\d{4}_MR\d+)")
+IMAGE = re.compile(r"mpr-(\d+)(\.nifti)?\.(img|nii|nii\.gz)")
+NO_IMAGE = "a visit without a T1w scan"
+NO_HEADER = "an image without its .hdr file"
+NOT_LISTED = "on disk but not in the demographics table"
+NO_TIME = "no time for its visit"
+ORIENTATION = (
+    "OASIS-2's Analyze headers do not say how the voxels lie; its volumes are sagittal, and "
+    "programs that guess axial show a head on its side: look at the pictures"
+)
+
+
+class Oasis2Settings(ReaderSettings):
+    """Which scan of a session is taken, and what a rating is called.
+
+    Attributes:
+        mpr: Number of the acquisition that is taken where there is one, else the lowest number.
+        cdr_half: What a Clinical Dementia Rating of 0.5 is called as a diagnosis.
+    """
+
+    mpr: int = 1
+    cdr_half: str = "CDR 0.5"
+
+
+class Oasis2(Reader, name="oasis2"):
+    """``OAS2_RAW_PART*/OAS2_0001_MR1/RAW/mpr-1.nifti.{img,hdr}`` and the demographics table."""
+
+    summary = "OASIS-2 as downloaded: OAS2_RAW_PART1 and 2, the demographics table beside"
+    Settings = Oasis2Settings
+
+    @classmethod
+    def recognises(cls, path: Path) -> str:
+        """By a part's or a session's folder."""
+        found = next(find_folders(path, PART_OR_SESSION, depth=2), None)
+        return f"it holds {found.name}" if found else ""
+
+    def read(self, path: Path) -> Listing:
+        """List the ``mpr-*`` images of all sessions; time is ``MR Delay``, days from the first.
+
+        ``Group`` is not read: it is a participant's final group (Converted), not known at the
+        source. The diagnosis is the visit's own rating.
+
+        Raises:
+            UserError: No such folder, or no table with ``MRI ID`` and ``MR Delay``.
+        """
+        root = existing_folder(path, "the folder that holds OAS2_RAW_PART1 and OAS2_RAW_PART2")
+        rows = _demographics(root)
+        scans: list[FoundScan] = []
+        left_out: list[LeftOut] = []
+        seen = set()
+        for session in find_folders(root, SESSION):
+            seen.add(session.name)
+            found, problems = self._session(session, rows.get(session.name))
+            scans += found
+            left_out += problems
+        for visit in rows.keys() - seen:
+            subject = canonical_subject(visit.partition("_MR")[0])
+            left_out.append(LeftOut(subject, visit, NOT_ON_DISK, f"no folder {visit}"))
+        left_out.sort(key=lambda entry: (entry.subject, entry.visit))
+        return Listing(scans, left_out, notes=(ORIENTATION,))
+
+    def _session(self, folder: Path, row: Row | None) -> tuple[list[FoundScan], list[LeftOut]]:
+        subject, visit = folder.name.split("_MR")
+        subject, visit = canonical_subject(subject), f"MR{visit}"
+        if row is None:
+            return [], [LeftOut(subject, visit, NOT_LISTED, str(folder))]
+        days = number_of(row["mr_delay"])
+        if days is None or days < 0:
+            detail = f"MR Delay of {folder.name} is '{row['mr_delay']}'"
+            return [], [LeftOut(subject, visit, NO_TIME, detail)]
+        images, left_out = _images(folder)
+        if not images and not left_out:
+            left_out.append(("", NO_IMAGE, str(folder / "RAW")))
+        known = self._covariates(row)
+        return [
+            FoundScan(subject, visit, image, days, (number != self.settings.mpr, number), known)
+            for number, image in images
+        ], [LeftOut(subject, visit, reason, detail) for _, reason, detail in left_out]
+
+    def _covariates(self, row: Row) -> Covariates:
+        return {
+            "age": number_of(row.get("age")),
+            "sex": sex_of(row.get("m_f")),
+            "education": number_of(row.get("educ")),
+            "mmse": number_of(row.get("mmse")),
+            "diagnosis": diagnosis_of_cdr(row.get("cdr"), self.settings.cdr_half),
+        }
+
+
+def _demographics(root: Path) -> dict[str, Row]:
+    """The table's rows by session (``MRI ID``)."""
+    tables = find_tables(root, "mri_id", "mr_delay", skip=SESSION)
+    if not tables:
+        raise UserError(
+            f"{root}: no table with the columns MRI ID and MR Delay in it or beside it; download "
+            "OASIS-2's demographics and put them there, as CSV, or as .xlsx after "
+            "pip install openpyxl"
+        )
+    return first_rows(read_tables(tables, "mri_id", "mr_delay"), "mri_id")
+
+
+def _images(folder: Path) -> tuple[list[tuple[int, Path]], list[tuple[str, str, str]]]:
+    """Numbered images of a session, and those that cannot be used."""
+    images: list[tuple[int, Path]] = []
+    left_out: list[tuple[str, str, str]] = []
+    for path in sorted((folder / "RAW").glob("mpr-*")):
+        match = IMAGE.fullmatch(path.name)
+        if match is None:
+            continue
+        if path.suffix == ".img" and not path.with_suffix(".hdr").is_file():
+            left_out.append((path.name, NO_HEADER, str(path)))
+        else:  # the .img, not the .hdr: its content tells scans apart
+            images.append((int(match[1]), path))
+    return images, left_out

@@ -1,0 +1,150 @@
+"""Reads OASIS-3 as downloaded: one folder a session, named by the days since entry."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmark.cohorts.reader import (
+    Covariates,
+    FoundScan,
+    LeftOut,
+    Listing,
+    Reader,
+    ReaderSettings,
+)
+from benchmark.cohorts.readers.bids.scans import NO_T1W
+from benchmark.cohorts.studies import (
+    NearestRows,
+    existing_folder,
+    find_folders,
+    find_tables,
+    first_rows,
+    read_tables,
+)
+from benchmark.cohorts.tables import Row, number_of
+from benchmark.cohorts.times import YEAR
+from benchmark.cohorts.values import apoe4_of, diagnosis_of_cdr
+from benchmark.errors import UserError
+
+SESSION = re.compile(r"(OAS3\d{4})_MR_d(\d+)")
+RUN = re.compile(r"_run-(\d+)")
+SEXES = {"1": "M", "2": "F"}  # GENDER in OASIS3_demographics
+PEOPLE = ("oasisid", "ageatentry")
+CLINICAL = ("oasisid", "days_to_visit", "cdrtot")
+SCANNERS = ("label", "magneticfieldstrength")
+
+
+class Oasis3Settings(ReaderSettings):
+    """Which scan of a session is taken, and how clinical visits are matched.
+
+    Attributes:
+        run: Whether the first or the last T1w run is taken.
+        clinical_days: How far from the scan a clinical visit may lie, before or after it.
+        cdr_half: What a Clinical Dementia Rating of 0.5 is called as a diagnosis.
+    """
+
+    run: Literal["first", "last"] = "first"
+    clinical_days: int = 180
+    cdr_half: str = "CDR 0.5"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What OASIS-3's tables say; each may be missing.
+
+    Attributes:
+        people: Demographics by subject.
+        clinical: Clinical visits by subject and days since entry.
+        scanners: Rows of the MR table by session, such as ``OAS30001_MR_d0757``.
+    """
+
+    people: dict[str, Row]
+    clinical: NearestRows
+    scanners: dict[str, Row]
+
+
+class Oasis3(Reader, name="oasis3"):
+    """``OAS30001_MR_d0757/anat2/[NIFTI/]sub-OAS30001_ses-d0757[_run-01]_T1w.nii.gz``."""
+
+    summary = "OASIS-3 as downloaded: folders OAS3*_MR_d*, the CSV tables beside"
+    Settings = Oasis3Settings
+
+    @classmethod
+    def recognises(cls, path: Path) -> str:
+        """By a session's folder."""
+        session = next(find_folders(path, SESSION, depth=2), None)
+        return f"it holds {session.name}" if session else ""
+
+    def read(self, path: Path) -> Listing:
+        """List the T1w scans of all sessions; time is the days since entry in a session's name.
+
+        Raises:
+            UserError: No such folder, or no session in it.
+        """
+        root = existing_folder(path, "the folder that holds OAS3*_MR_d*")
+        tables, notes = _tables(root)
+        scans: list[FoundScan] = []
+        left_out: list[LeftOut] = []
+        for session in find_folders(root, SESSION):
+            subject, digits = session.name.split("_MR_d")
+            images = sorted(
+                {*session.glob("anat*/*_T1w.nii*"), *session.glob("anat*/*/*_T1w.nii*")}
+            )
+            if not images:
+                left_out.append(LeftOut(subject, f"d{digits}", NO_T1W, str(session)))
+                continue
+            known = self._covariates(tables, session.name, subject, float(digits))
+            scans += [
+                FoundScan(subject, f"d{digits}", image, float(digits), self._order(image), known)
+                for image in images
+            ]
+        if not scans and not left_out:
+            raise UserError(f"{root}: not OASIS-3: it holds no folder named like OAS30001_MR_d0757")
+        return Listing(scans, left_out, notes=notes)
+
+    def _order(self, image: Path) -> tuple[bool, int, str]:
+        """Plain names before those with ``acq-`` or ``echo-``, then by run."""
+        match = RUN.search(image.name)
+        run = int(match[1]) if match else 0
+        special = "_acq-" in image.name or "_echo-" in image.name
+        return special, run if self.settings.run == "first" else -run, image.name
+
+    def _covariates(self, tables: Tables, session: str, subject: str, days: float) -> Covariates:
+        person = tables.people.get(subject, {})
+        clinical = tables.clinical.near(subject, days, self.settings.clinical_days)
+        entry = number_of(person.get("ageatentry"))
+        return {
+            "age": None if entry is None else entry + days / YEAR,
+            "sex": SEXES.get(person.get("gender", "")),
+            "education": number_of(person.get("educ")),
+            "apoe4": apoe4_of(person.get("apoe")),
+            "diagnosis": diagnosis_of_cdr(clinical.get("cdrtot"), self.settings.cdr_half),
+            "mmse": number_of(clinical.get("mmse"), ("-1", "-4")),
+            "field_tesla": number_of(tables.scanners.get(session, {}).get(SCANNERS[1])),
+        }
+
+
+def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
+    found = {
+        columns: find_tables(root, *columns, skip=SESSION)
+        for columns in (PEOPLE, CLINICAL, SCANNERS)
+    }
+    people, clinical, scanners = (read_tables(paths, *names) for names, paths in found.items())
+    visits = [
+        (row["oasisid"], days, row)
+        for row in clinical
+        if (days := number_of(row["days_to_visit"])) is not None
+        and number_of(row["cdrtot"]) is not None
+    ]
+    labels = {
+        match[0]: row
+        for label, row in first_rows(scanners, "label").items()
+        if (match := SESSION.search(label))
+    }
+    notes = tuple(
+        f"no table with the columns {', '.join(names)}: what it tells is not known"
+        for names, paths in found.items()
+        if not paths
+    )
+    return Tables(first_rows(people, "oasisid"), NearestRows(visits), labels), notes

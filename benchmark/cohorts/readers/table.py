@@ -1,0 +1,190 @@
+"""Reads any table of scans: one row a visit, columns and file names as the user says."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from benchmark.cohorts.clock import Clock, age_unit, find_clock
+from benchmark.cohorts.codings import Coding, covariate_columns
+from benchmark.cohorts.reader import (
+    NOT_ON_DISK,
+    FoundScan,
+    LeftOut,
+    Listing,
+    Reader,
+    ReaderSettings,
+)
+from benchmark.cohorts.studies import TEXT_TABLES, read_header
+from benchmark.cohorts.subjects import canonical_subject
+from benchmark.cohorts.tables import SHEETS, Row, plain, read_table, text_of
+from benchmark.cohorts.templates import PathTemplate
+from benchmark.cohorts.times import Unit
+from benchmark.errors import UserError, unknown
+from benchmark.preparation.settings import Step
+
+KEY = "readers.table"  # where the settings stand
+SPELLINGS = {
+    "subject": ("subject", "subject_id", "participant_id", "ptid", "patient_id", "id"),
+    "visit": ("visit", "visit_id", "session", "session_id", "viscode", "timepoint"),
+    "path": (
+        *("path", "image_path", "file_path", "filepath", "t1w_path", "t1_path"),
+        *("file", "filename", "image_file", "image", "t1w", "nifti"),
+    ),
+}
+NO_SUBJECT, NO_TIME, NO_PATH = "a row without a subject", "no time for its visit", "no file named"
+
+
+class TableSettings(ReaderSettings):
+    """Which column says what; those not given are found by their common spellings.
+
+    Attributes:
+        subject: Column of the subject.
+        visit: Column of the visit's label; the time is the label where there is none.
+        path: Column of the file, or a template such as ``{PTID}/visit_{Month:03d}_MRI.nii``.
+        root: Folder to which files are relative; the table's own by default.
+        time: Column that says when.
+        unit: What it says: date, days, months, years (each on any clock of the subject's), age.
+        age_unit: How many years one unit of age is: 100 where ages are written as 0.71.
+        covariates: Columns by covariate; an empty one leaves the covariate out.
+        codes: What numbers mean, by covariate, such as ``sex: 0=M,1=F``.
+        done: Steps of preparation that the scans have behind them.
+        space: ``MNI152`` where they lie in the template's world coordinates.
+        shareable: Whether pictures of the participants may leave the machine.
+    """
+
+    subject: str = ""
+    visit: str = ""
+    path: str = ""
+    root: str = ""
+    time: str = ""
+    unit: Unit | Literal[""] = ""
+    age_unit: float | None = Field(None, gt=0)
+    covariates: dict[str, str | None] = Field(default_factory=dict)
+    codes: dict[str, str] = Field(default_factory=dict)
+    done: tuple[Step, ...] = ()
+    space: Literal["", "MNI152"] = ""
+    shareable: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table's rows are read.
+
+    Attributes:
+        file: The table.
+        root: Folder to which files are relative.
+        subject: Column of the subject.
+        visit: Column of the visit's label.
+        path: Makes the file's name from a row.
+        clock: Reads the time.
+        coding: Reads the covariates.
+    """
+
+    file: Path
+    root: Path
+    subject: str
+    visit: str
+    path: PathTemplate
+    clock: Clock
+    coding: Coding
+
+
+class Table(Reader, name="table"):
+    """A CSV, TSV or Excel file with one row a visit."""
+
+    summary = "a CSV, TSV or Excel table, one row a visit; settings say what is in which column"
+    Settings = TableSettings
+
+    @classmethod
+    def recognises(cls, path: Path) -> str:
+        """By the file's ending and a line of columns."""
+        is_table = path.suffix.lower() in (*TEXT_TABLES, *SHEETS) and path.is_file()
+        return "it is a table" if is_table and read_header(path) else ""
+
+    def read(self, path: Path) -> Listing:
+        """List the files of all rows.
+
+        Raises:
+            UserError: No such file, a column that is missing or not understood, or a row that
+                contradicts itself.
+        """
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; give a table: table:FILE")
+        table = read_table(path)
+        if table.empty:
+            raise UserError(f"{path}: it has no rows")
+        rows = {
+            int(number): {str(name): str(cell) for name, cell in cells.items()}
+            for number, cells in zip(table.index, table.to_dict("records"), strict=True)
+        }
+        layout = self._layout(path, list(table.columns), list(rows.values()))
+        entries = list(_entries(rows, layout))
+        clock = layout.clock
+        return Listing(
+            [entry for entry in entries if isinstance(entry, FoundScan)],
+            [entry for entry in entries if isinstance(entry, LeftOut)],
+            frozenset(self.settings.done),
+            self.settings.space,
+            self.settings.shareable,
+            notes=(f"{path.name}: time from its column {clock.column}, read as {clock.unit}",),
+        )
+
+    def _layout(self, path: Path, columns: list[str], rows: list[Row]) -> Layout:
+        own = self.settings
+        subject = _column("subject", own.subject, columns, path)
+        visit = _column("visit", own.visit, columns, path, needed=False)
+        clock = find_clock(own.time, own.unit, rows, path, KEY)
+        covariates = covariate_columns(columns, own.covariates, str(path), f"{KEY}.covariates")
+        ages = {covariates["age"]} if "age" in covariates else set()
+        ages |= {clock.column} if clock.unit == "age" else set()
+        years = age_unit(own.age_unit, ages, rows, f"{path}, {KEY}.age_unit")
+        template = own.path if "{" in own.path else ""
+        template = template or "{" + _column("path", own.path, columns, path) + "}"
+        aliases = {"subject": subject, **({"visit": visit} if visit else {})}
+        return Layout(
+            path,
+            path.parent / Path(own.root).expanduser(),
+            subject,
+            visit or clock.column,
+            PathTemplate(template, columns, aliases, f"{KEY}.path"),
+            replace(clock, age_unit=years),
+            Coding(covariates, own.codes, KEY, years),
+        )
+
+
+def _entries(rows: dict[int, Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
+    for number, row in rows.items():
+        where = f"{layout.file}, row {number}"
+        cell = text_of(row[layout.subject])
+        subject, visit = canonical_subject(cell or ""), row[layout.visit]
+        name = layout.path.fill(row, where)
+        days = layout.clock.days(row, where)
+        if cell is None or days is None or name is None:
+            reason = NO_SUBJECT if cell is None else NO_TIME if days is None else NO_PATH
+            yield LeftOut(subject, visit, reason, where)
+            continue
+        # without .. and the like, so that one file has one path
+        file = Path(os.path.abspath(layout.root / Path(name).expanduser()))
+        if not file.exists():
+            yield LeftOut(subject, visit, NOT_ON_DISK, f"{where}: {file}")
+            continue
+        covariates = layout.coding.read(row, where)
+        yield FoundScan(subject, visit, file, days, (number,), covariates)
+
+
+def _column(role: str, given: str, columns: list[str], path: Path, needed: bool = True) -> str:
+    """The column of a role, as the user or its spelling says; empty if there need not be one."""
+    if given:
+        if plain(given) not in columns:
+            raise unknown(f"column of {KEY}.{role} in {path}", given, columns)
+        return plain(given)
+    found = next((name for name in SPELLINGS[role] if name in columns), "")
+    if needed and not found:
+        raise UserError(
+            f"{path}: which column is the {role}? Set {KEY}.{role}; it has {', '.join(columns)}"
+        )
+    return found
