@@ -22,6 +22,9 @@ Place = Annotated[Path, typer.Option("--workspace", help="Folder of all results.
 Override = Annotated[list[str], typer.Option("--set", help="KEY=VALUE of any setting.")]
 Plugins = Annotated[list[Path], typer.Option("--plugin", help="File with a method.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
+CohortSpec = Annotated[
+    str, typer.Argument(metavar="SPEC", help="phantom, READER:PATH or auto:PATH.")
+]
 ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Default: the latest.")]
 
 RUNS = Path("runs")
@@ -98,11 +101,72 @@ def evaluate(
 
 
 @app.command()
+def cohort(
+    spec: CohortSpec,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="With --json: also ids and paths.")] = False,
+    preset: Preset = "demo",
+    set_: Override = [],  # noqa: B006
+    workspace: Place = RUNS,
+    quiet: Quiet = False,
+) -> None:
+    """Say what a cohort holds, what was left out and why, and how it would be split.
+
+    Opens no volume. The text names the first cases of what was left out.
+
+    JSON holds counts alone, no id and no path, unless --ids asks for them.
+
+    Example: python cli.py cohort auto:/data/adni
+    """
+    from benchmark.console import Console
+    from benchmark.settings import load_settings
+    from benchmark.workspace import Workspace
+    from reports.cohorts.as_json import cohort_json
+    from reports.cohorts.report import report_cohort
+    from reports.cohorts.text import print_description
+
+    settings = load_settings(preset, [f"cohort={json.dumps(spec)}", *set_])
+    console = Console(quiet)
+    said, picture = report_cohort(settings, Workspace(workspace), console)
+    if as_json:
+        typer.echo(cohort_json(said, ids))
+    else:
+        print_description(said, picture)
+
+
+@app.command()
+def prepare(
+    spec: CohortSpec,
+    preset: Preset = "demo",
+    set_: Override = [],  # noqa: B006
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad scan.")] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes; 0: one a core.")] = None,
+    workspace: Place = RUNS,
+    quiet: Quiet = False,
+) -> None:
+    """Bring a cohort's scans onto the grid, as run does, and write the page to check them by.
+
+    Example: python cli.py prepare adni:/data/adni --preset paper
+    """
+    from benchmark.console import Console
+    from benchmark.settings import load_settings
+    from benchmark.workspace import Workspace
+    from reports.cohorts.report import report_preparation
+
+    chosen = [] if workers is None else [f"preparation.workers={workers}"]
+    settings = load_settings(preset, [f"cohort={json.dumps(spec)}", *chosen, *set_])
+    typer.echo(report_preparation(settings, Workspace(workspace), Console(quiet), strict))
+
+
+@app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the BIDS dataset.")],
     subjects: Annotated[int | None, typer.Option(help="Number of participants.")] = None,
     spacing: Annotated[float | None, typer.Option(help="Voxel size in mm.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the simulation.")] = None,
+    scattered: Annotated[
+        bool, typer.Option("--scattered", help="Raw heads: skull, scalp, positions, thick slices.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Simulate the longitudinal phantom cohort as a BIDS dataset."""
@@ -113,6 +177,7 @@ def phantom(
 
     options = {"subjects": subjects, "spacing_mm": spacing, "seed": seed}
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+    given["scattered"] = scattered
     write_phantom(out, validate(PhantomSettings, given, "phantom"), Console(quiet))
     typer.echo(out)
 

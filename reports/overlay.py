@@ -51,8 +51,8 @@ def edges(volume: Volume) -> Pixels:
     bright = ndimage.gaussian_filter(volume, 0.7) - BACKGROUND
     inside = volume > BACKGROUND
     level = TISSUE * float(np.median(bright[inside])) if inside.any() else 1.0
-    tissue = ndimage.zoom(strip(bright.astype(np.float32) + BACKGROUND), FINER, order=1)
-    tissue = tissue - BACKGROUND > level
+    fine = ndimage.zoom(strip(bright.astype(np.float32) + BACKGROUND), FINER, order=1)
+    tissue = np.asarray(fine - BACKGROUND > level)
     border = tissue & ~ndimage.binary_erosion(tissue)
     pixels = np.zeros((*border.shape, 4), np.uint8)
     pixels[border] = (*EDGE_COLOUR, 255)

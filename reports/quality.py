@@ -68,7 +68,11 @@ def write_quality(
     if template is not None:
         save(edges(template), pictures / "template.png")
     table = prepared.table
-    groups = list(table.assign(rating=suspicions(table)).groupby("subject", sort=False))
+    groups = list(
+        table.assign(rating=pd.Series(suspicions(table), index=table.index)).groupby(
+            "subject", sort=False
+        )
+    )
     subjects = [
         _subject(str(subject), rows, pictures, template is not None)
         for subject, rows in console.track(groups, "quality pictures", len(groups))

@@ -1,0 +1,1 @@
+"""What a cohort holds, told before anything is prepared."""

@@ -1,0 +1,130 @@
+"""A cohort's description for programs."""
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from reports.cohorts.facts import Description, Known, Parts, Reason, Spread
+
+SCHEMA = 1  # raised when a key changes its meaning or goes; a new key does not raise it
+
+
+def cohort_json(said: Description, ids: bool = False) -> str:
+    """Write a description as one JSON object.
+
+    Without ``ids`` it holds counts and distributions alone: no id, no path, no smallest or largest
+    value of a single subject. Keys:
+
+    - ``schema``: version of this list; ``reader``, ``layout``, ``preset``, ``shareable``;
+      ``digest`` of who was scanned when
+    - ``subjects``, ``scans``; ``visits``: subjects by their number of visits
+    - ``intervals``: ``elapsed_half_years`` and ``gap_half_years`` (follow-ups by the middle of a
+      half-year bin), ``follow_up_years`` (a spread)
+    - ``pairs``: ``rule``, ``count``, ``by_year``, ``by_part``, ``unpaired_subjects``
+    - ``covariates``: by name ``at_source``, ``meaning``, ``known``, and ``levels`` (counts) or
+      ``spread``
+    - ``field_changes``: subjects scanned at several field strengths
+    - ``left_out``: a list of ``reason``, ``scans``, ``subjects``
+    - ``preparation``: by step ``done`` (bool) and ``to_do`` (what, or null)
+    - ``split``: ``rule``, ``digest``, ``sizes``, ``comparisons`` (a list of ``covariate``,
+      ``part``, ``training``, ``other``, ``test``, ``p``, ``corrected_p``, ``difference``),
+      ``warnings``; null where there can be no split
+
+    A spread is ``known``, ``mean``, ``sd``, ``median``. What is not a finite number is null.
+
+    Args:
+        said: The description.
+        ids: Add what only the user may see: ``name``, ``notes``, ``cases`` of what was left out,
+            ``split_problem``, and ``minimum`` and ``maximum`` of each spread.
+    """
+    intervals = said.intervals
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "reader": said.reader,
+        "layout": said.layout,
+        "preset": said.preset,
+        "shareable": said.shareable,
+        "digest": said.digest,
+        "subjects": said.subjects,
+        "scans": said.scans,
+        "visits": said.visits,
+        "intervals": {
+            "elapsed_half_years": intervals.elapsed,
+            "gap_half_years": intervals.gaps,
+            "follow_up_years": _spread(intervals.follow_up, ids),
+        },
+        "pairs": {
+            "rule": said.pairs.rule,
+            "count": said.pairs.count,
+            "by_year": said.pairs.by_year,
+            "by_part": said.pairs.by_part,
+            "unpaired_subjects": said.pairs.unpaired,
+        },
+        "covariates": {known.name: _known(known, ids) for known in said.covariates},
+        "field_changes": said.field_changes,
+        "left_out": [_reason(reason, ids) for reason in said.left_out],
+        "preparation": {s.step: {"done": s.done, "to_do": s.to_do or None} for s in said.steps},
+        "split": _split(said.parts),
+    }
+    if ids:
+        document |= {
+            "name": said.name,
+            "notes": list(said.notes),
+            "split_problem": said.parts.problem or None,
+        }
+    return json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _spread(values: Spread, ids: bool) -> dict[str, float]:
+    extremes = {"minimum": values.minimum, "maximum": values.maximum} if ids else {}
+    return {
+        "known": values.known,
+        "mean": values.mean,
+        "sd": values.sd,
+        "median": values.median,
+        **extremes,
+    }
+
+
+def _known(known: Known, ids: bool) -> dict[str, Any]:
+    values = (
+        {"levels": known.levels} if known.spread is None else {"spread": _spread(known.spread, ids)}
+    )
+    return {
+        "at_source": known.at_source,
+        "meaning": known.meaning,
+        "known": known.known,
+        **values,
+    }
+
+
+def _reason(reason: Reason, ids: bool) -> dict[str, Any]:
+    cases = {"cases": list(reason.cases)} if ids else {}
+    return {
+        "reason": reason.reason,
+        "scans": reason.scans,
+        "subjects": reason.subjects,
+        **cases,
+    }
+
+
+def _split(parts: Parts) -> dict[str, Any] | None:
+    if parts.problem:
+        return None
+    return {
+        "rule": parts.rule,
+        "digest": parts.digest,
+        "sizes": parts.sizes,
+        "comparisons": [asdict(comparison) for comparison in parts.comparisons],
+        "warnings": list(parts.warnings),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The value with null for every number that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,126 @@
+"""Describes a cohort from its tables: never opens a volume."""
+
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+
+from benchmark.cohorts.reader import find_reader
+from benchmark.errors import UserError
+from benchmark.files import digest
+from benchmark.preparation.settings import PreparationSettings, Step
+from benchmark.preparation.steps import CUT_OUT, resolve
+from benchmark.settings import Settings, SplitSettings
+from benchmark.splits.balance import balance, imbalances
+from benchmark.splits.people import MISSING, levels, people_of
+from benchmark.splits.split import Split, split_cohort
+from benchmark.visits import COVARIATES, Cohort
+from reports.cohorts.facts import Description, Known, Parts, Reason, StepState
+from reports.cohorts.times import describe_intervals, describe_pairs, sorted_counts, spread
+
+CASES = 3  # of each reason, told in full
+NUMBERS = ("age", "education", "mmse")  # the other covariates are levels
+PHANTOM = "the simulated cohort that comes with the benchmark"
+
+
+def describe_cohort(cohort: Cohort, settings: Settings) -> Description:
+    """Say what a cohort holds and what the settings would make of it.
+
+    A split that cannot be made is described as such: what is wrong with it is part of the answer.
+
+    Args:
+        cohort: The cohort as read.
+        settings: Whose split, pairs and preparation apply.
+
+    Raises:
+        UserError: Steps of preparation that cannot be done.
+    """
+    visits = cohort.visits
+    split, parts = _split(visits, settings.split)
+    kind = cohort.name.partition(":")[0]
+    return Description(
+        name=cohort.name,
+        reader=kind,
+        layout=PHANTOM if kind == "phantom" else find_reader(kind).summary,
+        preset=settings.preset,
+        notes=cohort.notes,
+        shareable=cohort.shareable,
+        digest=visits_digest(visits),
+        subjects=len(cohort.subjects),
+        scans=len(visits),
+        visits=sorted_counts(visits["subject"].value_counts()),
+        intervals=describe_intervals(visits),
+        pairs=describe_pairs(visits, settings.pairs, split),
+        covariates=tuple(_known(visits, name) for name in COVARIATES if name in visits),
+        field_changes=_field_changes(visits),
+        left_out=_reasons(cohort),
+        steps=_steps(settings.preparation, cohort),
+        parts=parts,
+    )
+
+
+def visits_digest(visits: pd.DataFrame) -> str:
+    """Digest of who was scanned when; equal wherever the scans lie."""
+    rows = visits[["subject", "visit", "years"]].itertuples(index=False)
+    return digest([[subject, visit, round(years, 4)] for subject, visit, years in rows])
+
+
+def _known(visits: pd.DataFrame, name: str) -> Known:
+    covariate = COVARIATES[name]
+    first = visits.drop_duplicates("subject")[name]
+    values = first if covariate.at_source else visits[name]
+    known = int((levels(values) != MISSING).sum())
+    if name in NUMBERS:
+        return Known(name, covariate.at_source, covariate.meaning, known, spread=spread(first))
+    counts = {str(level): int(count) for level, count in levels(values).value_counts().items()}
+    return Known(name, covariate.at_source, covariate.meaning, known, counts)
+
+
+def _field_changes(visits: pd.DataFrame) -> int:
+    if "field_tesla" not in visits:
+        return 0
+    return int((visits.groupby("subject")["field_tesla"].nunique() > 1).sum())
+
+
+def _reasons(cohort: Cohort) -> tuple[Reason, ...]:
+    place = f"{Path(cohort.name.partition(':')[2]).expanduser()}/"
+    reasons = [
+        Reason(
+            reason=str(reason),
+            scans=len(rows),
+            subjects=int(rows.loc[rows["subject"] != "", "subject"].nunique()),
+            cases=tuple(_case(row).replace(place, "") for _, row in rows.head(CASES).iterrows()),
+        )
+        for reason, rows in cohort.left_out.groupby("reason")
+    ]
+    return tuple(sorted(reasons, key=lambda reason: (-reason.scans, reason.reason)))
+
+
+def _case(row: pd.Series) -> str:
+    who = " ".join(filter(None, (row["subject"], row["visit"])))
+    return ": ".join(filter(None, (who, row["detail"])))
+
+
+def _steps(settings: PreparationSettings, cohort: Cohort) -> tuple[StepState, ...]:
+    plan = resolve(settings, cohort)
+    to_do = {
+        "bias": "n4" if plan.bias else "",
+        "brain": "" if plan.brain == CUT_OUT else plan.brain,
+        "registration": plan.registration if plan.registers else "",
+    }
+    return tuple(StepState(step, step in cohort.done, to_do[step]) for step in get_args(Step))
+
+
+def _split(visits: pd.DataFrame, settings: SplitSettings) -> tuple[Split | None, Parts]:
+    try:
+        split = split_cohort(visits, settings)
+    except UserError as error:
+        return None, Parts(problem=str(error))
+    comparisons = balance(people_of(visits), split)
+    return split, Parts(
+        rule=split.rule,
+        digest=split.digest,
+        sizes={part: len(members) for part, members in split.parts.items()},
+        comparisons=tuple(comparisons),
+        warnings=tuple(imbalances(comparisons)),
+    )

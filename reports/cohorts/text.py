@@ -1,0 +1,152 @@
+"""A cohort's description for the terminal."""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from benchmark.splits.people import MISSING
+from reports.cohorts.bars import interval_bars
+from reports.cohorts.facts import Description, Known, Pairs, Parts, Reason, Spread, StepState
+from reports.cohorts.split import balance_table
+from reports.cohorts.terminal import facts, indented, remark, section, stdout, table, warning, write
+
+LEVELS = 6  # of a covariate that are named
+UNITS = {"age": " years", "education": " years", "field_tesla": " T"}
+KNOWN_AT = (
+    "source: known when the source is scanned, so that a method may use it for any follow-up; "
+    "visit: a follow-up's would be a leak"
+)
+BINS = "each row is half a year around its middle: 1.0 holds 0.75 to 1.25 years"
+STEPS = {
+    "bias": "bias field correction",
+    "brain": "brain extraction",
+    "registration": "registration",
+}
+
+
+def print_description(description: Description, picture: Path) -> None:
+    """Write a description to stdout.
+
+    Args:
+        description: What to say.
+        picture: Where the intervals are drawn.
+    """
+    console = stdout()
+    write(_blocks(description, picture, console), console)
+
+
+def _blocks(said: Description, picture: Path, console: Console) -> Iterable[RenderableType]:
+    bars = interval_bars(said.intervals, console)
+    under = f"under preset {said.preset}"
+    yield Text(said.name, style="bold")
+    yield indented(facts(_overview(said)))
+    yield section("When they were scanned", bars, remark(BINS), Text(f"picture: {picture}"))
+    yield section(f"Pairs {under}", facts(_pairs(said.pairs)))
+    if said.covariates:
+        yield section("Who they are", *_covariates(said))
+    if said.left_out:
+        yield section("Left out", _left_out(said.left_out))
+    yield section(f"Preparation {under}", facts(_steps(said.steps)))
+    yield section(f"Split {under}", *_parts(said.parts))
+
+
+def _overview(said: Description) -> Iterable[tuple[str, str]]:
+    yield "read as", f"{said.reader}: {said.layout}"
+    for note in said.notes:
+        yield "note", note
+    yield "subjects", f"{said.subjects:,} with two or more scans"
+    yield "scans", f"{said.scans:,}"
+    yield "scans each", _counts(said.visits, most=len(said.visits))
+    yield "follow-up", _range(said.intervals.follow_up, "years")
+    yield "pictures", "may be shared" if said.shareable else "must not leave this machine"
+
+
+def _range(values: Spread, unit: str) -> str:
+    return f"median {values.median:.1f} {unit}, from {values.minimum:.1f} to {values.maximum:.1f}"
+
+
+def _pairs(pairs: Pairs) -> Iterable[tuple[str, str]]:
+    yield "rule", pairs.rule
+    yield (
+        "pairs",
+        f"{pairs.count:,}"
+        + _in_brackets(f"{count:,} in {part}" for part, count in pairs.by_part.items() if count),
+    )
+    if pairs.count:
+        yield "by year", _counts(pairs.by_year, most=len(pairs.by_year))
+    if pairs.unpaired:
+        yield "without", f"{pairs.unpaired:,} subjects have no pair under this rule"
+
+
+def _in_brackets(parts: Iterable[str]) -> str:
+    told = ", ".join(parts)
+    return f" ({told})" if told else ""
+
+
+def _covariates(said: Description) -> Iterable[RenderableType]:
+    rows = table("", "known at", "of", "values", right=["of"])
+    for known in sorted(said.covariates, key=lambda known: not known.at_source):
+        at, unit = ("source", "subjects") if known.at_source else ("visit", "scans")
+        whole = said.subjects if known.at_source else said.scans
+        of = f"{known.known:,} of {whole:,} {unit}"
+        rows.add_row(known.name.replace("_", " "), at, of, _values(known))
+    yield rows
+    yield remark(KNOWN_AT)
+    if said.field_changes:
+        yield warning(
+            f"{said.field_changes:,} of {said.subjects:,} subjects were scanned at more than one "
+            "field strength: what changes between their visits is of the scanner too"
+        )
+
+
+def _values(known: Known) -> str:
+    values, unit = known.spread, UNITS.get(known.name, "")
+    if values is None:
+        return _counts(known.levels, LEVELS, unit)
+    return (
+        f"mean {values.mean:.1f}{unit}, sd {values.sd:.1f}, "
+        f"{values.minimum:g} to {values.maximum:g}{'' if known.at_source else ' at the source'}"
+    )
+
+
+def _counts(counts: Mapping, most: int, unit: str = "") -> str:
+    """The first levels and their counts; how many more there are; how many are not known."""
+    known = {level: count for level, count in counts.items() if level != MISSING}
+    named = [f"{level}{unit}: {count:,}" for level, count in list(known.items())[:most]]
+    if len(known) > most:
+        named.append(f"and {len(known) - most} more")
+    if MISSING in counts:
+        named.append(f"not known: {counts[MISSING]:,}")
+    return ", ".join(named)
+
+
+def _left_out(reasons: Iterable[Reason]) -> RenderableType:
+    rows = table("scans", "subjects", "reason and first cases", right=["scans", "subjects"])
+    for reason in reasons:
+        cases = Text("\n".join([reason.reason, *(f"- {case}" for case in reason.cases)]))
+        cases.stylize("dim", len(reason.reason))
+        rows.add_row(f"{reason.scans:,}", f"{reason.subjects:,}", cases)
+    return rows
+
+
+def _steps(steps: Iterable[StepState]) -> Iterable[tuple[str, str]]:
+    for step in steps:
+        if step.to_do:
+            said = f"{'done already, and again' if step.done else 'to do'}: {step.to_do}"
+        else:
+            said = "done already" if step.done else "left out"
+        yield STEPS[step.step], said
+
+
+def _parts(parts: Parts) -> Iterable[RenderableType]:
+    if parts.problem:
+        yield warning(parts.problem)
+        return
+    sizes = ", ".join(f"{part} {size:,}" for part, size in parts.sizes.items() if size)
+    yield facts([("rule", parts.rule), ("digest", parts.digest), ("subjects", sizes)])
+    for _, found in groupby(parts.comparisons, lambda comparison: comparison.part):
+        yield Group("", balance_table(list(found)))
+    yield from map(warning, parts.warnings)
