@@ -1,10 +1,10 @@
 """Prepared volumes as tensors, in an order that a step number alone determines."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
@@ -12,21 +12,25 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from benchmark.errors import UserError
+from benchmark.preparation.volumes import load_nifti, read_into, read_volume, volume_shape
 from benchmark.seeds import derive_seed
+
+__all__ = [
+    "BACKGROUND",
+    "Pair",
+    "PairDataset",
+    "ShuffledBatches",
+    "crop_to_shape",
+    "load_nifti",
+    "pad_to_multiple",
+    "read_volume",
+    "training_batches",
+]
 
 BACKGROUND = -1.0  # darkest value of the range [-1, 1]
 
 Pair = tuple[Tensor, Tensor, Tensor]
-
-
-def load_nifti(path: str | Path) -> nib.Nifti1Image:
-    """Open a NIfTI file; voxels are read on access."""
-    return nib.Nifti1Image.from_filename(str(path))
-
-
-def read_volume(path: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Read a volume, (X, Y, Z) float32."""
-    return np.asarray(load_nifti(path).dataobj, dtype=np.float32)
 
 
 def pad_to_multiple(volume: Tensor, multiple: int) -> Tensor:
@@ -49,6 +53,7 @@ class PairDataset(Dataset[Pair]):
     """Pairs as (source, target, interval): (1, X, Y, Z) twice and a scalar in years."""
 
     def __init__(self, pairs: pd.DataFrame, multiple: int) -> None:
+        """Args: pairs with ``source``, ``target``, ``interval_years``; what sides are padded to."""
         self._rows = list(
             zip(pairs["source"], pairs["target"], pairs["interval_years"], strict=True)
         )
@@ -58,12 +63,42 @@ class PairDataset(Dataset[Pair]):
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Pair:
-        source, target, years = self._rows[index]
-        return self._read(source), self._read(target), torch.tensor(years, dtype=torch.float32)
+        source, target, years = self.batch([index])
+        return source[0], target[0], years[0]
 
-    def _read(self, path: str) -> Tensor:
-        volume = torch.from_numpy(read_volume(path).copy())[None]
-        return pad_to_multiple(volume, self._multiple)
+    def __getitems__(self, indices: Sequence[int]) -> Pair | UserError:
+        """What the loader asks for: a batch, or why there is none (workers lose exceptions)."""
+        try:
+            return self.batch(indices)
+        except UserError as error:
+            return error
+
+    def batch(self, indices: Sequence[int]) -> Pair:
+        """Pairs as sources and targets (B, 1, X, Y, Z) and intervals (B,).
+
+        Every volume is decoded where it ends up: nothing is stacked or padded afterwards.
+
+        Raises:
+            UserError: A volume cannot be read or has another shape.
+        """
+        sources, targets, years = zip(*(self._rows[index] for index in indices), strict=True)
+        return self._read(sources), self._read(targets), torch.tensor(years, dtype=torch.float32)
+
+    @cached_property
+    def _shape(self) -> tuple[int, int, int]:
+        return volume_shape(self._rows[0][0])
+
+    def _read(self, paths: Sequence[str]) -> Tensor:
+        padded = [side + -side % self._multiple for side in self._shape]
+        # NumPy's memory comes in huge pages, where there are any: much faster to fill than torch's.
+        batch = torch.from_numpy(np.empty((len(paths), 1, *padded), np.float32))
+        if tuple(padded) != self._shape:
+            batch.fill_(BACKGROUND)
+        places = [volume[0].numpy() for volume in crop_to_shape(batch, self._shape)]
+        # Reading lets go of the interpreter; a worker has one thread, as torch has there.
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            list(pool.map(read_into, paths, places))
+        return batch
 
 
 class ShuffledBatches:
@@ -95,13 +130,26 @@ class ShuffledBatches:
 def training_batches(
     dataset: PairDataset, batches: ShuffledBatches, workers: int
 ) -> Iterator[Pair]:
-    """Read batches, (B, 1, X, Y, Z) twice and (B,), for ever."""
+    """Read batches, (B, 1, X, Y, Z) twice and (B,), for ever.
+
+    Raises:
+        UserError: A volume cannot be read or has another shape.
+    """
     loader: DataLoader[Pair] = DataLoader(
         dataset,
         batch_sampler=batches,
         num_workers=workers,
+        collate_fn=_as_it_is,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # else opening it draws from the global one, in mid-step
     )
-    return iter(loader)
+    for batch in loader:
+        if isinstance(batch, UserError):
+            raise batch
+        source, target, years = batch  # pinning makes a list of it
+        yield source, target, years
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from nibabel.filebasedimages import ImageFileError
 
-from benchmark.cohorts.readers.bids.reader import canonical_subject
+from benchmark.cohorts.subjects import canonical_subject
 from benchmark.console import Bar, Console
 from benchmark.data import load_nifti, read_volume
 from benchmark.errors import UserError

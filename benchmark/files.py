@@ -15,6 +15,8 @@ from benchmark.errors import UserError
 DIGEST_LENGTH = 12
 UNFINISHED = ".unfinished-"  # beginning of the name of what is being written
 
+FileState = tuple[int, int]
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
@@ -82,6 +84,12 @@ def file_digest(path: Path) -> str:
     """SHA256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_state(path: Path) -> FileState:
+    """Size in bytes and time of change in ns: while both stay, the bytes are taken to stay."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def digest(value: Any) -> str:

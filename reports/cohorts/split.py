@@ -33,7 +33,8 @@ def balance_table(comparisons: Sequence[Comparison]) -> Table:
 def _summary(summary: Summary, training: Summary) -> str:
     """Mean and sd of numbers; of levels, those most frequent in training."""
     if not summary.shares:
-        return "-" if math.isnan(summary.mean) else f"{summary.mean:.1f} (sd {summary.sd:.1f})"
+        spread = "" if math.isnan(summary.sd) else f" (sd {summary.sd:.1f})"
+        return "-" if math.isnan(summary.mean) else f"{summary.mean:.1f}{spread}"
     order = sorted(training.shares, key=lambda level: -training.shares[level])
     told = [f"{level}: {summary.shares.get(level, 0):.0%}" for level in order[:LEVELS]]
     more = [f"and {len(order) - LEVELS} more"] if len(order) > LEVELS else []

@@ -8,12 +8,16 @@ import pytest
 import torch
 
 from benchmark.data import (
+    Pair,
     PairDataset,
     ShuffledBatches,
     crop_to_shape,
     pad_to_multiple,
+    read_volume,
     training_batches,
 )
+from benchmark.errors import UserError
+from benchmark.preparation.volumes import write_volume
 
 
 @pytest.mark.parametrize("shape", [(16, 20, 16), (15, 17, 9), (8, 8, 8)])
@@ -52,21 +56,96 @@ def test_ranks_share_the_batches() -> None:
     assert first(7, 3, 6, start=1, stride=2) == batches[1::2]
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_pairs_become_tensors(tmp_path: Path, workers: int) -> None:
-    values = np.random.default_rng(0).uniform(-1, 1, (9, 8, 8)).astype(np.float32)
-    for name, volume in (("s", values), ("t", -values)):
-        nib.save(nib.Nifti1Image(volume, np.eye(4)), tmp_path / f"{name}.nii")
-    pairs = pd.DataFrame(
-        {
-            "source": [str(tmp_path / "s.nii")],
-            "target": [str(tmp_path / "t.nii")],
-            "interval_years": [2.5],
-        }
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_ranks_partition_one_global_order(world: int) -> None:
+    whole = first(size=7, batch=2, count=12)
+    parts = [first(7, 2, 12 // world, start=rank, stride=world) for rank in range(world)]
+    assert list(chain(*zip(*parts, strict=True))) == whole
+
+
+def test_another_seed_is_another_order() -> None:
+    orders = [list(islice(ShuffledBatches(20, 20, seed, 0), 1)) for seed in (0, 1, 0)]
+    assert orders[0] == orders[2] != orders[1]
+
+
+SHAPE = (9, 8, 8)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> PairDataset:
+    """Five pairs of one subject; the interval says which."""
+    rng = np.random.default_rng(0)
+    for visit in range(6):
+        volume = rng.uniform(-1, 1, SHAPE).astype(np.float32)
+        write_volume(tmp_path / f"{visit}.nii", volume, np.eye(4))
+    rows = [(str(tmp_path / "0.nii"), str(tmp_path / f"{v}.nii"), float(v)) for v in range(1, 6)]
+    return PairDataset(pd.DataFrame(rows, columns=["source", "target", "interval_years"]), 8)
+
+
+def batches(
+    dataset: PairDataset, count: int, workers: int = 0, start: int = 0, stride: int = 1
+) -> list[Pair]:
+    order = ShuffledBatches(len(dataset), 2, 0, start, stride)
+    return list(islice(training_batches(dataset, order, workers), count))
+
+
+def same(one: list[Pair], other: list[Pair]) -> bool:
+    return len(one) == len(other) and all(
+        torch.equal(a, b)
+        for x, y in zip(one, other, strict=True)
+        for a, b in zip(x, y, strict=True)
     )
-    batches = training_batches(PairDataset(pairs, 8), ShuffledBatches(1, 2, 0, 0), workers)
-    source, target, years = next(batches)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_batches_follow_from_seed_and_step_alone(dataset: PairDataset, workers: int) -> None:
+    whole = batches(dataset, 8)
+    assert same(batches(dataset, 8, workers), whole)
+    assert same(batches(dataset, 3, workers, start=5), whole[5:])
+    assert same(batches(dataset, 4, workers, start=1, stride=2), whole[1::2])
+
+
+def test_a_batch_holds_the_volumes_padded_with_background(dataset: PairDataset) -> None:
+    source, target, years = dataset.batch([3, 0])
     assert source.shape == target.shape == (2, 1, 16, 8, 8)
-    assert torch.equal(crop_to_shape(source, (9, 8, 8))[0, 0], torch.from_numpy(values))
-    assert torch.equal(crop_to_shape(target, (9, 8, 8)), -crop_to_shape(source, (9, 8, 8)))
-    assert years.tolist() == [2.5, 2.5]
+    assert source.dtype == target.dtype == years.dtype == torch.float32
+    assert source.is_contiguous()
+    assert years.tolist() == [4, 1]
+    one = [part[None] for part in dataset[3]]
+    assert all(torch.equal(a[:1], b) for a, b in zip((source, target, years), one, strict=True))
+    path = Path(dataset._rows[3][1])
+    expected = pad_to_multiple(torch.from_numpy(read_volume(path)), 8)
+    assert torch.equal(target[0, 0], expected)
+    source[0] = 5  # a batch is the caller's: nothing of it is kept
+    assert not torch.equal(dataset.batch([3])[0], source[:1])
+
+
+def test_volumes_made_elsewhere_are_batched_too(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).uniform(-1, 1, SHAPE).astype(np.float32)
+    for name, volume in (("s", values), ("t", -values)):
+        nib.save(nib.Nifti1Image(volume, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    row = {"source": f"{tmp_path}/s.nii.gz", "target": f"{tmp_path}/t.nii.gz"}
+    source, target, years = PairDataset(pd.DataFrame([row | {"interval_years": 2.5}]), 8)[0]
+    assert torch.equal(crop_to_shape(source, SHAPE)[0], torch.from_numpy(values))
+    assert torch.equal(crop_to_shape(target, SHAPE), -crop_to_shape(source, SHAPE))
+    assert years == 2.5
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("damage", ["is cut off", "No such file"])
+def test_a_volume_lost_in_mid_training_is_named(
+    dataset: PairDataset, tmp_path: Path, workers: int, damage: str
+) -> None:
+    path = tmp_path / "3.nii"
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "is cut off":
+        path.write_bytes(data[:-100])
+    with pytest.raises(UserError, match=rf"^{path}: cannot be read: .*{damage}.*same command"):
+        batches(dataset, 3, workers)
+
+
+def test_volumes_of_several_shapes_are_refused(dataset: PairDataset, tmp_path: Path) -> None:
+    write_volume(tmp_path / "3.nii", np.zeros((8, 8, 9), np.float32), np.eye(4))
+    with pytest.raises(UserError, match=r"3\.nii: its shape is \(8, 8, 9\)"):
+        dataset.batch([2])

@@ -1,0 +1,129 @@
+"""What ADNIMERGE and DXSUM say of participants at a day."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from benchmark.cohorts import reader
+from benchmark.cohorts.readers.adni.records import nominal_tesla
+from benchmark.cohorts.readers.adni.tables import Kind, newest, rows_of
+from benchmark.cohorts.studies import MISSING_CODES
+from benchmark.cohorts.tables import number_of, text_of
+from benchmark.cohorts.times import YEAR, parse_date
+from benchmark.cohorts.values import diagnosis_of, sex_of
+from benchmark.errors import UserError
+
+LAST_NUMBER = re.compile(r"\d+$")
+NEAR = 180  # days: an examination tells of a scan no further away (visits are 6 months apart)
+COLUMNS = (
+    *("ptid", "rid", "viscode", "examdate", "examdatebl", "colprot", "dxbl", "dx", "diagnosis"),
+    *("age", "ptgender", "pteducat", "apoe4", "mmse", "fldstreng"),
+)
+DXSUM = {"1": "CN", "2": "MCI", "3": "AD"}
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A row.
+
+    Attributes:
+        day: The date's ordinal.
+        cells: What is not missing, by squeezed column.
+    """
+
+    day: int
+    cells: dict[str, str]
+
+
+class Clinical:
+    """Looks up what is known of a participant at a day."""
+
+    def __init__(self, examinations: dict[int, list[Examination]]) -> None:
+        """Args: by RID, the last number of a participant's id."""
+        self.examinations = examinations
+
+    def of(self, subject: str) -> list[Examination]:
+        """A participant's examinations."""
+        return self.examinations.get(rid_of(subject), [])
+
+    def nearest(self, subject: str, day: int, column: str) -> str | None:
+        """The value of a column that is nearest in time, at most ``NEAR`` days away."""
+        known = [exam for exam in self.of(subject) if exam.cells.get(column) is not None]
+        known = [exam for exam in known if abs(exam.day - day) <= NEAR]
+        best = min(known, key=lambda exam: (abs(exam.day - day), exam.day), default=None)
+        return best.cells.get(column) if best else None
+
+    def first(self, subject: str, column: str) -> str | None:
+        """A value that does not change, from the first examination that has it."""
+        values = (exam.cells.get(column) for exam in self.of(subject))
+        return next((value for value in values if value is not None), None)
+
+    def covariates(self, subject: str, day: int) -> reader.Covariates:
+        """Covariates at a day; None where no table tells."""
+        diagnosis = diagnosis_of(self.nearest(subject, day, "dx"))
+        return {
+            "age": self._age(subject, day),
+            "sex": sex_of(self.first(subject, "ptgender")),
+            "group": self.first(subject, "dxbl"),
+            "education": number_of(self.first(subject, "pteducat")),
+            "apoe4": number_of(self.first(subject, "apoe4")),
+            "diagnosis": diagnosis,
+            "mmse": number_of(self.nearest(subject, day, "mmse")),
+            "field_tesla": nominal_tesla(self.nearest(subject, day, "fldstreng")),
+        }
+
+    def _age(self, subject: str, day: int) -> float | None:
+        """ADNIMERGE's AGE is that at EXAMDATE_bl, in every row."""
+        age = number_of(self.first(subject, "age"))
+        start = self.first(subject, "examdatebl")
+        entry = parse_date(start).toordinal() if start else self._first_day(subject)
+        return None if age is None or entry is None else round(age + (day - entry) / YEAR, 2)
+
+    def _first_day(self, subject: str) -> int | None:
+        return next((e.day for e in self.of(subject) if e.cells.get("viscode") == "bl"), None)
+
+
+def rid_of(subject: str) -> int:
+    """A participant's RID: the last number of the id."""
+    return int(match[0]) if (match := LAST_NUMBER.search(subject)) else -1
+
+
+def read_clinical(tables: dict[Kind, list[Path]], subjects: Iterable[str]) -> Clinical:
+    """Read the newest ADNIMERGE and, behind it, the newest DXSUM.
+
+    Raises:
+        UserError: A date that cannot be read; names file, row and column.
+    """
+    wanted = {rid_of(subject) for subject in subjects}
+    found: dict[int, list[Examination]] = defaultdict(list)
+    if "merge" in tables:
+        for rid, exam in _examinations(newest(tables["merge"]), wanted):
+            found[rid].append(exam)
+    if "diagnoses" in tables:
+        for rid, exam in _examinations(newest(tables["diagnoses"]), wanted):
+            code = exam.cells.get("diagnosis") or ""
+            if diagnosis := DXSUM.get(code.removesuffix(".0")):
+                found[rid].append(Examination(exam.day, {"dx": diagnosis}))
+    return Clinical(dict(found))
+
+
+def _examinations(path: Path, wanted: set[int]) -> Iterator[tuple[int, Examination]]:
+    for row, cells in rows_of(path, COLUMNS):
+        rid = rid_of(cells["ptid"] if "ptid" in cells else cells["rid"])
+        if rid not in wanted:
+            continue
+        _day(path, row, "examdatebl", cells.get("examdatebl", ""))  # refused here, where rows are
+        if day := _day(path, row, "examdate", cells["examdate"]):
+            known = {name: text_of(cell, MISSING_CODES) for name, cell in cells.items()}
+            yield rid, Examination(day.toordinal(), {k: v for k, v in known.items() if v})
+
+
+def _day(path: Path, row: int, column: str, cell: str) -> date | None:
+    text = text_of(cell, MISSING_CODES)
+    try:
+        return parse_date(text) if text else None
+    except ValueError as error:
+        raise UserError(f"{path}: row {row}, column {column.upper()}: {error}") from error

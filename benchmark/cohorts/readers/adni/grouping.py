@@ -1,0 +1,96 @@
+"""Which scans of a participant belong to one visit, and what the visit is called."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from benchmark.cohorts.reader import FoundScan
+from benchmark.cohorts.readers.adni.codes import entry_of
+from benchmark.cohorts.times import month_label
+
+ENTRY_DAYS = 120  # screening and baseline are one visit within so many days
+RESCAN_DAYS = 30  # scans under one code are one visit within so many days
+
+
+@dataclass(frozen=True)
+class Dated:
+    """A scan before its visit has a name.
+
+    Attributes:
+        scan: The scan; its ``visit`` is not yet set.
+        code: ADNI's visit code or long name, empty where unknown.
+        phase: ``ADNI1`` to ``ADNI4``.
+        processed: Whether it is one of LONI's processed versions.
+    """
+
+    scan: FoundScan
+    code: str
+    phase: str
+    processed: bool = False
+
+
+def name_visits(scans: Iterable[Dated]) -> list[FoundScan]:
+    """Group the scans of one participant into visits and name these by elapsed time.
+
+    Two scans are of one visit if
+
+    - they were made on the same day, or
+    - both are of entry to the study (screening or baseline) and at most 120 days apart: ADNI plans
+      one scan for the two, or
+    - their codes and phases are the same, or a code is not known, and they are at most 30 days
+      apart: a scan was made again.
+
+    A visit's name is the month since the participant's first visit, ``M000``, ``M006``, ... from
+    the days of the scans that will be taken, so that names never contradict dates; a second visit
+    of one month is ``M006-2``.
+    """
+    visits: list[list[Dated]] = []
+    for scan in sorted(scans, key=lambda one: (one.scan.days, one.scan.path)):
+        mates = (visit for visit in reversed(visits) if _belongs(scan, visit))
+        visit = next(mates, None)
+        if visit is None:
+            visits.append([scan])
+        else:
+            visit.append(scan)
+    visits.sort(key=_day)
+    return _named(visits)
+
+
+def _belongs(scan: Dated, visit: list[Dated]) -> bool:
+    """Whether a scan belongs to a visit whose scans are earlier or of the same day."""
+    if any(one.scan.days == scan.scan.days for one in visit):
+        return True
+    first = visit[0]
+    apart = scan.scan.days - first.scan.days
+    if entry_of(first.code) and entry_of(scan.code):
+        return apart <= ENTRY_DAYS
+    unknown = not first.code or not scan.code
+    same = (first.code, first.phase) == (scan.code, scan.phase)
+    return apart <= RESCAN_DAYS and (unknown or same)
+
+
+def taken_of(scans: Iterable[FoundScan]) -> list[FoundScan]:
+    """The scan of each visit that will be taken: the smallest preference, then the earliest."""
+    visits: dict[str, FoundScan] = {}
+    for scan in sorted(scans, key=_order):
+        visits.setdefault(scan.visit, scan)
+    return list(visits.values())
+
+
+def _order(scan: FoundScan) -> tuple[object, ...]:
+    return scan.preference, scan.days, scan.path
+
+
+def _day(visit: list[Dated]) -> float:
+    """The day of the scan that will be taken."""
+    return min((one.scan for one in visit), key=_order).days
+
+
+def _named(visits: list[list[Dated]]) -> list[FoundScan]:
+    named: list[FoundScan] = []
+    times: dict[str, int] = {}
+    for visit in visits:
+        month = month_label(_day(visit) - _day(visits[0]))
+        times[month] = times.get(month, 0) + 1
+        label = month if times[month] == 1 else f"{month}-{times[month]}"
+        named += [replace(one.scan, visit=label) for one in visit]
+    return named

@@ -1,0 +1,58 @@
+"""Reads a download from LONI's archive: every T1-weighted scan, at the date it was made."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from benchmark.cohorts.reader import LeftOut, Listing, Reader
+from benchmark.cohorts.readers.adni.choice import AdniSettings
+from benchmark.cohorts.readers.adni.clinical import read_clinical
+from benchmark.cohorts.readers.adni.grouping import Dated, name_visits
+from benchmark.cohorts.readers.adni.images import list_images
+from benchmark.cohorts.readers.adni.notes import absent, notes_on_tables, notes_on_visits
+from benchmark.cohorts.readers.adni.records import read_records
+from benchmark.cohorts.readers.adni.scans import Scans
+from benchmark.cohorts.readers.adni.tables import find_tables
+from benchmark.cohorts.readers.adni.tree import find_people, is_download
+
+
+class Adni(Reader, name="adni"):
+    """``[ADNI/]PTID/Description/Date/ImageID/``, NIfTI or DICOM, with tables beside it."""
+
+    summary = "ADNI as downloaded from LONI's archive (IDA), NIfTI or DICOM, with its tables"
+    Settings = AdniSettings
+
+    @classmethod
+    def recognises(cls, path: Path) -> str:
+        """By folders such as ``002_S_4711/MPRAGE``, one or two levels down."""
+        return "its folders bear participants' ids of ADNI" if is_download(path) else ""
+
+    def read(self, path: Path) -> Listing:
+        """List all T1-weighted scans.
+
+        A scan's time is its date folder's, the day it was made; visit codes only tell which scans
+        are of one visit (``name_visits``). Of these ``choice.preference`` says which is taken.
+
+        Raises:
+            UserError: No such folder, not a download of ADNI, an image under two participants, or a
+                table with a cell that cannot be read.
+        """
+        people, around = find_people(path)
+        images, left_out = list_images(people)
+        tables = find_tables(around)
+        records = read_records(tables, [image.image for image in images])
+        clinical = read_clinical(tables, {image.subject for image in images})
+        dated: dict[str, list[Dated]] = defaultdict(list)
+        scans = Scans(records, clinical, self.settings)
+        for image in images:
+            found = scans.of(image)
+            if isinstance(found, LeftOut):
+                left_out.append(found)
+            else:
+                dated[image.subject].append(found)
+        visits = {subject: name_visits(own) for subject, own in dated.items()}
+        notes = notes_on_tables(tables, records, images) + notes_on_visits(dated, visits, clinical)
+        return Listing(
+            [scan for own in visits.values() for scan in own],
+            [*left_out, *records.repeated, *absent(records, images)],
+            notes=tuple(notes),
+        )

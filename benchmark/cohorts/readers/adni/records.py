@@ -1,0 +1,159 @@
+"""What the tables say of single images: collection CSV, idaSearch export, MPRAGEMETA, quality."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from benchmark.cohorts.reader import LISTED_TWICE, LeftOut
+from benchmark.cohorts.readers.adni.tables import LISTED_IMAGE, Kind, rows_of
+from benchmark.cohorts.studies import MISSING_CODES
+from benchmark.cohorts.subjects import ADNI_ID, canonical_subject
+from benchmark.cohorts.tables import text_of
+from benchmark.errors import UserError
+
+IMAGE = re.compile(r"[ID]?(\d+)(?:\.0)?", re.IGNORECASE)
+SERIES = re.compile(r"S?(\d+)(?:\.0)?", re.IGNORECASE)
+TESLA = re.compile(r"field ?strength\s*=\s*([\d.]+)", re.IGNORECASE)
+COLUMNS = {
+    "subject": ("subject", "subjectid", "ptid"),
+    "group": ("group", "researchgroup"),
+    "sex": ("sex",),
+    "age": ("age",),
+    "visit": ("visit",),
+    "modality": ("modality",),
+    "description": ("description", "sequence"),
+    "type": ("type", "origproc"),
+    "date": ("acqdate", "studydate", "scandate"),
+    "phase": ("phase", "project"),
+    "protocol": ("imagingprotocol",),
+    "tesla": ("magstrength",),
+    "mmse": ("mmsetotalscore", "mmse"),
+    "series": ("seriesid",),
+    "selected": ("seriesselected",),
+    "quality": ("seriesquality",),
+}
+Record = dict[str, str]  # what is known of an image; keys as in COLUMNS, only what is not missing
+
+
+@dataclass
+class Records:
+    """What the tables say.
+
+    Attributes:
+        of_image: By image id (digits).
+        passed: Whether a series passed ADNI's quality check, by series id (digits).
+        listed: Image ids of the download's own lists, with the table and row.
+        repeated: Rows that stand twice in one list.
+        foreign: Tables passed over, since they list another study's participants.
+    """
+
+    of_image: dict[str, Record] = field(default_factory=lambda: defaultdict(dict))
+    passed: dict[str, bool] = field(default_factory=dict)
+    listed: dict[str, str] = field(default_factory=dict)
+    repeated: list[LeftOut] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+
+def read_records(tables: dict[Kind, list[Path]], on_disk: Iterable[str]) -> Records:
+    """Read all tables that tell of images; of two that differ, the first in this order counts.
+
+    Args:
+        tables: As ``find_tables`` gives them.
+        on_disk: Image ids (digits); of the study-wide tables no others are kept.
+
+    Raises:
+        UserError: A cell that is no image or participant id; names file, row and column.
+    """
+    records, wanted = Records(), frozenset(on_disk)
+    for path in tables.get("listing", []):
+        _add_listing(records, path)
+    for kind, column in (("meta", "imageuid"), ("image quality", "loniimage")):
+        for path in tables.get(kind, []):  # type: ignore[call-overload]
+            for _, image, cells in _rows(path, column):
+                if image in wanted:
+                    _add(records.of_image[image], cells)
+    for path in tables.get("series quality", []):
+        _add_verdicts(records, path)
+    return records
+
+
+def tesla_of(record: Record) -> float | None:
+    """Field strength in tesla that an image's own row names, to the nominal value."""
+    match = TESLA.search(record.get("protocol", ""))
+    return nominal_tesla(match[1] if match else record.get("tesla"))
+
+
+def nominal_tesla(text: str | None) -> float | None:
+    """``1.5 Tesla MRI``, ``1.494`` and ``2.89`` are 1.5, 1.5 and 3 tesla; None if there is none."""
+    match = re.search(r"\d+(?:\.\d+)?", text or "")
+    value = float(match[0]) if match else 0.0
+    near = [nominal for nominal in (1.5, 3.0) if abs(value - nominal) < 0.25]
+    return near[0] if near else value or None
+
+
+def _add_listing(records: Records, path: Path) -> None:
+    rows = list(_rows(path, *LISTED_IMAGE))
+    theirs = [cells for *_, cells in rows if not ADNI_ID.fullmatch(cells.get("subject", ""))]
+    if len(theirs) == len(rows):
+        records.foreign.append(path.name)
+        return
+    seen = set()
+    for row, image, cells in rows:
+        subject = cells.get("subject", "")
+        if not ADNI_ID.fullmatch(subject):
+            raise UserError(
+                f"{path}: row {row}, column Subject: '{subject}' is not a participant's id such as "
+                "002_S_4711"
+            )
+        cells["subject"] = canonical_subject(subject)
+        if image in seen:
+            detail = f"{path}, row {row}: image {image} stands in a row before"
+            records.repeated.append(LeftOut(cells["subject"], "", LISTED_TWICE, detail))
+            continue
+        seen.add(image)
+        records.listed.setdefault(image, f"{path}, row {row}")
+        _add(records.of_image[image], cells)
+
+
+def _add_verdicts(records: Records, path: Path) -> None:
+    """A series that was judged more than once has passed if it passed once."""
+    for _, cells in rows_of(path, ("loniuid", "pass")):
+        match = SERIES.fullmatch(cells["loniuid"])
+        verdict = text_of(cells["pass"], MISSING_CODES)
+        if match and verdict:
+            before = records.passed.get(match[1], False)
+            records.passed[match[1]] = before or verdict in ("1", "1.0")
+
+
+def _rows(path: Path, *ids: str) -> Iterator[tuple[int, str, Record]]:
+    """Row number, image id (digits) and what is not missing of every row that names an image."""
+    for row, cells in rows_of(path, [*ids, *chain(*COLUMNS.values())]):
+        column = next(name for name in ids if name in cells)
+        text = text_of(cells[column], MISSING_CODES)
+        if text is None:
+            continue
+        match = IMAGE.fullmatch(text)
+        if match is None:
+            raise UserError(
+                f"{path}: row {row}, column {column}: '{text}' is not an image id such as I40966"
+            )
+        yield row, match[1], _record(cells)
+
+
+def _record(cells: dict[str, str]) -> Record:
+    """The cells by the keys of ``COLUMNS``, without missing ones."""
+    record = {}
+    for key, spellings in COLUMNS.items():
+        values = (text_of(cells.get(name), MISSING_CODES) for name in spellings)
+        value = next((value for value in values if value is not None), None)
+        if value is not None:
+            record[key] = value
+    return record
+
+
+def _add(record: Record, cells: Record) -> None:
+    for key, value in cells.items():
+        record.setdefault(key, value)

@@ -1,0 +1,82 @@
+"""Finds the tables beside a download and tells by their columns what they are."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from benchmark.cohorts.studies import read_header
+from benchmark.cohorts.tables import plain, read_lines
+
+Kind = Literal["listing", "merge", "diagnoses", "meta", "image quality", "series quality"]
+
+LISTED_IMAGE = ("imagedataid", "imageid")  # columns of an image's id; the first that is there
+PERSON = ("ptid", "subject", "subjectid", "rid")
+STAMP = re.compile(r"(\d{1,2}[A-Za-z]{3}\d{4})")
+
+
+def find_tables(folders: Iterable[Path]) -> dict[Kind, list[Path]]:
+    """Find the CSV files that are of use, by their columns: names change from year to year.
+
+    Args:
+        folders: Where to look, not below.
+    """
+    found: dict[Kind, list[Path]] = defaultdict(list)
+    for path in sorted({path for folder in folders for path in folder.glob("*.[cC][sS][vV]")}):
+        kind = kind_of(frozenset(map(squeezed, read_header(path)))) if path.is_file() else None
+        if kind:
+            found[kind].append(path)
+    return found
+
+
+def kind_of(names: frozenset[str]) -> Kind | None:
+    """What a table with these columns (``squeezed``) is; None for one that is of no use."""
+    person = not names.isdisjoint(PERSON)
+    if {"ptid", "viscode", "examdate", "dxbl"} <= names:
+        return "merge"
+    if person and not names.isdisjoint(LISTED_IMAGE):
+        return "listing"
+    if {"loniuid", "pass"} <= names:
+        return "series quality"
+    if "loniimage" in names and not names.isdisjoint({"seriesselected", "seriesquality"}):
+        return "image quality"
+    if person and {"diagnosis", "examdate"} <= names:
+        return "diagnoses"
+    return "meta" if person and {"imageuid", "magstrength"} <= names else None
+
+
+def rows_of(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a table as text: the row's number, and its cells.
+
+    Args:
+        path: The table.
+        columns: Those wanted, ``squeezed``; the ones that the table lacks are passed over.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    header, lines = read_lines(path)
+    places = {squeezed(name): place for place, name in reversed(list(enumerate(header)))}
+    wanted = {name: places[name] for name in columns if name in places}
+    for row, cells in enumerate(lines, start=2):
+        yield row, {name: cells[place].strip() for name, place in wanted.items()}
+
+
+def squeezed(name: str) -> str:
+    """A column's name without case, spaces and signs: ``Image Data ID`` is imagedataid."""
+    return plain(name).replace("_", "")
+
+
+def newest(paths: list[Path]) -> Path:
+    """Of several issues of one table the one with the latest date in its name."""
+    return max(paths, key=lambda path: (_stamp(path), path.name))
+
+
+def _stamp(path: Path) -> datetime:
+    match = STAMP.search(path.stem)
+    try:
+        return datetime.strptime(match[1], "%d%b%Y") if match else datetime.min
+    except ValueError:
+        return datetime.min
