@@ -13,7 +13,7 @@ Pixels = NDArray[np.uint8]
 Strip = NDArray[np.float32]
 
 EDGE_COLOUR = (255, 96, 48)
-TISSUE = 0.5  # of the median brightness inside: darker is fluid, brighter is tissue
+TISSUE = 0.6  # of the median brightness inside: darker is fluid, brighter is tissue
 FINER = 2  # times the pixels of a voxel, so that edges are thin lines
 
 

@@ -17,14 +17,14 @@ from reports.html import render_html
 from reports.overlay import edges, grey, save
 
 PICTURES = "pictures"
-NUMBERS = (  # column, words, decimals
-    ("quality_overlap", "overlap", 3),
-    ("quality_similarity", "similarity", 3),
-    ("quality_brain_ml", "brain ml", 0),
-    ("quality_jump_mm", "moved mm", 1),
-    ("quality_turn_degrees", "turned degrees", 1),
-    ("quality_scale", "size factor", 3),
-)
+NUMBERS = {  # how each column is told
+    "quality_overlap": "overlap {:.3f}",
+    "quality_similarity": "similarity {:.2f}",
+    "quality_brain_ml": "brain {:.0f} ml",
+    "quality_jump_mm": "moved {:.0f} mm",
+    "quality_turn_degrees": "turned {:.0f}°",
+    "quality_scale": "size x {:.2f}",
+}
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ def _draw(volume: Path, pictures: Path, with_edges: bool) -> None:
 
 def _scan(row: dict[Any, Any], over: str) -> ScanPicture:
     numbers = [
-        f"{words} {row[column]:.{decimals}f}"
-        for column, words, decimals in NUMBERS
+        words.format(row[column])
+        for column, words in NUMBERS.items()
         if column in row and pd.notna(row[column])
     ]
     rating: Suspicion = row["rating"]
@@ -132,6 +132,6 @@ def _scan(row: dict[Any, Any], over: str) -> ScanPicture:
         else f"{row['visit']}, source",
         picture=f"{PICTURES}/{Path(row['volume']).stem}.png",
         edges=over,
-        numbers=", ".join(numbers) + (f". {rating.reason}" if rating.odd else ""),
+        numbers=" · ".join(numbers + [rating.reason] * rating.odd),
         odd=rating.odd,
     )
