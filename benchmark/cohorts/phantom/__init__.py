@@ -2,8 +2,3 @@
 
 ``docs/phantom.md`` says what is simulated, from which published numbers, and what is not.
 """
-
-from benchmark.cohorts.phantom.dataset import write_phantom
-from benchmark.cohorts.phantom.settings import PhantomSettings
-
-__all__ = ["PhantomSettings", "write_phantom"]

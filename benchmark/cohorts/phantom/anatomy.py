@@ -17,6 +17,7 @@ FIELD = Lattice((34, 42, 34), 5.0)  # where maps are computed; a margin around 1
 SMOOTHNESS_MM = (25.0, 9.0)  # standard deviations of the coarse and the fine part of anatomy
 CENTRAL_MM = 70.0  # radius of the middle of the head
 ROOM_MM = (142.0, 182.0, 142.0)  # where a head's points may lie, with a voxel to spare around
+KNOWN_MM = (148.0, 188.0, 148.0)  # nearer to the field's edge, centring has changed maps
 PROPORTIONS = 0.012  # relative standard deviation of length, width and height
 STEP_MM = 1.0  # of the integration of atrophy
 TISSUES = ("grey", "white", "ventricles")
@@ -65,6 +66,28 @@ def _overhang(head: Tensor) -> Tensor:
     """How far the points (N, 3) of a head stand out of ``ROOM_MM``, towards each side."""
     half = torch.tensor(ROOM_MM) / 2
     return (head.amax(dim=0) - half).clamp(min=0) + (head.amin(dim=0) + half).clamp(max=0)
+
+
+def displacement(positions: Tensor) -> Tensor:
+    """How far a map (3, X, Y, Z) on ``FIELD`` moves each point, mm, (3, X, Y, Z)."""
+    return positions - FIELD.volume(FIELD.points())
+
+
+def carried(image: Image, points: Tensor, moved: Tensor) -> Tensor:
+    """Carry an image of the template into a head.
+
+    Args:
+        image: In the template's space; beyond its lattice its border goes on.
+        points: In the head, mm, (N, 3); also outside of ``FIELD``.
+        moved: Displacement to the template (3, X, Y, Z) on ``FIELD``, mm. Outside of
+            ``KNOWN_MM`` it goes on as at the border.
+
+    Returns:
+        Values (N, C) at the points.
+    """
+    half = torch.tensor(KNOWN_MM) / 2
+    moves = FIELD.sample(moved, points.clamp(-half, half))
+    return image.at(points + moves, "border")
 
 
 class Body:

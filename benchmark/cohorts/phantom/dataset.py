@@ -1,35 +1,29 @@
 """Writes the simulated cohort as a BIDS dataset, with what is true about it beside it."""
 
-import gzip
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.cohorts.phantom import tables
+from benchmark.cohorts.phantom.acquisition import Row, Shot, Studio, open_studio
 from benchmark.cohorts.phantom.anatomy import FIELD, TISSUES, Body, draw_anatomy, measure
-from benchmark.cohorts.phantom.lattice import Lattice
+from benchmark.cohorts.phantom.nifti import centred, write_nifti
 from benchmark.cohorts.phantom.person import YEAR, Person, draw_person, generator, normal
 from benchmark.cohorts.phantom.progression import MODES, Modes, atrophy_modes
-from benchmark.cohorts.phantom.scanner import Scanner, draw_session
 from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.cohorts.phantom.template import MEASURED_FWHM_MM, Image, load_template
+from benchmark.cohorts.phantom.truth import TRUTH, write_voxels
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import atomic_folder
 
-TRUTH = Path("derivatives", "truth")
-Row = dict[str, float | str]
-
 WORKERS = 2
-COMPRESSION = 1  # more costs time and saves little
 
 
 @dataclass(frozen=True)
@@ -37,8 +31,7 @@ class Visit:
     """One simulated scan and what is true of it: a row of the truth table."""
 
     label: str
-    days: int
-    scan: NDArray[np.uint16]
+    shot: Shot
     truth: Row
 
 
@@ -49,7 +42,7 @@ class World:
     settings: PhantomSettings
     modes: Modes
     tissues: Image
-    scanner: Scanner
+    studio: Studio
 
 
 def write_phantom(out: Path, settings: PhantomSettings, console: Console) -> None:
@@ -65,7 +58,8 @@ def write_phantom(out: Path, settings: PhantomSettings, console: Console) -> Non
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: exists already; name a new folder for the simulated cohort")
-    console.say(f"simulating {settings.subjects} participants at {settings.spacing_mm:g} mm")
+    kind = "as raw heads" if settings.scattered else f"at {settings.spacing_mm:g} mm"
+    console.say(f"simulating {settings.subjects} participants {kind}")
     world = _world(settings)
     with atomic_folder(out) as folder:
         people = [draw_person(settings, number) for number in range(1, settings.subjects + 1)]
@@ -84,7 +78,7 @@ def _world(settings: PhantomSettings) -> World:
         settings=settings,
         modes=atrophy_modes(template),
         tissues=template.at(MEASURED_FWHM_MM, *TISSUES),
-        scanner=Scanner(template, settings.spacing_mm, settings.scanner),
+        studio=open_studio(template, settings),
     )
 
 
@@ -93,22 +87,20 @@ def simulate(world: World, person: Person, anatomy: Tensor) -> Iterator[Visit]:
     rng = generator(world.settings, person.number, 2)
     contrast = float(np.exp(0.08 * normal(rng)))
     body = Body(person, anatomy, world.modes)
+    shoot = world.studio.admit(person, anatomy, contrast)
     for days in person.days:
         years = days / YEAR
         positions = body.at(person.years_before + years)
-        session = draw_session(rng, world.settings.scanner)
+        shot = shoot(positions, rng)
         truth: Row = {
             "participant_id": f"sub-{person.label}",
             "session_id": f"ses-{tables.session_label(days)}",
             "years": round(years, 4),
             **asdict(measure(world.tissues, positions)),
             "atrophy_years": person.years_before + years,
-            "gain": session.gain,
-            **{f"shift_{axis}_mm": session.shift_mm[i] for i, axis in enumerate("xyz")},
-            **{f"turn_{axis}_degrees": session.turn_degrees[i] for i, axis in enumerate("xyz")},
+            **shot.row,
         }
-        scan = world.scanner.acquire(positions, contrast, session, rng)
-        yield Visit(tables.session_label(days), days, scan, truth)
+        yield Visit(tables.session_label(days), shot, truth)
 
 
 def _write_person(folder: Path, world: World, person: Person) -> list[Row]:
@@ -116,12 +108,15 @@ def _write_person(folder: Path, world: World, person: Person) -> list[Row]:
     subject = f"sub-{person.label}"
     file = folder / TRUTH / subject / "anat" / f"{subject}_from-T1w_to-MNI152_mode-image_xfm.nii.gz"
     hundredths = (anatomy * 100).round().numpy().astype(np.int16)
-    _write_nifti(file, np.moveaxis(hundredths, 0, -1)[:, :, :, None], FIELD, slope=0.01)
+    write_nifti(file, np.moveaxis(hundredths, 0, -1)[:, :, :, None], centred(FIELD), slope=0.01)
     rows = []
     for visit in simulate(world, person, anatomy):
         stem = f"{subject}_ses-{visit.label}"
         path = folder / subject / f"ses-{visit.label}" / "anat" / f"{stem}_T1w.nii.gz"
-        _write_nifti(path, visit.scan, world.scanner.lattice)
+        write_nifti(path, visit.shot.scan, visit.shot.affine)
+        if visit.shot.voxels:
+            voxels, affine = visit.shot.voxels, visit.shot.affine
+            write_voxels(folder, person.label, visit.label, voxels, affine)
         rows.append(visit.truth)
     tables.write_sessions(folder / subject, person)
     return rows
@@ -130,21 +125,4 @@ def _write_person(folder: Path, world: World, person: Person) -> list[Row]:
 def _write_modes(folder: Path, modes: Modes) -> None:
     for name, velocity in zip(MODES, modes.velocities.numpy(), strict=True):
         values = np.moveaxis(velocity, 0, -1)[:, :, :, None].astype(np.float32)
-        _write_nifti(folder / f"velocity-{name}.nii.gz", values, modes.lattice)
-
-
-def _write_nifti(path: Path, values: NDArray, lattice: Lattice, slope: float = 1.0) -> None:
-    """Write a NIfTI without a time stamp, RAS, the lattice's middle at the world's origin."""
-    affine = np.diag([lattice.spacing] * 3 + [1.0])
-    affine[:3, 3] = lattice.first
-    image = nib.Nifti1Image(values, affine)
-    image.header.set_xyzt_units("mm", "sec")
-    image.set_qform(affine, code=1)
-    image.set_sform(affine, code=1)
-    if values.ndim == 5:
-        image.header.set_intent("vector")
-    data = bytearray(image.to_bytes())
-    if slope != 1.0:
-        data[112:116] = np.float32(slope).tobytes()  # scl_slope; nibabel would rescale the data
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(bytes(data), COMPRESSION, mtime=0))
+        write_nifti(folder / f"velocity-{name}.nii.gz", values, centred(modes.lattice))

@@ -107,4 +107,6 @@ def _days(rng: Generator, settings: PhantomSettings) -> tuple[int, ...]:
         if not missed or (year == settings.follow_ups and len(days) == 1):
             days.append(day)
     assert all(earlier < later for earlier, later in pairwise(days))
+    if settings.follow_up_years is not None:  # drawn all the same: nothing else of a person changes
+        return (0, *(round(YEAR * year) for year in settings.follow_up_years))
     return tuple(days)

@@ -1,6 +1,12 @@
 """What can be chosen about the simulated cohort, and the published numbers behind the defaults."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from itertools import pairwise
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from benchmark.cohorts.phantom.raw_settings import RawSettings
+
+LEAST_YEARS = 0.085  # between visits: sessions are named by their month
 
 
 class GroupSettings(BaseModel):
@@ -54,18 +60,22 @@ class PhantomSettings(BaseModel):
 
     Attributes:
         subjects: Participants; the first n of a larger cohort are the same as a cohort of n.
-        spacing_mm: Isotropic voxel size of the scans.
+        spacing_mm: Isotropic voxel size of the scans; scattered ones have that of their protocol.
         seed: Everything random follows from it.
         follow_ups: Planned follow-up visits, about one year apart.
         missed: Chance that a planned follow-up is missed.
         dropout: Chance of leaving the study before each follow-up.
         irregular: Share of follow-ups further than a quarter of a year from their anniversary.
+        follow_up_years: Everybody is scanned at the first visit and at exactly these years after
+            it, whatever the four settings above; ascending.
         brain_ml: Mean brain volume (grey and white matter) of women and men, before atrophy.
         brain_spread: Relative standard deviation of brain volume within a sex.
         shape_mm: Root mean square displacement between people along each axis, for the coarse and
             the fine part of anatomy.
         groups: The diagnostic groups by name.
-        scanner: The scanner.
+        scanner: The scanner of the plain phantom.
+        scattered: Write raw heads, with skull and scalp, instead of aligned, stripped ones.
+        raw: The scanner of the scattered phantom.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,6 +87,7 @@ class PhantomSettings(BaseModel):
     missed: float = Field(0.08, ge=0, lt=1)
     dropout: float = Field(0.1, ge=0, lt=1)
     irregular: float = Field(0.2, ge=0, le=1)
+    follow_up_years: tuple[float, ...] | None = Field(None, min_length=1, max_length=20)
     brain_ml: tuple[float, float] = (1210.0, 1365.0)
     brain_spread: float = Field(0.06, ge=0, le=0.15)
     shape_mm: tuple[float, float] = (3.2, 1.3)
@@ -104,3 +115,12 @@ class PhantomSettings(BaseModel):
         ),
     }
     scanner: ScannerSettings = ScannerSettings()
+    scattered: bool = False
+    raw: RawSettings = RawSettings()
+
+    @field_validator("follow_up_years")
+    @classmethod
+    def _ascending(cls, years: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if years and any(later - earlier < LEAST_YEARS for earlier, later in pairwise((0, *years))):
+            raise ValueError("must ascend from above 0, each by a month or more")
+        return years

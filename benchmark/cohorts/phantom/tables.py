@@ -4,12 +4,25 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
+from benchmark.cohorts.phantom.labels import LABELS
 from benchmark.cohorts.phantom.person import YEAR, Person
 from benchmark.cohorts.phantom.settings import PhantomSettings
+from benchmark.cohorts.phantom.texts import (
+    LABEL_COLUMNS,
+    PARTICIPANTS,
+    RATES,
+    RAW_README,
+    RAW_TRUTH_README,
+    README,
+    SESSIONS,
+    TRUTH_COLUMNS,
+    TRUTH_README,
+)
+from benchmark.preparation.settings import Step
 
 BIDS = "1.9.0"
 MNI_LICENCE = (
@@ -50,12 +63,7 @@ def write_cohort(
         people: The participants.
         visits: The truth about every visit, one row each.
     """
-    _json(folder / "dataset_description.json", _description("raw", settings))
-    _json(folder / truth / "dataset_description.json", _description("derivative", settings))
-    _text(folder / "README", README)
-    _text(folder / truth / "README", TRUTH_README)
-    _text(folder / truth / ".bidsignore", "truth.tsv\ntruth.json\nvelocity-*\n**/*_xfm.nii.gz\n")
-    _json(folder / "T1w.json", {"SkullStripped": True, "Modality": "MR"})
+    _describe(folder, truth, settings)
     columns = {"participant_id": [f"sub-{person.label}" for person in people]}
     told = pd.DataFrame({**columns, **_fields(people, "age", "sex", "group")})
     _table(folder / "participants.tsv", told)
@@ -69,7 +77,25 @@ def write_cohort(
     _table(folder / truth / "participants.tsv", rates.round(6))
     _json(folder / truth / "participants.json", RATES)
     _table(folder / truth / "truth.tsv", visits.round(4))
-    _json(folder / truth / "truth.json", TRUTH_COLUMNS)
+    labelled = LABEL_COLUMNS if settings.scattered else {}
+    _json(folder / truth / "truth.json", TRUTH_COLUMNS | labelled)
+
+
+def _describe(folder: Path, truth: Path, settings: PhantomSettings) -> None:
+    """Write what the dataset and the truth about it are."""
+    raw = settings.scattered
+    done = {"LongibenchPreparation": [] if raw else list(get_args(Step))}
+    _json(folder / "dataset_description.json", _description("raw", settings) | done)
+    _json(folder / truth / "dataset_description.json", _description("derivative", settings))
+    _text(folder / "README", RAW_README if raw else README)
+    _text(folder / truth / "README", TRUTH_README + (RAW_TRUTH_README if raw else ""))
+    ignored = ["truth.tsv", "truth.json", "velocity-*", "**/*_xfm.nii.gz"]
+    if raw:
+        ignored.append("**/*_xfm.json")
+        names = pd.DataFrame({"index": LABELS.values(), "name": LABELS.keys()})
+        _table(folder / truth / "dseg.tsv", names)
+    _text(folder / truth / ".bidsignore", "\n".join([*ignored, ""]))
+    _json(folder / "T1w.json", {"SkullStripped": not raw, "Modality": "MR"})
 
 
 def write_sessions(folder: Path, person: Person) -> None:
@@ -89,6 +115,9 @@ def _fields(people: Sequence[Person], *names: str) -> dict[str, list[Any]]:
 
 
 def _description(kind: str, settings: PhantomSettings) -> dict[str, Any]:
+    # What does not matter to a plain phantom is not said of it.
+    unused = None if settings.scattered else {"scattered", "raw"}
+    made_with = settings.model_dump_json(exclude=unused, exclude_none=True)
     return {
         "Name": "longibench phantom: a simulated longitudinal T1 cohort",
         "BIDSVersion": BIDS,
@@ -97,7 +126,7 @@ def _description(kind: str, settings: PhantomSettings) -> dict[str, Any]:
         "Authors": ["The longibench authors"],
         "ReferencesAndLinks": [MNI_PAPER],
         "GeneratedBy": [
-            {"Name": "longibench phantom", "Description": settings.model_dump_json()},
+            {"Name": "longibench phantom", "Description": made_with},
         ],
         "LongibenchShareable": True,
     }
@@ -115,77 +144,3 @@ def _json(path: Path, value: dict[str, Any]) -> None:
 def _text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-README = """\
-A simulated longitudinal T1 cohort: no person was scanned for it.
-
-Every participant is a smooth deformation of the MNI152 template whose ventricles widen and whose
-cortex thins with time. The head is skull-stripped; the background is exactly zero. What is true of
-every scan lies in derivatives/truth. docs/phantom.md of longibench describes the simulation.
-"""
-
-TRUTH_README = """\
-What is true of the simulated scans.
-
-truth.tsv           one row a visit: volumes, smallest Jacobian, the scanner's accidents
-participants.tsv    rates of atrophy
-velocity-*.nii.gz   the modes of atrophy: velocity fields in the template's space, mm
-sub-*/anat/*_xfm    the map from a participant's space to the template's before any atrophy:
-                    displacement in mm
-
-A visit's map is the anatomy's map followed by the flow back through atrophy_years years of
-ventricle_growth * ventricles + brain_loss * (brain + tilt_right * left-right
-+ tilt_front * front-back).
-"""
-
-PARTICIPANTS: dict[str, Any] = {
-    "age": {"Description": "Age at the first visit", "Units": "year"},
-    "sex": {"Description": "Sex", "Levels": {"F": "female", "M": "male"}},
-    "group": {
-        "Description": "Diagnosis at the first visit",
-        "Levels": {
-            "CN": "cognitively normal",
-            "MCI": "mild cognitive impairment",
-            "AD": "Alzheimer's disease",
-        },
-    },
-}
-
-SESSIONS: dict[str, Any] = {
-    "days_since_first": {
-        "Description": "Time elapsed since the participant's first scan",
-        "Units": "day",
-    }
-}
-
-RATES: dict[str, Any] = {
-    "size": {"Description": "Volume of the head before any atrophy, relative to the template's"},
-    "brain_loss": {"Description": "Loss of grey and white matter a year, relative"},
-    "ventricle_growth": {
-        "Description": "Growth of the ventricles a year, relative to the template's ventricles"
-    },
-    "years_before": {
-        "Description": "Years of the same atrophy before the first visit",
-        "Units": "year",
-    },
-    "tilt_right": {"Description": "How far the cortex's loss leans to the right"},
-    "tilt_front": {"Description": "How far the cortex's loss leans to the front"},
-}
-
-TRUTH_COLUMNS: dict[str, Any] = {
-    "years": {"Description": "Time since the first scan", "Units": "year"},
-    "brain_ml": {"Description": "Grey and white matter", "Units": "mL"},
-    "grey_ml": {"Description": "Grey matter", "Units": "mL"},
-    "white_ml": {"Description": "White matter", "Units": "mL"},
-    "ventricle_ml": {"Description": "Lateral ventricles", "Units": "mL"},
-    "smallest_jacobian": {"Description": "Smallest Jacobian of the map to the template, in tissue"},
-    "atrophy_years": {"Description": "Years of atrophy since the template", "Units": "year"},
-    "gain": {"Description": "Factor on all intensities"},
-    "shift_x_mm": {"Description": "Position of the head to the right", "Units": "mm"},
-    "shift_y_mm": {"Description": "Position of the head to the front", "Units": "mm"},
-    "shift_z_mm": {"Description": "Position of the head to the top", "Units": "mm"},
-    "turn_x_degrees": {"Description": "Rotation about x", "Units": "degree"},
-    "turn_y_degrees": {"Description": "Rotation about y", "Units": "degree"},
-    "turn_z_degrees": {"Description": "Rotation about z", "Units": "degree"},
-}

@@ -27,9 +27,9 @@ class Image:
     lattice: Lattice
     volume: Tensor
 
-    def at(self, points: Tensor) -> Tensor:
-        """Values (N, C) at positions (N, 3) in mm; zero outside."""
-        return self.lattice.sample(self.volume, points)
+    def at(self, points: Tensor, outside: str = "zeros") -> Tensor:
+        """Values (N, C) at positions (N, 3) in mm; ``outside`` as in ``Lattice.sample``."""
+        return self.lattice.sample(self.volume, points, outside)
 
 
 @dataclass(frozen=True)

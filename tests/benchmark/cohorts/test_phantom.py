@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.cohorts.phantom import PhantomSettings, write_phantom
-from benchmark.cohorts.readers.bids.reader import read_bids
+from benchmark.cohorts.phantom.dataset import write_phantom
+from benchmark.cohorts.phantom.settings import PhantomSettings
+from benchmark.cohorts.readers.bids import Bids
+from benchmark.cohorts.sources import read_cohort
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import file_digest
@@ -53,12 +55,18 @@ def test_nobody_changes_when_the_cohort_grows_and_all_with_the_seed(
 
 
 def test_the_reader_finds_what_was_written(phantom: Path, truth: pd.DataFrame) -> None:
-    cohort = read_bids(phantom, "phantom")
+    cohort = read_cohort(Bids, phantom, "phantom")
     assert cohort.shareable
     assert cohort.left_out.empty
     assert cohort.subjects == [f"{number:04d}" for number in range(1, 7)]
     assert cohort.visits["years"].tolist() == pytest.approx(truth["years"].tolist(), abs=1e-3)
     assert {"age", "sex", "group"} <= set(cohort.visits.columns)
+
+
+def test_it_says_which_preparation_lies_behind_it(phantom: Path) -> None:
+    description = json.loads((phantom / "dataset_description.json").read_text())
+    assert description["LongibenchPreparation"] == ["bias", "brain", "registration"]
+    assert json.loads((phantom / "T1w.json").read_text())["SkullStripped"] is True
 
 
 def test_ventricles_grow_and_the_brain_shrinks_at_every_visit(truth: pd.DataFrame) -> None:
@@ -91,7 +99,7 @@ def test_scans_are_skull_stripped_integers_in_ras(phantom: Path) -> None:
 
 
 def test_a_scan_is_closer_to_its_follow_up_than_to_a_stranger(phantom: Path) -> None:
-    visits = read_bids(phantom, "phantom").visits
+    visits = read_cohort(Bids, phantom, "phantom").visits
     scans = {
         subject: [nib.load(path).get_fdata() for path in rows["path"].head(2)]
         for subject, rows in visits.groupby("subject")

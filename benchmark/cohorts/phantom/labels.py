@@ -1,0 +1,59 @@
+"""What is true of every voxel: which tissue lies in its middle."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmark.cohorts.phantom.anatomy import ROOM_MM, carried
+from benchmark.cohorts.phantom.lattice import Lattice
+from benchmark.cohorts.phantom.raw_scanner import slice_points
+from benchmark.cohorts.phantom.raw_session import RawSession
+from benchmark.cohorts.phantom.template import Template
+
+LABELS = {"fluid": 1, "grey": 2, "white": 3, "ventricle": 4}  # 0: outside the brain mask
+COUNTED = Lattice((95, 122, 95), 1.5)  # where volumes are counted; covers ``ROOM_MM``
+AT_ONCE = 50_000  # points; keeps memory low
+
+
+class Labeller:
+    """Labels of the template, carried into heads."""
+
+    def __init__(self, template: Template) -> None:
+        """Args: the template, whose maps are taken unblurred."""
+        self._tissues = template.at(0, "head", "grey", "white", "ventricles")
+
+    def on_grid(self, moved: Tensor, session: RawSession) -> NDArray[np.uint8]:
+        """Labels of the middles of a scan's voxels, on the scan's grid; see ``at``."""
+        labels = np.zeros(session.shape, np.uint8)
+        room = torch.tensor(ROOM_MM) / 2
+        for index in range(session.shape[2]):
+            points = slice_points(session.shape, session.to_head, index)
+            near = (points.abs() < room).all(dim=1)
+            values = np.zeros(len(points), np.uint8)
+            values[near.numpy()] = self.at(points[near], moved)
+            labels[:, :, index] = values.reshape(session.shape[:2])
+        return labels
+
+    def at(self, points: Tensor, moved: Tensor) -> NDArray[np.uint8]:
+        """Labels (N,) at points (N, 3) of a head.
+
+        Args:
+            points: In the head, mm.
+            moved: Displacement to the template (3, X, Y, Z) on ``FIELD``, mm.
+
+        Returns:
+            0 outside the brain mask; in it ``LABELS``: the ventricles where they fill more than
+            half, elsewhere whichever of fluid, grey and white matter has the largest share.
+        """
+        cover, grey, white, ventricles = carried(self._tissues, points, moved).numpy().T
+        largest = np.argmax([1 - grey - white, grey, white], axis=0) + LABELS["fluid"]
+        inside = np.where(ventricles > 0.5, LABELS["ventricle"], largest)
+        return np.where(cover > 0.5, inside, 0).astype(np.uint8)
+
+    def volumes_ml(self, moved: Tensor) -> dict[str, float]:
+        """Volume of every label, counted on a lattice of the head that no scan has to do with."""
+        parts = [self.at(points, moved) for points in COUNTED.points().split(AT_ONCE)]
+        counts = np.bincount(np.concatenate(parts), minlength=len(LABELS) + 1)
+        ml = COUNTED.spacing**3 / 1000
+        return {name: float(counts[value] * ml) for name, value in LABELS.items()}

@@ -1,0 +1,105 @@
+"""What the dataset says about itself and its columns."""
+
+from typing import Any
+
+README = """\
+A simulated longitudinal T1 cohort: no person was scanned for it.
+
+Every participant is a smooth deformation of the MNI152 template whose ventricles widen and whose
+cortex thins with time. The head is skull-stripped; the background is exactly zero. What is true of
+every scan lies in derivatives/truth. docs/phantom.md of longibench describes the simulation.
+"""
+
+RAW_README = """\
+A simulated longitudinal T1 cohort as it comes from the scanner: no person was scanned for it.
+
+Every participant is a smooth deformation of the MNI152 template, with skull, scalp and what there
+is of face and neck around it, whose ventricles widen and whose cortex thins with time. At every
+visit the head lies elsewhere, with another voxel size, slice direction, axis order and brightness.
+Where the brain, its tissues and the head are is known, and lies in derivatives/truth.
+docs/phantom.md of longibench describes the simulation.
+"""
+
+TRUTH_README = """\
+What is true of the simulated scans.
+
+truth.tsv           one row a visit: volumes, smallest Jacobian, the scanner's accidents
+participants.tsv    rates of atrophy
+velocity-*.nii.gz   the modes of atrophy: velocity fields in the template's space, mm
+sub-*/anat/*_xfm    the map from a participant's space to the template's before any atrophy:
+                    displacement in mm
+
+A visit's map is the anatomy's map followed by the flow back through atrophy_years years of
+ventricle_growth * ventricles + brain_loss * (brain + tilt_right * left-right
++ tilt_front * front-back).
+"""
+
+RAW_TRUTH_README = """
+sub-*/ses-*/anat/   on the grid of each scan:
+*_desc-brain_mask   the brain mask, sulcal and ventricular fluid included
+*_dseg              labels, named in dseg.tsv; the brain mask is where they are not 0
+*_xfm.json          the head's pose: head coordinates to the scan's world, RAS mm,
+                    world = pose @ head; visit j to visit i is pose_i @ inv(pose_j)
+"""
+
+PARTICIPANTS: dict[str, Any] = {
+    "age": {"Description": "Age at the first visit", "Units": "year"},
+    "sex": {"Description": "Sex", "Levels": {"F": "female", "M": "male"}},
+    "group": {
+        "Description": "Diagnosis at the first visit",
+        "Levels": {
+            "CN": "cognitively normal",
+            "MCI": "mild cognitive impairment",
+            "AD": "Alzheimer's disease",
+        },
+    },
+}
+
+SESSIONS: dict[str, Any] = {
+    "days_since_first": {
+        "Description": "Time elapsed since the participant's first scan",
+        "Units": "day",
+    }
+}
+
+RATES: dict[str, Any] = {
+    "size": {"Description": "Volume of the head before any atrophy, relative to the template's"},
+    "brain_loss": {"Description": "Loss of grey and white matter a year, relative"},
+    "ventricle_growth": {
+        "Description": "Growth of the ventricles a year, relative to the template's ventricles"
+    },
+    "years_before": {
+        "Description": "Years of the same atrophy before the first visit",
+        "Units": "year",
+    },
+    "tilt_right": {"Description": "How far the cortex's loss leans to the right"},
+    "tilt_front": {"Description": "How far the cortex's loss leans to the front"},
+}
+
+TRUTH_COLUMNS: dict[str, Any] = {
+    "years": {"Description": "Time since the first scan", "Units": "year"},
+    "brain_ml": {"Description": "Grey and white matter", "Units": "mL"},
+    "grey_ml": {"Description": "Grey matter", "Units": "mL"},
+    "white_ml": {"Description": "White matter", "Units": "mL"},
+    "ventricle_ml": {"Description": "Lateral ventricles", "Units": "mL"},
+    "smallest_jacobian": {"Description": "Smallest Jacobian of the map to the template, in tissue"},
+    "atrophy_years": {"Description": "Years of atrophy since the template", "Units": "year"},
+    "gain": {"Description": "Factor on all intensities"},
+    "shift_x_mm": {"Description": "Position of the head to the right", "Units": "mm"},
+    "shift_y_mm": {"Description": "Position of the head to the front", "Units": "mm"},
+    "shift_z_mm": {"Description": "Position of the head to the top", "Units": "mm"},
+    "turn_x_degrees": {"Description": "Rotation about x", "Units": "degree"},
+    "turn_y_degrees": {"Description": "Rotation about y", "Units": "degree"},
+    "turn_z_degrees": {"Description": "Rotation about z", "Units": "degree"},
+}
+
+_COUNTED = "counted on a lattice of 1.5 mm in the head, by the rule of the dseg images"
+LABEL_COLUMNS: dict[str, Any] = {
+    "orientation": {"Description": "Where the axes of the scan's voxels point"},
+    "in_plane_mm": {"Description": "Voxel size within a slice", "Units": "mm"},
+    "slice_mm": {"Description": "Distance between slices, along the last axis", "Units": "mm"},
+    "label_fluid_ml": {"Description": f"Fluid in the brain mask, {_COUNTED}", "Units": "mL"},
+    "label_grey_ml": {"Description": f"Grey matter, {_COUNTED}", "Units": "mL"},
+    "label_white_ml": {"Description": f"White matter, {_COUNTED}", "Units": "mL"},
+    "label_ventricle_ml": {"Description": f"Lateral ventricles, {_COUNTED}", "Units": "mL"},
+}

@@ -1,0 +1,64 @@
+"""What is true of raw scans' voxels: brain masks, labels and poses, written and read."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.cohorts.phantom.nifti import write_nifti
+from benchmark.errors import UserError
+
+TRUTH = Path("derivatives", "truth")
+BRAIN_MASK, DSEG, POSE = "desc-brain_mask.nii.gz", "dseg.nii.gz", "from-head_to-T1w_xfm.json"
+DIRECTION = "head coordinates to the world of the scan's affine, both RAS mm: world = pose @ head"
+
+
+@dataclass(frozen=True)
+class Voxels:
+    """What is true of a raw scan's voxels: labels on its grid, and the head's pose (4, 4)."""
+
+    labels: NDArray[np.uint8]
+    pose: NDArray[np.float64]
+
+
+def truth_file(dataset: Path, subject: str, visit: str, kind: str) -> Path:
+    """Where something true of a scan lies.
+
+    Args:
+        dataset: The scattered phantom.
+        subject: Label without ``sub-``.
+        visit: Label without ``ses-``.
+        kind: ``BRAIN_MASK``, ``DSEG`` or ``POSE``.
+    """
+    folder = dataset / TRUTH / f"sub-{subject}" / f"ses-{visit}" / "anat"
+    return folder / f"sub-{subject}_ses-{visit}_{kind}"
+
+
+def write_voxels(
+    dataset: Path, subject: str, visit: str, voxels: Voxels, affine: NDArray[np.float64]
+) -> None:
+    """Write what is true of a raw scan's voxels; the images have the scan's affine."""
+    labels = voxels.labels
+    write_nifti(truth_file(dataset, subject, visit, DSEG), labels, affine)
+    write_nifti(
+        truth_file(dataset, subject, visit, BRAIN_MASK), (labels > 0).astype(np.uint8), affine
+    )
+    text = json.dumps({"Direction": DIRECTION, "Pose": voxels.pose.tolist()}, indent=2)
+    truth_file(dataset, subject, visit, POSE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_pose(dataset: Path, subject: str, visit: str) -> NDArray[np.float64]:
+    """Read where a head lay: head coordinates to the scan's world, RAS mm, (4, 4).
+
+    A point of visit j lies at ``pose_i @ inv(pose_j) @ point`` in visit i, skull and scalp exactly
+    so, the brain up to its atrophy.
+
+    Raises:
+        UserError: The dataset has no such scan, or is not a scattered phantom.
+    """
+    path = truth_file(dataset, subject, visit, POSE)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; only a scattered phantom has true poses")
+    return np.array(json.loads(path.read_text(encoding="utf-8"))["Pose"])
