@@ -1,8 +1,10 @@
 """One scan as found on disk: read, checked, and its head found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from zlib import error as ZlibError
 
 import nibabel as nib
@@ -11,18 +13,30 @@ from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from benchmark.preparation.damage import (
+    CONSTANT,
+    NO_HEAD,
+    NO_IMAGE,
+    NOT_3D,
+    NOT_FINITE,
+    TOO_SMALL,
+    UNREADABLE,
+    DamagedScanError,
+)
+from benchmark.preparation.dicom import converted
+from benchmark.preparation.header import check_affine, check_header, read_nifti
+
 SAME_MM = 1e-3  # affines that agree to this are one space
 BACKGROUND_SHARE = 0.2  # of all voxels: an exact background at least so large was cut out
 LARGEST_BRAIN_LITRES = 2.1  # a head with its skull takes more
 COARSE_MM = 4.0  # resolution at which a head is looked for
 SMALLEST_SIDE = 8  # voxels
+SMALLEST_MM = 60.0  # an adult's brain is larger along every axis
+ALIKE = 0.3  # correlation of neighbours COARSE_MM apart: a head has 0.8 and more, noise none
 
 Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 Affine = NDArray[np.float64]
-
-
-class DamagedScanError(Exception):
-    """Why a file is not a usable scan."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +69,13 @@ class Scan:
         steps = np.maximum(1, np.floor(COARSE_MM / self.voxel_mm)).astype(int)
         coarse = self.data[:: steps[0], :: steps[1], :: steps[2]]
         if self.background is not None:
-            mask = _largest(coarse > self.background)
+            mask = largest_part(coarse > self.background)
         else:
             mask = _solid(coarse > _robust_threshold(coarse))
-        if not mask.any():
-            raise DamagedScanError("no head stands out from the background")
+        if not mask.any() or (self.background is None and _neighbours(coarse) < ALIKE):
+            raise DamagedScanError(NO_HEAD, "nothing stands out from the background")
         litres = float(mask.sum() * np.prod(self.voxel_mm * steps) / 1e6)
-        return Head(coarse[mask], _box(mask, self.affine @ np.diag([*steps, 1.0])), litres)
+        return Head(coarse[mask], world_box(mask, self.affine @ np.diag([*steps, 1.0])), litres)
 
     @property
     def skull_stripped(self) -> bool:
@@ -91,40 +105,70 @@ class Head:
 
 
 def read_scan(path: Path) -> Scan:
-    """Read a NIfTI or any other 3D image that nibabel knows, in RAS order.
+    """Read a NIfTI, any other 3D image that nibabel knows, or a folder of DICOM slices, in RAS.
 
     Raises:
         DamagedScanError: The file is unreadable, cut off, not 3D, constant, holds values that are
-            not finite, or does not say where its voxels lie.
+            not finite or of a kind that is not an intensity, or does not say (or says two things
+            about) where its voxels lie.
     """
     try:
-        found = nib.squeeze_image(nib.load(path))
-        _check_affine(getattr(found, "affine", None))
-        image = nib.as_closest_canonical(found)
-        data = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, ZlibError, ImageFileError) as error:
-        raise DamagedScanError(f"cannot be read: {str(error).splitlines()[0]}") from error
-    _check_data(data)
+        with converted(path) as file:
+            image = nib.squeeze_image(_load(file))
+            check_affine(getattr(image, "affine", None))
+            image = nib.as_closest_canonical(image)
+            data = np.asarray(image.dataobj, dtype=np.float32)
+    except (OSError, EOFError, ValueError, ZlibError, MemoryError) as error:
+        raise DamagedScanError(UNREADABLE, _said(error)) from error
+    except ImageFileError as error:
+        raise DamagedScanError(NO_IMAGE, _said(error)) from error
+    _check_data(data, image.affine)
     return Scan(data, image.affine)
 
 
-def _check_affine(affine: Affine | None) -> None:
-    if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-6:
-        raise DamagedScanError(
-            "its affine is not invertible; the header does not say where it lies"
-        )
+def largest_part(mask: Mask) -> Mask:
+    """The largest connected part."""
+    labels, count = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel(), minlength=2)
+    return labels == 1 + sizes[1:].argmax() if count else mask
 
 
-def _check_data(data: Array) -> None:
+def _load(path: Path) -> Any:
+    if path.is_dir():
+        raise DamagedScanError(NO_IMAGE, "it is a folder named like a file")
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        return read_nifti(path)
+    image = nib.load(path)
+    if isinstance(image, nib.Nifti1Pair):
+        check_header(image.header)
+    return image
+
+
+def _said(error: BaseException) -> str:
+    """The first line of what an error says."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason or (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _check_data(data: Array, affine: Affine) -> None:
     if data.ndim != 3:
-        raise DamagedScanError(f"has {data.ndim} dimensions {data.shape}; one 3D volume is needed")
-    if min(data.shape) < SMALLEST_SIDE:
-        raise DamagedScanError(f"is {data.shape} voxels; each side needs {SMALLEST_SIDE}")
+        raise DamagedScanError(NOT_3D, f"{data.ndim} dimensions {data.shape}; one volume is needed")
+    extent = np.array(data.shape) * nib.affines.voxel_sizes(affine)
+    if min(data.shape) < SMALLEST_SIDE or extent.min() < SMALLEST_MM:
+        raise DamagedScanError(
+            TOO_SMALL,
+            f"{_by(data.shape)} voxels, {_by(extent)} mm; each side needs {SMALLEST_SIDE} voxels "
+            f"and {SMALLEST_MM:g} mm",
+        )
     if not np.isfinite(data).all():
         bad = int(data.size - np.count_nonzero(np.isfinite(data)))
-        raise DamagedScanError(f"holds {bad} values that are not finite")
+        raise DamagedScanError(NOT_FINITE, f"{bad} values")
     if data.min() == data.max():
-        raise DamagedScanError(f"is constant ({data.min():g} everywhere)")
+        raise DamagedScanError(CONSTANT, f"{data.min():g} everywhere")
+
+
+def _by(numbers: Sequence[float] | NDArray) -> str:
+    return " x ".join(f"{number:.4g}" for number in numbers)
 
 
 def _robust_threshold(data: Array) -> float:
@@ -133,20 +177,22 @@ def _robust_threshold(data: Array) -> float:
     return float(low + 0.1 * (high - low))
 
 
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected part."""
-    labels, count = ndimage.label(mask)
-    sizes = np.bincount(labels.ravel(), minlength=2)
-    return labels == 1 + sizes[1:].argmax() if count else mask
+def _neighbours(data: Array) -> float:
+    """Correlation of voxels that lie side by side; 0 where nothing varies."""
+    first, second = data[1:].ravel().astype(float), data[:-1].ravel().astype(float)
+    if first.std() == 0 or second.std() == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
 
 
-def _solid(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _solid(mask: Mask) -> Mask:
     """The largest connected part once specks are removed, its holes filled."""
     opened = ndimage.binary_opening(mask)
-    return ndimage.binary_fill_holes(_largest(opened if opened.any() else mask))
+    return ndimage.binary_fill_holes(largest_part(opened if opened.any() else mask))
 
 
-def _box(mask: NDArray[np.bool_], affine: Affine) -> Affine:
+def world_box(mask: Mask, affine: Affine) -> Affine:
+    """Smallest and largest world coordinates of a mask, (2, 3) in mm."""
     corners = np.argwhere(mask)[:, :3]
     world = nib.affines.apply_affine(affine, corners)
     return np.stack([world.min(axis=0), world.max(axis=0)])

@@ -10,8 +10,12 @@ from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.grid import Grid
 from benchmark.preparation.cohort import Prepared, Traits, compare_traits, prepare_cohort
-from benchmark.preparation.subject import prepare_subject
-from benchmark.visits import Cohort, visit_table
+from benchmark.preparation.settings import Step
+from benchmark.preparation.steps import Plan
+from benchmark.preparation.subject import Result
+from benchmark.preparation.subject import prepare_subject as prepare_each
+from benchmark.preparation.volumes import load_nifti
+from benchmark.visits import LEFT_OUT, Cohort, visit_table
 
 GRID = Grid(shape=(16, 20, 16), spacing_mm=10.0)
 AFFINE = np.diag([10.0, 10.0, 10.0, 1.0])
@@ -38,8 +42,13 @@ def cohort(*subjects: list[Path]) -> Cohort:
         for number, paths in enumerate(subjects)
         for year, path in enumerate(paths)
     ]
-    empty = pd.DataFrame(columns=["subject", "visit", "reason"])
-    return Cohort("test", visit_table(pd.DataFrame(rows), "test"), True, empty)
+    empty = pd.DataFrame(columns=list(LEFT_OUT))
+    done = frozenset[Step](("bias", "brain", "registration"))
+    return Cohort("test", visit_table(pd.DataFrame(rows), "test"), True, empty, done)
+
+
+def prepare_subject(paths: list[Path], grid: Grid) -> list[Result]:
+    return [result for _, result in prepare_each(paths, grid, Plan())]
 
 
 def prepare(found: Cohort, folder: Path) -> Prepared:
@@ -123,15 +132,14 @@ def test_a_second_call_reads_no_image(
     pairs: list[list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = prepare(cohort(*pairs), tmp_path / "out")
-    monkeypatch.setattr(benchmark.preparation.cohort, "prepare_subject", None)
+    monkeypatch.setattr(benchmark.preparation.cohort, "run_task", None)
     monkeypatch.setattr("benchmark.preparation.store.file_digest", None)
     second = prepare(cohort(*pairs), tmp_path / "out")
     pd.testing.assert_frame_equal(first.table, second.table)
     assert first.traits == second.traits
     assert first.traits.skull_stripped
     assert first.traits.same_space
-    volume = nib.load(first.table["volume"].iloc[0])
-    assert volume.get_data_dtype() == np.float32
+    volume = load_nifti(first.table["volume"].iloc[0])
     assert volume.shape == GRID.shape
     assert first.table["content"].nunique() == 4
 
@@ -151,7 +159,7 @@ DAMAGES = {
     "cannot be read": cut_off,
     "not finite": lambda path: save(path, np.where(brain() > 800, np.nan, brain())),
     "dimensions": lambda path: save(path, np.stack([brain(), brain()], axis=-1)),
-    "is constant": lambda path: save(path, np.full((18, 22, 18), 3, np.float32)),
+    "constant": lambda path: save(path, np.full((18, 22, 18), 3, np.float32)),
     "each side needs": lambda path: save(path, brain((18, 22, 3))),
     "No such file": lambda path: path.unlink(),
 }
@@ -166,8 +174,9 @@ def test_a_damaged_follow_up_is_named_and_left_out(
     for _ in range(2):  # the second time from the cache
         prepared = prepare(cohort(*pairs), tmp_path / "out")
         assert prepared.table["visit"].tolist() == ["v0", "v2", "v0", "v1"]
-        assert reason in prepared.left_out["reason"].item()
-        assert str(pairs[0][1]) in prepared.left_out["reason"].item()
+        told = prepared.left_out[["reason", "detail"]].agg(": ".join, axis=1).item()
+        assert reason in told
+        assert str(pairs[0][1]) in told
 
 
 def test_with_a_damaged_first_scan_the_subject_is_left_out(

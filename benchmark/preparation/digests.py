@@ -1,0 +1,52 @@
+"""Digests of files that are not computed twice."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from benchmark.files import file_digest, file_state, write_json
+
+
+class Digests:
+    """SHA256 of files, remembered for as long as their size and time of change stay."""
+
+    def __init__(self, path: Path) -> None:
+        """Args: the file in which digests are remembered."""
+        self._path = path
+        self._known: dict[str, list[object]] = {}
+        self._changed = False
+        try:
+            self._known = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._known = {}  # a lost memory costs time, nothing else
+
+    def of(self, file: Path) -> tuple[str, str]:
+        """Digest of a file and, where it cannot be read, the reason (the digest is then empty).
+
+        The digest of a folder, such as one of DICOM slices, is that of its files' names and bytes.
+        """
+        try:
+            files = sorted(path for path in file.rglob("*") if path.is_file())
+            if file.is_dir() and not files:
+                return "", "cannot be read: an empty folder"
+            states = [file_state(path) for path in files] or [file_state(file)]
+            state = [sum(size for size, _ in states), max(changed for _, changed in states)]
+            known = self._known.get(str(file.resolve()))
+            if known and known[:2] == state:
+                return str(known[2]), ""
+            value = _folder_digest(file, files) if files else file_digest(file)
+        except OSError as error:
+            return "", f"cannot be read: {error.strerror}"
+        self._known[str(file.resolve())] = [*state, value]
+        self._changed = True
+        return value, ""
+
+    def save(self) -> None:
+        """Remember what has been computed."""
+        if self._changed:
+            write_json(self._path, self._known)
+
+
+def _folder_digest(folder: Path, files: list[Path]) -> str:
+    parts = [[path.relative_to(folder).as_posix(), file_digest(path)] for path in files]
+    return sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,27 @@
+"""A line for every scan whose preparation ended, so that it can be seen what was done when."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+NAME = "preparation.log"
+
+
+def log_scan(folder: Path, subject: str, visit: str, outcome: str, seconds: float) -> None:
+    """Append ``time, subject, visit, outcome, seconds``, separated by tabs.
+
+    Args:
+        folder: The folder of the prepared volumes.
+        subject: The subject's id.
+        visit: The visit's label.
+        outcome: ``prepared``, or why not.
+        seconds: How long it took.
+    """
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = "\t".join([now, subject, visit, " ".join(outcome.split()), f"{seconds:.2f}"]) + "\n"
+    # One write of one line in append mode: lines of several processes do not mix.
+    descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
