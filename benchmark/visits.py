@@ -54,6 +54,7 @@ class Cohort:
             ``detail`` says which file or what was taken instead.
         done: Steps of preparation that its scans have behind them.
         space: ``"MNI152"`` where the scans lie in the template's world coordinates already.
+        axes: How voxels lie in files that do not say, such as ``"ASL"``; empty where unknown.
         notes: What the reader wants known, such as which table the dates come from.
     """
 
@@ -63,6 +64,7 @@ class Cohort:
     left_out: pd.DataFrame
     done: frozenset[Step] = frozenset()
     space: Literal["", "MNI152"] = ""
+    axes: str = ""
     notes: tuple[str, ...] = ()
 
     @property

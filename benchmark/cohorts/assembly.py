@@ -59,6 +59,7 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
         left_out=pd.DataFrame([_cells(entry) for entry in left_out], columns=[*LEFT_OUT]),
         done=listing.done,
         space=listing.space,
+        axes=listing.axes,
         notes=listing.notes,
     )
 

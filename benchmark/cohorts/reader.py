@@ -70,6 +70,7 @@ class Listing:
         left_out: What was found or listed and cannot be used.
         done: Steps of preparation that the scans have behind them.
         space: ``"MNI152"`` where they lie in the template's world coordinates already.
+        axes: How voxels lie in files that do not say, such as ``"ASL"``; empty where unknown.
         shareable: Whether pictures of its participants may leave the machine.
         notes: What a user should know, such as which table gave the dates.
     """
@@ -78,6 +79,7 @@ class Listing:
     left_out: list[LeftOut] = field(default_factory=list)
     done: frozenset[Step] = frozenset()
     space: Literal["", "MNI152"] = ""
+    axes: str = ""
     shareable: bool = False
     notes: tuple[str, ...] = ()
 

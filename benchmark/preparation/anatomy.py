@@ -65,7 +65,7 @@ def find_anatomy(path: Path, plan: Plan) -> Anatomy:
     Raises:
         DamagedScanError: The scan cannot be used.
     """
-    scan = read_scan(path)
+    scan = read_scan(path, plan.axes)
     _ = scan.head  # refuses what holds none, before any tool sees one in it
     brain = extract_brain(scan, plan.brain) if plan.brain else None
     if plan.bias and brain is not None:

@@ -20,6 +20,8 @@ from benchmark.visits import Cohort
 
 __all__ = ["Prepared", "Traits", "compare_traits", "prepare_cohort"]
 
+SAVE_EVERY = 100  # subjects whose digests may be lost by a kill
+
 Outcome = tuple[Visit, Record]
 
 
@@ -52,7 +54,7 @@ def prepare_cohort(
     settings = settings or PreparationSettings()
     plan = resolve(settings, cohort)
     folder.mkdir(parents=True, exist_ok=True)
-    subjects = _subjects(cohort.visits, Digests(folder / "sha256.json"))
+    subjects = _subjects(cohort.visits, Digests(folder / "sha256.json"), console)
     _refuse_doubles(visit for visits in subjects for visit in visits)
     if strict:
         _refuse_damaged((visit, _unread(visit)) for visits in subjects for visit in visits)
@@ -82,10 +84,11 @@ def _run(tasks: list[Task], plan: Plan, workers: int, console: Console) -> Itera
     yield from console.track(results, "preparing scans", len(tasks))
 
 
-def _subjects(table: pd.DataFrame, digests: Digests) -> list[list[Visit]]:
+def _subjects(table: pd.DataFrame, digests: Digests, console: Console) -> list[list[Visit]]:
     """The scans by subject, in the order of time, with the digest of their bytes."""
     subjects = []
-    for subject, rows in table.groupby("subject", sort=True):
+    groups = list(table.groupby("subject", sort=True))
+    for subject, rows in console.track(groups, "checking scans", len(groups)):
         visits: list[Visit] = []
         for row in rows.itertuples():
             path = Path(str(row.path))
@@ -96,6 +99,8 @@ def _subjects(table: pd.DataFrame, digests: Digests) -> list[list[Visit]]:
                 Visit(int(str(row.Index)), str(subject), label, path, content, source, problem)
             )
         subjects.append(visits)
+        if len(subjects) % SAVE_EVERY == 0:
+            digests.save()
     digests.save()
     return subjects
 

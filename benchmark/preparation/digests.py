@@ -23,10 +23,11 @@ class Digests:
     def of(self, file: Path) -> tuple[str, str]:
         """Digest of a file and, where it cannot be read, the reason (the digest is then empty).
 
-        The digest of a folder, such as one of DICOM slices, is that of its files' names and bytes.
+        The digest of a folder, such as one of DICOM slices, or of an image whose header is a file
+        of its own, is that of all files' names and bytes.
         """
         try:
-            files = sorted(path for path in file.rglob("*") if path.is_file())
+            files = _parts(file)
             if file.is_dir() and not files:
                 return "", "cannot be read: an empty folder"
             states = [file_state(path) for path in files] or [file_state(file)]
@@ -34,7 +35,7 @@ class Digests:
             known = self._known.get(str(file.resolve()))
             if known and known[:2] == state:
                 return str(known[2]), ""
-            value = _folder_digest(file, files) if files else file_digest(file)
+            value = _joint_digest(files) if files else file_digest(file)
         except OSError as error:
             return "", f"cannot be read: {error.strerror}"
         self._known[str(file.resolve())] = [*state, value]
@@ -47,6 +48,14 @@ class Digests:
             write_json(self._path, self._known)
 
 
-def _folder_digest(folder: Path, files: list[Path]) -> str:
-    parts = [[path.relative_to(folder).as_posix(), file_digest(path)] for path in files]
+def _parts(file: Path) -> list[Path]:
+    """The files that a scan consists of; none where it is but one."""
+    header = file.with_suffix(".hdr")
+    if file.suffix.lower() == ".img" and header.is_file():
+        return [header, file]
+    return sorted(path for path in file.rglob("*") if path.is_file())
+
+
+def _joint_digest(files: list[Path]) -> str:
+    parts = [[path.name, file_digest(path)] for path in files]
     return sha256(json.dumps(parts).encode()).hexdigest()

@@ -27,11 +27,12 @@ LARGEST_SHEAR = 0.02  # cosine between two axes: scanners' axes are perpendicula
 NUMBERS = ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
 
 
-def read_nifti(path: Path) -> nib.Nifti1Image:
+def read_nifti(path: Path, placed: bool = True) -> nib.Nifti1Image:
     """Read a ``.nii`` or ``.nii.gz`` file, its header checked first, its voxels in memory.
 
     Args:
         path: The file.
+        placed: Whether it has to say where its voxels lie.
 
     Returns:
         The image. Every byte has been read, so that a checksum at a compressed file's end counts.
@@ -45,7 +46,7 @@ def read_nifti(path: Path) -> nib.Nifti1Image:
     with gzip.open(path) if packed else path.open("rb") as file:
         head = file.read(540)
         header = _header(head)
-        check_header(header)
+        check_header(header, placed)
         size = int(header["vox_offset"]) + _voxels(header) * header.get_data_dtype().itemsize
         _check_room(size, path.stat().st_size, packed)
         content = head + file.read(max(0, size - len(head)) + 1)
@@ -59,22 +60,28 @@ def read_nifti(path: Path) -> nib.Nifti1Image:
     return kind.from_bytes(content)
 
 
-def check_header(header: Any) -> None:
+def check_header(header: Any, placed: bool = True) -> None:
     """Check what a NIfTI header says of dimensions, voxel type, size and place.
+
+    Args:
+        header: The header.
+        placed: Whether it has to say where the voxels lie.
 
     Raises:
         DamagedScanError: It says something impossible, or not enough.
     """
     shape = [int(side) for side in header["dim"][1 : 1 + max(0, int(header["dim"][0]))]]
     if len([side for side in shape if side != 1]) != 3 or min(shape) < 1:
-        raise DamagedScanError(NOT_3D, f"its dimensions are {tuple(shape)}; one volume is needed")
+        raise DamagedScanError(
+            NOT_3D, f"{len(shape)} dimensions {tuple(shape)}; one volume is needed"
+        )
     if header.get_data_dtype().str[1:] not in NUMBERS:
         raise DamagedScanError(VOXEL_TYPE, _explain_type(header.get_data_dtype()))
     sizes = header["pixdim"][1 : 1 + len(shape)][: max(3, len(shape))]
     sizes = np.array([size for size, side in zip(sizes, shape, strict=True) if side != 1])
     if not np.isfinite(sizes).all() or sizes.min() <= 0:
         raise DamagedScanError(BAD_GEOMETRY, f"voxel sizes {_list(sizes)}; they must be positive")
-    _check_place(header)
+    _check_place(header, placed)
 
 
 def check_affine(affine: Any) -> None:
@@ -133,14 +140,14 @@ def _check_room(size: int, held: int, packed: bool) -> None:
         )
 
 
-def _check_place(header: Any) -> None:
+def _check_place(header: Any, needed: bool) -> None:
     """Refuse a header that says nothing, or two things, of where the voxels lie."""
     qform, sform = int(header["qform_code"]), int(header["sform_code"])
-    if qform <= 0 and sform <= 0:
+    if needed and qform <= 0 and sform <= 0:
         raise DamagedScanError(
             NO_ORIENTATION,
             "sform and qform are both unset, so left and right are unknown; convert it again from "
-            "DICOM, or set its orientation if it is known for certain",
+            "DICOM, or set preparation.axes, such as ASL, if they are known for certain",
         )
     if qform > 0 and sform > 0:
         try:

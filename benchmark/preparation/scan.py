@@ -17,6 +17,7 @@ from benchmark.preparation.damage import (
     CONSTANT,
     NO_HEAD,
     NO_IMAGE,
+    NO_ORIENTATION,
     NOT_3D,
     NOT_FINITE,
     TOO_SMALL,
@@ -25,6 +26,7 @@ from benchmark.preparation.damage import (
 )
 from benchmark.preparation.dicom import converted
 from benchmark.preparation.header import check_affine, check_header, read_nifti
+from benchmark.preparation.orientation import is_oriented, oriented
 
 SAME_MM = 1e-3  # affines that agree to this are one space
 BACKGROUND_SHARE = 0.2  # of all voxels: an exact background at least so large was cut out
@@ -104,8 +106,12 @@ class Head:
     litres: float
 
 
-def read_scan(path: Path) -> Scan:
+def read_scan(path: Path, axes: str = "") -> Scan:
     """Read a NIfTI, any other 3D image that nibabel knows, or a folder of DICOM slices, in RAS.
+
+    Args:
+        path: The file or folder.
+        axes: How the voxels of a file lie that does not say, such as ``"ASL"``; empty refuses it.
 
     Raises:
         DamagedScanError: The file is unreadable, cut off, not 3D, constant, holds values that are
@@ -114,7 +120,8 @@ def read_scan(path: Path) -> Scan:
     """
     try:
         with converted(path) as file:
-            image = nib.squeeze_image(_load(file))
+            image = nib.squeeze_image(_load(file, axes))
+            image = image if is_oriented(image) else _oriented(image, axes)
             check_affine(getattr(image, "affine", None))
             image = nib.as_closest_canonical(image)
             data = np.asarray(image.dataobj, dtype=np.float32)
@@ -133,14 +140,23 @@ def largest_part(mask: Mask) -> Mask:
     return labels == 1 + sizes[1:].argmax() if count else mask
 
 
-def _load(path: Path) -> Any:
+def _oriented(image: Any, axes: str) -> Any:
+    if not axes:
+        raise DamagedScanError(
+            NO_ORIENTATION,
+            "its format has no room for it; set preparation.axes, such as ASL, if they are known",
+        )
+    return oriented(image, axes) if image.ndim == 3 else image
+
+
+def _load(path: Path, axes: str) -> Any:
     if path.is_dir():
         raise DamagedScanError(NO_IMAGE, "it is a folder named like a file")
     if path.name.lower().endswith((".nii", ".nii.gz")):
-        return read_nifti(path)
+        return read_nifti(path, placed=not axes)
     image = nib.load(path)
     if isinstance(image, nib.Nifti1Pair):
-        check_header(image.header)
+        check_header(image.header, placed=not axes)
     return image
 
 
@@ -162,7 +178,7 @@ def _check_data(data: Array, affine: Affine) -> None:
         )
     if not np.isfinite(data).all():
         bad = int(data.size - np.count_nonzero(np.isfinite(data)))
-        raise DamagedScanError(NOT_FINITE, f"{bad} values")
+        raise DamagedScanError(NOT_FINITE, f"{bad} values that are not finite")
     if data.min() == data.max():
         raise DamagedScanError(CONSTANT, f"{data.min():g} everywhere")
 

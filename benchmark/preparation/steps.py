@@ -25,12 +25,14 @@ class Plan:
         registration: ``affine`` or ``rigid`` to the template; ``identity``: the scans lie in the
             template's world already; ``none``: the grid is put over each head where it lies.
         percentiles: Of the intensities that become -1 and 1.
+        axes: How voxels lie in files that do not say; empty refuses such files.
     """
 
     bias: bool = False
     brain: str = ""
     registration: Registration = "none"
     percentiles: tuple[float, float] = (1.0, 99.5)
+    axes: str = ""
 
     @property
     def cheap(self) -> bool:
@@ -73,7 +75,7 @@ def resolve(settings: PreparationSettings, cohort: Cohort) -> Plan:
         brain = CUT_OUT if needed else ""
     if brain:
         check_tool(brain)
-    return Plan(bias, brain, registration, settings.percentiles)
+    return Plan(bias, brain, registration, settings.percentiles, settings.axes or cohort.axes)
 
 
 def _registration(settings: PreparationSettings, cohort: Cohort) -> Registration:

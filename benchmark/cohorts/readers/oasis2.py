@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from pydantic import field_validator
+
 from benchmark.cohorts.reader import (
     NOT_ON_DISK,
     Covariates,
@@ -23,6 +25,7 @@ from benchmark.cohorts.subjects import canonical_subject
 from benchmark.cohorts.tables import Row, number_of
 from benchmark.cohorts.values import diagnosis_of_cdr, sex_of
 from benchmark.errors import UserError
+from benchmark.preparation.settings import check_axes
 
 SESSION = re.compile(r"(OAS2_\d{4})_MR\d+")
 PART_OR_SESSION = re.compile(r"OAS2_(RAW_PART\d|\d{4}_MR\d+)")
@@ -32,8 +35,8 @@ NO_HEADER = "an image without its .hdr file"
 NOT_LISTED = "on disk but not in the demographics table"
 NO_TIME = "no time for its visit"
 ORIENTATION = (
-    "OASIS-2's Analyze headers do not say how the voxels lie; its volumes are sagittal, and "
-    "programs that guess axial show a head on its side: look at the pictures"
+    "OASIS-2's headers do not say how the voxels lie; they are taken to run {axes}: look at the "
+    "pictures, or set readers.oasis2.axes"
 )
 
 
@@ -42,11 +45,18 @@ class Oasis2Settings(ReaderSettings):
 
     Attributes:
         mpr: Number of the acquisition that is taken where there is one, else the lowest number.
+        axes: How voxels lie where the header does not say: sagittal, to the front, up, to the left.
         cdr_half: What a Clinical Dementia Rating of 0.5 is called as a diagnosis.
     """
 
     mpr: int = 1
+    axes: str = "ASL"
     cdr_half: str = "CDR 0.5"
+
+    @field_validator("axes")
+    @classmethod
+    def _three_directions(cls, axes: str) -> str:
+        return check_axes(axes)
 
 
 class Oasis2(Reader, name="oasis2"):
@@ -84,7 +94,8 @@ class Oasis2(Reader, name="oasis2"):
             subject = canonical_subject(visit.partition("_MR")[0])
             left_out.append(LeftOut(subject, visit, NOT_ON_DISK, f"no folder {visit}"))
         left_out.sort(key=lambda entry: (entry.subject, entry.visit))
-        return Listing(scans, left_out, notes=(ORIENTATION,))
+        axes = self.settings.axes
+        return Listing(scans, left_out, axes=axes, notes=(ORIENTATION.format(axes=axes),))
 
     def _session(self, folder: Path, row: Row | None) -> tuple[list[FoundScan], list[LeftOut]]:
         subject, visit = folder.name.split("_MR")

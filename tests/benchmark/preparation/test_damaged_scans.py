@@ -15,6 +15,7 @@ from benchmark.grid import Grid
 from benchmark.preparation import header
 from benchmark.preparation.cohort import prepare_cohort
 from benchmark.preparation.damage import DamagedScanError
+from benchmark.preparation.digests import Digests
 from benchmark.preparation.scan import read_scan
 from benchmark.visits import LEFT_OUT, Cohort, visit_table
 
@@ -179,3 +180,25 @@ def test_a_huge_header_allocates_nothing(tmp_path: Path) -> None:
         read_scan(tmp_path / "a.nii.gz")
     assert tracemalloc.get_traced_memory()[1] < 10e6
     tracemalloc.stop()
+
+
+def test_axes_that_a_file_does_not_tell_can_be_set(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).uniform(0, 900, (24, 30, 26)).astype(np.float32)
+    image = nib.AnalyzeImage(data, None)
+    image.header.set_zooms((8, 8, 9))
+    nib.save(image, tmp_path / "a.img")
+    with pytest.raises(DamagedScanError, match=r"preparation\.axes"):
+        read_scan(tmp_path / "a.img")
+    scan = read_scan(tmp_path / "a.img", axes="ASL")
+    assert scan.data.shape == (26, 24, 30)  # right, front, up
+    assert np.allclose(scan.voxel_mm, (9, 8, 8))
+    assert np.array_equal(scan.data, data.transpose(2, 0, 1)[::-1])
+
+
+def test_a_pair_of_files_is_known_by_both(tmp_path: Path) -> None:
+    image = nib.AnalyzeImage(brain(), None)
+    nib.save(image, tmp_path / "a.img")
+    before = Digests(tmp_path / "known.json").of(tmp_path / "a.img")
+    image.header.set_zooms((2, 2, 2))
+    nib.save(image, tmp_path / "a.img")
+    assert Digests(tmp_path / "known.json").of(tmp_path / "a.img") != before
