@@ -1,6 +1,6 @@
 """A protocol: the cohort, split, pairs, grid and metrics under which scores may be compared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,9 +61,10 @@ def build_protocol(settings: Settings, workspace: Workspace, console: Console) -
     if settings.test_cohort:
         paired = settings.test_pairs or settings.pairs
         other = open_cohort(settings.test_cohort, settings, workspace, console)
+        _refuse_same_people(split, other.subjects)  # before hours of preparation
         test = _prepared(other, settings, workspace, console)
         held_out = tuple(_subjects(test))
-        _refuse_overlap(split, held_out, train.table, test.table)
+        _refuse_same_scans(split, train.table, test.table)
     warnings = compare_traits(train.prepared.traits, test.prepared.traits)
     for warning in warnings:
         console.warn(warning)
@@ -194,6 +195,7 @@ class _Source:
             "visits": len(self.table),
             "left_out": len(self.prepared.left_out),
             "shareable": self.cohort.shareable,
+            "preparation": self.prepared.plan.describe(),
         }
 
 
@@ -256,21 +258,26 @@ def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
     ]
 
 
-def _refuse_overlap(
-    split: Split, held_out: tuple[str, ...], train: pd.DataFrame, test: pd.DataFrame
-) -> None:
-    """An external test cohort must hold nobody and nothing that was trained on or chosen by.
+def _refuse_same_people(split: Split, held_out: Sequence[str]) -> None:
+    """An external test cohort must hold nobody who was trained on or chosen by.
 
     Labels such as ``sub-01`` recur in every dataset and tell nothing; ADNI's ids are one person.
     """
-    known = (*split.train, *split.validation)
-    both = {subject for subject in set(known) & set(held_out) if ADNI_ID.fullmatch(subject)}
+    both = {subject for subject in _seen(split) & set(held_out) if ADNI_ID.fullmatch(subject)}
     if both:
         raise UserError(f"--test-cohort: subject {min(both)} is in the training cohort too")
-    seen = set(_of(train, known)["content"])
+
+
+def _refuse_same_scans(split: Split, train: pd.DataFrame, test: pd.DataFrame) -> None:
+    """Nor a scan of the training cohort under another name."""
+    seen = set(train[train["subject"].isin(_seen(split))]["content"])
     twice = test[test["content"].isin(seen)]
     if not twice.empty:
         raise UserError(f"--test-cohort: {twice['path'].iloc[0]} is a scan of the training cohort")
+
+
+def _seen(split: Split) -> set[str]:
+    return {*split.train, *split.validation}
 
 
 def _relative(path: str, root: Path) -> str:

@@ -29,7 +29,19 @@ from benchmark.settings import Settings
 from benchmark.training import TrainingJob, train
 from benchmark.workspace import Workspace
 
-LIBRARIES = ("longibench", "torch", "monai", "lightning-fabric", "numpy", "scipy", "nibabel")
+LIBRARIES = (
+    "longibench",
+    "torch",
+    "monai",
+    "lightning-fabric",
+    "numpy",
+    "scipy",
+    "nibabel",
+    "simpleitk",
+    "deepbet",
+    "dcm2niix",
+    "nilearn",
+)
 
 
 @dataclass(frozen=True)

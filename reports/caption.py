@@ -46,6 +46,18 @@ def grid(protocol: dict[str, Any]) -> str:
     return f"{shape} voxels of {protocol['grid']['spacing_mm']:g} mm"
 
 
+def preparation(steps: dict[str, Any]) -> str:
+    """The steps as ``"brain extraction deepbet 1.0.2, bias field N4, registration affine"``."""
+    brain = f"brain extraction {steps['brain']} {steps.get('brain_version', '')}".strip()
+    done = [
+        brain if steps["brain"] else "",
+        "bias field N4" if steps["bias"] else "",
+        f"registration {steps['registration']}" if steps["registration"] != "none" else "",
+        "intensities {:g} to {:g}%".format(*steps["percentiles"]),
+    ]
+    return ", ".join(step for step in done if step)
+
+
 def cohort(facts: dict[str, Any]) -> str:
     """A cohort as ``"phantom (96 subjects, 480 visits, digest ...)"``."""
     return (
@@ -67,8 +79,13 @@ def _evaluation(protocol: dict[str, Any]) -> str:
         f"Split by subject: {split['rule']} (digest {split['digest']}), "
         f"{count(split['train_subjects'], 'subject')} to train, {split['test_subjects']} to "
         f"evaluate; {pairs(protocol)}. "
-        f"Grid: {grid(protocol)}."
+        f"Grid: {grid(protocol)}.{_prepared(protocol)}"
     )
+
+
+def _prepared(protocol: dict[str, Any]) -> str:
+    steps = protocol["cohort"].get("preparation")
+    return f" Preparation: {preparation(steps)}." if steps else ""
 
 
 def _seeds(results: Results) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reports.caption import cohort, grid, pairs
+from reports.caption import cohort, grid, pairs, preparation
 from reports.costs import COST_HEADS, cost_rows
 from reports.drawing import BANNER
 from reports.html import render_html
@@ -98,6 +98,7 @@ def _facts(protocol: dict[str, Any]) -> dict[str, str]:
     """The protocol in short, as terms and their values."""
     split = protocol["split"]
     training = protocol.get("training_cohort")
+    done = protocol["cohort"].get("preparation")
     return {
         "Protocol": protocol["protocol"],
         "Preset": protocol["preset"],
@@ -107,6 +108,7 @@ def _facts(protocol: dict[str, Any]) -> dict[str, str]:
         "Subjects": f"{split['train_subjects']} to train, {split['test_subjects']} to evaluate",
         "Pairs": pairs(protocol),
         "Grid": grid(protocol),
+        **({"Preparation": preparation(done)} if done else {}),
         "Created": protocol["created"],
     }
 

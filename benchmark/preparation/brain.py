@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib import metadata
 from typing import Any
 
 import nibabel as nib
@@ -61,6 +62,11 @@ def check_tool(tool: str) -> None:
         raise unknown("brain extraction tool", tool, TOOLS)
     if tool == "brainextractor":
         _brainextractor()
+
+
+def tool_version(tool: str) -> str:
+    """Version of a tool's package; empty for what is done here."""
+    return "" if tool == "background" else metadata.version(tool)
 
 
 def check_brain(mask: Mask, scan: Scan) -> Mask:

@@ -1,11 +1,11 @@
 """Which steps of preparation are really done to a cohort."""
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from benchmark.errors import UserError
 from benchmark.files import digest
-from benchmark.preparation.brain import check_tool
+from benchmark.preparation.brain import check_tool, tool_version
 from benchmark.preparation.settings import PreparationSettings
 from benchmark.visits import Cohort
 
@@ -47,7 +47,12 @@ class Plan:
     @property
     def digest(self) -> str:
         """Short digest, equal for plans that give the same volumes."""
-        return digest(asdict(self))
+        return digest(self.describe())
+
+    def describe(self) -> dict[str, Any]:
+        """The steps as plain values, with the tool's version: another may give other volumes."""
+        version = {"brain_version": tool_version(self.brain)} if self.brain else {}
+        return {**asdict(self), **version}
 
 
 NOTHING = Plan()

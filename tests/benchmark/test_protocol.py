@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.console import Console
 from benchmark.errors import UserError
-from benchmark.protocol import Protocol, _refuse_overlap, build_metrics, build_protocol
+from benchmark.protocol import Protocol, _refuse_same_people, build_metrics, build_protocol
 from benchmark.settings import MetricSettings, Settings, SplitSettings, load_settings
 from benchmark.splits.split import Split
 from benchmark.workspace import Workspace
@@ -144,15 +144,13 @@ def test_what_leaves_the_workspace_names_no_one(protocol: Path) -> None:
 def test_a_test_cohort_of_people_trained_on_is_refused(part: str) -> None:
     split = Split(train=("y",), validation=("z",), test=("x",), rule="")
     split = replace(split, **{part: ("002_S_0295",)})
-    empty = pd.DataFrame({"subject": [], "content": [], "path": []})
     with pytest.raises(UserError, match="subject 002_S_0295 is in the training cohort too"):
-        _refuse_overlap(split, ("002_S_0295",), empty, empty)
+        _refuse_same_people(split, ("002_S_0295",))
 
 
 def test_a_label_that_every_dataset_has_is_nobody() -> None:
     split = Split(train=("01",), validation=(), test=("x",), rule="")
-    empty = pd.DataFrame({"subject": [], "content": [], "path": []})
-    _refuse_overlap(split, ("01",), empty, empty)
+    _refuse_same_people(split, ("01",))
 
 
 def test_a_test_cohort_of_the_same_scans_is_refused(

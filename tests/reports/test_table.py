@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.caption import preparation
 from reports.results import Results, read_results
 from reports.table import Table, build_table
 
@@ -90,3 +91,14 @@ def test_spread_between_training_seeds_is_shown(tmp_path: Path, fake: Any) -> No
 def test_no_subject_is_named(results: Results) -> None:
     subjects = set(pd.unique(results.pairs["subject"]))
     assert not [subject for subject in subjects if subject in str(build_table(results))]
+
+
+def test_preparation_is_told_in_words() -> None:
+    steps = {"bias": True, "brain": "deepbet", "brain_version": "1.0.2", "registration": "affine"}
+    told = preparation({**steps, "percentiles": [1.0, 99.5]})
+    assert told == (
+        "brain extraction deepbet 1.0.2, bias field N4, registration affine, "
+        "intensities 1 to 99.5%"
+    )
+    nothing = {"bias": False, "brain": "", "registration": "none", "percentiles": [1.0, 99.5]}
+    assert preparation(nothing) == "intensities 1 to 99.5%"
