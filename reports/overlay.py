@@ -15,6 +15,7 @@ Strip = NDArray[np.float32]
 EDGE_COLOUR = (255, 96, 48)
 TISSUE = 0.6  # of the median brightness inside: darker is fluid, brighter is tissue
 FINER = 2  # times the pixels of a voxel, so that edges are thin lines
+LINE = 2  # pixels that they are wide
 
 
 def strip(volume: Volume) -> Strip:
@@ -53,7 +54,7 @@ def edges(volume: Volume) -> Pixels:
     level = TISSUE * float(np.median(bright[inside])) if inside.any() else 1.0
     fine = ndimage.zoom(strip(bright.astype(np.float32) + BACKGROUND), FINER, order=1)
     tissue = np.asarray(fine - BACKGROUND > level)
-    border = tissue & ~ndimage.binary_erosion(tissue)
+    border = tissue & ~ndimage.binary_erosion(tissue, iterations=LINE)
     pixels = np.zeros((*border.shape, 4), np.uint8)
     pixels[border] = (*EDGE_COLOUR, 255)
     return pixels

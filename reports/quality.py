@@ -12,11 +12,11 @@ from benchmark.files import write_text
 from benchmark.preparation.cohort import Prepared
 from benchmark.preparation.suspicion import Suspicion, suspicions
 from metrics.metric import Volume
-from reports.drawing import BANNER
 from reports.html import render_html
 from reports.overlay import edges, grey, save
 
 PICTURES = "pictures"
+BANNER = "Shows participants: this page must not leave the machine"
 NUMBERS = {  # how each column is told
     "quality_overlap": "overlap {:.3f}",
     "quality_similarity": "similarity {:.2f}",

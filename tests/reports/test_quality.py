@@ -43,7 +43,7 @@ def test_the_bad_scan_comes_first_and_failures_are_listed(
     assert "overlap with the source 0.61 (usually 0.97)" in text
     assert "1 worth a look" in text
     assert "&lt;scan&gt;.nii has 4 dimensions" in text
-    assert "must not leave this machine" in text
+    assert "must not leave the machine" in text
     for name in {part.split('"')[0] for part in text.split('src="')[1:]}:
         assert (page.parent / name).is_file()
 
