@@ -97,8 +97,7 @@ def test_preparation_is_told_in_words() -> None:
     steps = {"bias": True, "brain": "deepbet", "brain_version": "1.0.2", "registration": "affine"}
     told = preparation({**steps, "percentiles": [1.0, 99.5]})
     assert told == (
-        "brain extraction deepbet 1.0.2, bias field N4, registration affine, "
-        "intensities 1 to 99.5%"
+        "brain extraction deepbet 1.0.2, bias field N4, registration affine, intensities 1 to 99.5%"
     )
     nothing = {"bias": False, "brain": "", "registration": "none", "percentiles": [1.0, 99.5]}
     assert preparation(nothing) == "intensities 1 to 99.5%"
