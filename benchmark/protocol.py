@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.cohorts.sources import open_cohort
-from benchmark.cohorts.subjects import ADNI_ID
+from benchmark.cohorts.subjects import is_worldwide
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import digest, write_json, write_text
@@ -20,7 +20,7 @@ from benchmark.preparation.cohort import Prepared, compare_traits, prepare_cohor
 from benchmark.settings import MetricSettings, PairSettings, Settings
 from benchmark.splits.split import Split, split_cohort
 from benchmark.visits import Cohort
-from benchmark.workspace import Workspace
+from benchmark.workspace import PATIENCE, Workspace
 from metrics.checkpoints import WeightsError
 from metrics.metric import Metric, SetMetric
 
@@ -202,9 +202,10 @@ class _Source:
 def _prepared(
     cohort: Cohort, settings: Settings, workspace: Workspace, console: Console
 ) -> _Source:
-    prepared = prepare_cohort(
-        cohort, settings.grid, workspace.prepared, console, settings.preparation
-    )
+    with workspace.lock(workspace.prepared, PATIENCE):
+        prepared = prepare_cohort(
+            cohort, settings.grid, workspace.prepared, console, settings.preparation
+        )
     return _Source(cohort, prepared)
 
 
@@ -261,9 +262,10 @@ def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
 def _refuse_same_people(split: Split, held_out: Sequence[str]) -> None:
     """An external test cohort must hold nobody who was trained on or chosen by.
 
-    Labels such as ``sub-01`` recur in every dataset and tell nothing; ADNI's ids are one person.
+    Labels such as ``sub-01`` recur in every dataset and tell nothing; an id of ADNI or OASIS is
+    one person.
     """
-    both = {subject for subject in _seen(split) & set(held_out) if ADNI_ID.fullmatch(subject)}
+    both = {subject for subject in _seen(split) & set(held_out) if is_worldwide(subject)}
     if both:
         raise UserError(f"--test-cohort: subject {min(both)} is in the training cohort too")
 

@@ -10,6 +10,8 @@ from filelock import FileLock, Timeout
 from benchmark.errors import UserError, unknown
 from benchmark.files import sweep, write_text
 
+PATIENCE = 60  # seconds to wait for another process that looks at the same prepared scans
+
 
 @dataclass(frozen=True)
 class Workspace:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from benchmark.data import BACKGROUND
+from benchmark.files import atomic_file
 from metrics.metric import Volume
 
 Pixels = NDArray[np.uint8]
@@ -64,8 +65,8 @@ def save(pixels: Pixels, path: Path) -> None:
     """Write pixels as PNG, grey or coloured."""
     from PIL import Image
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
+    with atomic_file(path) as temporary:
+        Image.fromarray(pixels).save(temporary)
 
 
 def _padded(plane: Strip, height: int) -> Strip:

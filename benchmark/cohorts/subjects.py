@@ -6,6 +6,11 @@ ADNI_ID = re.compile(r"(?:ADNI)?(\d{3})_?S_?(\d{4,5})", re.IGNORECASE)
 OASIS_ID = re.compile(r"OAS(?:IS)?([123])_?(\d{4})", re.IGNORECASE)  # OASIS-3 is written without _
 
 
+def is_worldwide(subject: str) -> bool:
+    """Whether a canonical id names one person in every dataset, as ``sub-01`` does not."""
+    return bool(ADNI_ID.fullmatch(subject) or OASIS_ID.fullmatch(subject))
+
+
 def canonical_subject(label: str) -> str:
     """The id under which a person is known, however the layout spells it.
 

@@ -8,9 +8,10 @@ import pandas as pd
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.grid import Grid
-from benchmark.preparation.damage import FIRST_DAMAGED
+from benchmark.preparation.damage import FIRST_DAMAGED, DamagedScanError
 from benchmark.preparation.outcome import Prepared, gather, say_failures
 from benchmark.preparation.pool import count_workers, run_parallel
+from benchmark.preparation.scan import read_scan
 from benchmark.preparation.settings import PreparationSettings
 from benchmark.preparation.steps import Plan, resolve
 from benchmark.preparation.store import Digests, Record, Store
@@ -55,7 +56,7 @@ def prepare_cohort(
     plan = resolve(settings, cohort)
     folder.mkdir(parents=True, exist_ok=True)
     subjects = _subjects(cohort.visits, Digests(folder / "sha256.json"), console)
-    _refuse_doubles(visit for visits in subjects for visit in visits)
+    _refuse_doubles((visit for visits in subjects for visit in visits), plan)
     if strict:
         _refuse_damaged((visit, _unread(visit)) for visits in subjects for visit in visits)
     store = Store(folder, grid, console, plan.digest)
@@ -64,11 +65,17 @@ def prepare_cohort(
         for visits in subjects
         if not all(_known(store, visit) for visit in visits) and not visits[0].problem
     ]
-    for outcomes in _run(tasks, plan, settings.workers, console):
+    now: dict[int, Record] = {}  # by row: what failed for a passing reason is not in the store
+    for finished in _run(tasks, plan, settings.workers, console):
+        now.update({visit.row: record for visit, record in finished})
         if strict:
-            _refuse_damaged(outcomes)
+            _refuse_damaged(finished)
     store = Store(folder, grid, console, plan.digest)  # as other processes have left it
-    outcomes = [(visit, _outcome(store, visit)) for visits in subjects for visit in visits]
+    outcomes = [
+        (visit, _outcome(store, visit, now.get(visit.row)))
+        for visits in subjects
+        for visit in visits
+    ]
     if strict:
         _refuse_damaged(outcomes)
     prepared = gather(cohort, outcomes, store, plan, console)
@@ -105,15 +112,24 @@ def _subjects(table: pd.DataFrame, digests: Digests, console: Console) -> list[l
     return subjects
 
 
-def _refuse_doubles(visits: Iterable[Visit]) -> None:
+def _refuse_doubles(visits: Iterable[Visit], plan: Plan) -> None:
+    """One scan under two names would be in two parts of a split; damaged files may be alike."""
     seen: dict[str, Visit] = {}
     for visit in visits:
-        if visit.content and visit.content in seen:
+        if visit.content and visit.content in seen and _is_scan(visit.path, plan):
             raise UserError(
                 f"{visit.path} holds the same bytes as {seen[visit.content].path}: "
                 "a scan stands twice; remove one of them"
             )
         seen[visit.content] = visit
+
+
+def _is_scan(path: Path, plan: Plan) -> bool:
+    try:
+        read_scan(path, plan.axes)
+    except DamagedScanError:
+        return False
+    return True
 
 
 def _refuse_damaged(outcomes: Iterable[Outcome]) -> None:
@@ -135,7 +151,7 @@ def _unread(visit: Visit) -> Record:
     return Record(kind=kind, reason=reason)
 
 
-def _outcome(store: Store, visit: Visit) -> Record:
+def _outcome(store: Store, visit: Visit, now: Record | None) -> Record:
     if visit.problem:
         return _unread(visit)
-    return store.read(visit.content, visit.source) or Record(kind=FIRST_DAMAGED)
+    return store.read(visit.content, visit.source) or now or Record(kind=FIRST_DAMAGED)

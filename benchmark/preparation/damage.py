@@ -19,6 +19,7 @@ class DamagedScanError(Exception):
 
 
 UNREADABLE = "cannot be read"
+NOT_NOW = "cannot be read at the moment"
 NO_IMAGE = "not an image of a known kind"
 NOT_3D = "not 3D"
 VOXEL_TYPE = "voxels of a kind that cannot be used"
@@ -33,4 +34,6 @@ BIAS = "bias correction failed"
 REGISTRATION = "registration failed"
 DICOM = "DICOM cannot be converted"
 FIRST_DAMAGED = "the subject's first scan is damaged"
+# Failures that need not be the bytes' fault: of the disk, of the memory, of the file's name.
+RETRIED = (NOT_NOW, NO_IMAGE)
 ONLY_ONE = "the subject's only usable scan"

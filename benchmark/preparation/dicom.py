@@ -6,10 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.preparation.damage import DICOM, DamagedScanError
+from benchmark.preparation.damage import DICOM, NOT_NOW, DamagedScanError
 
 SECONDS = 600  # that a conversion may take
-OPTIONS = ("-b", "n", "-z", "n", "-w", "1", "-d", "0", "-f", "%s_%p")  # plain NIfTI, no sidecar
+OPTIONS = (
+    "-b",
+    "n",
+    "-z",
+    "n",
+    "-w",
+    "2",
+    "-d",
+    "0",
+    "-f",
+    "%s_%p",
+)  # plain NIfTI; a second series gets a name of its own
 
 
 @contextmanager
@@ -60,7 +71,7 @@ def _run(folder: Path, out: Path) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
-        raise DamagedScanError(DICOM, f"dcm2niix took more than {SECONDS} s") from error
+        raise DamagedScanError(NOT_NOW, f"dcm2niix took more than {SECONDS} s") from error
     said = done.stdout + done.stderr
     if done.returncode:
         raise DamagedScanError(DICOM, _reason(said))

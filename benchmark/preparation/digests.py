@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-from benchmark.files import file_digest, file_state, write_json
+from benchmark.files import digest, file_digest, file_state, write_json
 
 
 class Digests:
@@ -30,8 +30,10 @@ class Digests:
             files = _parts(file)
             if file.is_dir() and not files:
                 return "", "cannot be read: an empty folder"
-            states = [file_state(path) for path in files] or [file_state(file)]
-            state = [sum(size for size, _ in states), max(changed for _, changed in states)]
+            states = [[path.name, *file_state(path)] for path in files or [file]]
+            if not any(size for _, size, _ in states):
+                return "", "cannot be read: the file is empty"
+            state = [len(states), digest(states)]
             known = self._known.get(str(file.resolve()))
             if known and known[:2] == state:
                 return str(known[2]), ""
@@ -50,9 +52,9 @@ class Digests:
 
 def _parts(file: Path) -> list[Path]:
     """The files that a scan consists of; none where it is but one."""
-    header = file.with_suffix(".hdr")
-    if file.suffix.lower() == ".img" and header.is_file():
-        return [header, file]
+    pair = [file.with_suffix(suffix) for suffix in (".hdr", ".img")]
+    if file in pair and all(path.is_file() for path in pair):
+        return pair
     return sorted(path for path in file.rglob("*") if path.is_file())
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from gzip import BadGzipFile
 from pathlib import Path
 from typing import Any
-from zlib import error as ZlibError
 
 import nibabel as nib
 import numpy as np
@@ -20,6 +20,7 @@ from benchmark.preparation.damage import (
     NO_ORIENTATION,
     NOT_3D,
     NOT_FINITE,
+    NOT_NOW,
     TOO_SMALL,
     UNREADABLE,
     DamagedScanError,
@@ -125,10 +126,15 @@ def read_scan(path: Path, axes: str = "") -> Scan:
             check_affine(getattr(image, "affine", None))
             image = nib.as_closest_canonical(image)
             data = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, ZlibError, MemoryError) as error:
-        raise DamagedScanError(UNREADABLE, _said(error)) from error
+    except DamagedScanError:
+        raise
     except ImageFileError as error:
         raise DamagedScanError(NO_IMAGE, _said(error)) from error
+    except (MemoryError, OSError) as error:
+        lasting = isinstance(error, BadGzipFile | FileNotFoundError)
+        raise DamagedScanError(UNREADABLE if lasting else NOT_NOW, _said(error)) from error
+    except Exception as error:  # readers of a dozen formats fail on garbage in as many ways
+        raise DamagedScanError(UNREADABLE, _said(error)) from error
     _check_data(data, image.affine)
     return Scan(data, image.affine)
 

@@ -1,6 +1,7 @@
 """Which steps of preparation are really done to a cohort."""
 
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from typing import Any, Literal
 
 from benchmark.errors import UserError
@@ -9,6 +10,7 @@ from benchmark.preparation.brain import check_tool, tool_version
 from benchmark.preparation.settings import PreparationSettings
 from benchmark.visits import Cohort
 
+VERSION = 2  # raise it whenever preparation gives other volumes
 DEFAULT_TOOL = "deepbet"
 CUT_OUT = "background"  # the tool for scans whose brain was cut out before
 
@@ -50,9 +52,11 @@ class Plan:
         return digest(self.describe())
 
     def describe(self) -> dict[str, Any]:
-        """The steps as plain values, with the tool's version: another may give other volumes."""
-        version = {"brain_version": tool_version(self.brain)} if self.brain else {}
-        return {**asdict(self), **version}
+        """The steps as plain values, and the versions of the tools: others give other volumes."""
+        tools = {"brain_version": tool_version(self.brain)} if self.brain else {}
+        if self.bias or self.registers:
+            tools["simpleitk_version"] = metadata.version("simpleitk")
+        return {"version": VERSION, **asdict(self), **tools}
 
 
 NOTHING = Plan()

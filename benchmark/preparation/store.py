@@ -12,18 +12,16 @@ from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import FileState, digest, file_digest, file_state, write_json
 from benchmark.grid import Grid
-from benchmark.preparation.damage import DamagedScanError
+from benchmark.preparation.damage import RETRIED, DamagedScanError
 from benchmark.preparation.digests import Digests
 from benchmark.preparation.quality import NOT_DONE, UNKNOWN, Quality
 from benchmark.preparation.subject import PreparedScan
 from benchmark.preparation.traits import ScanTraits, scan_traits
 from benchmark.preparation.volumes import write_volume
 
-__all__ = ["VERSION", "Digests", "Record", "Result", "Store"]
+__all__ = ["Digests", "Record", "Result", "Store"]
 
 Result = PreparedScan | DamagedScanError
-
-VERSION = 2  # raise it whenever preparation gives other volumes
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Store:
 
     def volume(self, content: str, source: str) -> Path:
         """Path of a prepared volume."""
-        return self._folder / f"{digest([VERSION, content, source, self._grid, self._steps])}.nii"
+        return self._folder / f"{digest([content, source, self._grid, self._steps])}.nii"
 
     def read(self, content: str, source: str) -> Record | None:
         """The outcome for a scan, or None where it is to be prepared (again).
@@ -88,7 +86,10 @@ class Store:
         return self._records(source)[content]
 
     def write(self, source: str, results: Mapping[str, Result]) -> None:
-        """Store one subject's outcomes by content: volumes first, so that records are complete."""
+        """Store one subject's outcomes by content: volumes first, so that records are complete.
+
+        Failures that need not be the bytes' fault are not stored, but tried again next time.
+        """
         records = dict(self._records(source))
         for content, result in results.items():
             if isinstance(result, PreparedScan):
@@ -101,7 +102,7 @@ class Store:
                     transform=tuple(tuple(row) for row in result.transform.tolist()),
                     quality=result.quality,
                 )
-            else:
+            elif result.kind not in RETRIED:
                 records[content] = Record(kind=result.kind, reason=result.detail)
         self._write_records(source, records)
 

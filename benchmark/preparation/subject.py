@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 
 from benchmark.grid import Grid
@@ -140,7 +141,9 @@ def _to_template(found: Anatomy, plan: Plan) -> Affine:
 
 def _quality(scan: _Placed, moved: Affine, volume: Array, brain: Mask) -> Quality:
     """Compare with the volume and the brain that a scan was registered to."""
-    jump, turn = movement(moved, world_box(brain, scan.affine).mean(axis=0))
+    middle = world_box(brain, scan.affine).mean(axis=0)  # in the grid's world
+    fixed = np.linalg.solve(moved, scan.transform)  # from there to the world that was registered to
+    jump, turn = movement(moved, nib.affines.apply_affine(fixed, middle))
     return Quality(
         brain_ml=scan.found.brain_ml,
         overlap=dice(scan.brain, brain),

@@ -78,7 +78,7 @@ def _run(task: Task, store: Store) -> list[tuple[Visit, Record]]:
     )
     # What takes milliseconds is stored by the subject: syncing files would take longer.
     batches = [list(results)] if task.plan.cheap else ([result] for result in results)
-    done: list[Visit] = []
+    done: list[tuple[Visit, Record]] = []
     began = time.perf_counter()
     for batch in batches:
         store.write(source, {visits[position].content: result for position, result in batch})
@@ -86,9 +86,17 @@ def _run(task: Task, store: Store) -> list[tuple[Visit, Record]]:
         for position, result in batch:
             visit = visits[position]
             log_scan(task.folder, visit.subject, visit.visit, _outcome(result), seconds)
-            done.append(visit)
+            kept = store.read(visit.content, source)
+            done.append((visit, kept or _failure(result)))
         began = time.perf_counter()
-    return [(visit, store.read(visit.content, source) or Record()) for visit in done]
+    return done
+
+
+def _failure(result: Result) -> Record:
+    """A failure that is not stored."""
+    if isinstance(result, PreparedScan):
+        return Record()
+    return Record(kind=result.kind, reason=result.detail)
 
 
 def _outcome(result: Result) -> str:

@@ -8,7 +8,7 @@ from benchmark.grid import Grid
 from benchmark.preparation.cohort import Prepared, prepare_cohort
 from benchmark.preparation.template import mni_affine, template_on
 from benchmark.settings import Settings
-from benchmark.workspace import Workspace
+from benchmark.workspace import PATIENCE, Workspace
 from metrics.metric import Volume
 from reports.cohorts.description import describe_cohort, visits_digest
 from reports.cohorts.facts import Description
@@ -54,9 +54,10 @@ def report_preparation(
         UserError: What reading or preparing refuses.
     """
     cohort = open_cohort(settings.cohort, settings, workspace, console)
-    prepared = prepare_cohort(
-        cohort, settings.grid, workspace.prepared, console, settings.preparation, strict
-    )
+    with workspace.lock(workspace.prepared, PATIENCE):
+        prepared = prepare_cohort(
+            cohort, settings.grid, workspace.prepared, console, settings.preparation, strict
+        )
     kind = cohort.name.partition(":")[0]
     folder = _folder(workspace, kind, visits_digest(cohort.visits)) / "quality"
     return write_quality(prepared, kind, folder, _template(prepared, settings.grid), console)

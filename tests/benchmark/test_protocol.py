@@ -148,6 +148,12 @@ def test_a_test_cohort_of_people_trained_on_is_refused(part: str) -> None:
         _refuse_same_people(split, ("002_S_0295",))
 
 
+def test_people_of_other_studies_are_known_too() -> None:
+    split = Split(train=("OAS30001",), validation=(), test=("x",), rule="")
+    with pytest.raises(UserError, match="subject OAS30001 is in the training cohort too"):
+        _refuse_same_people(split, ("OAS30001",))
+
+
 def test_a_label_that_every_dataset_has_is_nobody() -> None:
     split = Split(train=("01",), validation=(), test=("x",), rule="")
     _refuse_same_people(split, ("01",))

@@ -1,6 +1,7 @@
 """Every kind of damage is named, stops nobody else, and is never silently used."""
 
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,7 +168,7 @@ def test_a_read_error_in_the_middle_is_told(
             return super().read(size)
 
     monkeypatch.setattr(header.gzip, "open", Failing)
-    with pytest.raises(DamagedScanError, match="cannot be read: Input/output error"):
+    with pytest.raises(DamagedScanError, match="cannot be read at the moment: Input/output error"):
         read_scan(tmp_path / "a.nii.gz")
 
 
@@ -202,3 +203,61 @@ def test_a_pair_of_files_is_known_by_both(tmp_path: Path) -> None:
     image.header.set_zooms((2, 2, 2))
     nib.save(image, tmp_path / "a.img")
     assert Digests(tmp_path / "known.json").of(tmp_path / "a.img") != before
+
+
+def cohort_with(folder: Path, *names: str) -> Cohort:
+    """Two sound visits, and one more for each name; nothing has to be done but resampling."""
+    paths = [folder / "v0.nii.gz", folder / "v1.nii.gz", *[folder / name for name in names]]
+    for year in range(2):
+        save(paths[year], brain(year))
+    rows = [
+        {"subject": "s", "visit": f"v{year}", "years": year, "path": str(path)}
+        for year, path in enumerate(paths)
+    ]
+    done = frozenset(("bias", "brain", "registration"))
+    empty = pd.DataFrame(columns=list(LEFT_OUT))
+    return Cohort("test", visit_table(pd.DataFrame(rows), "test"), True, empty, done)
+
+
+def test_a_renamed_file_is_tried_again(tmp_path: Path) -> None:
+    found = cohort_with(tmp_path, "g.nii")
+    (tmp_path / "g.nii").write_bytes(gzip.compress(image(brain(5)).to_bytes()))
+    first = prepare_cohort(found, GRID, tmp_path / "out", Console(quiet=True))
+    assert "should end in .gz" in first.left_out["detail"].item()
+    (tmp_path / "g.nii").rename(tmp_path / "g.nii.gz")
+    mended = cohort_with(tmp_path, "g.nii.gz")
+    again = prepare_cohort(mended, GRID, tmp_path / "out", Console(quiet=True))
+    assert again.left_out.empty
+    assert len(again.table) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>please log in</html>" * 20])
+def test_damaged_files_that_are_alike_are_no_double(tmp_path: Path, content: bytes) -> None:
+    found = cohort_with(tmp_path, "g.nii", "h.nii")
+    for name in ("g.nii", "h.nii"):
+        (tmp_path / name).write_bytes(content)
+    prepared = prepare_cohort(found, GRID, tmp_path / "out", Console(quiet=True))
+    assert len(prepared.table) == 2
+    assert len(prepared.left_out) == 2
+
+
+def test_a_header_that_breaks_its_reader_is_damage(tmp_path: Path) -> None:
+    made = image(brain())
+    for offset, value in ((116, np.float32("nan")), (70, np.int16(9999)), (76, np.float32(0.5))):
+        data = bytearray(made.to_bytes())
+        data[offset : offset + value.nbytes] = value.tobytes()
+        (tmp_path / "a.nii").write_bytes(data)
+        with pytest.raises(DamagedScanError):
+            read_scan(tmp_path / "a.nii")
+
+
+def test_a_slice_that_is_exchanged_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "series").mkdir()
+    for number in range(3):
+        (tmp_path / "series" / f"{number}.dcm").write_bytes(bytes([number] * 10))
+    digests = Digests(tmp_path / "known.json")
+    before = digests.of(tmp_path / "series")
+    old = tmp_path / "series" / "1.dcm"
+    old.write_bytes(bytes([9] * 10))
+    os.utime(old, ns=(1, 1))  # as a copy that keeps times
+    assert digests.of(tmp_path / "series") != before
