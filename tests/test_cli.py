@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
+from benchmark.data import load_nifti
 from benchmark.scores import read_scores
 
 ROOT = Path(__file__).parents[1]
@@ -378,7 +379,7 @@ def test_training_on_the_phantom_and_testing_on_the_real_pair(
     assert fid["note"].str.contains("at least 2 volumes").all()
     assert scores.loc[scores["metric"] == "ssim", "value"].between(0, 1).all()
     (made,) = table.parent.glob("predictions/tiny-*/*.nii.gz")
-    source = nib.load(workspace / pd.read_csv(table.parent / "pairs.csv")["source"].item())
+    source = load_nifti(workspace / pd.read_csv(table.parent / "pairs.csv")["source"].item())
     image = nib.load(made)
     assert np.array_equal(image.affine, source.affine)
     assert nib.aff2axcodes(image.affine) == nib.aff2axcodes(source.affine) == ("R", "A", "S")

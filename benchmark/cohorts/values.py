@@ -30,6 +30,7 @@ SESSION = {
     "mmse": ("mmse",),
     "field_tesla": ("mri_field", "field_strength", "magneticfieldstrength"),
 }
+CHANGE = re.compile(r".+\bto\s+(\w+)", re.IGNORECASE)  # as in MCI to Dementia
 GENOTYPE = re.compile(r"e?([234])[/ ,]?e?([234])", re.IGNORECASE)
 NUMBERS = ("age", "education", "apoe4", "mmse", "field_tesla")
 
@@ -40,9 +41,15 @@ def sex_of(cell: str | None) -> str | None:
 
 
 def diagnosis_of(cell: str | None) -> str | None:
-    """``CN``, ``MCI`` or ``AD`` where the cell names one of them, else what it says."""
+    """``CN``, ``MCI`` or ``AD`` where the cell names one of them, else what it says.
+
+    Of a change, such as ``MCI to Dementia``, it is what the participant changed to.
+    """
     text = text_of(cell)
-    return None if text is None else DIAGNOSES.get(text.lower(), text)
+    if text is None:
+        return None
+    change = CHANGE.fullmatch(text)
+    return DIAGNOSES.get((change[1] if change else text).lower(), text)
 
 
 def diagnosis_of_cdr(cell: str | None, half: str) -> str | None:

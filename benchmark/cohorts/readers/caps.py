@@ -89,7 +89,8 @@ class Caps(Reader, name="caps"):
         ]
         first = {visit: paths[0] for visit, paths in images.items() if paths}
         try:
-            years = visit_years(tables, first) if len(first) > 1 else dict.fromkeys(first, 0.0)
+            raw = {visit: _as_found(tables, visit) or image for visit, image in first.items()}
+            years = visit_years(tables, raw)[0] if len(first) > 1 else dict.fromkeys(first, 0.0)
         except NoTimeError as error:
             return [], left_out + [LeftOut(subject, v, NO_TIME, str(error)) for v in first]
         return [
@@ -99,7 +100,7 @@ class Caps(Reader, name="caps"):
                 image,
                 years[visit] * YEAR,
                 (self._unwanted(image), image.name),
-                covariates.of(tables, subject, visit, image),
+                covariates.of(tables, subject, visit, raw[visit]),
             )
             for visit in first
             for image in images[visit]
@@ -107,6 +108,12 @@ class Caps(Reader, name="caps"):
 
     def _unwanted(self, image: Path) -> bool:
         return ("_desc-Crop_" in image.name) != (self.settings.crop == "cropped")
+
+
+def _as_found(tables: SubjectTables, visit: str) -> Path | None:
+    """The scan of a visit in the BIDS dataset, which its tables name."""
+    scans = sorted((tables.folder / f"ses-{visit}" / "anat").glob("*_T1w.nii*"))
+    return scans[0] if scans else None
 
 
 def _people(root: Path) -> dict[str, Path]:

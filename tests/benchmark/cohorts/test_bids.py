@@ -53,6 +53,7 @@ def test_ids_of_five_digits_and_of_other_cohorts() -> None:
         ("acq_time", "2011-05-03", "2012-05-03", 366 / 365.25),
         ("acq_time", "2011-05-03T23:00:00", "2012-05-03", 366 / 365.25),
         ("acq_time", "2011-05-03T06:00:00", "2011-05-04T18:00:00", 1.5 / 365.25),
+        ("examination_date", "5/3/2011", "5/3/2012", 366 / 365.25),
         ("months", "0", "18", 1.5),
         ("years", "3", "4.25", 1.25),
         ("age", "70.1", "71.6", 1.5),
@@ -100,8 +101,10 @@ def test_time_from_labels(tmp_path: Path, labels: tuple[str, str], years: float)
         (None, r"add the column days_since_first or acq_time to .*sub-a_sessions\.tsv"),
         ("session_id mood\nses-01 a\nses-02 b\n", "add the column"),
         ("session_id acq_time\nses-01 2011-05-03\nses-02 2012-05\n", "'2012-05' of session 02"),
-        ("session_id acq_time\nses-01 5/3/2011\nses-02 5/3/2012\n", "not a full date"),
-        ("session_id acq_time\nses-01 2011-02-30\nses-02 2012-05-01\n", "is not a date"),
+        ("session_id acq_time\nses-01 13/5/2011\nses-02 5/3/2012\n", "not a full date"),
+        ("session_id acq_time\nses-01 2011-02-30\nses-02 2012-05-01\n", "not a full date"),
+        ("session_id age\nses-01 70\nses-02 72\n", "ages in whole years are too coarse"),
+        ("session_id age\nses-01 70.1\nses-02 -4\n", "no value for session 02"),
         ("session_id days\nses-01 0\nses-02 n/a\n", "no value for session 02"),
         ("session_id days\nses-01 0\nses-02 0\n", "have the same value"),
         ("session_id days\nses-01 0\nses-02 soon\n", "'soon' of session 02 is not a number"),
@@ -195,3 +198,26 @@ def test_an_empty_cell_of_a_scans_table_does_not_hide_the_sessions(pair: Path) -
     table = pair / "sub-a" / "ses-01" / "sub-a_ses-01_scans.tsv"
     table.write_text("filename\tmmse\nanat/sub-a_ses-01_T1w.nii.gz\tn/a\n")
     assert read_bids(pair, "x").visits["mmse"].tolist() == [29, 28]
+
+
+def test_the_scans_own_dates_win_over_ages_and_clinic_days(pair: Path) -> None:
+    sessions(
+        pair,
+        "sub-a",
+        "session_id examination_date age\nses-01 2012-03-01 72.1\nses-02 2013-03-01 73\n",
+    )
+    for session, date in (("01", "2012-01-01"), ("02", "2013-12-30")):
+        table = pair / "sub-a" / f"ses-{session}" / f"sub-a_ses-{session}_scans.tsv"
+        table.write_text(f"filename\tacq_time\nanat/sub-a_ses-{session}_T1w.nii.gz\t{date}\n")
+    cohort = read_bids(pair, "x")
+    assert cohort.visits["years"].iloc[1] == pytest.approx(729 / 365.25)
+    assert cohort.notes == ("times from *_scans.tsv, column acq_time (1 subjects)",)
+
+
+def test_age_is_that_of_the_first_scan_and_codes_are_no_values(pair: Path) -> None:
+    sessions(pair, "sub-a", "session_id days age mmse\nses-01 0 72.1 -4\nses-02 400 73.2 27\n")
+    (pair / "participants.tsv").write_text("participant_id\tage_bl\tapoe4\nsub-a\t70.1\t-4\n")
+    visits = read_bids(pair, "x").visits
+    assert visits["age"].tolist() == [72.1, 72.1]
+    assert visits["mmse"].isna().tolist() == [True, False]
+    assert "apoe4" not in visits

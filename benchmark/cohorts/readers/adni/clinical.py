@@ -104,10 +104,15 @@ def read_clinical(tables: dict[Kind, list[Path]], subjects: Iterable[str]) -> Cl
             found[rid].append(exam)
     if "diagnoses" in tables:
         for rid, exam in _examinations(newest(tables["diagnoses"]), wanted):
-            code = exam.cells.get("diagnosis") or ""
-            if diagnosis := DXSUM.get(code.removesuffix(".0")):
+            if diagnosis := _stated(exam.cells.get("diagnosis") or ""):
                 found[rid].append(Examination(exam.day, {"dx": diagnosis}))
     return Clinical(dict(found))
+
+
+def _stated(cell: str) -> str | None:
+    """The diagnosis of a cell of DXSUM, a code or, in some issues, a name."""
+    known = DXSUM.get(cell.removesuffix(".0")) or diagnosis_of(cell)
+    return known if known in DXSUM.values() else None
 
 
 def _examinations(path: Path, wanted: set[int]) -> Iterator[tuple[int, Examination]]:

@@ -8,7 +8,8 @@ from benchmark.cohorts.readers.adni.codes import entry_of
 from benchmark.cohorts.times import month_label
 
 ENTRY_DAYS = 120  # screening and baseline are one visit within so many days
-RESCAN_DAYS = 30  # scans under one code are one visit within so many days
+SAME_CODE_DAYS = 90  # scans under one code are one visit; planned visits are 3 months apart
+RESCAN_DAYS = 30  # without a code, nothing but the time tells that a scan was made again
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ def name_visits(scans: Iterable[Dated]) -> list[FoundScan]:
     - they were made on the same day, or
     - both are of entry to the study (screening or baseline) and at most 120 days apart: ADNI plans
       one scan for the two, or
-    - their codes and phases are the same, or a code is not known, and they are at most 30 days
-      apart: a scan was made again.
+    - their codes are known, the same and of the same phase, and they are at most 90 days apart:
+      ADNI1 scanned some at 1.5 T and weeks later at 3 T, or
+    - a code is not known, and they are at most 30 days apart: a scan was made again.
 
     A visit's name is the month since the participant's first visit, ``M000``, ``M006``, ... from
     the days of the scans that will be taken, so that names never contradict dates; a second visit
@@ -63,9 +65,9 @@ def _belongs(scan: Dated, visit: list[Dated]) -> bool:
     apart = scan.scan.days - first.scan.days
     if entry_of(first.code) and entry_of(scan.code):
         return apart <= ENTRY_DAYS
-    unknown = not first.code or not scan.code
-    same = (first.code, first.phase) == (scan.code, scan.phase)
-    return apart <= RESCAN_DAYS and (unknown or same)
+    if not first.code or not scan.code:
+        return apart <= RESCAN_DAYS
+    return apart <= SAME_CODE_DAYS and (first.code, first.phase) == (scan.code, scan.phase)
 
 
 def taken_of(scans: Iterable[FoundScan]) -> list[FoundScan]:

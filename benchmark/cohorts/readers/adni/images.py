@@ -92,7 +92,7 @@ def _images_in(subject: str, leaf: Path) -> Iterator[Image | LeftOut]:
     except OSError as error:
         yield LeftOut(subject, "", UNREADABLE, f"{leaf}: {error.strerror}")
         return
-    if not names:
+    if not names and not _only_xml(leaf):
         yield LeftOut(subject, "", NO_IMAGE, f"{leaf}: neither .nii, .nii.gz nor .dcm")
     folder = LEAF.fullmatch(leaf.name)
     of_folder = {folder[1].upper().replace("D", "I"): folder[2]} if folder else {}
@@ -121,6 +121,12 @@ def _image_names(leaf: Path) -> list[str]:
             if low.endswith(NIFTI):
                 niftis.append(entry.name)
     return sorted(niftis)
+
+
+def _only_xml(leaf: Path) -> bool:
+    """Whether it holds the archive's descriptions alone; their images lie elsewhere."""
+    suffixes = {path.suffix.lower() for path in leaf.iterdir() if not path.name.startswith(".")}
+    return suffixes == {".xml"}
 
 
 def _without_copies(images: Iterable[Image], left_out: list[LeftOut]) -> list[Image]:

@@ -9,7 +9,7 @@ from benchmark.cohorts.readers.adni.grouping import Dated, taken_of
 from benchmark.cohorts.readers.adni.images import Image
 from benchmark.cohorts.readers.adni.records import Records
 from benchmark.cohorts.readers.adni.sequences import why_not_t1
-from benchmark.cohorts.readers.adni.tables import Kind, newest
+from benchmark.cohorts.readers.adni.tables import Kind, is_merge_name, newest
 from benchmark.cohorts.times import parse_date
 
 MEANING: dict[Kind, str] = {
@@ -56,9 +56,9 @@ def notes_on_visits(
         len({scan.covariates["field_tesla"] for scan in scans} - {None}) > 1 for scans in taken
     )
     alone = sum(
-        all(abs(scan.days - exam.day) > NEAR for scan in scans)
+        all(abs(scan.days - day) > NEAR for scan in scans)
         for subject, scans in visits.items()
-        for exam in clinical.of(subject)
+        for day in {exam.day for exam in clinical.of(subject)}  # tables share them
     )
     counted = (
         (versions, "participants have processed and original images; see readers.adni.prefer"),
@@ -75,11 +75,13 @@ def _of_tables(tables: Mapping[Kind, list[Path]], records: Records) -> list[str]
         if kind in ("merge", "diagnoses") and len(paths) > 1:
             used = [newest(paths).name]
             older = ", ".join(path.name for path in paths if path.name not in used)
-            lines.append(f"{MEANING[kind]}: {used[0]} is read, being the newest, not {older}")
+            alike = len({is_merge_name(path) for path in paths}) == 1
+            why = ", being the newest" if alike else ""
+            lines.append(f"{MEANING[kind]}: {used[0]} is read{why}, not {older}")
         elif used:
             lines.append(f"{MEANING[kind]}: {', '.join(used)}")
     lines += [f"{name} lists no participant of ADNI and is not read" for name in records.foreign]
-    if "merge" not in tables and "listing" not in tables:
+    if tables.keys().isdisjoint(("merge", "listing", "diagnoses")):
         lines.append("no table lies beside the images: no ages, diagnoses or field strengths")
     return lines
 

@@ -23,7 +23,7 @@ class Adni(Reader, name="adni"):
 
     @classmethod
     def recognises(cls, path: Path) -> str:
-        """By folders such as ``002_S_4711/MPRAGE``, one or two levels down."""
+        """By folders such as ``002_S_4711/MPRAGE``, up to four levels down."""
         return "its folders bear participants' ids of ADNI" if is_download(path) else ""
 
     def read(self, path: Path) -> Listing:
@@ -39,7 +39,7 @@ class Adni(Reader, name="adni"):
         people, around = find_people(path)
         images, left_out = list_images(people)
         tables = find_tables(around)
-        records = read_records(tables, [image.image for image in images])
+        records = read_records(tables, images)
         clinical = read_clinical(tables, {image.subject for image in images})
         dated: dict[str, list[Dated]] = defaultdict(list)
         scans = Scans(records, clinical, self.settings)
@@ -53,6 +53,6 @@ class Adni(Reader, name="adni"):
         notes = notes_on_tables(tables, records, images) + notes_on_visits(dated, visits, clinical)
         return Listing(
             [scan for own in visits.values() for scan in own],
-            [*left_out, *records.repeated, *absent(records, images)],
+            [*left_out, *records.left_out, *absent(records, images)],
             notes=tuple(notes),
         )

@@ -2,12 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from benchmark.cohorts.reader import LISTED_TWICE, LeftOut
+from benchmark.cohorts.readers.adni.images import Image
 from benchmark.cohorts.readers.adni.tables import LISTED_IMAGE, Kind, rows_of
 from benchmark.cohorts.studies import MISSING_CODES
 from benchmark.cohorts.subjects import ADNI_ID, canonical_subject
@@ -16,6 +17,7 @@ from benchmark.errors import UserError
 
 IMAGE = re.compile(r"[ID]?(\d+)(?:\.0)?", re.IGNORECASE)
 SERIES = re.compile(r"S?(\d+)(?:\.0)?", re.IGNORECASE)
+OTHER_STUDY = "a row of another study"
 TESLA = re.compile(r"field ?strength\s*=\s*([\d.]+)", re.IGNORECASE)
 COLUMNS = {
     "subject": ("subject", "subjectid", "ptid"),
@@ -46,34 +48,36 @@ class Records:
         of_image: By image id (digits).
         passed: Whether a series passed ADNI's quality check, by series id (digits).
         listed: Image ids of the download's own lists, with the table and row.
-        repeated: Rows that stand twice in one list.
+        left_out: Rows of lists that are not used: repeated ones, and those of another study.
         foreign: Tables passed over, since they list another study's participants.
     """
 
     of_image: dict[str, Record] = field(default_factory=lambda: defaultdict(dict))
     passed: dict[str, bool] = field(default_factory=dict)
     listed: dict[str, str] = field(default_factory=dict)
-    repeated: list[LeftOut] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
 
 
-def read_records(tables: dict[Kind, list[Path]], on_disk: Iterable[str]) -> Records:
+def read_records(tables: dict[Kind, list[Path]], images: Iterable[Image]) -> Records:
     """Read all tables that tell of images; of two that differ, the first in this order counts.
 
     Args:
         tables: As ``find_tables`` gives them.
-        on_disk: Image ids (digits); of the study-wide tables no others are kept.
+        images: Those on disk; of the study-wide tables no others are kept.
 
     Raises:
-        UserError: A cell that is no image or participant id; names file, row and column.
+        UserError: A cell that is no image or participant id, where it concerns what is on disk;
+            names file, row and column.
     """
-    records, wanted = Records(), frozenset(on_disk)
+    records, owners = Records(), {image.image: image.subject for image in images}
+    subjects = frozenset(owners.values())
     for path in tables.get("listing", []):
-        _add_listing(records, path)
+        _add_listing(records, path, owners.keys())
     for kind, column in (("meta", "imageuid"), ("image quality", "loniimage")):
         for path in tables.get(kind, []):  # type: ignore[call-overload]
-            for _, image, cells in _rows(path, column):
-                if image in wanted:
+            for _, image, cells in _rows(path, column, subjects=subjects):
+                if image in owners:
                     _add(records.of_image[image], cells)
     for path in tables.get("series quality", []):
         _add_verdicts(records, path)
@@ -94,7 +98,7 @@ def nominal_tesla(text: str | None) -> float | None:
     return near[0] if near else value or None
 
 
-def _add_listing(records: Records, path: Path) -> None:
+def _add_listing(records: Records, path: Path, on_disk: Container[str]) -> None:
     rows = list(_rows(path, *LISTED_IMAGE))
     theirs = [cells for *_, cells in rows if not ADNI_ID.fullmatch(cells.get("subject", ""))]
     if len(theirs) == len(rows):
@@ -104,18 +108,26 @@ def _add_listing(records: Records, path: Path) -> None:
     for row, image, cells in rows:
         subject = cells.get("subject", "")
         if not ADNI_ID.fullmatch(subject):
-            raise UserError(
-                f"{path}: row {row}, column Subject: '{subject}' is not a participant's id such as "
-                "002_S_4711"
-            )
+            records.left_out.append(_of_another_study(path, row, subject, image in on_disk))
+            continue
         cells["subject"] = canonical_subject(subject)
         if image in seen:
             detail = f"{path}, row {row}: image {image} stands in a row before"
-            records.repeated.append(LeftOut(cells["subject"], "", LISTED_TWICE, detail))
+            records.left_out.append(LeftOut(cells["subject"], "", LISTED_TWICE, detail))
             continue
         seen.add(image)
         records.listed.setdefault(image, f"{path}, row {row}")
         _add(records.of_image[image], cells)
+
+
+def _of_another_study(path: Path, row: int, subject: str, on_disk: bool) -> LeftOut:
+    """A row whose subject is none of ADNI's; refused where its image is there."""
+    if on_disk:
+        raise UserError(
+            f"{path}: row {row}, column Subject: '{subject}' is not a participant's id such as "
+            "002_S_4711"
+        )
+    return LeftOut(subject, "", OTHER_STUDY, f"{path}, row {row}: subject '{subject}'")
 
 
 def _add_verdicts(records: Records, path: Path) -> None:
@@ -128,19 +140,28 @@ def _add_verdicts(records: Records, path: Path) -> None:
             records.passed[match[1]] = before or verdict in ("1", "1.0")
 
 
-def _rows(path: Path, *ids: str) -> Iterator[tuple[int, str, Record]]:
-    """Row number, image id (digits) and what is not missing of every row that names an image."""
+def _rows(
+    path: Path, *ids: str, subjects: Container[str] | None = None
+) -> Iterator[tuple[int, str, Record]]:
+    """Row number, image id (digits) and what is not missing of every row that names an image.
+
+    Args:
+        path: The table.
+        ids: Columns of the image's id; the first that is there.
+        subjects: In a study-wide table those on disk: a wrong image id of others is passed over.
+    """
     for row, cells in rows_of(path, [*ids, *chain(*COLUMNS.values())]):
         column = next(name for name in ids if name in cells)
         text = text_of(cells[column], MISSING_CODES)
         if text is None:
             continue
-        match = IMAGE.fullmatch(text)
-        if match is None:
+        record, match = _record(cells), IMAGE.fullmatch(text)
+        if match:
+            yield row, match[1], record
+        elif subjects is None or canonical_subject(record.get("subject", "")) in subjects:
             raise UserError(
                 f"{path}: row {row}, column {column}: '{text}' is not an image id such as I40966"
             )
-        yield row, match[1], _record(cells)
 
 
 def _record(cells: dict[str, str]) -> Record:

@@ -70,8 +70,16 @@ def squeezed(name: str) -> str:
 
 
 def newest(paths: list[Path]) -> Path:
-    """Of several issues of one table the one with the latest date in its name."""
-    return max(paths, key=lambda path: (_stamp(path), path.name))
+    """Of several issues of one table the one with the latest date in its name.
+
+    Tables named ADNIMERGE go first: TADPOLE's have the same columns.
+    """
+    return max(paths, key=lambda path: (is_merge_name(path), _stamp(path), path.name))
+
+
+def is_merge_name(path: Path) -> bool:
+    """Whether a table is ADNIMERGE by its name too."""
+    return "adnimerge" in path.name.lower()
 
 
 def _stamp(path: Path) -> datetime:

@@ -7,17 +7,27 @@ from benchmark.cohorts.studies import existing_folder, subfolders
 from benchmark.errors import UserError
 
 PTID = re.compile(r"\d{3}_S_\d{4,5}", re.IGNORECASE)
+MANY = 100  # folders of a level that are looked into; parts of a download are few
 DEEPEST = 4  # levels from the place given to a participant's folder, as in place/part2/ADNI/PTID
 
 
 def is_download(path: Path) -> bool:
-    """Whether folders named by participants' ids, with folders in them, lie in a place or below."""
-    places = [path, *subfolders(path)] if path.is_dir() else []
-    return any(
-        PTID.fullmatch(folder.name) and subfolders(folder)
-        for place in places
-        for folder in subfolders(place)
-    )
+    """Whether folders named by participants' ids, with folders in them, lie in a place or below.
+
+    Goes as deep as ``find_people``, but below the second level only into the first folders, since
+    it is asked of every study.
+    """
+    level = [path] if path.is_dir() else []
+    for depth in range(DEEPEST):
+        below: list[Path] = []
+        for place in level if depth < 2 else level[:MANY]:
+            folders = subfolders(place)
+            people = [folder for folder in folders if PTID.fullmatch(folder.name)]
+            if any(subfolders(person) for person in people):
+                return True
+            below += [folder for folder in folders if not PTID.fullmatch(folder.name)]
+        level = below
+    return False
 
 
 def find_people(root: Path) -> tuple[list[Path], list[Path]]:

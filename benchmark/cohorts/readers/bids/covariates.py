@@ -6,8 +6,10 @@ from pathlib import Path
 
 from benchmark.cohorts import reader
 from benchmark.cohorts.readers.bids.tables import SubjectTables
+from benchmark.cohorts.studies import MISSING_CODES
 from benchmark.cohorts.subjects import canonical_subject
 from benchmark.cohorts.tables import Row, number_of, read_rows, text_of
+from benchmark.cohorts.times import TIME_COLUMNS
 from benchmark.cohorts.values import NUMBERS, PARTICIPANT, SESSION, diagnosis_of, sex_of
 
 Names = dict[str, tuple[str, ...]]
@@ -27,7 +29,10 @@ class Covariates:
         """Covariates of one subject at one session; a scan's own table wins over the session's."""
         told = {name: cell for name, cell in tables.scan(scan).items() if text_of(cell)}
         known = _values(self.people.get(subject, {}), PARTICIPANT)
-        known |= _values({**tables.sessions.get(visit, {}), **told}, SESSION)
+        session = tables.sessions.get(visit, {})
+        known |= _values({**session, **told}, SESSION)
+        ages = (number_of(session.get(name), MISSING_CODES) for name in TIME_COLUMNS["age"])
+        known["age"] = next((age for age in ages if age is not None), known.get("age"))
         if known.get("field_tesla") is None:
             known["field_tesla"] = _field_of_sidecar(scan)
         return known
@@ -64,7 +69,7 @@ def _values(row: Row, names: Names) -> reader.Covariates:
 
 def _value(covariate: str, cell: str) -> float | str | None:
     if covariate in NUMBERS:
-        return number_of(cell)
+        return number_of(cell, MISSING_CODES)
     if covariate == "sex":
         return sex_of(cell)
-    return diagnosis_of(cell) if covariate == "diagnosis" else text_of(cell)
+    return diagnosis_of(cell) if covariate == "diagnosis" else text_of(cell, MISSING_CODES)

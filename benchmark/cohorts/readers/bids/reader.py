@@ -1,6 +1,7 @@
 """Reads a BIDS longitudinal dataset: every T1w scan, with the time of its session."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -48,8 +49,8 @@ class Bids(Reader, name="bids"):
     def read(self, path: Path) -> Listing:
         """List all scans of sessions whose time is known.
 
-        Time comes from ``sub-*_sessions.tsv`` or ``*_scans.tsv`` (days, dates, years, months,
-        age), else from session labels that can only mean one thing (``M012``, ``d0757``).
+        Time comes from ``sub-*_sessions.tsv`` or ``*_scans.tsv`` (see ``visit_years``), else from
+        session labels that can only mean one thing (``M012``, ``d0757``); a note says which.
 
         Raises:
             UserError: No such folder, not BIDS, two folders of one person, or no times at all.
@@ -58,18 +59,25 @@ class Bids(Reader, name="bids"):
         left_out: list[LeftOut] = []
         covariates = find_covariates(path)
         untimed = ""
+        sources: Counter[str] = Counter()
         for subject, folder in sorted(_people(path).items()):
             tables = SubjectTables(folder)
             found = find_scans(tables, self.settings.prefer, self.settings.run)
             left_out += [LeftOut(subject, *entry) for entry in found.left_out]
             try:
-                scans += _timed(subject, tables, found, covariates)
+                years, what = _years(tables, found)
             except NoTimeError as error:
                 untimed = untimed or str(error)
                 left_out += [LeftOut(subject, v, NO_TIME, str(error)) for v in found.paths]
+                continue
+            sources[what] += 1
+            scans += _timed(subject, tables, found, years, covariates)
         if untimed and not scans:
             raise UserError(f"{untimed} ({COLUMN_TO_ADD})")
-        return Listing(scans, left_out, _steps(path), shareable=_shareable(path))
+        notes = tuple(
+            f"times from {what} ({count} subjects)" for what, count in sources.most_common() if what
+        )
+        return Listing(scans, left_out, _steps(path), shareable=_shareable(path), notes=notes)
 
 
 def _people(root: Path) -> dict[str, Path]:
@@ -92,11 +100,18 @@ def _people(root: Path) -> dict[str, Path]:
     return people
 
 
+def _years(tables: SubjectTables, found: Scans) -> tuple[dict[str, float], str]:
+    """Times of a subject's scans; a single one needs none, for it cannot be paired."""
+    return visit_years(tables, found.paths) if len(found.paths) > 1 else ({}, "")
+
+
 def _timed(
-    subject: str, tables: SubjectTables, found: Scans, covariates: Covariates
+    subject: str,
+    tables: SubjectTables,
+    found: Scans,
+    years: dict[str, float],
+    covariates: Covariates,
 ) -> list[FoundScan]:
-    # a single scan needs no time: it cannot be paired, and is left out for that reason
-    years = visit_years(tables, found.paths) if len(found.paths) > 1 else {}
     return [
         FoundScan(
             subject,

@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmark.cohorts.readers.bids.tables import SubjectTables
+from benchmark.cohorts.studies import MISSING_CODES
 from benchmark.cohorts.tables import text_of
-from benchmark.cohorts.times import MONTHS, TIME_COLUMNS, YEAR
+from benchmark.cohorts.times import MONTHS, TIME_COLUMNS, YEAR, Unit, parse_date
 
 COLUMN_TO_ADD = (
     "add the column days_since_first, or acq_time with dates such as 2011-05-03, to each "
     "sub-*/sub-*_sessions.tsv"
 )
-BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+TIMED = re.compile(r"\d{4}-\d{2}-\d{2}[T ]")  # a date with the time of day
 
 Times = dict[str, float]  # years by session label
 Cells = Mapping[str, str | None]  # one column: cell by session label
@@ -23,25 +25,28 @@ class NoTimeError(Exception):
     """Why a subject's sessions could not be put in time."""
 
 
-def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> Times:
+def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> tuple[Times, str]:
     """Find the time of a subject's sessions, in years from an arbitrary start.
 
-    The first source that tells all sessions apart is used: columns of ``sub-*_sessions.tsv`` (days,
-    dates, years, months, age in this order), dates of ``*_scans.tsv``, labels.
+    The first source that tells all sessions apart is used: days of ``sub-*_sessions.tsv``, dates of
+    ``*_scans.tsv`` (the scans' own), dates, years, months or age of ``sub-*_sessions.tsv``, labels.
 
     Args:
         tables: The subject's tables.
         scans: The scan of each session, by session label without ``ses-``.
 
+    Returns:
+        The times, and what told them, in words that hold for every subject.
+
     Raises:
         NoTimeError: No source serves; the message says what was tried and which column to add.
     """
     problems = []
-    for where, read, cells in _sources(tables, scans):
+    for source in _sources(tables, scans):
         try:
-            return _complete(read(cells), scans)
+            return _complete(source.read(source.cells), scans), source.what
         except ValueError as error:
-            problems.append(f"{where}: {error}")
+            problems.append(f"{source.where}: {error}")
     raise NoTimeError(
         "; ".join(problems)
         or f"{tables.folder.name}: no time for its sessions ({', '.join(scans)}); add the column "
@@ -49,22 +54,42 @@ def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> Times:
     )
 
 
-def _sources(
-    tables: SubjectTables, scans: Mapping[str, Path]
-) -> Iterator[tuple[str, Callable[[Cells], Times], Cells]]:
-    """What may tell the time: where it stands, how it is read, and its cells."""
-    sessions = tables.sessions
-    columns = next(iter(sessions.values()), {})
-    for names, read in READERS:
-        for name in names:
-            if name in columns:
-                cells = {visit: text_of(sessions.get(visit, {}).get(name)) for visit in scans}
-                yield f"{tables.sessions_path}, column {name}", read, cells
+class _Source(NamedTuple):
+    """What may tell the time: in words, where it stands, how it is read, and its cells."""
+
+    what: str
+    where: str
+    read: Callable[[Cells], Times]
+    cells: Cells
+
+
+def _sources(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[_Source]:
+    """The sources in the order of trust."""
+    yield from _columns(tables, scans, "days")
+    yield from _scan_dates(tables, scans)
+    later: tuple[Unit, ...] = ("date", "years", "months", "age")
+    for unit in later:
+        yield from _columns(tables, scans, unit)
+    if any(LABEL.fullmatch(visit) for visit in scans):
+        cells = {visit: visit for visit in scans}
+        yield _Source("session labels", f"{tables.folder}, session labels", _labels, cells)
+
+
+def _columns(tables: SubjectTables, scans: Mapping[str, Path], unit: Unit) -> Iterator[_Source]:
+    columns = next(iter(tables.sessions.values()), {})
+    missing = MISSING_CODES if unit in ("date", "age") else ()
+    for name in TIME_COLUMNS[unit]:
+        if name in columns:
+            cells = {v: text_of(tables.sessions.get(v, {}).get(name), missing) for v in scans}
+            what = f"sub-*_sessions.tsv, column {name}"
+            yield _Source(what, f"{tables.sessions_path}, column {name}", READERS[unit], cells)
+
+
+def _scan_dates(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[_Source]:
     dates = {visit: text_of(tables.scan(path).get("acq_time")) for visit, path in scans.items()}
     if any(dates.values()):
-        yield f"{tables.folder}/**/*_scans.tsv, column acq_time", _dates, dates
-    if any(LABEL.fullmatch(visit) for visit in scans):
-        yield f"{tables.folder}, session labels", _labels, {visit: visit for visit in scans}
+        what = "*_scans.tsv, column acq_time"
+        yield _Source(what, f"{tables.folder}/**/{what}", _dates, dates)
 
 
 def _complete(times: Times, scans: Iterable[str]) -> Times:
@@ -105,7 +130,7 @@ def _finite(visit: str, cell: str) -> float:
 def _dates(cells: Cells) -> Times:
     """Years from dates; by whole days where one of them does not give the time of day."""
     moments = {visit: _moment(visit, cell) for visit, cell in cells.items() if cell is not None}
-    if any(cell is not None and BARE_DATE.fullmatch(cell) for cell in cells.values()):
+    if any(cell is not None and not TIMED.match(cell) for cell in cells.values()):
         moments = {
             visit: moment.replace(hour=0, minute=0, second=0, microsecond=0)
             for visit, moment in moments.items()
@@ -114,13 +139,23 @@ def _dates(cells: Cells) -> Times:
 
 
 def _moment(visit: str, cell: str) -> datetime:
-    """An ISO date with at least the day; a time zone is dropped, for all are of one scanner."""
-    if not BARE_DATE.match(cell):
-        raise ValueError(f"'{cell}' of session {visit} is not a full date such as 2011-05-03")
+    """A date with at least the day; a time zone is dropped, for all are of one scanner."""
     try:
-        return datetime.fromisoformat(cell).replace(tzinfo=UTC)
+        if TIMED.match(cell):
+            return datetime.fromisoformat(cell).replace(tzinfo=UTC)
+        return datetime.combine(parse_date(cell), time.min, UTC)
     except ValueError:
-        raise ValueError(f"'{cell}' of session {visit} is not a date such as 2011-05-03") from None
+        raise ValueError(
+            f"'{cell}' of session {visit} is not a full date such as 2011-05-03"
+        ) from None
+
+
+def _ages(cells: Cells) -> Times:
+    """Years from ages that are told more finely than by the year."""
+    times = _numbers(1)(cells)
+    if all(value == int(value) for value in times.values()):
+        raise ValueError("ages in whole years are too coarse to tell the time between scans")
+    return times
 
 
 LABEL = re.compile(r"(?P<unit>[MmDd])(?P<count>\d+)|bl|baseline", re.IGNORECASE)
@@ -141,10 +176,10 @@ def _labels(cells: Cells) -> Times:
     return times
 
 
-READERS: tuple[tuple[tuple[str, ...], Callable[[Cells], Times]], ...] = tuple(
-    (
-        names,
-        _dates if unit == "date" else _numbers({"days": YEAR, "months": MONTHS}.get(unit, 1)),
-    )
-    for unit, names in TIME_COLUMNS.items()
-)
+READERS: dict[str, Callable[[Cells], Times]] = {
+    "days": _numbers(YEAR),
+    "date": _dates,
+    "years": _numbers(1),
+    "months": _numbers(MONTHS),
+    "age": _ages,
+}

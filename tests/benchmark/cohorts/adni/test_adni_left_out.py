@@ -117,3 +117,20 @@ def test_quality_tables_reject_and_choose(download: Any) -> None:
     assert reasons(cohort) == {"failed ADNI's quality check": 1, NOT_TAKEN: 2}
     assert str(bad) in cohort.left_out["detail"].iloc[0]
     assert str(worse) in "".join(cohort.left_out["detail"])
+
+
+def test_an_examination_in_two_tables_counts_once(download: Any) -> None:
+    download.scan(ONE, FIRST, "-")
+    download.scan(ONE, LATER, "-")
+    row = "4711,ADNI1,002_S_4711,2,m60,2011-11-02,CN,71.2,Female,16,1,28,,CN,2006-11-02"
+    download.rows = [row]
+    download.write_rows(download.merge_header, "ADNIMERGE.csv")
+    (download.root / "DXSUM.csv").write_text("RID,EXAMDATE,DIAGNOSIS\n4711,2011-11-02,1\n")
+    assert any(note.startswith("1 examinations have no scan") for note in download.read().notes)
+
+
+def test_folders_of_descriptions_alone_are_passed_over(download: Any) -> None:
+    download.scan(ONE, FIRST, "-")
+    download.scan(ONE, LATER, "-")
+    (download.leaf(ONE, FIRST) / "ADNI_002_S_4711.xml").touch()
+    assert download.read().left_out.empty

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.cohorts.values import diagnosis_of
 from benchmark.errors import UserError
 
 FIRST = date(2006, 11, 2)
@@ -64,3 +65,55 @@ def test_diagnoses_of_dxsum_where_there_is_no_adnimerge(download: Any) -> None:
     download.rows = [f"ADNI1,4711,bl,bl,{FIRST},1", f"ADNI1,4711,m12,m12,{LATER},3.0"]
     download.write_rows("Phase,RID,VISCODE,VISCODE2,EXAMDATE,DIAGNOSIS", "DXSUM_PDXCONV.csv")
     assert download.read().visits["diagnosis"].tolist() == ["CN", "AD"]
+
+
+def test_diagnoses_in_words_of_dxsum(download: Any) -> None:
+    download.scan(ONE, FIRST, "-")
+    download.scan(ONE, LATER, "-")
+    download.rows = [f"ADNI1,4711,bl,bl,{FIRST},CN", f"ADNI1,4711,m12,m12,{LATER},Dementia"]
+    download.write_rows("Phase,RID,VISCODE,VISCODE2,EXAMDATE,DIAGNOSIS", "DXSUM.csv")
+    cohort = download.read()
+    assert cohort.visits["diagnosis"].tolist() == ["CN", "AD"]
+    assert not any("no table lies" in note for note in cohort.notes)
+
+
+def test_adnimerge_goes_before_tadpole(download: Any) -> None:
+    download.scan(ONE, FIRST, "-")
+    download.scan(ONE, LATER, "-")
+    row = "4711,ADNI1,002_S_4711,2,bl,2006-11-02,{},71.2,Female,16,1,28,,CN,2006-11-02"
+    for name, group in (("ADNIMERGE", "LMCI"), ("TADPOLE_D1_D2", "AD")):
+        download.rows = [row.format(group)]
+        download.write_rows(download.merge_header, f"{name}.csv")
+    cohort = download.read()
+    assert set(cohort.visits["group"]) == {"LMCI"}
+    assert any("ADNIMERGE.csv is read, not TADPOLE" in note for note in cohort.notes)
+
+
+@pytest.mark.parametrize(
+    ("cell", "diagnosis"), [("MCI to Dementia", "AD"), ("NL to MCI", "MCI"), ("NL", "CN")]
+)
+def test_a_change_of_diagnosis_is_what_it_leads_to(cell: str, diagnosis: str) -> None:
+    assert diagnosis_of(cell) == diagnosis
+
+
+@pytest.mark.parametrize("subject", ["", "92834"])
+def test_rows_of_another_study_are_left_out(download: Any, subject: str) -> None:
+    download.scan(ONE, FIRST, "bl")
+    download.scan(ONE, LATER, "m12")
+    download.count += 1
+    download.list_row(subject, "bl", "3/20/2015")
+    download.write_rows()
+    cohort = download.read()
+    assert len(cohort.visits) == 2
+    assert cohort.left_out["reason"].tolist() == ["a row of another study"]
+
+
+def test_wrong_image_ids_of_study_wide_tables(download: Any) -> None:
+    download.scan(ONE, FIRST, "bl")
+    download.scan(ONE, LATER, "m12")
+    meta = download.root / "MPRAGEMETA.csv"
+    meta.write_text("SUBJECT,IMAGEUID,MAGSTRENGTH\n002_S_4712,scan1,1.5\n002_S_4711,40001,3.0\n")
+    assert set(download.read().visits["field_tesla"].dropna()) == {3.0}
+    meta.write_text("SUBJECT,IMAGEUID,MAGSTRENGTH\n002_S_4711,scan1,1.5\n")
+    with pytest.raises(UserError, match=r"row 2, column imageuid: 'scan1' is not an image id"):
+        download.read()

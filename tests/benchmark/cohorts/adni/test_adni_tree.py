@@ -59,6 +59,12 @@ def test_recognition(tmp_path: Path) -> None:
     assert Adni.recognises(tmp_path.parent)
 
 
+def test_recognition_goes_as_deep_as_reading(tmp_path: Path) -> None:
+    (tmp_path / "a" / "loni" / "part1" / "ADNI" / ONE / "MPRAGE").mkdir(parents=True)
+    assert Adni.recognises(tmp_path / "a")
+    assert not Adni.recognises(tmp_path)  # five levels down
+
+
 @pytest.mark.parametrize(
     ("prepare", "match"),
     [
