@@ -24,7 +24,7 @@ def balance_table(comparisons: Sequence[Comparison]) -> Table:
             comparison.covariate.replace("_", " "),
             _summary(comparison.training, comparison.training),
             _summary(comparison.other, comparison.training),
-            f"{comparison.difference:.2f}",
+            "-" if math.isnan(comparison.difference) else f"{comparison.difference:.2f}",
             f"{comparison.corrected_p:.2g}",
         )
     return rows
