@@ -64,8 +64,8 @@ class Cohort:
     left_out: pd.DataFrame
     done: frozenset[Step] = frozenset()
     space: Literal["", "MNI152"] = ""
-    axes: str = ""
     notes: tuple[str, ...] = ()
+    axes: str = ""
 
     @property
     def subjects(self) -> list[str]:

@@ -79,9 +79,9 @@ class Listing:
     left_out: list[LeftOut] = field(default_factory=list)
     done: frozenset[Step] = frozenset()
     space: Literal["", "MNI152"] = ""
-    axes: str = ""
     shareable: bool = False
     notes: tuple[str, ...] = ()
+    axes: str = ""
 
 
 class ReaderSettings(BaseModel):

@@ -13,6 +13,7 @@ from benchmark.cohorts.studies import existing_folder, find_folders, subfolders
 from benchmark.cohorts.subjects import canonical_subject
 from benchmark.cohorts.times import YEAR
 from benchmark.errors import UserError
+from benchmark.preparation.settings import Step
 
 NO_TIME = "no time for its session"
 NOTES = (
@@ -65,7 +66,8 @@ class Caps(Reader, name="caps"):
             found, problems = self._subject(subject, folder, tables, covariates)
             scans += found
             left_out += problems
-        return Listing(scans, left_out, frozenset({"bias", "registration"}), "MNI152", notes=NOTES)
+        done: frozenset[Step] = frozenset({"bias", "registration"})
+        return Listing(scans, left_out, done, space="MNI152", notes=NOTES)
 
     def _bids(self) -> Path | None:
         if not self.settings.bids:

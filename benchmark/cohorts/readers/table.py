@@ -128,8 +128,8 @@ class Table(Reader, name="table"):
             [entry for entry in entries if isinstance(entry, FoundScan)],
             [entry for entry in entries if isinstance(entry, LeftOut)],
             frozenset(self.settings.done),
-            self.settings.space,
-            self.settings.shareable,
+            space=self.settings.space,
+            shareable=self.settings.shareable,
             notes=(f"{path.name}: time from its column {clock.column}, read as {clock.unit}",),
         )
 
@@ -160,7 +160,8 @@ def _entries(rows: dict[int, Row], layout: Layout) -> Iterator[FoundScan | LeftO
     for number, row in rows.items():
         where = f"{layout.file}, row {number}"
         cell = text_of(row[layout.subject])
-        subject, visit = canonical_subject(cell or ""), row[layout.visit]
+        subject = canonical_subject(cell or "")
+        visit = row[layout.visit] or row[layout.clock.column]
         name = layout.path.fill(row, where)
         days = layout.clock.days(row, where)
         if cell is None or days is None or name is None:

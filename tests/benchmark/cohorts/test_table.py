@@ -233,3 +233,19 @@ def test_missing_and_empty_tables(tmp_path: Path) -> None:
         read(write(tmp_path / "t.csv", "subject,path,days"))
     with pytest.raises(UserError, match=re.escape("Set readers.table.subject; it has path, days")):
         read(write(tmp_path / "t.csv", "path,days", "a.nii,1"))
+
+
+def test_what_the_settings_say_of_the_scans_goes_with_the_cohort(pair: Callable) -> None:
+    table = pair("days", "0", "365")
+    cohort = read(table, done=["brain"], space="MNI152", shareable=True)
+    assert (cohort.done, cohort.space, cohort.shareable, cohort.axes) == (
+        frozenset({"brain"}),
+        "MNI152",
+        True,
+        "",
+    )
+
+
+def test_visits_without_a_label_are_told_apart_by_their_time(pair: Callable) -> None:
+    visits = read(pair("visit,days", ",0", ",365")).visits
+    assert visits["visit"].tolist() == ["0", "365"]
