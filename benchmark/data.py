@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmark.errors import UserError
+from benchmark.preparation.intensity import BACKGROUND
 from benchmark.preparation.volumes import load_nifti, read_into, read_volume, volume_shape
 from benchmark.seeds import derive_seed
 
@@ -28,7 +29,6 @@ __all__ = [
     "training_batches",
 ]
 
-BACKGROUND = -1.0  # darkest value of the range [-1, 1]
 
 Pair = tuple[Tensor, Tensor, Tensor]
 

@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from benchmark.cohorts.subjects import canonical_subject
 from benchmark.cohorts.tables import SHEETS, Row, plain, read_table
 from benchmark.cohorts.times import parse_date
 from benchmark.errors import UserError
 
 TEXT_TABLES = (".csv", ".tsv", ".txt")
+SUBJECT = re.compile("sub-.+")
 DEPTH = 3  # levels of folders that downloads put around what one looks for
 MISSING_CODES = ("-1", "-4", "-1.0", "-4.0")  # LONI's codes: confirmed missing, not applicable
 
@@ -40,6 +42,30 @@ def find_folders(root: Path, name: re.Pattern[str], depth: int = DEPTH) -> Itera
             yield folder
         elif depth > 1:
             yield from find_folders(folder, name, depth - 1)
+
+
+def subject_folders(root: Path, layout: str) -> dict[str, Path]:
+    """Folders ``sub-*`` by canonical id.
+
+    Args:
+        root: The folder that holds them.
+        layout: What it should be, for the error where there are none.
+
+    Raises:
+        UserError: There is none, or two are the same person.
+    """
+    people: dict[str, Path] = {}
+    for folder in find_folders(root, SUBJECT, depth=1):
+        subject = canonical_subject(folder.name)
+        if subject in people:
+            raise UserError(
+                f"{root}: {people[subject].name} and {folder.name} are the same person "
+                f"({subject}); keep one folder a person"
+            )
+        people[subject] = folder
+    if not people:
+        raise UserError(f"{root}: not {layout}: it holds no folder named sub-*")
+    return people
 
 
 def subfolders(folder: Path) -> list[Path]:

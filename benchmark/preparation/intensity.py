@@ -5,7 +5,7 @@ import numpy as np
 from benchmark.preparation.damage import CONSTANT, DamagedScanError
 from benchmark.preparation.scan import Array, Mask, Scan
 
-BACKGROUND = -1.0
+BACKGROUND = -1.0  # darkest value of the range [-1, 1]
 
 
 def scale_brain(volume: Array, brain: Mask, percentiles: tuple[float, float]) -> Array:

@@ -1,6 +1,5 @@
 """Reads Clinica's t1-linear output (CAPS): scans that lie in MNI152 already."""
 
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -9,10 +8,8 @@ from benchmark.cohorts.readers.bids.covariates import Covariates, find_covariate
 from benchmark.cohorts.readers.bids.scans import NO_T1W
 from benchmark.cohorts.readers.bids.tables import SubjectTables
 from benchmark.cohorts.readers.bids.times import NoTimeError, visit_years
-from benchmark.cohorts.studies import existing_folder, find_folders, subfolders
-from benchmark.cohorts.subjects import canonical_subject
+from benchmark.cohorts.studies import existing_folder, subfolders, subject_folders
 from benchmark.cohorts.times import YEAR
-from benchmark.errors import UserError
 from benchmark.preparation.settings import Step
 
 NO_TIME = "no time for its session"
@@ -61,7 +58,7 @@ class Caps(Reader, name="caps"):
         covariates = find_covariates(bids or root)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
-        for subject, folder in _people(root).items():
+        for subject, folder in subject_folders(root, "CAPS").items():
             tables = SubjectTables(bids / folder.name if bids else folder)
             found, problems = self._subject(subject, folder, tables, covariates)
             scans += found
@@ -116,19 +113,3 @@ def _as_found(tables: SubjectTables, visit: str) -> Path | None:
     """The scan of a visit in the BIDS dataset, which its tables name."""
     scans = sorted((tables.folder / f"ses-{visit}" / "anat").glob("*_T1w.nii*"))
     return scans[0] if scans else None
-
-
-def _people(root: Path) -> dict[str, Path]:
-    """Subject folders by canonical id."""
-    people: dict[str, Path] = {}
-    for folder in find_folders(root, re.compile("sub-.+"), depth=1):
-        subject = canonical_subject(folder.name)
-        if subject in people:
-            raise UserError(
-                f"{root}: {people[subject].name} and {folder.name} are the same person "
-                f"({subject}); keep one folder a person"
-            )
-        people[subject] = folder
-    if not people:
-        raise UserError(f"{root}: not CAPS: it holds no folder named sub-*")
-    return people

@@ -10,7 +10,7 @@ from benchmark.cohorts.readers.bids.covariates import Covariates, find_covariate
 from benchmark.cohorts.readers.bids.scans import Scans, find_scans
 from benchmark.cohorts.readers.bids.tables import SubjectTables
 from benchmark.cohorts.readers.bids.times import COLUMN_TO_ADD, NoTimeError, visit_years
-from benchmark.cohorts.subjects import canonical_subject
+from benchmark.cohorts.studies import existing_folder, subject_folders
 from benchmark.cohorts.times import YEAR
 from benchmark.errors import UserError
 from benchmark.preparation.settings import Step
@@ -55,12 +55,13 @@ class Bids(Reader, name="bids"):
         Raises:
             UserError: No such folder, not BIDS, two folders of one person, or no times at all.
         """
+        existing_folder(path, "the root of a BIDS dataset")
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         covariates = find_covariates(path)
         untimed = ""
         sources: Counter[str] = Counter()
-        for subject, folder in sorted(_people(path).items()):
+        for subject, folder in sorted(subject_folders(path, "a BIDS dataset").items()):
             tables = SubjectTables(folder)
             found = find_scans(tables, self.settings.prefer, self.settings.run)
             left_out += [LeftOut(subject, *entry) for entry in found.left_out]
@@ -78,26 +79,6 @@ class Bids(Reader, name="bids"):
             f"times from {what} ({count} subjects)" for what, count in sources.most_common() if what
         )
         return Listing(scans, left_out, _steps(path), shareable=_shareable(path), notes=notes)
-
-
-def _people(root: Path) -> dict[str, Path]:
-    """Subject folders by canonical id."""
-    if not root.is_dir():
-        raise UserError(f"{root}: no such folder; give the root of a BIDS dataset")
-    people: dict[str, Path] = {}
-    for folder in sorted(root.glob("sub-*")):
-        if not folder.is_dir():
-            continue
-        subject = canonical_subject(folder.name)
-        if subject in people:
-            raise UserError(
-                f"{root}: {people[subject].name} and {folder.name} are the same person "
-                f"({subject}); keep one folder a person"
-            )
-        people[subject] = folder
-    if not people:
-        raise UserError(f"{root}: not a BIDS dataset: it holds no folder named sub-*")
-    return people
 
 
 def _years(tables: SubjectTables, found: Scans) -> tuple[dict[str, float], str]:
