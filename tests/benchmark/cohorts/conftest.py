@@ -1,5 +1,8 @@
 """A made-up longitudinal study, the same for every layout, and its plain BIDS version."""
 
+import json
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -77,3 +80,18 @@ def same_as_bids(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None
         assert all(Path(path).exists() for path in cohort.visits["path"])
 
     return check
+
+
+@pytest.fixture
+def bids_errors() -> Callable[[Path], list[dict]]:
+    """The errors that the BIDS validator finds in a folder."""
+    if not shutil.which("bids-validator-deno"):
+        pytest.skip("no bids-validator-deno")
+
+    def find(folder: Path) -> list[dict]:
+        command = ["bids-validator-deno", "--format", "json", str(folder)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        issues = json.loads(result.stdout)["issues"]["issues"]
+        return [issue for issue in issues if issue["severity"] == "error"]
+
+    return find
