@@ -148,6 +148,8 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "name": metric.name,
         "title": metric.title,
         "kind": metric.kind,
+        "family": metric.family,
+        "best": metric.best,
         "higher_is_better": metric.higher_is_better,
         "unit": metric.unit,
         "decimals": metric.decimals,

@@ -20,7 +20,7 @@ SCHEMA = pa.DataFrameSchema(
         "sample": pa.Column(int),
         "metric": pa.Column(str),  # registry name: ssim, ssim-head, fid
         "title": pa.Column(str),  # full name: window, mask, extractor, N
-        "role": pa.Column(str, pa.Check.isin(["value", "leave-out"])),
+        "role": pa.Column(str, pa.Check.isin(["value", "leave-out", "floor", "half"])),
         "value": pa.Column(float, nullable=True),  # missing where it cannot be computed
         "n": pa.Column(int, pa.Check.ge(0)),  # volumes behind the value
         "note": pa.Column(str),  # why a value is missing
@@ -36,8 +36,10 @@ _TEXT = [name for name, column in SCHEMA.columns.items() if column.dtype == pa.S
 def read_scores(path: Path) -> pd.DataFrame:
     """Read a score table.
 
-    Rows with role ``"value"`` are results. Rows with role ``"leave-out"`` belong to a set metric:
-    its value without the row's subject, from which the jackknife interval is computed.
+    Rows with role ``"value"`` are results. The others belong to a set metric. ``"leave-out"``: its
+    value without the row's subject, from which the jackknife interval is computed. ``"floor"``:
+    real volumes of half of the subjects against the other half's. ``"half"``: generated volumes of
+    the one half against real ones of the other, the value to hold beside the floor.
 
     Raises:
         UserError: The file is missing or is not a score table.

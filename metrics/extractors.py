@@ -1,15 +1,31 @@
 """From a volume to the features that set metrics compare."""
 
+from typing import Any, Protocol
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from metrics.medicalnet import MedicalNet
-from metrics.metric import Features, Volume
+from metrics.scan import Scan
 from metrics.weights import parse
 
+Features = NDArray[np.float64]
+Map = NDArray[np.float32]
 
-class Extractor:
-    """Pooled features of a volume.
+
+class Extractor(Protocol):
+    """Anything that turns a volume into features."""
+
+    def pooled(self, scan: Scan) -> Features:
+        """Features (d,) in float64 of one volume."""
+
+    def maps(self, scan: Scan) -> tuple[Map, ...]:
+        """Maps (C, x, y, z) of its stages, from fine to coarse."""
+
+
+class MedicalNetExtractor:
+    """Features of a 3D ResNet.
 
     The volume goes in as it stands, in [-1, 1], neither resized nor standardised, and comes out
     of global average pooling of the last layer: the convention of HA-GAN's evaluation (Sun et al.
@@ -22,23 +38,41 @@ class Extractor:
         self._device = device
 
     @torch.inference_mode()
-    def __call__(self, volume: Volume) -> Features:
-        """Features (d,) in float64 of one volume, (X, Y, Z) in [-1, 1]."""
-        batch = torch.tensor(np.asarray(volume, dtype=np.float32), device=self._device)[None, None]
+    def pooled(self, scan: Scan) -> Features:
+        """Features (d,) in float64 of one volume."""
+        return self._run(self._network, scan)[0].double().cpu().numpy()
+
+    @torch.inference_mode()
+    def maps(self, scan: Scan) -> tuple[Map, ...]:
+        """The last layer's map (d, X / 8, Y / 8, Z / 8)."""
+        return (self._run(self._network.feature_map, scan)[0].cpu().numpy(),)
+
+    def _run(self, function: Any, scan: Scan) -> Any:
+        voxels = np.asarray(scan.voxels, dtype=np.float32)
+        batch = torch.tensor(voxels, device=self._device)[None, None]
         # cuDNN would round convolutions to TF32's 10 bits, and values would depend on the device.
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            features = self._network(batch)[0]
-        return features.double().cpu().numpy()
+            return function(batch)
 
 
-def extractor(weights: str) -> Extractor:
+def extractor_title(weights: str, convention: str) -> str:
+    """Name of an extractor, without loading it.
+
+    Raises:
+        WeightsError: The weights are not understood, or their file is not there.
+    """
+    return parse(weights).title
+
+
+def extractor(weights: str, convention: str) -> Extractor:
     """Build an extractor on the GPU, if there is one.
 
     Args:
         weights: What ``metrics.weights.parse`` understands, such as ``"random:0"``.
+        convention: How volumes are presented to it.
 
     Raises:
         WeightsError: The weights are not understood, cannot be had, or are not what they should be.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Extractor(parse(weights).network(), device)
+    return MedicalNetExtractor(parse(weights).network(), device)

@@ -4,13 +4,10 @@ In named stages: volumes -> features -> statistics -> distance.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from metrics.extractors import Extractor, extractor
-from metrics.metric import Features, MetricError, SetMetric, TooFewVolumes, Volume
-from metrics.weights import parse
+from metrics.metric import Features, MetricError, Scan, SetMetric, TooFewVolumes
 
 
 class FID(SetMetric, name="fid"):
@@ -20,39 +17,20 @@ class FID(SetMetric, name="fid"):
     features the value is biased upward. The jackknife over subjects gives its interval.
     """
 
+    family = "distribution"
     higher_is_better = False
     decimals = 3  # on MedicalNet's features distances below 1 are common
     source = "Heusel et al. 2017, arXiv:1706.08500, eq. 6"
+    uses_extractor = True
 
-    def __init__(self, weights: str) -> None:
-        """Args: the extractor's weights; see ``metrics.weights.parse``.
-
-        Raises:
-            WeightsError: The name is not understood. Files are looked at on first use.
-        """
-        super().__init__(weights)
-        self._named = parse(weights)
-
-    @cached_property
+    @property
     def title(self) -> str:
         """Name with the extractor; the number of volumes is added where a value stands."""
-        return f"FID [{self._named.title}]"
+        return f"FID [{self.instruments.title}]"
 
-    @cached_property
-    def _extractor(self) -> Extractor:
-        return extractor(self.weights)
-
-    def load(self) -> None:
-        """Read the extractor, downloading it where that is asked for.
-
-        Raises:
-            WeightsError: The weights cannot be had, or are not what they should be.
-        """
-        _ = self._extractor
-
-    def features(self, volume: Volume) -> Features:
-        """Features (d,) of one volume, (X, Y, Z) in [-1, 1]."""
-        return self._extractor(volume)
+    def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
+        """Features (d,) of one volume, whatever its source and interval."""
+        return self.instruments.features(scan)
 
     def __call__(self, *, generated: Features, reference: Features) -> float:
         """Compare two sets of features, (N, d) and (M, d).

@@ -4,9 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from metrics.metric import MetricError, Volume
+from metrics.metric import MetricError, Scan, Volume
 
 Mask = NDArray[np.bool_]
+
+
+def source_mask(source: Scan) -> Mask:
+    """The head mask of a source, computed once; see ``head_mask``.
+
+    Raises:
+        MetricError: Nothing stands out of the background.
+    """
+    return source.derive("head mask", lambda scan: head_mask(scan.voxels))
 
 
 def head_mask(source: Volume) -> Mask:

@@ -1,16 +1,34 @@
-"""The two kinds of metric, and their registry."""
+"""The three kinds of metric, and their registry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics.instruments import Instruments
+from metrics.scan import Scan, Volume
+
+__all__ = [
+    "REGISTRY",
+    "Features",
+    "Metric",
+    "MetricError",
+    "PairMetric",
+    "Scan",
+    "SetMetric",
+    "SubjectMetric",
+    "TooFewVolumes",
+    "Volume",
+    "pair_metric",
+]
+
 REGISTRY: dict[str, type["Metric"]] = {}
 
-Volume = NDArray[np.float32]
 Features = NDArray[np.float64]
+Family = Literal["distribution", "fidelity", "change"]
 
 
 class MetricError(ValueError):
@@ -22,22 +40,36 @@ class TooFewVolumes(MetricError):  # noqa: N818 - reads as the reason that it is
 
 
 class Metric(ABC):
-    """What every metric tells of itself. Register by subclassing one of the two kinds below.
+    """What every metric tells of itself. Register by subclassing one of the kinds below.
 
     Attributes:
-        kind: ``"pair"``: one value a pair; ``"set"``: one value for all volumes of a method.
+        kind: ``"pair"``: one value a pair; ``"subject"``: one value a subject and sample;
+            ``"set"``: one value for all volumes of a method.
+        family: ``"distribution"``: do the volumes look real; ``"fidelity"``: do they look like
+            the true follow-up; ``"change"``: do they change as the true follow-up did.
         higher_is_better: The direction.
+        best: The value of a perfect follow-up, where it is neither end of the scale, such as 0 for
+            a bias; ``higher_is_better`` is then False and the distance from ``best`` counts.
         unit: Unit of the value, empty for a pure number.
         decimals: How many a table prints.
         source: Paper or library that defines it.
+        uses_extractor: Whether it measures with ``instruments.extractor``, which is then loaded
+            before hours of work.
     """
 
     name: ClassVar[str]
-    kind: ClassVar[Literal["pair", "set"]]
+    kind: ClassVar[Literal["pair", "subject", "set"]]
+    family: ClassVar[Family] = "fidelity"
     higher_is_better: ClassVar[bool]
+    best: ClassVar[float | None] = None
     unit: ClassVar[str] = ""
     decimals: ClassVar[int] = 3
     source: ClassVar[str] = ""
+    uses_extractor: ClassVar[bool] = False
+
+    def __init__(self, instruments: Instruments | None = None) -> None:
+        """Args: what to measure with, shared between metrics; by default what is embedded."""
+        self.instruments = instruments or Instruments()
 
     def __init_subclass__(cls, *, name: str | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -56,32 +88,63 @@ class PairMetric(Metric):
     kind = "pair"
 
     @abstractmethod
-    def __call__(self, *, generated: Volume, reference: Volume, source: Volume) -> float:
+    def __call__(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> float:
         """Score one generated volume.
 
         Args:
-            generated: The generated follow-up, (X, Y, Z) in [-1, 1].
-            reference: The real follow-up, same shape and range.
+            generated: The generated follow-up.
+            reference: The real follow-up, same shape.
             source: The real first visit. Masks come from it, never from the reference: a mask of
                 the follow-up would leak the answer.
+            interval_years: From the source to the follow-up.
+
+        Raises:
+            MetricError: It is not defined on these volumes; the message says why.
         """
 
 
-class SetMetric(Metric):
+class _FeatureMetric(Metric):
+    """A metric of what is measured on every volume, real and generated alike."""
+
+    @abstractmethod
+    def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
+        """Measure one volume, (d,).
+
+        Args:
+            scan: The generated or the real follow-up; nothing tells which, so that both are
+                measured alike.
+            source: The real first visit.
+            interval_years: From the source to the follow-up.
+        """
+
+
+class SubjectMetric(_FeatureMetric):
+    """One value a subject, from all its visits."""
+
+    kind = "subject"
+
+    @abstractmethod
+    def __call__(
+        self, *, generated: Features, reference: Features, interval_years: Features
+    ) -> float:
+        """Score one subject.
+
+        Args:
+            generated: Features of the generated visits, (V, d), in the order of time.
+            reference: Features of the real visits, (V, d).
+            interval_years: From the source to each visit, (V,), ascending.
+
+        Raises:
+            MetricError: It is not defined on so few visits; the message says why.
+        """
+
+
+class SetMetric(_FeatureMetric):
     """One value for a set of volumes, computed on features."""
 
     kind = "set"
-
-    def __init__(self, weights: str) -> None:
-        """Args: the extractor's weights, such as ``random:0`` or ``medicalnet:50``."""
-        self.weights = weights
-
-    def load(self) -> None:
-        """Get what ``features`` needs, so that a missing file is found before hours of work."""
-
-    @abstractmethod
-    def features(self, volume: Volume) -> Features:
-        """Features (d,) of one volume, (X, Y, Z) in [-1, 1]."""
 
     @abstractmethod
     def __call__(self, *, generated: Features, reference: Features) -> float:
@@ -114,6 +177,79 @@ class SetMetric(Metric):
             str(group): self(generated=generated[rows != group], reference=reference[rows != group])
             for group in np.unique(rows)
         }
+
+    def floor(
+        self, *, generated: Features, reference: Features, groups: Sequence[str]
+    ) -> "Floor | None":
+        """Real against real, and generated against real, at one N; None where it says nothing."""
+        return None
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a set metric gives where there is nothing to find, at a size that halves allow.
+
+    Attributes:
+        real: Real volumes of one half of the subjects against those of the other half.
+        generated: Generated volumes of the one half against the real ones of the other.
+        count: Volumes in a half, rounded.
+    """
+
+    real: float
+    generated: float
+    count: int
+
+
+def pair_metric(
+    name: str,
+    *,
+    title: str,
+    higher_is_better: bool,
+    unit: str = "",
+    decimals: int = 3,
+    source: str = "",
+) -> Callable[[Callable[..., float]], type[PairMetric]]:
+    """Register a function of plain volumes as a pair metric.
+
+    Args:
+        name: What it is called in settings and tables.
+        title: Full name, with whatever changes the value in brackets.
+        higher_is_better: The direction.
+        unit: Unit of the value.
+        decimals: How many a table prints.
+        source: Paper or library that defines it.
+
+    Returns:
+        A decorator for ``def f(*, generated, reference, source) -> float`` on arrays (X, Y, Z) in
+        [-1, 1]. What it decorates becomes a metric of the function's name and docstring.
+    """
+
+    def decorate(function: Callable[..., float]) -> type[PairMetric]:
+        told = {
+            "title": title,
+            "higher_is_better": higher_is_better,
+            "unit": unit,
+            "decimals": decimals,
+            "source": source,
+            "__call__": _on_voxels(function),
+            "__doc__": function.__doc__,
+            "__module__": function.__module__,
+        }
+        kind = type(function.__name__, (PairMetric,), told)
+        _register(kind, name)
+        return kind
+
+    return decorate
+
+
+def _on_voxels(function: Callable[..., float]) -> Callable[..., float]:
+    def call(
+        self: PairMetric, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> float:
+        given = {"generated": generated, "reference": reference, "source": source}
+        return float(function(**{key: scan.voxels for key, scan in given.items()}))
+
+    return call
 
 
 def _register(cls: type[Metric], name: str) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from metrics.masks import head_mask
-from metrics.metric import MetricError, PairMetric, Volume
+from metrics.masks import source_mask
+from metrics.metric import MetricError, PairMetric, Scan, Volume
 
 SIGMA = 1.5
 RADIUS = 5  # 11 taps
@@ -27,14 +27,16 @@ class SSIM(PairMetric, name="ssim"):
         """Name with window and mask."""
         return "SSIM [Wang, whole volume]"
 
-    def __call__(self, *, generated: Volume, reference: Volume, source: Volume) -> float:
+    def __call__(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> float:
         """Score one generated volume; the source is not used.
 
         Raises:
             MetricError: The shapes differ, or a side is shorter than the window.
         """
         inside = slice(RADIUS, -RADIUS)
-        return float(ssim_map(generated, reference)[inside, inside, inside].mean())
+        return float(ssim_map(generated.voxels, reference.voxels)[inside, inside, inside].mean())
 
 
 class HeadSSIM(PairMetric, name="ssim-head"):
@@ -53,14 +55,17 @@ class HeadSSIM(PairMetric, name="ssim-head"):
         """Name with window and mask."""
         return "SSIM [Wang, source's head]"
 
-    def __call__(self, *, generated: Volume, reference: Volume, source: Volume) -> float:
+    def __call__(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> float:
         """Score one generated volume inside the head mask of the source.
 
         Raises:
             MetricError: The shapes differ, a side is shorter than the window, or no head is found.
         """
-        _check(source, reference)
-        return float(ssim_map(generated, reference)[head_mask(source)].mean())
+        _check(source.voxels, reference.voxels)
+        similarity = ssim_map(generated.voxels, reference.voxels)
+        return float(similarity[source_mask(source)].mean())
 
 
 def ssim_map(generated: Volume, reference: Volume) -> NDArray[np.float64]:
