@@ -83,21 +83,72 @@ def methods(plugin: Plugins = []) -> None:  # noqa: B006
 
 
 @app.command()
-def evaluate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Holds manifest.csv and volumes.")],
+def metrics(plugin: Plugins = []) -> None:  # noqa: B006
+    """List the metrics: name, full title, direction, unit, source."""
+    from reports.metric_catalogue import metric_table
+
+    typer.echo(metric_table(plugin))
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913 - one argument an option
+    place: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of volumes, or a CSV file.")],
+    against: Annotated[
+        str | None, typer.Option(metavar="COHORT", help="Real scans: phantom or READER:PATH.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name in tables; default: the folder's.")] = None,
+    pattern: Annotated[
+        str, typer.Option(help="Names of the files, such as 'sub-{subject}_{visit}.nii.gz'.")
+    ] = "",
+    grid: Annotated[
+        str, typer.Option(help="strict; resample: by the affines; voxels: trust their order.")
+    ] = "strict",
+    range_: Annotated[
+        str, typer.Option("--range", metavar="LOW,HIGH", help="Stored values that are -1 and 1.")
+    ] = "",
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Take COHORT's scans on their own grid, unprepared.")
+    ] = False,
+    some: Annotated[
+        bool, typer.Option("--some", help="With --against: score the pairs that have a volume.")
+    ] = False,
+    part: Annotated[
+        str, typer.Option(help="With --against: all subjects, or the split's test part.")
+    ] = "all",
+    pairs: Annotated[str | None, typer.Option(help="With --against: yearly or all.")] = None,
+    names: Annotated[
+        str, typer.Option("--metrics", help="With --against: comma-separated; see 'metrics'.")
+    ] = "",
+    weights: Annotated[
+        str | None,
+        typer.Option(help="With --against: extractor, such as medicalnet:50 or a FILE."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="With --against: the grid; default: the volumes'.")
+    ] = None,
+    set_: Override = [],  # noqa: B006
+    plugin: Plugins = [],  # noqa: B006
     protocol: ProtocolName = None,
+    workers: Annotated[int, typer.Option(help="Volumes side by side; 0: one a core.")] = 0,
     workspace: Place = RUNS,
     quiet: Quiet = False,
 ) -> None:
-    """Score volumes made elsewhere under a protocol of the workspace."""
-    from benchmark.console import Console
-    from benchmark.external import evaluate_folder
-    from benchmark.workspace import Workspace
+    """Score volumes made elsewhere: against a cohort, or under a protocol that was run.
 
-    place = Workspace(workspace)
-    found = place.find_protocol(protocol)
-    typer.echo(evaluate_folder(folder, name or folder.resolve().name, found, Console(quiet)))
+    Example: python cli.py evaluate my-volumes --against bids:/data/study
+    """
+    from benchmark.console import Console
+    from benchmark.submitting import Options, submit
+    from benchmark.workspace import Workspace
+    from reports.summary import summary
+
+    chosen = Options(
+        place, against, name or "", pattern, grid, range_, as_is, some, part, pairs, names,
+        weights, preset, tuple(set_), tuple(plugin), protocol, workers,
+    )  # fmt: skip
+    found, method = submit(chosen, Workspace(workspace), Console(quiet))
+    typer.echo(summary(found, method))
+    typer.echo(found / "scores.csv")
 
 
 @app.command()

@@ -2,78 +2,145 @@
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import nibabel as nib
 import pandas as pd
 
 from benchmark.console import Console
+from benchmark.data import load_nifti
 from benchmark.errors import UserError
-from benchmark.evaluation import Evaluator, Label, collect_scores, read_manifest, read_pairs
-from benchmark.files import digest, file_digest, write_json, write_text
-from benchmark.protocol import build_metrics, describe_metric, load_extractors
+from benchmark.evaluation import Evaluator, Label, collect_scores, read_pairs
+from benchmark.files import atomic_file, digest, file_digest, write_json, write_text
+from benchmark.geometry import PLAIN, Fit, Misfit, Space, read_fitting
+from benchmark.measures import build_metrics, describe_metric, load_extractors
+from benchmark.predictions import MANIFEST, Predictions, join_pairs
 from benchmark.settings import MetricSettings
 from benchmark.workspace import Workspace
 
 NAME = re.compile(r"\w[\w.-]*")  # becomes part of a folder's name
 
 
-def evaluate_folder(folder: Path, name: str, protocol: Path, console: Console) -> str:
-    """Score a folder and add its row to the protocol's table.
+@dataclass(frozen=True)
+class Submission:
+    """Volumes made elsewhere.
 
-    The folder holds ``manifest.csv`` (columns subject, visit, generated, and sample if several)
-    and the volumes it names, on the grid of the protocol's prepared sources, in [-1, 1].
+    Attributes:
+        predictions: Where they lie.
+        name: Name of the method in tables.
+        fit: What may be done to them.
+    """
+
+    predictions: Predictions
+    name: str
+    fit: Fit = PLAIN
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise UserError(f"--name '{self.name}': use letters, digits, '.', '_' and '-' only")
+
+    @property
+    def made_by(self) -> str:
+        """Digest of the files and of what is done to them.
+
+        Raises:
+            UserError: A file does not exist.
+        """
+        files = sorted(self._digest_of(file) for file in self.predictions.table["generated"])
+        return digest(files if self.fit.is_plain else [*files, repr(self.fit)])
+
+    def _digest_of(self, file: str) -> str:
+        path = self.predictions.path(file)
+        if not path.is_file():
+            raise UserError(f"{path}: {self.predictions.where} names it, but it does not exist")
+        return file_digest(path)
+
+
+def evaluate_submission(
+    submission: Submission,
+    protocol: Path,
+    console: Console,
+    plugins: Sequence[Path] = (),
+    workers: int = 0,
+) -> pd.DataFrame:
+    """Score volumes and add their row to the protocol's table.
 
     Args:
-        folder: The predictions.
-        name: Name of the method in tables.
+        submission: The volumes.
         protocol: The protocol's folder, ``WORKSPACE/<protocol>``.
         console: For progress.
+        plugins: Files with further metrics.
+        workers: Volumes scored side by side; 0 takes one a core.
 
     Returns:
-        Mean of each metric as lines of text.
+        The scores.
 
     Raises:
         UserError: A volume is missing, extra, unreadable, or has another geometry or range.
     """
-    if not NAME.fullmatch(name):
-        raise UserError(f"--name '{name}': use letters, digits, '.', '_' and '-' only")
     info = json.loads((protocol / "protocol.json").read_text())
-    metrics = build_metrics(MetricSettings.model_validate(info["metric_settings"]))
+    workspace = Workspace(protocol.parent)
+    settings = MetricSettings.model_validate(info["metric_settings"])
+    metrics = build_metrics(settings, workspace.measured, plugins)
     if [describe_metric(metric) for metric in metrics] != info["metrics"]:
         raise UserError(f"{protocol}: its metrics are defined otherwise today; run it anew")
+    pairs = read_pairs(protocol)
+    join_pairs(submission.predictions, pairs)  # what is missing is told before files are read
+    label = Label(protocol.name, info["split"]["digest"], submission.name, submission.made_by, 0)
     load_extractors(metrics)
-    files = read_manifest(folder)["generated"]
-    made_by = digest(sorted(_digest_of(folder / file) for file in files))
-    label = Label(protocol.name, info["split"]["digest"], name, made_by, 0)
-    scores = Evaluator(metrics, read_pairs(protocol), console).score(folder, label)
-    place = protocol / "predictions" / f"{name}-{made_by}"
-    with Workspace(protocol.parent).lock(place):
-        _write(place, folder, name, made_by, scores)
+    evaluator = Evaluator(metrics, pairs, console, workspace.measured, workers)
+    scores = evaluator.score(submission.predictions, label, submission.fit)
+    place = protocol / "predictions" / f"{submission.name}-{label.settings}"
+    with workspace.lock(place):
+        _write(place, submission, pairs, label, scores)
     collect_scores(protocol)
-    return _summary(scores)
+    return scores
 
 
-def _write(place: Path, folder: Path, name: str, made_by: str, scores: pd.DataFrame) -> None:
-    if place.resolve() != folder.resolve():
+def _write(
+    place: Path, submission: Submission, pairs: pd.DataFrame, label: Label, scores: pd.DataFrame
+) -> None:
+    predictions = submission.predictions
+    if place.resolve() != predictions.folder.resolve():
         run = {
-            "method": name,
-            "settings": made_by,
-            "training_seed": 0,
+            "method": label.method,
+            "settings": label.settings,
+            "training_seed": label.training_seed,
             "model": None,
             "details": "volumes made elsewhere",
             "summary": "",
-            "folder": str(folder.resolve()),
+            "came_from": str(predictions.where.resolve()),
+            "fit": {"rule": submission.fit.rule, "range": submission.fit.intensities},
         }
+        table = predictions.table.assign(generated=_as_scored(place, submission, pairs))
+        write_text(place / MANIFEST, table.to_csv(index=False))
         write_json(place / "run.json", run)
     write_text(place / "scores.csv", scores.to_csv(index=False))
 
 
-def _digest_of(path: Path) -> str:
-    if not path.is_file():
-        raise UserError(f"{path}: the manifest names it, but it does not exist")
-    return file_digest(path)
+def _as_scored(place: Path, submission: Submission, pairs: pd.DataFrame) -> list[str]:
+    """The files for the report: those given, or copies where they were scored otherwise."""
+    table = submission.predictions.table
+    if submission.fit.is_plain:
+        return [str(submission.predictions.path(file).resolve()) for file in table["generated"]]
+    sources = pairs.drop_duplicates("subject").set_index("subject")["source"]
+    return [
+        _fitted(place, submission, row, str(sources[row["subject"]]))
+        for row in table.to_dict("records")
+    ]
 
 
-def _summary(scores: pd.DataFrame) -> str:
-    values = scores[scores["role"] == "value"]
-    return values.groupby("title", sort=False)["value"].mean().to_string(header=False)
+def _fitted(place: Path, submission: Submission, row: dict[Any, Any], source: str) -> str:
+    grid = load_nifti(source)
+    name = f"sub-{row['subject']}_{row['visit']}_sample-{row['sample']}_T1w.nii.gz"
+    path = submission.predictions.path(row["generated"])
+    try:
+        voxels = read_fitting(path, Space.of(grid), submission.fit)
+    except Misfit as error:  # changed since it was scored
+        raise UserError(f"{path}: {error}") from error
+    with atomic_file(place / name) as temporary:
+        nib.save(nib.Nifti1Image(voxels, grid.affine), temporary)
+    return name

@@ -6,6 +6,8 @@ from benchmark.errors import UserError
 from benchmark.settings import PairSettings
 
 COLUMNS = ["subject", "visit", "interval_years", "source", "target"]
+PATHS = {"source", "target", "source_labels", "target_labels"}  # columns that name files
+STRATA = ["group", "sex"]  # columns of the visit table that scores are told apart by
 
 
 def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
@@ -77,3 +79,25 @@ def _chosen(intervals: list[float], settings: PairSettings) -> list[int]:
         if abs(intervals[nearest] - year) <= settings.tolerance_years:
             chosen.append(nearest)
     return chosen
+
+
+def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Add what scores may be told apart by, and label maps where there are any.
+
+    Args:
+        pairs: Pairs of ``make_pairs``.
+        table: The visit table that they were made from.
+
+    Returns:
+        The pairs with those of the columns ``STRATA`` that the table has, as known at the source,
+        and ``source_labels`` and ``target_labels`` where it has ``volume_labels``.
+    """
+    annotated = pairs.copy()
+    by_volume = table.drop_duplicates("volume").set_index("volume")
+    for column in STRATA:
+        if column in table:
+            annotated[column] = annotated["source"].map(by_volume[column])
+    if "volume_labels" in table:
+        for role in ("source", "target"):
+            annotated[f"{role}_labels"] = annotated[role].map(by_volume["volume_labels"])
+    return annotated

@@ -25,9 +25,11 @@ def load_methods(plugins: Iterable[Path] = ()) -> dict[str, type[Method]]:
     return METHODS
 
 
-def load_metrics() -> dict[str, type[Metric]]:
-    """Import every file of ``metrics/``; return all registered metrics."""
+def load_metrics(plugins: Iterable[Path] = ()) -> dict[str, type[Metric]]:
+    """Import every file of ``metrics/`` and the given plugins; return all registered metrics."""
     _import_all(metrics)
+    for path in plugins:
+        _import_file(path)
     return METRICS
 
 

@@ -1,7 +1,6 @@
 """A protocol: the cohort, split, pairs, grid and metrics under which scores may be compared."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +13,15 @@ from benchmark.cohorts.subjects import is_worldwide
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import digest, write_json, write_text
-from benchmark.pairs import COLUMNS, make_pairs
-from benchmark.plugins import find_metric, load_metrics
+from benchmark.measures import build_metrics, describe_metric
+from benchmark.pairs import COLUMNS, PATHS, annotate, make_pairs
 from benchmark.preparation.cohort import Prepared, compare_traits, prepare_cohort
-from benchmark.settings import MetricSettings, PairSettings, Settings
+from benchmark.preparation.labels import label_contents, prepare_labels
+from benchmark.settings import PairSettings, Settings
 from benchmark.splits.split import Split, split_cohort
 from benchmark.visits import Cohort
 from benchmark.workspace import PATIENCE, Workspace
-from metrics.checkpoints import WeightsError
-from metrics.metric import Metric, SetMetric
+from metrics.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -46,31 +45,31 @@ class Protocol:
     validation_pairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
 
-def build_protocol(settings: Settings, workspace: Workspace, console: Console) -> Protocol:
+def build_protocol(
+    settings: Settings, workspace: Workspace, console: Console, plugins: Sequence[Path] = ()
+) -> Protocol:
     """Read, prepare, split and pair.
 
     Raises:
         UserError: Any problem of the user's data or settings.
     """
-    metrics = build_metrics(settings.metrics)
+    metrics = build_metrics(settings.metrics, plugins=plugins)
     found = open_cohort(settings.cohort, settings, workspace, console)
     split_cohort(found.visits, settings.split)  # what is wrong is told before scans are prepared
-    train = _prepared(found, settings, workspace, console)
+    train = prepared_source(found, settings, workspace, console)
     split = split_cohort(train.table, settings.split)
     test, held_out, paired = train, split.test, settings.pairs
     if settings.test_cohort:
         paired = settings.test_pairs or settings.pairs
         other = open_cohort(settings.test_cohort, settings, workspace, console)
         _refuse_same_people(split, other.subjects)  # before hours of preparation
-        test = _prepared(other, settings, workspace, console)
+        test = prepared_source(other, settings, workspace, console)
         held_out = tuple(_subjects(test))
         _refuse_same_scans(split, train.table, test.table)
     warnings = compare_traits(train.prepared.traits, test.prepared.traits)
     for warning in warnings:
         console.warn(warning)
     train_pairs = make_pairs(_of(train.table, split.train), settings.pairs)
-    validation_pairs = _validation_pairs(train.table, split, settings.pairs)
-    test_pairs = make_pairs(_of(test.table, held_out), paired)
     training = digest(
         [
             _content(train_pairs, train.table),
@@ -78,30 +77,83 @@ def build_protocol(settings: Settings, workspace: Workspace, console: Console) -
             train.prepared.plan.digest,
         ]
     )
-    identity = {
-        "training": training,
-        "test": _content(test_pairs, test.table),
-        "split": split.digest,
-        "pairs": paired.model_dump(),
-        "grid": settings.grid.model_dump(),
-        "preparation": test.prepared.plan.digest,
-        "metrics": [metric.title for metric in metrics],
-    }
-    name = f"{test.kind}-{digest(identity)}"
+    evaluation = Evaluation(
+        test, make_pairs(_of(test.table, held_out), paired), paired, split.digest, training
+    )
     info = {
-        "protocol": name,
-        "preset": settings.preset,
         "cohort": {**test.info(), "shareable": _shareable(train, test)},
         "training_cohort": train.info() if settings.test_cohort else None,
         "split": _split_info(split, held_out),
-        "pairs": _pairs_info(test_pairs, paired),
+        "warnings": warnings,
+    }
+    return finish_protocol(
+        evaluation,
+        metrics,
+        settings,
+        info,
+        train_pairs=train_pairs,
+        validation_pairs=_validation_pairs(train.table, split, settings.pairs),
+    )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is evaluated: the identity of a protocol.
+
+    Attributes:
+        source: The cohort that is evaluated on.
+        pairs: Its pairs.
+        rule: How they were paired.
+        split: Digest of who is held out.
+        training: Digest of the data that training depends on; empty where nothing is trained.
+    """
+
+    source: "Source"
+    pairs: pd.DataFrame
+    rule: PairSettings
+    split: str
+    training: str
+
+    def name(self, metrics: Sequence[Metric], settings: Settings) -> str:
+        """Cohort and digest of everything that scores depend on."""
+        identity = {
+            "training": self.training,
+            "test": _content(self.pairs, self.source.table),
+            "split": self.split,
+            "pairs": self.rule.model_dump(),
+            "grid": settings.grid.model_dump(),
+            "preparation": self.source.prepared.plan.digest,
+            "metrics": [metric.title for metric in metrics],
+        }
+        labels = label_contents(annotate(self.pairs, self.source.table))
+        if labels:
+            identity["labels"] = labels
+        return f"{self.source.kind}-{digest(identity)}"
+
+
+def finish_protocol(
+    evaluation: Evaluation,
+    metrics: Sequence[Metric],
+    settings: Settings,
+    info: dict[str, Any],
+    *,
+    train_pairs: pd.DataFrame,
+    validation_pairs: pd.DataFrame,
+) -> Protocol:
+    """Name a protocol by what determines its scores, and say what it is."""
+    name = evaluation.name(metrics, settings)
+    info = {
+        "protocol": name,
+        "preset": settings.preset,
+        **info,
+        "pairs": _pairs_info(evaluation.pairs, evaluation.rule),
         "grid": settings.grid.model_dump(mode="json"),
         "metrics": [describe_metric(metric) for metric in metrics],
         "metric_settings": settings.metrics.model_dump(mode="json"),
-        "warnings": warnings,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return Protocol(name, training, train_pairs, test_pairs, info, validation_pairs)
+    test_pairs = annotate(evaluation.pairs, evaluation.source.table)
+    return Protocol(name, evaluation.training, train_pairs, test_pairs, info, validation_pairs)
 
 
 def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
@@ -109,68 +161,15 @@ def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
     folder = workspace.protocol(protocol.name)
     if not (folder / "protocol.json").is_file():
         pairs = protocol.test_pairs.copy()
-        for column in ("source", "target"):  # relative, so that a workspace can be moved
+        for column in PATHS & set(pairs.columns):  # relative, so that a workspace can be moved
             pairs[column] = [_relative(path, workspace.root) for path in pairs[column]]
         write_text(folder / "pairs.csv", pairs.to_csv(index=False))
         write_json(folder / "protocol.json", protocol.info)
     return folder
 
 
-def build_metrics(settings: MetricSettings) -> list[Metric]:
-    """Construct the metrics asked for.
-
-    Raises:
-        UserError: An unknown metric, or weights that cannot be named.
-    """
-    load_metrics()
-    with _weights_explained():
-        built = [_build_metric(find_metric(name), settings) for name in settings.names]
-        for metric in built:
-            _ = metric.title  # names the weights' file, which must be there
-    return built
-
-
-def load_extractors(metrics: list[Metric]) -> None:
-    """Read what set metrics need, before any work is done.
-
-    Raises:
-        UserError: Weights that cannot be had, or are not what they should be.
-    """
-    with _weights_explained():
-        for metric in metrics:
-            if isinstance(metric, SetMetric):
-                metric.load()
-
-
-def describe_metric(metric: Metric) -> dict[str, Any]:
-    """A metric's spec as plain values, for ``protocol.json``."""
-    return {
-        "name": metric.name,
-        "title": metric.title,
-        "kind": metric.kind,
-        "family": metric.family,
-        "best": metric.best,
-        "higher_is_better": metric.higher_is_better,
-        "unit": metric.unit,
-        "decimals": metric.decimals,
-        "source": metric.source,
-    }
-
-
-def _build_metric(kind: type[Metric], settings: MetricSettings) -> Metric:
-    return kind(settings.fid_weights) if issubclass(kind, SetMetric) else kind()
-
-
-@contextmanager
-def _weights_explained() -> Iterator[None]:
-    try:
-        yield
-    except WeightsError as error:
-        raise UserError(f"metrics.fid_weights: {error}") from error
-
-
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """A cohort as read and as prepared."""
 
     cohort: Cohort
@@ -201,21 +200,23 @@ class _Source:
         }
 
 
-def _prepared(
+def prepared_source(
     cohort: Cohort, settings: Settings, workspace: Workspace, console: Console
-) -> _Source:
+) -> Source:
+    """Prepare a cohort, as much of it as is not prepared yet."""
     with workspace.lock(workspace.prepared, PATIENCE):
         prepared = prepare_cohort(
             cohort, settings.grid, workspace.prepared, console, settings.preparation
         )
-    return _Source(cohort, prepared)
+        prepared = prepare_labels(prepared, workspace.prepared)
+    return Source(cohort, prepared)
 
 
-def _subjects(source: _Source) -> list[str]:
+def _subjects(source: Source) -> list[str]:
     return sorted(source.table["subject"].unique())
 
 
-def _shareable(train: _Source, test: _Source) -> bool:
+def _shareable(train: Source, test: Source) -> bool:
     """Generated volumes can resemble training participants, so both cohorts must allow it."""
     return train.cohort.shareable and test.cohort.shareable
 
@@ -284,5 +285,7 @@ def _seen(split: Split) -> set[str]:
     return {*split.train, *split.validation}
 
 
-def _relative(path: str, root: Path) -> str:
+def _relative(path: Any, root: Path) -> Any:
+    if not isinstance(path, str):  # a visit without a label map
+        return path
     return str(Path(path).resolve().relative_to(root.resolve()))

@@ -16,14 +16,10 @@ from benchmark.errors import UserError
 from benchmark.evaluation import Evaluator, Label, collect_scores, read_pairs
 from benchmark.files import digest, write_json, write_text
 from benchmark.generation import GenerationJob, generate, is_generated
+from benchmark.measures import build_metrics, load_extractors
 from benchmark.plan import Step, show_plan
-from benchmark.protocol import (
-    Protocol,
-    build_metrics,
-    build_protocol,
-    load_extractors,
-    write_protocol,
-)
+from benchmark.predictions import find_predictions
+from benchmark.protocol import Protocol, build_protocol, write_protocol
 from benchmark.recipe import Recipe
 from benchmark.settings import Settings
 from benchmark.training import TrainingJob, train
@@ -97,15 +93,17 @@ def run(
         KeyboardInterrupt: Stopped; the same command continues.
     """
     recipes = _recipes(methods, settings, plugins)
-    metrics = build_metrics(settings.metrics)
-    protocol = build_protocol(settings, workspace, console)
+    metrics = build_metrics(settings.metrics, workspace.measured, plugins)
+    protocol = build_protocol(settings, workspace, console, plugins)
     cells = [_cell(recipe, settings, protocol, workspace, console) for recipe in recipes]
     if not all(cell.scored for cell in cells):
         load_extractors(metrics)
     folder = write_protocol(protocol, workspace)
     workspace.set_latest(protocol.name)
     show_plan([_step(cell) for cell in cells], protocol, console)
-    evaluator = Evaluator(metrics, read_pairs(folder), console)
+    evaluator = Evaluator(
+        metrics, read_pairs(folder), console, workspace.measured, settings.evaluation.workers
+    )
     for cell in cells:
         _do(cell, workspace, evaluator)
     scores = collect_scores(folder)
@@ -135,7 +133,7 @@ def _do(cell: Cell, workspace: Workspace, evaluator: Evaluator) -> None:
             generate(cell.generation)
     if not cell.scored:
         with workspace.lock(cell.folder):
-            scores = evaluator.score(cell.folder, cell.label)
+            scores = evaluator.score(find_predictions(cell.folder), cell.label)
             write_text(cell.folder / "scores.csv", scores.to_csv(index=False))
 
 

@@ -17,6 +17,7 @@ from benchmark.grid import Grid
 from benchmark.preparation.settings import PreparationSettings
 
 PAPER_TEST_FRACTION = 114 / 1239  # section IV.A: 1,125 of 1,239 participants train
+DEFAULT_METRICS = ("fid", "ssim", "ssim-head")
 
 
 class Section(BaseModel):
@@ -136,10 +137,29 @@ class GenerationSettings(Section):
 
 
 class MetricSettings(Section):
-    """Which metrics are computed, and the weights of the FID's extractor."""
+    """Which metrics are computed, and what they measure with.
 
-    names: tuple[str, ...] = ("fid", "ssim", "ssim-head")
-    fid_weights: str = "random:0"
+    Attributes:
+        names: Registered metrics; ``python cli.py metrics`` lists them.
+        extractor: Weights of the feature extractor, such as ``embedded`` or ``medicalnet:50``; see
+            ``metrics.weights.parse``.
+        input: How volumes are presented to it, such as ``as-is``, ``wdm``; see
+            ``metrics.conventions``.
+    """
+
+    names: tuple[str, ...] = DEFAULT_METRICS
+    extractor: str = "embedded"
+    input: str = "as-is"
+
+
+class EvaluationSettings(Section):
+    """How volumes are scored; changes no value.
+
+    Attributes:
+        workers: Volumes scored side by side; 0 takes one a core.
+    """
+
+    workers: int = Field(0, ge=0)
 
 
 class DeviceSettings(Section):
@@ -187,6 +207,7 @@ class Settings(Section):
     training: TrainingSettings
     generation: GenerationSettings = GenerationSettings()
     metrics: MetricSettings = MetricSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     device: DeviceSettings = DeviceSettings()
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
 

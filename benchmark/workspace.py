@@ -17,9 +17,10 @@ PATIENCE = 60  # seconds to wait for another process that looks at the same prep
 class Workspace:
     """Layout of a workspace.
 
-    ``cohorts/`` simulated cohorts; ``prepared/`` volumes on the grid; ``models/<run>/`` what
-    training leaves; ``<protocol>/`` pairs, predictions, scores and report of one protocol. Names
-    carry the digest of what determines the content, so that work is done once.
+    ``cohorts/`` simulated cohorts; ``prepared/`` volumes on the grid; ``measured/`` what was
+    measured on volumes; ``models/<run>/`` what training leaves; ``<protocol>/`` pairs,
+    predictions, scores and report of one protocol. Names carry the digest of what determines the
+    content, so that work is done once.
     """
 
     root: Path
@@ -28,6 +29,11 @@ class Workspace:
     def cohorts(self) -> Path:
         """Simulated cohorts, BIDS."""
         return self.root / "cohorts"
+
+    @property
+    def measured(self) -> Path:
+        """Features, tissue volumes and values that were measured, named by content."""
+        return self.root / "measured"
 
     @property
     def prepared(self) -> Path:

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -125,10 +126,7 @@ def _with_covariates(visits: list[FoundScan]) -> list[FoundScan]:
     shared = {
         name: source.get(name) for name, covariate in COVARIATES.items() if covariate.at_source
     }
-    return [
-        FoundScan(scan.subject, scan.visit, scan.path, scan.days, (), {**scan.covariates, **shared})
-        for scan in visits
-    ]
+    return [replace(scan, covariates={**scan.covariates, **shared}) for scan in visits]
 
 
 def _table(scans: list[FoundScan], where: Path) -> pd.DataFrame:
@@ -139,11 +137,12 @@ def _table(scans: list[FoundScan], where: Path) -> pd.DataFrame:
             "years": scan.days / YEAR,
             "path": str(scan.path),
             **{name: scan.covariates.get(name) for name in COVARIATES},
+            "labels": str(scan.labels) if scan.labels else None,
         }
         for scan in scans
     ]
     table = pd.DataFrame(rows)
-    empty = [name for name in COVARIATES if table[name].isna().all()]
+    empty = [name for name in (*COVARIATES, "labels") if table[name].isna().all()]
     return visit_table(table.drop(columns=empty), str(where))
 
 

@@ -34,6 +34,7 @@ class FoundScan:
             entry); only differences count.
         preference: Order among the scans of a visit; the smallest is taken.
         covariates: What is known of the subject at this visit; names from ``visits.COVARIATES``.
+        labels: A label map of the scan, in the scan's own world coordinates, if there is one.
     """
 
     subject: str
@@ -42,6 +43,7 @@ class FoundScan:
     days: float
     preference: tuple[float | str, ...] = ()
     covariates: Covariates = field(default_factory=dict)
+    labels: Path | None = None
 
 
 @dataclass(frozen=True)

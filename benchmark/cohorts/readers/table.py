@@ -46,6 +46,8 @@ class TableSettings(ReaderSettings):
         visit: Column of the visit's label; the time is the label where there is none.
         path: Column of the file, or a template such as ``{PTID}/visit_{Month:03d}_MRI.nii``.
         root: Folder to which files are relative; the table's own by default.
+        labels: Column or template of a label map of each scan (SynthSeg, FreeSurfer), from which
+            tissue volumes are counted; empty for none. It lies where the scan lies.
         time: Column that says when.
         unit: What it says: date, days, months, years (each on any clock of the subject's), age.
         age_unit: How many years one unit of age is: 100 where ages are written as 0.71.
@@ -60,6 +62,7 @@ class TableSettings(ReaderSettings):
     visit: str = ""
     path: str = ""
     root: str = ""
+    labels: str = ""
     time: str = ""
     unit: Unit | Literal[""] = ""
     age_unit: float | None = Field(None, gt=0)
@@ -80,6 +83,7 @@ class Layout:
         subject: Column of the subject.
         visit: Column of the visit's label.
         path: Makes the file's name from a row.
+        labels: Makes the label map's name; None where there are none.
         clock: Reads the time.
         coding: Reads the covariates.
     """
@@ -89,6 +93,7 @@ class Layout:
     subject: str
     visit: str
     path: PathTemplate
+    labels: PathTemplate | None
     clock: Clock
     coding: Coding
 
@@ -151,6 +156,7 @@ class Table(Reader, name="table"):
             subject,
             visit or clock.column,
             PathTemplate(template, columns, aliases, f"{KEY}.path"),
+            _labels(own.labels, columns, aliases, path),
             replace(clock, age_unit=years),
             Coding(covariates, own.codes, KEY, years),
         )
@@ -168,13 +174,37 @@ def _entries(rows: dict[int, Row], layout: Layout) -> Iterator[FoundScan | LeftO
             reason = NO_SUBJECT if cell is None else NO_TIME if days is None else NO_PATH
             yield LeftOut(subject, visit, reason, where)
             continue
-        # without .. and the like, so that one file has one path
-        file = Path(os.path.abspath(layout.root / Path(name).expanduser()))
+        file = _located(layout, name)
         if not file.exists():
             yield LeftOut(subject, visit, NOT_ON_DISK, f"{where}: {file}")
             continue
         covariates = layout.coding.read(row, where)
-        yield FoundScan(subject, visit, file, days, (number,), covariates)
+        labels = _label_map(layout, row, where)
+        yield FoundScan(subject, visit, file, days, (number,), covariates, labels)
+
+
+def _located(layout: Layout, name: str) -> Path:
+    """A file's path without .. and the like, so that one file has one path."""
+    return Path(os.path.abspath(layout.root / Path(name).expanduser()))
+
+
+def _labels(
+    given: str, columns: list[str], aliases: dict[str, str], path: Path
+) -> PathTemplate | None:
+    if not given:
+        return None
+    template = given if "{" in given else "{" + _column("labels", given, columns, path) + "}"
+    return PathTemplate(template, columns, aliases, f"{KEY}.labels")
+
+
+def _label_map(layout: Layout, row: Row, where: str) -> Path | None:
+    name = layout.labels.fill(row, where) if layout.labels else None
+    if name is None:
+        return None
+    file = _located(layout, name)
+    if not file.is_file():
+        raise UserError(f"{where}: {file}: no such label map; empty the cell if there is none")
+    return file
 
 
 def _column(role: str, given: str, columns: list[str], path: Path, needed: bool = True) -> str:

@@ -1,0 +1,95 @@
+"""Label maps that a user brings, carried onto the grid as their scans were."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from benchmark.errors import UserError
+from benchmark.files import atomic_file, digest, file_digest
+from benchmark.preparation.outcome import Prepared
+from benchmark.preparation.volumes import UNREADABLE, load_nifti
+
+OUTSIDE = 0  # FreeSurfer's and SynthSeg's background
+
+
+def prepare_labels(prepared: Prepared, folder: Path) -> Prepared:
+    """Carry each scan's label map onto the grid by the scan's own transform, nearest neighbour.
+
+    Args:
+        prepared: The prepared cohort; its table may have the column ``labels``.
+        folder: Where maps are kept, by content.
+
+    Returns:
+        The same, with the column ``volume_labels`` where there are label maps.
+
+    Raises:
+        UserError: A label map cannot be read, holds no whole numbers, or writing failed.
+    """
+    if "labels" not in prepared.table:
+        return prepared
+    table = prepared.table.copy()
+    table["volume_labels"] = [
+        _prepared(Path(labels), volume, prepared.transforms[volume], folder)
+        if isinstance(labels, str)
+        else None
+        for labels, volume in zip(table["labels"], table["volume"], strict=True)
+    ]
+    return replace(prepared, table=table)
+
+
+def _prepared(labels: Path, volume: str, transform: NDArray[np.float64], folder: Path) -> str:
+    image = _opened(labels)
+    grid = load_nifti(volume)
+    name = digest([file_digest(labels), Path(volume).name, np.asarray(transform).tolist()])
+    path = folder / f"{name}_dseg.nii.gz"
+    if not path.is_file():
+        values = carry_labels(image, grid, transform)
+        with atomic_file(path) as temporary:
+            nib.save(nib.Nifti1Image(values, grid.affine), temporary)
+    return str(path)
+
+
+def carry_labels(image: Any, grid: Any, transform: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Sample a label map at a grid's voxels.
+
+    Args:
+        image: The label map, in the world coordinates of its scan.
+        grid: An image on the grid.
+        transform: The grid's world mm to the scan's world mm, (4, 4).
+
+    Returns:
+        Labels (X, Y, Z) on the grid.
+    """
+    matrix = np.linalg.inv(image.affine) @ transform @ grid.affine
+    values = ndimage.affine_transform(
+        np.asarray(image.dataobj),
+        matrix[:3, :3],
+        matrix[:3, 3],
+        output_shape=grid.shape,
+        order=0,
+        cval=OUTSIDE,
+    )
+    return np.rint(values).astype(np.int32)
+
+
+def _opened(path: Path) -> Any:
+    try:
+        image = load_nifti(path)
+        values = np.asarray(image.dataobj)
+    except UNREADABLE as error:
+        raise UserError(f"{path}: the label map cannot be read: {error}") from error
+    if values.ndim != 3 or not np.isfinite(values).all() or (values != np.rint(values)).any():
+        raise UserError(f"{path}: a label map holds one whole number a voxel, in three dimensions")
+    return image
+
+
+def label_contents(pairs: pd.DataFrame) -> list[str]:
+    """Names, by content, of the label maps that pairs rest on."""
+    columns = [name for name in ("source_labels", "target_labels") if name in pairs]
+    return [Path(str(path)).name for name in columns for path in pairs[name]]

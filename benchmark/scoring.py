@@ -1,0 +1,224 @@
+"""Score one subject: its volumes read once, every metric on them, what was known reused."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from nibabel.affines import voxel_sizes
+
+import metrics as metrics_package
+from benchmark.data import load_nifti, read_volume
+from benchmark.errors import UserError
+from benchmark.files import digest, write_json
+from benchmark.geometry import Fit, Misfit, Space, read_fitting
+from metrics.metric import (
+    Features,
+    Metric,
+    MetricError,
+    PairMetric,
+    Scan,
+    SetMetric,
+    SubjectMetric,
+)
+from metrics.scan import Labels
+
+Value = tuple[float, str]  # of a metric, and why it is missing where it is
+FeatureMetric = SubjectMetric | SetMetric
+
+
+@dataclass
+class SubjectScores:
+    """What one subject adds to the tables.
+
+    Attributes:
+        pairs: For each volume, the values of the pair metrics by name.
+        subjects: For each sample, the values of the subject metrics by name.
+        features: For each set metric, the features of the generated and of the real volumes,
+            volume by volume; empty with a reason where one could not be measured.
+    """
+
+    pairs: list[dict[str, Value]] = field(default_factory=list)
+    subjects: dict[int, dict[str, Value]] = field(default_factory=dict)
+    features: dict[str, list[tuple[Features, Features]]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class Scorer:
+    """Scores subjects, one at a time; may be called by several threads."""
+
+    def __init__(self, metrics: Sequence[Metric], folder: Path, fit: Fit, cache: Path) -> None:
+        """Args: metrics; where volumes lie; what may be done to them; where values are kept."""
+        self._pair = [metric for metric in metrics if isinstance(metric, PairMetric)]
+        self._subject = [metric for metric in metrics if isinstance(metric, SubjectMetric)]
+        self._set = [metric for metric in metrics if isinstance(metric, SetMetric)]
+        self._folder, self._fit, self._cache = folder, fit, cache
+        self._code = code_digest(metrics)
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> SubjectScores:
+        """Score one subject.
+
+        Args:
+            rows: Its volumes, sorted by visit and sample: subject, visit, sample, generated,
+                interval_years, source, target, and label maps where there are any.
+
+        Raises:
+            UserError: A volume cannot be read or does not fit.
+        """
+        scores = SubjectScores()
+        source = real_scan(rows[0]["source"], rows[0].get("source_labels"))
+        space = Space.of(load_nifti(rows[0]["source"]))
+        real: dict[str, Scan] = {}
+        measured: list[dict[str, Any]] = []
+        for row in rows:
+            target = str(row["target"])
+            if target not in real:
+                real = {target: real_scan(target, row.get("target_labels"))}  # one at a time
+            generated = self._generated(row, space, source)
+            scores.pairs.append(self._pair_values(row, generated, real[target], source))
+            measured.append(self._measure(row, generated, real[target], source))
+        self._gather(rows, measured, scores)
+        return scores
+
+    def _generated(self, row: dict[str, Any], space: Space, source: Scan) -> Scan:
+        path = self._folder / row["generated"]
+        try:
+            voxels = read_fitting(path, space, self._fit)
+            labels = _labels(self._folder, row.get("labels"), space.shape)
+        except Misfit as error:
+            raise UserError(f"{path}: {error}") from error
+        return Scan(voxels, source.spacing_mm, labels, real=False)
+
+    def _pair_values(
+        self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
+    ) -> dict[str, Value]:
+        """The pair metrics, from disk where these very volumes were scored before."""
+        key = digest([
+            self._code, generated.content, reference.content, source.content,
+            row["interval_years"], [metric.title for metric in self._pair],
+            [_label_digest(scan) for scan in (generated, reference, source)],
+        ])  # fmt: skip
+        path = self._cache / f"{key}.json"
+        known = _known(path)
+        if known is not None:
+            return known
+        scans = {"generated": generated, "reference": reference, "source": source}
+        years = float(row["interval_years"])
+        values = {m.name: _value(lambda m=m: m(**scans, interval_years=years)) for m in self._pair}
+        _keep(path, values)
+        return values
+
+    def _measure(
+        self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
+    ) -> dict[str, Any]:
+        """Features of both volumes by metric, or the reason why there are none."""
+        years = float(row["interval_years"])
+        found: dict[str, Any] = {}
+        for metric in (*self._subject, *self._set):
+            try:
+                found[metric.name] = tuple(
+                    metric.features(scan, source=source, interval_years=years)
+                    for scan in (generated, reference)
+                )
+            except MetricError as error:
+                found[metric.name] = str(error)
+        return found
+
+    def _gather(
+        self, rows: Sequence[dict[str, Any]], measured: list[dict[str, Any]], scores: SubjectScores
+    ) -> None:
+        for metric in self._set:
+            found = [its[metric.name] for its in measured]
+            problems = [its for its in found if isinstance(its, str)]
+            if problems:
+                scores.problems[metric.name] = problems[0]
+            else:
+                scores.features[metric.name] = found
+        for sample in sorted({row["sample"] for row in rows}):
+            chosen = [i for i, row in enumerate(rows) if row["sample"] == sample]
+            chosen.sort(key=lambda i: rows[i]["interval_years"])
+            years = np.array([rows[i]["interval_years"] for i in chosen], float)
+            scores.subjects[sample] = {
+                metric.name: _subject_value(
+                    metric, [measured[i][metric.name] for i in chosen], years
+                )
+                for metric in self._subject
+            }
+
+
+def real_scan(path: str, labels: Any = None) -> Scan:
+    """Read a prepared volume as a scan, with its label map if there is one."""
+    image = load_nifti(path)
+    x, y, z = (float(size) for size in voxel_sizes(image.affine))
+    return Scan(read_volume(path), (x, y, z), _labels(Path(), labels, image.shape))
+
+
+def code_digest(metrics: Iterable[Metric]) -> str:
+    """Digest of the code that values depend on: what is kept counts only for the same code."""
+    folder = Path(metrics_package.__path__[0])
+    own = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".safetensors"))
+    others = {inspect.getsourcefile(type(metric)) for metric in metrics}
+    files = [*own, *sorted(Path(name) for name in others if name)]
+    return digest([hashlib.sha256(path.read_bytes()).hexdigest() for path in dict.fromkeys(files)])
+
+
+def _labels(folder: Path, given: Any, shape: tuple[int, ...]) -> Labels | None:
+    if not isinstance(given, str) or not given:
+        return None
+    path = folder / given
+    try:
+        values = np.asarray(load_nifti(path).dataobj)
+    except (OSError, ValueError, nib.filebasedimages.ImageFileError) as error:
+        raise UserError(f"{path}: the label map cannot be read: {error}") from error
+    if values.shape != tuple(shape):
+        raise UserError(
+            f"{path}: the label map's shape is {values.shape}, the source's {tuple(shape)}; "
+            "segment the prepared or generated volume itself"
+        )
+    return np.rint(values).astype(np.int32)
+
+
+def _label_digest(scan: Scan) -> str:
+    return "" if scan.labels is None else hashlib.sha256(scan.labels.tobytes()).hexdigest()
+
+
+def _value(compute: Any) -> Value:
+    try:
+        return float(compute()), ""
+    except MetricError as error:
+        return float("nan"), str(error)
+
+
+def _subject_value(metric: SubjectMetric, found: list[Any], years: Features) -> Value:
+    problems = [its for its in found if isinstance(its, str)]
+    if problems:
+        return float("nan"), problems[0]
+    generated, reference = (np.stack(part) for part in zip(*found, strict=True))
+    return _value(lambda: metric(generated=generated, reference=reference, interval_years=years))
+
+
+def _known(path: Path) -> dict[str, Value] | None:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            str(name): (float("nan") if value is None else float(value), str(note))
+            for name, (value, note) in stored.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _keep(path: Path, values: dict[str, Value]) -> None:
+    stored = {
+        name: [None if pd.isna(value) else value, note] for name, (value, note) in values.items()
+    }
+    try:
+        write_json(path, stored)
+    except UserError:  # a full disk costs time, not the result
+        return
