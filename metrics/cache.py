@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,19 @@ class VectorCache:
         self._memory: dict[str, Vector] = {}
 
     def get(self, key: str, compute: Callable[[], Vector]) -> Vector:
-        """The vector of a key, computed where it is not known; a damaged file counts as none."""
+        """The vector of a key, computed where it is not known; a damaged file counts as none.
+
+        Whoever asks first computes it; two threads that ask at once may both do so, and get the
+        same.
+
+        Returns:
+            The vector in float64, not to be written to: others hold the same one.
+        """
+        vector = np.asarray(self._find(key, compute), np.float64)
+        vector.setflags(write=False)
+        return vector
+
+    def _find(self, key: str, compute: Callable[[], Vector]) -> Vector:
         if self._folder is None:
             if key not in self._memory:
                 self._memory[key] = compute()
@@ -31,8 +45,8 @@ class VectorCache:
         path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
         vector = _read(path)
         if vector is None:
-            vector = np.asarray(compute(), np.float64)
-            _write(path, vector)
+            vector = compute()
+            _write(path, np.asarray(vector, np.float64))
         return vector
 
 
@@ -45,11 +59,12 @@ def _read(path: Path) -> Vector | None:
 
 def _write(path: Path, vector: Vector) -> None:
     """Write beside and rename: a reader sees all of it or nothing. A full disk costs only time."""
-    temporary = path.with_name(f".unfinished-{os.getpid()}-{id(vector)}-{path.name}")
+    temporary = path.with_name(f".unfinished-{os.getpid()}-{threading.get_ident()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             np.save(file, vector, allow_pickle=False)
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

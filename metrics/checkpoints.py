@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metrics.medicalnet import ARCHITECTURES, MedicalNet, with_state
+from metrics.medicalnet import ARCHITECTURES, DILATED, MedicalNet, Trunk, with_state
 
 
 class WeightsError(ValueError):
@@ -45,14 +45,14 @@ def told_depth(path: Path) -> int:
     return depth
 
 
-def load(path: Path, depth: int) -> MedicalNet:
+def load(path: Path, depth: int, trunk: Trunk = DILATED) -> MedicalNet:
     """Load a network strictly, without unpickling anything but tensors.
 
     Raises:
         WeightsError: No such file, no weights in it, or weights that do not fit.
     """
     try:
-        return with_state(depth, _entries(path))
+        return with_state(depth, _entries(path), trunk)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:3]]
         raise WeightsError(

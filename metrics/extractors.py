@@ -1,21 +1,30 @@
 """From a volume to the features that set metrics compare."""
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from metrics.checkpoints import WeightsError
+from metrics.conventions import Convention, find_convention
 from metrics.medicalnet import MedicalNet
 from metrics.scan import Scan
-from metrics.weights import parse
+from metrics.weights import EmbeddedWeights, parse
+
+if TYPE_CHECKING:
+    from metrics.anatomy import Reading
 
 Features = NDArray[np.float64]
 Map = NDArray[np.float32]
 
 
 class Extractor(Protocol):
-    """Anything that turns a volume into features."""
+    """Anything that turns a volume into features, one volume at a time.
+
+    A batch of one makes the features of a volume independent of its neighbours and their order.
+    """
 
     def pooled(self, scan: Scan) -> Features:
         """Features (d,) in float64 of one volume."""
@@ -25,43 +34,71 @@ class Extractor(Protocol):
 
 
 class MedicalNetExtractor:
-    """Features of a 3D ResNet.
+    """Features of a 3D ResNet: its last layer after global average pooling."""
 
-    The volume goes in as it stands, in [-1, 1], neither resized nor standardised, and comes out
-    of global average pooling of the last layer: the convention of HA-GAN's evaluation (Sun et al.
-    2022, doi:10.1109/JBHI.2022.3172976). Others (z-score, [0, 1]) give other distances.
-    """
-
-    def __init__(self, network: MedicalNet, device: torch.device) -> None:
-        """Args: a network in evaluation mode, and where it computes."""
+    def __init__(self, network: MedicalNet, device: torch.device, convention: Convention) -> None:
+        """Args: a network in evaluation mode, where it computes, and what it is shown."""
         self._network = network.to(device)
         self._device = device
+        self._convention = convention
 
-    @torch.inference_mode()
     def pooled(self, scan: Scan) -> Features:
         """Features (d,) in float64 of one volume."""
-        return self._run(self._network, scan)[0].double().cpu().numpy()
+        features: Features = self._run(self._network, scan)[0].double().cpu().numpy()
+        return features
+
+    def maps(self, scan: Scan) -> tuple[Map, ...]:
+        """Outputs of the four layers, (C, x, y, z)."""
+        return tuple(stage[0].cpu().numpy() for stage in self._run(self._network.stages, scan))
 
     @torch.inference_mode()
-    def maps(self, scan: Scan) -> tuple[Map, ...]:
-        """The last layer's map (d, X / 8, Y / 8, Z / 8)."""
-        return (self._run(self._network.feature_map, scan)[0].cpu().numpy(),)
-
-    def _run(self, function: Any, scan: Scan) -> Any:
-        voxels = np.asarray(scan.voxels, dtype=np.float32)
+    def _run(self, function: Callable[[torch.Tensor], Any], scan: Scan) -> Any:
+        voxels = self._convention.present(scan)
         batch = torch.tensor(voxels, device=self._device)[None, None]
         # cuDNN would round convolutions to TF32's 10 bits, and values would depend on the device.
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             return function(batch)
 
 
+class AnatomyExtractor:
+    """Features of the anatomy network: what its segmentation is made from, averaged."""
+
+    def __init__(self, weights: EmbeddedWeights) -> None:
+        """Args: trained or random weights."""
+        from metrics.anatomy import load_embedded, random_twin
+
+        self._network = load_embedded() if weights.seed is None else random_twin(weights.seed)
+        self._name = ("anatomy", weights.seed)
+
+    def reading(self, scan: Scan) -> "Reading":
+        """Features and tissue of a scan, from one pass however many ask."""
+        from metrics.anatomy import read
+
+        return scan.derive(self._name, lambda s: read(self._network, s.voxels, s.spacing_mm))
+
+    def pooled(self, scan: Scan) -> Features:
+        """Features (d,) in float64 of one volume."""
+        return np.asarray(self.reading(scan).pooled, np.float64)
+
+    def maps(self, scan: Scan) -> tuple[Map, ...]:
+        """Maps (C, x, y, z) of its stages."""
+        return tuple(self.reading(scan).maps)
+
+
 def extractor_title(weights: str, convention: str) -> str:
-    """Name of an extractor, without loading it.
+    """Name of an extractor, without loading it; the convention stands there unless it is as-is.
 
     Raises:
-        WeightsError: The weights are not understood, or their file is not there.
+        WeightsError: Weights or convention are not understood, do not go together, or a file is
+            not there.
     """
-    return parse(weights).title
+    presented = find_convention(convention)
+    parsed = parse(weights)
+    if isinstance(parsed, EmbeddedWeights):
+        _check_as_is(weights, presented)
+        return _anatomy_title(parsed)
+    plain = presented.name == "as-is"
+    return parsed.title if plain else f"{parsed.title}, input {presented.name}"
 
 
 def extractor(weights: str, convention: str) -> Extractor:
@@ -69,10 +106,31 @@ def extractor(weights: str, convention: str) -> Extractor:
 
     Args:
         weights: What ``metrics.weights.parse`` understands, such as ``"random:0"``.
-        convention: How volumes are presented to it.
+        convention: A name in ``metrics.conventions.CONVENTIONS``.
 
     Raises:
-        WeightsError: The weights are not understood, cannot be had, or are not what they should be.
+        WeightsError: Weights or convention are not understood, do not go together, cannot be had,
+            or are not what they should be.
     """
+    presented = find_convention(convention)
+    parsed = parse(weights)
+    if isinstance(parsed, EmbeddedWeights):
+        _check_as_is(weights, presented)
+        return AnatomyExtractor(parsed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return MedicalNetExtractor(parse(weights).network(), device)
+    return MedicalNetExtractor(parsed.network(), device, presented)
+
+
+def _anatomy_title(weights: EmbeddedWeights) -> str:
+    from metrics.anatomy import FEATURES, VERSION
+
+    origin = f"v{VERSION}" if weights.seed is None else f"random:{weights.seed}"
+    return f"embedded anatomy {origin}, d={FEATURES}"
+
+
+def _check_as_is(weights: str, convention: Convention) -> None:
+    if convention.name != "as-is":
+        raise WeightsError(
+            f"the {weights} extractor knows volumes in [-1, 1] only; the input convention "
+            f"{convention.name} goes with medicalnet, monai-strided, random and file weights"
+        )

@@ -1,19 +1,22 @@
 """What metrics measure with: the feature extractor and the tissue segmentation, loaded once."""
 
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metrics.cache import Vector, VectorCache
-from metrics.extractors import Extractor, extractor, extractor_title
+from metrics.conventions import find_convention
+from metrics.extractors import AnatomyExtractor, Extractor, extractor, extractor_title
 from metrics.scan import Scan
+from metrics.weights import EMBEDDED, EmbeddedWeights
 
 if TYPE_CHECKING:
     from metrics.anatomy import Reading
 
-EMBEDDED = "embedded"  # the extractor that comes with the project; see docs/anatomy.md
+VERSION = 1  # counted up when what is measured on a volume changes: kept vectors are then stale
 STRUCTURES = ("brain", "grey", "white", "csf", "ventricles")
 
 
@@ -22,7 +25,7 @@ class Instruments:
 
     Attributes:
         weights: The extractor's weights, such as ``embedded`` or ``medicalnet:50``.
-        convention: How volumes are presented to the extractor; see ``metrics.extractors``.
+        convention: How volumes are presented to the extractor; see ``metrics.conventions``.
     """
 
     def __init__(
@@ -32,7 +35,9 @@ class Instruments:
         self.weights = weights
         self.convention = convention
         self._cache = cache or VectorCache()
-        self._loading = threading.Lock()  # volumes are scored in several threads
+        # Volumes are scored in several threads. One measures at a time: a network uses all cores
+        # by itself, and what a second thread would compute again is then found.
+        self._measuring = threading.RLock()
 
     @cached_property
     def title(self) -> str:
@@ -54,36 +59,35 @@ class Instruments:
     @property
     def extractor(self) -> Extractor:
         """The feature extractor."""
-        with self._loading:
+        with self._measuring:
             return self._extractor
 
     @cached_property
     def _extractor(self) -> Extractor:
+        if self.weights == EMBEDDED and find_convention(self.convention).name == "as-is":
+            return self._anatomy  # loaded once for features and segmentation
         return extractor(self.weights, self.convention)
 
-    @property
-    def _anatomy(self) -> Any:
-        with self._loading:
-            return self._anatomy_network
-
     @cached_property
-    def _anatomy_network(self) -> Any:
-        from metrics.anatomy import load_embedded
-
-        return load_embedded()
+    def _anatomy(self) -> AnatomyExtractor:
+        return AnatomyExtractor(EmbeddedWeights(seed=None))
 
     def features(self, scan: Scan) -> Vector:
-        """Pooled features (d,) of a volume."""
-        made_by = f"{self.title}, {'real' if scan.real else 'generated'}"
+        """Pooled features (d,) of a volume, kept by its content, extractor and convention."""
+        made_by = self.title
+        if find_convention(self.convention).tells_real:
+            made_by += ", real" if scan.real else ", generated"
         return self._vector(scan, made_by, lambda: self.extractor.pooled(scan))
 
     def feature_maps(self, scan: Scan) -> tuple[Any, ...]:
         """Maps (C, x, y, z) of the extractor's stages, from fine to coarse."""
-        return scan.derive(f"maps {self.title}", self.extractor.maps)
+        with self._measuring:
+            return scan.derive(f"maps {self.title}", self.extractor.maps)
 
     def volumes(self, scan: Scan) -> dict[str, float]:
         """Volumes of ``STRUCTURES`` in ml, by the embedded segmentation."""
-        vector = self._vector(scan, "embedded anatomy", lambda: self._volumes(scan))
+        made_by = extractor_title(EMBEDDED, "as-is")
+        vector = self._vector(scan, f"volumes {made_by}", lambda: self._volumes(scan))
         return dict(zip(STRUCTURES, vector.tolist(), strict=True))
 
     def _volumes(self, scan: Scan) -> Vector:
@@ -94,9 +98,12 @@ class Instruments:
 
     def reading(self, scan: Scan) -> "Reading":
         """What the embedded network makes of a scan: features and tissue, in one pass."""
-        from metrics.anatomy import read
+        with self._measuring:
+            return self._anatomy.reading(scan)
 
-        return scan.derive("anatomy", lambda s: read(self._anatomy, s.voxels, s.spacing_mm))
+    def _vector(self, scan: Scan, what: str, compute: Callable[[], Vector]) -> Vector:
+        def find(scan: Scan) -> Vector:
+            return self._cache.get(f"{what}, measured v{VERSION}, {scan.content}", compute)
 
-    def _vector(self, scan: Scan, what: str, compute: Any) -> Vector:
-        return scan.derive(what, lambda _: self._cache.get(f"{what} {scan.content}", compute))
+        with self._measuring:
+            return scan.derive(what, find)

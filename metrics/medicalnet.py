@@ -1,7 +1,8 @@
 """MedicalNet's 3D ResNet (Chen, Ma, Zheng 2019, Med3D, arXiv:1904.00625), trunk only.
 
 The trunk of the authors' code keeps its stride at 8 and dilates layers 3 and 4. MONAI's ResNet
-takes the same weights but strides on to 32, so its features, and a FID on them, are others.
+takes the same weights but strides on to 32, so its features, and a FID on them, are others. Both
+trunks are here, each under its own name.
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 PLANES = (64, 128, 256, 512)
-STRIDES = (1, 2, 1, 1)
-DILATIONS = (1, 1, 2, 4)
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """How the four layers see further than one voxel.
+
+    Attributes:
+        strides: Stride of each layer's first block.
+        dilations: Dilation of each layer's 3x3x3 convolutions.
+    """
+
+    strides: tuple[int, int, int, int]
+    dilations: tuple[int, int, int, int]
+
+
+DILATED = Trunk(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))  # the authors': stride 8 in all
+STRIDED = Trunk(strides=(1, 2, 2, 2), dilations=(1, 1, 1, 1))  # MONAI's: stride 32
 
 
 @dataclass(frozen=True)
@@ -109,32 +125,37 @@ class Bottleneck(nn.Module):
 class MedicalNet(nn.Module):
     """The trunk, then global average pooling of its last layer.
 
-    Module names follow the released files, which therefore load strictly.
+    Module names follow the released files, which therefore load strictly, whichever the trunk.
     """
 
-    def __init__(self, depth: int) -> None:
-        """Args: one of the depths in ``ARCHITECTURES``."""
+    def __init__(self, depth: int, trunk: Trunk = DILATED) -> None:
+        """Args: one of the depths in ``ARCHITECTURES``, and strides and dilations."""
         super().__init__()
         architecture = ARCHITECTURES[depth]
         self.conv1 = nn.Conv3d(1, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm3d(64)
         channels = 64
         for number, planes in enumerate(PLANES):
-            layer = _layer(architecture, number, channels)
+            layer = _layer(architecture, trunk, number, channels)
             self.add_module(f"layer{number + 1}", layer)
             channels = planes * (4 if architecture.bottleneck else 1)
 
-    def feature_map(self, x: Tensor) -> Tensor:
-        """Map volumes (B, 1, X, Y, Z) to layer 4's output, (B, d, X / 8, Y / 8, Z / 8)."""
+    def stages(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map volumes (B, 1, X, Y, Z) to the outputs of the four layers, from fine to coarse.
+
+        The last is (B, d, X / 8, Y / 8, Z / 8), or a 32nd of the sides with the strided trunk.
+        """
         x = F.relu(self.bn1(self.conv1(x)))
         x = F.max_pool3d(x, 3, stride=2, padding=1)
+        maps = []
         for number in range(len(PLANES)):
             x = self.get_submodule(f"layer{number + 1}")(x)
-        return x
+            maps.append(x)
+        return tuple(maps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map volumes (B, 1, X, Y, Z) to pooled features (B, d)."""
-        return self.feature_map(x).mean(dim=(2, 3, 4))
+        return self.stages(x)[-1].mean(dim=(2, 3, 4))
 
 
 def with_random_weights(depth: int, seed: int) -> MedicalNet:
@@ -156,26 +177,27 @@ def with_random_weights(depth: int, seed: int) -> MedicalNet:
     return network.eval()
 
 
-def with_state(depth: int, state: Mapping[str, Tensor]) -> MedicalNet:
+def with_state(depth: int, state: Mapping[str, Tensor], trunk: Trunk = DILATED) -> MedicalNet:
     """Build a network that holds the given weights.
 
     Raises:
         RuntimeError: An entry is missing, unknown or of another shape.
     """
-    network = _without_weights(depth)
+    network = _without_weights(depth, trunk)
     network.load_state_dict(state, strict=True, assign=True)
     return network.float().eval()
 
 
-def _without_weights(depth: int) -> MedicalNet:
+def _without_weights(depth: int, trunk: Trunk = DILATED) -> MedicalNet:
     # The meta device leaves the global random generator alone and costs no time.
     with torch.device("meta"):
-        return MedicalNet(depth)
+        return MedicalNet(depth, trunk)
 
 
-def _layer(architecture: Architecture, number: int, channels: int) -> nn.Sequential:
+def _layer(architecture: Architecture, trunk: Trunk, number: int, channels: int) -> nn.Sequential:
     block = Bottleneck if architecture.bottleneck else BasicBlock
-    planes, stride, dilation = PLANES[number], STRIDES[number], DILATIONS[number]
+    planes = PLANES[number]
+    stride, dilation = trunk.strides[number], trunk.dilations[number]
     width = planes * (4 if architecture.bottleneck else 1)
     downsample = None
     if stride != 1 or channels != width:

@@ -4,21 +4,23 @@ import numpy as np
 import pytest
 import torch
 
-from metrics.extractors import Extractor, extractor
+from metrics.checkpoints import WeightsError
+from metrics.extractors import Extractor, extractor, extractor_title
+from metrics.scan import Scan
 
 
 @pytest.fixture(scope="module")
-def extract() -> Extractor:
-    return extractor("random:0")
+def network() -> Extractor:
+    return extractor("random:0", "as-is")
 
 
 @pytest.fixture(scope="module")
-def volume() -> np.ndarray:
-    return np.random.default_rng(0).uniform(-1, 1, (16, 20, 16)).astype(np.float32)
+def scan() -> Scan:
+    return Scan(np.random.default_rng(0).uniform(-1, 1, (16, 20, 16)).astype(np.float32))
 
 
-def test_form_of_the_features(extract: Extractor, volume: np.ndarray) -> None:
-    features = extract(volume)
+def test_form_of_the_features(network: Extractor, scan: Scan) -> None:
+    features = network.pooled(scan)
     assert features.shape == (512,)
     assert features.dtype == np.float64
     assert np.isfinite(features).all()
@@ -26,18 +28,54 @@ def test_form_of_the_features(extract: Extractor, volume: np.ndarray) -> None:
     assert features.max() < 100
 
 
-def test_the_same_in_another_extractor(extract: Extractor, volume: np.ndarray) -> None:
-    np.testing.assert_array_equal(extractor("random:0")(volume), extract(volume))
-    assert np.abs(extractor("random:1")(volume) - extract(volume)).max() > 0.1
+def test_maps_go_from_fine_to_coarse(network: Extractor, scan: Scan) -> None:
+    maps = network.maps(scan)
+    assert [m.shape for m in maps] == [
+        (64, 4, 5, 4),
+        (128, 2, 3, 2),
+        (256, 2, 3, 2),
+        (512, 2, 3, 2),
+    ]
+    assert all(m.dtype == np.float32 for m in maps)
+    np.testing.assert_allclose(maps[-1].mean(axis=(1, 2, 3)), network.pooled(scan), rtol=1e-5)
 
 
-def test_reads_read_only_and_double_volumes(extract: Extractor, volume: np.ndarray) -> None:
-    frozen = volume.astype(np.float64)
+def test_the_same_in_another_extractor(network: Extractor, scan: Scan) -> None:
+    np.testing.assert_array_equal(extractor("random:0", "as-is").pooled(scan), network.pooled(scan))
+    assert np.abs(extractor("random:1", "as-is").pooled(scan) - network.pooled(scan)).max() > 0.1
+
+
+def test_reads_read_only_and_double_volumes(network: Extractor, scan: Scan) -> None:
+    frozen = scan.voxels.astype(np.float64)
     frozen.setflags(write=False)
-    np.testing.assert_array_equal(extract(frozen), extract(volume))
+    np.testing.assert_array_equal(network.pooled(Scan(frozen)), network.pooled(scan))
 
 
-def test_leaves_the_global_random_generator_alone(volume: np.ndarray) -> None:
+def test_leaves_the_global_random_generator_alone(scan: Scan) -> None:
     before = torch.get_rng_state()
-    extractor("random:3")(volume)
+    extractor("random:3", "as-is").pooled(scan)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_convention_changes_features_and_title(network: Extractor, scan: Scan) -> None:
+    standardised = extractor("random:0", "z-score").pooled(scan)
+    assert np.abs(standardised - network.pooled(scan)).max() > 0.1
+    assert extractor_title("random:0", "z-score") == (
+        "MedicalNet ResNet-10, random:0, input z-score"
+    )
+
+
+@pytest.mark.parametrize("convention", ["as-is", "ha-gan"])
+def test_the_plain_convention_is_not_in_the_title(convention: str) -> None:
+    assert extractor_title("random:0", convention) == "MedicalNet ResNet-10, random:0"
+
+
+@pytest.mark.parametrize("build", [extractor, extractor_title])
+def test_what_is_not_known_is_refused(build: object) -> None:
+    assert callable(build)
+    with pytest.raises(WeightsError, match="input convention 'minmax' is not known"):
+        build("random:0", "minmax")
+    with pytest.raises(WeightsError, match="not understood"):
+        build("resnet", "as-is")
+    with pytest.raises(WeightsError, match="embedded extractor knows volumes in"):
+        build("embedded", "wdm")

@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from metrics.medicalnet import ARCHITECTURES, MedicalNet, with_random_weights
+from metrics.medicalnet import (
+    ARCHITECTURES,
+    STRIDED,
+    MedicalNet,
+    with_random_weights,
+    with_state,
+)
 
 
 def on_meta(depth: int) -> MedicalNet:
@@ -32,7 +38,7 @@ def test_size_of_the_trunk(depth: int, parameters: int, entries: int) -> None:
 @pytest.mark.parametrize("depth", [10, 18, 34, 50, 101])
 def test_output_stride_is_8(depth: int) -> None:
     network = on_meta(depth)
-    maps = network.feature_map(torch.empty(1, 1, 64, 48, 64, device="meta"))
+    maps = network.stages(torch.empty(1, 1, 64, 48, 64, device="meta"))[-1]
     assert maps.shape == (1, ARCHITECTURES[depth].features, 8, 6, 8)
     assert network(torch.empty(2, 1, 16, 16, 16, device="meta")).shape == (2, maps.shape[1])
 
@@ -45,12 +51,40 @@ def test_shortcuts_by_depth() -> None:
 
 
 @pytest.mark.parametrize("depth", [10, 18, 50])
-def test_agrees_with_monai_made_to_dilate(depth: int) -> None:
+def test_agrees_with_monai_made_to_dilate(depth: int, volume: torch.Tensor) -> None:
+    network = with_random_weights(depth, 0)
+    other = by_monai(network, depth)
+    dilate(other)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(volume), other(volume), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("depth", [10, 18, 50])
+def test_strided_trunk_is_monai_s(depth: int, volume: torch.Tensor) -> None:
+    network = with_random_weights(depth, 0)
+    strided = with_state(depth, network.state_dict(), STRIDED)
+    with torch.inference_mode():
+        found, expected = strided(volume), by_monai(network, depth)(volume)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        assert (found - network(volume)).abs().max() > 0.1  # not the authors' features
+
+
+def test_output_stride_of_the_strided_trunk_is_32() -> None:
+    with torch.device("meta"):
+        maps = MedicalNet(10, STRIDED).stages(torch.empty(1, 1, 64, 96, 64))
+    assert [tuple(m.shape[2:]) for m in maps] == [(16, 24, 16), (8, 12, 8), (4, 6, 4), (2, 3, 2)]
+
+
+@pytest.fixture
+def volume() -> torch.Tensor:
+    return torch.rand(1, 1, 24, 32, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def by_monai(network: MedicalNet, depth: int) -> nn.Module:
+    """MONAI's network with the same weights."""
     from monai.networks.nets import resnet10, resnet18, resnet50
 
-    network = with_random_weights(depth, 0)
-    build = {10: resnet10, 18: resnet18, 50: resnet50}[depth]
-    other = build(
+    other = {10: resnet10, 18: resnet18, 50: resnet50}[depth](
         spatial_dims=3,
         n_input_channels=1,
         conv1_t_stride=2,
@@ -59,10 +93,7 @@ def test_agrees_with_monai_made_to_dilate(depth: int) -> None:
         bias_downsample=False,
     ).eval()
     other.load_state_dict(network.state_dict())
-    dilate(other)
-    x = torch.rand(1, 1, 24, 32, 24, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    with torch.inference_mode():
-        torch.testing.assert_close(network(x), other(x), rtol=1e-4, atol=1e-4)
+    return other
 
 
 def dilate(network: nn.Module) -> None:

@@ -7,11 +7,10 @@ import huggingface_hub
 import pytest
 import torch
 
-from metrics import weights as weights_module
 from metrics.checkpoints import WeightsError, checksum
-from metrics.fid import FID
 from metrics.medicalnet import with_random_weights
-from metrics.weights import CHECKSUMS, parse
+from metrics.released import CHECKSUMS
+from metrics.weights import EmbeddedWeights, parse
 
 
 class Payload:
@@ -52,6 +51,8 @@ def saved(value: object, path: Path) -> Path:
         ("medicalnet:10", "MedicalNet ResNet-10, 8 datasets"),
         ("medicalnet:50+23", "MedicalNet ResNet-50, 23 datasets"),
         ("medicalnet:50@/data/resnet_50.pth", "MedicalNet ResNet-50, 8 datasets"),
+        ("monai-strided:50", "MONAI-strided ResNet-50, 8 datasets"),
+        ("monai-strided:10+23@/data/w.pth", "MONAI-strided ResNet-10, 23 datasets"),
     ],
 )
 def test_titles(name: str, title: str) -> None:
@@ -70,19 +71,41 @@ def test_titles(name: str, title: str) -> None:
         "medicalnet:50+22",
         "medicalnet:50@",
         "file:",
+        "embedded:1",
+        "embedded-random",
+        "monai:50",
         "resnet50",
         "medicalnet:50 ",
     ],
 )
 def test_unknown_names_are_refused(name: str) -> None:
-    with pytest.raises(WeightsError, match="not understood; write random:SEED"):
+    with pytest.raises(WeightsError, match=r"not understood; .*write embedded, .*file:PATH"):
         parse(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("medicalnet50", "medicalnet:50"),
+        ("monai-strided50", "monai-strided:50"),
+        ("embeded", "embedded"),
+        ("random", "random:0"),
+    ],
+)
+def test_the_nearest_name_is_told(name: str, near: str) -> None:
+    with pytest.raises(WeightsError, match=f"did you mean {near}[?]"):
+        parse(name)
+
+
+def test_embedded_weights_have_a_seed_or_none() -> None:
+    assert parse("embedded") == EmbeddedWeights(None)
+    assert parse("embedded-random:3") == EmbeddedWeights(3)
 
 
 @pytest.mark.parametrize("name", ["medicalnet:11", "medicalnet:101+23"])
 def test_files_never_released_are_refused(name: str) -> None:
-    with pytest.raises(WeightsError, match=r"no released file.*resnet_50\.pth"):
-        FID(name)
+    with pytest.raises(WeightsError, match=r"no released file.*medicalnet:50\+23"):
+        parse(name)
 
 
 def test_released_file_loads_strictly(known: Path) -> None:
@@ -91,6 +114,12 @@ def test_released_file_loads_strictly(known: Path) -> None:
     assert found.state_dict().keys() == expected.keys()
     assert all(torch.equal(value, expected[name]) for name, value in found.state_dict().items())
     assert not found.training
+
+
+def test_strided_trunk_takes_the_same_file(known: Path) -> None:
+    strided = parse(f"monai-strided:10@{known}").network()
+    assert torch.equal(strided.conv1.weight, with_random_weights(10, 5).conv1.weight)
+    assert strided.layer4[0].conv1.stride == (2, 2, 2)
 
 
 def test_own_file_tells_its_depth(released: Path) -> None:
@@ -116,7 +145,7 @@ def test_without_internet_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> No
         raise huggingface_hub.errors.LocalEntryNotFoundError("no connection")
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    with pytest.raises(WeightsError, match=r"no connection.*medicalnet:50\+23@PATH.*random:0"):
+    with pytest.raises(WeightsError, match=r"no connection.*medicalnet:50\+23@PATH.*embedded"):
         parse("medicalnet:50+23").network()
 
 
@@ -134,7 +163,7 @@ def test_pickled_payload_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = saved({"state_dict": {"module.conv1.weight": Payload(touched)}}, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match="refused without running"):
         parse(f"file:{path}").network()
-    monkeypatch.setitem(weights_module.CHECKSUMS, "resnet_10.pth", checksum(path))
+    monkeypatch.setitem(CHECKSUMS, "resnet_10.pth", checksum(path))
     with pytest.raises(WeightsError, match="refused without running"):
         parse(f"medicalnet:10@{path}").network()
     assert not touched.exists()

@@ -1,0 +1,77 @@
+"""Vectors are computed once, survive on disk, and a damaged file costs only time."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metrics.cache import Vector, VectorCache
+
+
+class Counter:
+    """Computes a vector and counts how often."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> Vector:
+        self.calls += 1
+        return np.arange(3.0)
+
+
+@pytest.fixture
+def count() -> Counter:
+    return Counter()
+
+
+@pytest.fixture(params=["memory", "disk"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> VectorCache:
+    return VectorCache(tmp_path / "vectors" if request.param == "disk" else None)
+
+
+def test_computes_once_a_key(cache: VectorCache, count: Counter) -> None:
+    first, again = cache.get("a", count), cache.get("a", count)
+    np.testing.assert_array_equal(first, again)
+    assert count.calls == 1
+    cache.get("b", count)
+    assert count.calls == 2
+
+
+def test_a_vector_is_not_written_to(cache: VectorCache, count: Counter) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        cache.get("a", count)[0] = 9
+
+
+def test_another_cache_finds_what_was_written(tmp_path: Path, count: Counter) -> None:
+    VectorCache(tmp_path).get("a", count)
+    np.testing.assert_array_equal(VectorCache(tmp_path).get("a", count), np.arange(3.0))
+    assert count.calls == 1
+    assert [path.suffix for path in tmp_path.iterdir()] == [".npy"]  # nothing unfinished is left
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x93NUMPY\x01\x00v\x00{'descr'"])
+def test_a_damaged_file_is_computed_again(tmp_path: Path, count: Counter, content: bytes) -> None:
+    VectorCache(tmp_path).get("a", count)
+    next(tmp_path.glob("*.npy")).write_bytes(content)
+    np.testing.assert_array_equal(VectorCache(tmp_path).get("a", count), np.arange(3.0))
+    np.testing.assert_array_equal(VectorCache(tmp_path).get("a", count), np.arange(3.0))
+    assert count.calls == 2  # and written again
+
+
+def test_a_pickle_is_not_read(tmp_path: Path, count: Counter) -> None:
+    VectorCache(tmp_path).get("a", count)
+    np.save(next(tmp_path.glob("*.npy")), np.array([{}]), allow_pickle=True)
+    np.testing.assert_array_equal(VectorCache(tmp_path).get("a", count), np.arange(3.0))
+
+
+def test_where_nothing_can_be_written_it_still_computes(tmp_path: Path, count: Counter) -> None:
+    (tmp_path / "file").write_text("in the way")
+    cache = VectorCache(tmp_path / "file")
+    np.testing.assert_array_equal(cache.get("a", count), np.arange(3.0))
+
+
+def test_many_threads_get_the_same(cache: VectorCache, count: Counter) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda key: cache.get(key, count), "aabbaabb" * 4))
+    assert all(np.array_equal(vector, np.arange(3.0)) for vector in found)
