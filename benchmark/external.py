@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Submission:
         if not NAME.fullmatch(self.name):
             raise UserError(f"--name '{self.name}': use letters, digits, '.', '_' and '-' only")
 
-    @property
+    @cached_property
     def made_by(self) -> str:
         """Digest of the files and of what is done to them.
 
@@ -59,56 +60,78 @@ class Submission:
         return file_digest(path)
 
 
-def evaluate_submission(
+@dataclass(frozen=True)
+class Terms:
+    """Under what a submission is scored.
+
+    Attributes:
+        protocol: Name of the protocol.
+        info: What its ``protocol.json`` says.
+        pairs: Its pairs, with paths that can be opened.
+    """
+
+    protocol: str
+    info: dict[str, Any]
+    pairs: pd.DataFrame
+
+    @classmethod
+    def of(cls, folder: Path) -> "Terms":
+        """The terms of a protocol that was run."""
+        info = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
+        return cls(folder.name, info, read_pairs(folder))
+
+
+def score_submission(
     submission: Submission,
-    protocol: Path,
+    terms: Terms,
+    workspace: Workspace,
     console: Console,
     plugins: Sequence[Path] = (),
     workers: int = 0,
 ) -> pd.DataFrame:
-    """Score volumes and add their row to the protocol's table.
+    """Score volumes; nothing but measured values is written.
 
     Args:
         submission: The volumes.
-        protocol: The protocol's folder, ``WORKSPACE/<protocol>``.
+        terms: What they are scored under.
+        workspace: Where measured values are kept.
         console: For progress.
         plugins: Files with further metrics.
         workers: Volumes scored side by side; 0 takes one a core.
 
-    Returns:
-        The scores.
-
     Raises:
         UserError: A volume is missing, extra, unreadable, or has another geometry or range.
     """
-    info = json.loads((protocol / "protocol.json").read_text())
-    workspace = Workspace(protocol.parent)
-    settings = MetricSettings.model_validate(info["metric_settings"])
+    settings = MetricSettings.model_validate(terms.info["metric_settings"])
     metrics = build_metrics(settings, workspace.measured, plugins)
-    if [describe_metric(metric) for metric in metrics] != info["metrics"]:
-        raise UserError(f"{protocol}: its metrics are defined otherwise today; run it anew")
-    pairs = read_pairs(protocol)
-    join_pairs(submission.predictions, pairs)  # what is missing is told before files are read
-    label = Label(protocol.name, info["split"]["digest"], submission.name, submission.made_by, 0)
+    if [describe_metric(metric) for metric in metrics] != terms.info["metrics"]:
+        raise UserError(f"{terms.protocol}: its metrics are defined otherwise today; run it anew")
+    join_pairs(submission.predictions, terms.pairs)  # what is missing is told before files are read
+    split = terms.info["split"]["digest"]
+    label = Label(terms.protocol, split, submission.name, submission.made_by, 0)
     load_extractors(metrics)
-    evaluator = Evaluator(metrics, pairs, console, workspace.measured, workers)
-    scores = evaluator.score(submission.predictions, label, submission.fit)
-    place = protocol / "predictions" / f"{submission.name}-{label.settings}"
-    with workspace.lock(place):
-        _write(place, submission, pairs, label, scores)
-    collect_scores(protocol)
-    return scores
+    evaluator = Evaluator(metrics, terms.pairs, console, workspace.measured, workers)
+    return evaluator.score(submission.predictions, label, submission.fit)
 
 
-def _write(
-    place: Path, submission: Submission, pairs: pd.DataFrame, label: Label, scores: pd.DataFrame
+def add_submission(
+    submission: Submission, terms: Terms, scores: pd.DataFrame, workspace: Workspace
 ) -> None:
+    """Add a scored submission to the tables of its protocol."""
+    folder = workspace.protocol(terms.protocol)
+    place = folder / "predictions" / f"{submission.name}-{submission.made_by}"
+    with workspace.lock(place):
+        _write(place, submission, terms.pairs, scores)
+    collect_scores(folder)
+
+
+def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.DataFrame) -> None:
     predictions = submission.predictions
     if place.resolve() != predictions.folder.resolve():
         run = {
-            "method": label.method,
-            "settings": label.settings,
-            "training_seed": label.training_seed,
+            "method": submission.name,
+            "settings": submission.made_by,
+            "training_seed": 0,
             "model": None,
             "details": "volumes made elsewhere",
             "summary": "",

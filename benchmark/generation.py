@@ -14,6 +14,7 @@ from torch import Tensor
 from benchmark.checkpoints import read_final, require_latest
 from benchmark.console import Console
 from benchmark.data import crop_to_shape, load_nifti, pad_to_multiple, read_volume
+from benchmark.energy import start_meter
 from benchmark.engine import device_name, interruptible, launch, peak_memory_gb
 from benchmark.errors import UserError
 from benchmark.files import atomic_file, write_json, write_text
@@ -135,7 +136,7 @@ def _generate(fabric: "Fabric", job: GenerationJob) -> None:
     missing: list[list[Request]] = fabric.broadcast(_unfinished(batches, job.folder))
     total, left = sum(map(len, batches)), sum(map(len, missing))
     mine = missing[fabric.global_rank :: fabric.world_size]
-    began = time.monotonic()
+    began, meter = time.monotonic(), start_meter(fabric.device.type, range(job.device.devices))
     with (
         interruptible() as interruption,
         console.bar(f"generate {job.recipe.name}", total, total - left) as bar,
@@ -148,8 +149,12 @@ def _generate(fabric: "Fabric", job: GenerationJob) -> None:
                 raise KeyboardInterrupt
     fabric.barrier()
     if fabric.is_global_zero:
-        seconds = time.monotonic() - began
-        _finish(job, method, fabric, seconds * fabric.world_size / max(left, 1))
+        seconds, joules = time.monotonic() - began, meter.joules()
+        spent = _Spent(
+            seconds * fabric.world_size / max(left, 1),
+            None if joules is None else joules / max(left, 1),
+        )
+        _finish(job, method, fabric, spent)
 
 
 def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
@@ -199,7 +204,15 @@ def _write(volume: Tensor, request: Request, folder: Path) -> None:
             nib.save(image, temporary)
 
 
-def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", seconds: float) -> None:
+@dataclass(frozen=True)
+class _Spent:
+    """Seconds and joules a volume; the latter None where no driver tells."""
+
+    seconds: float
+    joules: float | None
+
+
+def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", spent: _Spent) -> None:
     write_text(job.folder / MANIFEST, manifest(job).to_csv(index=False))
     trained = read_final(job.model) if job.model else None
     trained = trained or {"iterations": 0, "seconds": 0.0}
@@ -210,8 +223,10 @@ def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", seconds: flo
         "details": method.describe(),
         "summary": method.summary,
         "parameters": sum(parameter.numel() for parameter in method.parameters()),
-        "seconds_per_volume": round(seconds, 3),
-        "generate_seconds": round(seconds * len(requests(job)), 1),
+        "train_energy_j": trained.get("energy_j"),
+        "seconds_per_volume": round(spent.seconds, 3),
+        "energy_j_per_volume": None if spent.joules is None else round(spent.joules, 3),
+        "generate_seconds": round(spent.seconds * len(requests(job)), 1),
         "network_evaluations": method.evaluations,
         "peak_memory_gb": round(peak_memory_gb(fabric), 2),
         "device": device_name(fabric),

@@ -8,10 +8,10 @@ from typing import get_args
 from benchmark.against import Choice, Part, build_scoring_protocol, preset_for
 from benchmark.console import Console
 from benchmark.errors import UserError, unknown
-from benchmark.external import Submission, evaluate_submission
+from benchmark.external import Submission, Terms, add_submission, score_submission
 from benchmark.geometry import Fit, Rule
 from benchmark.predictions import Predictions, find_predictions
-from benchmark.protocol import write_protocol
+from benchmark.protocol import Protocol, write_protocol
 from benchmark.settings import Settings, load_settings
 from benchmark.workspace import Workspace
 
@@ -52,18 +52,26 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
     name = options.name or options.place.resolve().name.partition(".")[0]
     submission = Submission(predictions, name, _fit(options))
     _ = submission.made_by  # a file that does not exist is told first
+    protocol = None
     if options.against is None:
         _refuse_for_protocol(options)
-        folder = workspace.find_protocol(options.protocol)
+        terms = Terms.of(workspace.find_protocol(options.protocol))
     else:
-        folder = _scoring_protocol(options, predictions, workspace, console)
-    evaluate_submission(submission, folder, console, options.plugins, options.workers)
-    return folder, name
+        protocol = _scoring_protocol(options, predictions, workspace, console)
+        terms = Terms(protocol.name, protocol.info, protocol.test_pairs)
+    scores = score_submission(
+        submission, terms, workspace, console, options.plugins, options.workers
+    )
+    if protocol is not None:
+        write_protocol(protocol, workspace)
+        workspace.set_latest(protocol.name)
+    add_submission(submission, terms, scores, workspace)
+    return workspace.protocol(terms.protocol), name
 
 
 def _scoring_protocol(
     options: Options, predictions: Predictions, workspace: Workspace, console: Console
-) -> Path:
+) -> Protocol:
     if options.protocol:
         raise UserError("--protocol names a protocol that was run; drop it, or --against")
     if options.part not in get_args(Part):
@@ -75,10 +83,7 @@ def _scoring_protocol(
         Fit(intensities=_fit(options).intensities) if options.as_is else None,
         options.plugins,
     )
-    protocol = build_scoring_protocol(settings, workspace, console, predictions, choice)
-    folder = write_protocol(protocol, workspace)
-    workspace.set_latest(protocol.name)
-    return folder
+    return build_scoring_protocol(settings, workspace, console, predictions, choice)
 
 
 def _settings(options: Options, predictions: Predictions) -> Settings:

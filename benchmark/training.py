@@ -21,6 +21,7 @@ from benchmark.checkpoints import (
 from benchmark.console import Console
 from benchmark.data import Pair, PairDataset, ShuffledBatches, training_batches
 from benchmark.ema import WeightAverage
+from benchmark.energy import EnergyMeter, start_meter
 from benchmark.engine import device_name, interruptible, launch, peak_memory_gb
 from benchmark.errors import UserError
 from benchmark.files import write_json, write_text
@@ -115,8 +116,10 @@ class _Run:
     optimizers: list[list[Any]]  # a list of turns for each stage
     average: WeightAverage
     stages: tuple[Stage, ...]
+    meter: EnergyMeter
     step: int = 0
     seconds: float = 0.0
+    energy_before: float = 0.0  # joules, until the training was last interrupted
     losses: list[list[Any]] = field(default_factory=list)
     note: str = ""
     _window: list[Tensor] = field(default_factory=list)
@@ -142,7 +145,8 @@ class _Run:
         remaining = iter(wrapped)
         optimizers = [[next(remaining) for _ in turns] for turns in raw]
         average = WeightAverage(method, job.training.ema)
-        run = cls(fabric, job, method, module, optimizers, average, stages)
+        meter = start_meter(fabric.device.type, range(job.device.devices))
+        run = cls(fabric, job, method, module, optimizers, average, stages, meter)
         run._restore(load_latest(job.folder, console))
         return run
 
@@ -232,6 +236,7 @@ class _Run:
                     state={
                         "optimizers": states,
                         "seconds": self.seconds,
+                        "energy_j": self.energy_j,
                         "window": [float(loss) for loss in self._window],
                     },
                     losses=self.losses,
@@ -251,14 +256,22 @@ class _Run:
                 optimizer.load_state_dict(state)
         self.step, self.losses = checkpoint.step, checkpoint.losses
         self.seconds = checkpoint.state["seconds"]
+        self.energy_before = checkpoint.state.get("energy_j") or 0.0
         window = checkpoint.state["window"]  # losses that the curve does not show yet
         self._window = [torch.tensor(loss, device=self.fabric.device) for loss in window]
+
+    @property
+    def energy_j(self) -> float | None:
+        """Joules that the device used for all of the training; None where no driver tells."""
+        now = self.meter.joules()
+        return None if now is None else round(self.energy_before + now, 1)
 
     def summary(self) -> dict[str, Any]:
         """What the report says of the training's cost."""
         return {
             "iterations": self.step,
             "seconds": round(self.seconds, 1),
+            "energy_j": self.energy_j,
             "peak_memory_gb": round(peak_memory_gb(self.fabric), 2),
             "device": device_name(self.fabric),
         }
