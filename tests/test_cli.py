@@ -180,7 +180,7 @@ def test_a_second_process_on_the_same_run_is_refused(run: Cli, workspace: Path) 
         (["--pairs", "monthly"], ["'pairs.rule'", "'yearly' or 'all'"]),
         (["--seed", "-1"], ["'seed'"]),
         (["--plugin", "none.py"], ["--plugin none.py: no such file"]),
-        (["--set", "metrics.fid_weights=medicalnet:51"], ["fid_weights", "resnet_51.pth"]),
+        (["--set", "metrics.extractor=medicalnet:51"], ["extractor", "resnet_51.pth"]),
         (["--set", "metrics.names=[fib]"], ["unknown metric 'fib'", "'fid'"]),
         (["--set", "split.test=50"], ["split.test=50"]),
         (["--set", "split.test=nowhere.csv"], ["nowhere.csv"]),
@@ -205,7 +205,7 @@ def test_weights_that_are_not_the_released_file_stop_before_anything_is_written(
     weights = tmp_path / "resnet_10.pth"
     weights.write_bytes(b"something else")
     before = tree(workspace)
-    result = run("copy-source", "--set", f"metrics.fid_weights=medicalnet:10@{weights}")
+    result = run("copy-source", "--set", f"metrics.extractor=medicalnet:10@{weights}")
     assert result.code == 2
     assert f"{weights}: wrong checksum" in result.err
     assert tree(workspace) == before

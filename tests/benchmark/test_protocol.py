@@ -8,7 +8,8 @@ import pytest
 
 from benchmark.console import Console
 from benchmark.errors import UserError
-from benchmark.protocol import Protocol, _refuse_same_people, build_metrics, build_protocol
+from benchmark.measures import build_metrics
+from benchmark.protocol import Protocol, _refuse_same_people, build_protocol
 from benchmark.settings import MetricSettings, Settings, SplitSettings, load_settings
 from benchmark.splits.split import Split
 from benchmark.workspace import Workspace
@@ -37,7 +38,7 @@ def test_the_name_follows_from_what_is_compared(settings: Settings, workspace: P
     others = {
         "split": settings.split.model_copy(update={"test": 4}),
         "pairs": settings.pairs.model_copy(update={"rule": "all"}),
-        "metrics": MetricSettings(fid_weights="random:1"),
+        "metrics": MetricSettings(extractor="random:1"),
     }
     names = {
         build(changed(settings, **{key: value}), workspace).name for key, value in others.items()
@@ -180,9 +181,9 @@ def test_a_test_cohort_of_the_same_scans_is_refused(
     ("values", "message"),
     [
         ({"names": ("fib",)}, "unknown metric 'fib'. Did you mean 'fid'"),
-        ({"fid_weights": "medicalnet:51"}, "fid_weights: MedicalNet has no released file"),
-        ({"fid_weights": "resnet"}, "fid_weights: weights 'resnet' are not understood"),
-        ({"fid_weights": "file:/none.pth"}, "fid_weights: cannot read the weights /none.pth"),
+        ({"extractor": "medicalnet:51"}, "extractor: MedicalNet has no released file"),
+        ({"extractor": "resnet"}, "extractor: weights 'resnet' are not understood"),
+        ({"extractor": "file:/none.pth"}, "extractor: cannot read the weights /none.pth"),
     ],
 )
 def test_metrics_that_cannot_be_had_are_named(values: dict[str, object], message: str) -> None:
