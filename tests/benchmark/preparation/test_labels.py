@@ -123,5 +123,5 @@ def test_pairs_carry_what_is_known_at_the_source() -> None:
     row = annotate(pairs, table).iloc[0]
     assert row["group"] == "CN"
     assert row["source_labels"] == "s_dseg.nii"
-    assert row["target_labels"] is None
+    assert pd.isna(row["target_labels"])
     assert "sex" not in row
