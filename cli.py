@@ -20,7 +20,7 @@ app = typer.Typer(
 Preset = Annotated[str, typer.Option(help="demo, half, paper, paper-shared or a YAML file.")]
 Place = Annotated[Path, typer.Option("--workspace", help="Folder of all results.")]
 Override = Annotated[list[str], typer.Option("--set", help="KEY=VALUE of any setting.")]
-Plugins = Annotated[list[Path], typer.Option("--plugin", help="File with a method.")]
+Plugins = Annotated[list[Path], typer.Option("--plugin", help="File with a method or a metric.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
 CohortSpec = Annotated[
     str, typer.Argument(metavar="SPEC", help="phantom, READER:PATH or auto:PATH.")

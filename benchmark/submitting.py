@@ -48,15 +48,16 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
     Raises:
         UserError: Anything that the user can mend; no score is written then.
     """
+    terms = None
+    if options.against is None:
+        _refuse_for_protocol(options)
+        terms = Terms.of(workspace.find_protocol(options.protocol))
     predictions = find_predictions(options.place, options.pattern)
     name = options.name or options.place.resolve().name.partition(".")[0]
     submission = Submission(predictions, name, _fit(options))
     _ = submission.made_by  # a file that does not exist is told first
     protocol = None
-    if options.against is None:
-        _refuse_for_protocol(options)
-        terms = Terms.of(workspace.find_protocol(options.protocol))
-    else:
+    if terms is None:
         protocol = _scoring_protocol(options, predictions, workspace, console)
         terms = Terms(protocol.name, protocol.info, protocol.test_pairs)
     scores = score_submission(

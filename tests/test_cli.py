@@ -16,6 +16,7 @@ import pytest
 from safetensors.torch import load_file
 
 from benchmark.data import load_nifti
+from benchmark.plugins import load_metrics
 from benchmark.scores import read_scores
 
 ROOT = Path(__file__).parents[1]
@@ -236,10 +237,58 @@ def test_evaluate_adds_a_row(cli: Cli, workspace: Path, predictions: Path, tmp_p
     assert re.search(r"SSIM.* 0\.9", result.out)
     scores = read_scores(predictions.parents[1] / "scores.csv")
     values = [scores.loc[scores["method"] == m, "value"] for m in ("their-method", "copy-source")]
-    assert values[0].tolist() == values[1].tolist()
-    refused = cli("evaluate", tmp_path / "none", "--workspace", workspace)
-    assert refused.code == 2
-    assert "no manifest" in refused.err
+    np.testing.assert_array_equal(*values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none"], "none: no such folder or CSV file"),
+        (["empty"], "empty/manifest.csv: no manifest"),
+        (["mine", "--pattern", "{subject}.nii"], "--pattern '{subject}.nii'"),
+        (["mine", "--against", "bids:/none"], "/none: no such folder"),
+        (["mine", "--metrics", "ssim"], "--metrics goes with --against"),
+        (["mine", "--range", "dark"], "--range 'dark': write two numbers"),
+        (["damaged"], "cannot be read"),
+    ],
+)
+def test_evaluate_says_what_is_wrong_and_writes_nothing(
+    cli: Cli, workspace: Path, predictions: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    shutil.copytree(predictions, tmp_path / "mine")
+    damaged = shutil.copytree(predictions, tmp_path / "damaged")
+    next(damaged.glob("*.nii.gz")).write_bytes(b"no image")
+    before = tree(workspace)
+    result = cli("evaluate", tmp_path / arguments[0], *arguments[1:], "--workspace", workspace)
+    assert result.code == 2
+    assert message in result.err
+    assert "Traceback" not in result.err
+    assert tree(workspace) == before
+
+
+def test_metrics_are_listed_with_direction_unit_and_source(cli: Cli) -> None:
+    result = cli("metrics", "--plugin", "docs/examples/my_metric.py")
+    assert result.code == 0
+    blocks = {block.split(":")[0].strip("* "): block for block in result.out.split("\n\n")}
+    assert set(load_metrics()) <= set(blocks)
+    for name in load_metrics():
+        assert "direction" in blocks[name]
+        assert "unit" in blocks[name]
+        assert re.search(r"source +\S", blocks[name])
+    assert "better" in blocks["worst-error"]
+
+
+def test_a_metric_of_ones_own_is_scored_by_name(
+    cli: Cli, workspace: Path, predictions: Path, tmp_path: Path
+) -> None:
+    (phantom,) = workspace.glob("cohorts/phantom-*")
+    plugin = ["--plugin", "docs/examples/my_metric.py", "--metrics", "worst-error,mae"]
+    grid = ["--set", "grid.shape=[16,20,16]", "--set", "grid.spacing_mm=8", "--preset", "demo"]
+    place = ["--workspace", tmp_path / "runs", "--quiet", "--some"]
+    result = cli("evaluate", predictions, "--against", f"bids:{phantom}", *plugin, *grid, *place)
+    assert result.code == 0, result.err
+    assert "Worst error [99th percentile, source's foreground]" in result.out
 
 
 def test_phantom_is_written_where_there_is_nothing_yet(cli: Cli, tmp_path: Path) -> None:
