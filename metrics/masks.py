@@ -1,12 +1,30 @@
 """Where in a volume a metric looks."""
 
+from enum import Enum
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from metrics.metric import MetricError, Scan, Volume
+from metrics.pairs import Values
 
 Mask = NDArray[np.bool_]
+
+
+class Region(Enum):
+    """The part of the volume that counts; its value is what a title says of it."""
+
+    WHOLE = "whole volume"
+    HEAD = "source's head"
+
+    def of(self, quantity: Values, source: Scan) -> Values:
+        """A quantity's values (n,) in this region, from its map (X, Y, Z).
+
+        Raises:
+            MetricError: No head is found in the source.
+        """
+        return quantity.ravel() if self is Region.WHOLE else quantity[source_mask(source)]
 
 
 def source_mask(source: Scan) -> Mask:

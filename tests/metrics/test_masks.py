@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from metrics.masks import head_mask
-from metrics.metric import MetricError
+from metrics.masks import Region, head_mask, source_mask
+from metrics.metric import MetricError, Scan
 
 SHAPE = (24, 28, 24)
 
@@ -51,3 +51,16 @@ def test_does_not_depend_on_the_scale(ball: np.ndarray) -> None:
 def test_constant_source_is_refused() -> None:
     with pytest.raises(MetricError, match="no head"):
         head_mask(np.full(SHAPE, -1, np.float32))
+
+
+def test_a_source_s_mask_is_made_once(ball: np.ndarray) -> None:
+    source = Scan(volume(ball))
+    assert source_mask(source) is source_mask(source)
+    np.testing.assert_array_equal(source_mask(source), ball)
+
+
+def test_regions(ball: np.ndarray) -> None:
+    quantity = np.arange(ball.size, dtype=float).reshape(SHAPE)
+    source = Scan(volume(ball))
+    np.testing.assert_array_equal(Region.WHOLE.of(quantity, source), quantity.ravel())
+    np.testing.assert_array_equal(Region.HEAD.of(quantity, source), quantity[ball])

@@ -1,0 +1,38 @@
+"""What metrics of two volumes share: their intensities, their shapes, what is derived of both."""
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.metric import MetricError, Scan
+
+Values = NDArray[np.float64]
+
+T = TypeVar("T")
+
+
+def unit_range(scan: Scan) -> Values:
+    """Intensities mapped from [-1, 1] to [0, 1], (X, Y, Z) in float64, so that L = 1."""
+    return (scan.voxels.astype(np.float64) + 1) / 2
+
+
+def same_shape(*scans: Scan) -> None:
+    """Hold that volumes can be compared voxel by voxel.
+
+    Raises:
+        MetricError: Their shapes differ.
+    """
+    first, *others = (scan.shape for scan in scans)
+    for shape in others:
+        if shape != first:
+            raise MetricError(f"shapes differ: {first} and {shape}")
+
+
+def derive_with(scan: Scan, other: Scan, key: Hashable, compute: Callable[[Scan, Scan], T]) -> T:
+    """What ``compute`` makes of two scans, kept by the first for the metrics to come.
+
+    The other is kept with it: while it lives, no scan can be mistaken for it by its id.
+    """
+    return scan.derive((key, id(other)), lambda scan: (other, compute(scan, other)))[1]

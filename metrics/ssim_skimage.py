@@ -1,0 +1,28 @@
+"""SSIM as scikit-image computes it unless told otherwise."""
+
+from typing import ClassVar
+
+from metrics.masks import Region
+from metrics.ssim import SSIM
+from metrics.windows import Window
+
+SIDE = 7
+
+
+class ScikitSSIM(SSIM, name="ssim-skimage"):
+    """Uniform window of 7 voxels a side and sample covariances, on [0, 1] with L = 1.
+
+    What ``structural_similarity(a, b, data_range=1)`` gives, and so what many papers print whose
+    code calls it without more; CLIMB, by the first author of the paper that this suite reproduces,
+    is one. It is not Wang's SSIM: on the same volumes it can lie 0.1 higher.
+    """
+
+    source = "scikit-image, skimage.metrics.structural_similarity with its defaults"
+    window: ClassVar[Window] = Window((1 / SIDE,) * SIDE, SIDE**3 / (SIDE**3 - 1))
+    window_title = "uniform 7³ window, scikit-image's defaults"
+
+
+class HeadScikitSSIM(ScikitSSIM, name="ssim-skimage-head"):
+    """Mean of scikit-image's map over the source's head; see ``ssim-head``."""
+
+    region = Region.HEAD
