@@ -1,0 +1,96 @@
+"""Maps of change since the first visit: does the generated one look like the true one?"""
+
+import numpy as np
+from scipy import ndimage
+
+from metrics.correlation import correlation
+from metrics.masks import source_mask
+from metrics.metric import MetricError, PairMetric, Scan
+from metrics.pairs import Values, derive_with, same_shape, unit_range
+
+SIGMA_MM = 2.0  # a full width at half maximum of 4.7 mm
+THRESHOLD = 0.02  # of the range of intensities
+
+
+class ChangeCorrelation(PairMetric, name="change-correlation"):
+    """Correlation of generated with true change, voxel by voxel in the source's head.
+
+    Both changes are smoothed first, for unsmoothed ones are mostly noise. It does not see how
+    large the generated change is, only where it is. A copy has no change and so no correlation.
+    """
+
+    family = "change"
+    higher_is_better = True
+    source = "this suite: Pearson's correlation of difference images"
+
+    @property
+    def title(self) -> str:
+        """Name with the smoothing and the mask."""
+        return f"Correlation of change maps [sigma = {SIGMA_MM:g} mm, source's head]"
+
+    def __call__(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> float:
+        """Score one generated volume.
+
+        Raises:
+            MetricError: The shapes differ, no head is found, or a change is the same everywhere.
+        """
+        made, true = change_map(generated, source), change_map(reference, source)
+        return correlation(made, true, "change since the source")
+
+
+class ChangeSign(PairMetric, name="change-sign"):
+    """Share of voxels that get brighter or darker as they truly do, where the truth is clear.
+
+    Over the source's head, where the smoothed true change exceeds 2 % of the range of intensities;
+    the mean of the share among voxels that brighten and the share among those that darken, so that
+    darkening everything does not pay. A coin scores 0.5. No change is no agreement: a copy scores
+    0.
+    """
+
+    family = "change"
+    higher_is_better = True
+    source = "this suite; balanced as in Brodersen et al. 2010, doi:10.1109/ICPR.2010.764"
+
+    @property
+    def title(self) -> str:
+        """Name with the smoothing, the threshold and the mask."""
+        return (
+            f"Sign of change [sigma = {SIGMA_MM:g} mm, where the true change exceeds {THRESHOLD:g} "
+            "of the range, mean of both signs, source's head]"
+        )
+
+    def __call__(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> float:
+        """Score one generated volume.
+
+        Raises:
+            MetricError: The shapes differ, no head is found, or nothing truly changes by as much.
+        """
+        made, true = change_map(generated, source), change_map(reference, source)
+        clear = [side for side in (true > THRESHOLD, true < -THRESHOLD) if side.any()]
+        if not clear:
+            raise MetricError(
+                f"no true change exceeds {THRESHOLD:g} of the range of intensities anywhere"
+            )
+        agrees = np.sign(made) == np.sign(true)
+        return float(np.mean([agrees[side].mean() for side in clear]))
+
+
+def change_map(scan: Scan, source: Scan) -> Values:
+    """Smoothed difference to the source, (n,) in the source's head, on intensities in [0, 1].
+
+    Raises:
+        MetricError: The shapes differ, or no head is found in the source.
+    """
+    same_shape(scan, source)
+
+    def compute(scan: Scan, source: Scan) -> Values:
+        difference = unit_range(scan) - unit_range(source)
+        sigmas = [SIGMA_MM / size for size in source.spacing_mm]
+        smooth: Values = ndimage.gaussian_filter(difference, sigmas)
+        return smooth[source_mask(source)]
+
+    return derive_with(scan, source, "change map", compute)

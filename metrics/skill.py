@@ -1,0 +1,56 @@
+"""Skill against copying: how much of the copy's error a method takes away."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from metrics.masks import Region
+from metrics.metric import MetricError, PairMetric, Scan
+from metrics.pairs import same_shape, unit_range
+
+
+class Skill(PairMetric, name="skill"):
+    """1 - error / error of the source as a forecast, the error being the mean absolute one.
+
+    A copy of the source scores 0 and the truth 1; below 0 a method does worse than nothing. The
+    absolute error is chosen over the square because ratios of squares have heavier tails.
+
+    It is a ratio of each pair. Where the follow-up hardly differs from the source the denominator
+    is small and the value can fall far below 0, and a mean over pairs follows such pairs. Look at
+    the single values, at strata by interval, and at 1 - mean error / mean error of ``copy-source``
+    from the column ``mae``, which weighs pairs by how much there was to forecast.
+    """
+
+    family = "change"
+    higher_is_better = True
+    source = "Murphy 1988, Mon. Wea. Rev. 116:2417: skill score, with persistence as reference"
+    region: ClassVar[Region] = Region.WHOLE
+
+    @property
+    def title(self) -> str:
+        """Name with the error and the mask."""
+        return f"Skill against copying [1 - MAE / MAE of the source, {self.region.value}]"
+
+    def __call__(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> float:
+        """Score one generated volume.
+
+        Raises:
+            MetricError: The shapes differ, the source's head is needed and not found, or the
+                follow-up equals the source.
+        """
+        same_shape(generated, reference, source)
+        x, truth, copy = (
+            self.region.of(unit_range(scan), source) for scan in (generated, reference, source)
+        )
+        error_of_copy = np.abs(copy - truth).mean()
+        if error_of_copy == 0:
+            raise MetricError("no skill to show: the follow-up equals the source")
+        return float(1 - np.abs(x - truth).mean() / error_of_copy)
+
+
+class HeadSkill(Skill, name="skill-head"):
+    """Skill against copying inside the source's head."""
+
+    region = Region.HEAD

@@ -1,0 +1,169 @@
+"""Annual change of a structure's volume, measured on generated and real follow-ups alike.
+
+For each structure three metrics: ``ventricles-bias`` (does a method age people too fast or too
+slowly?), ``ventricles-error`` (how far off is it for a person?) and ``ventricles-correlation``
+(does it tell who changes fast from who does not?).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from metrics.correlation import correlation
+from metrics.instruments import STRUCTURES, Instruments
+from metrics.metric import Features, Metric, MetricError, PairMetric, Scan, SetMetric, TooFewVolumes
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A structure and how its volume is measured.
+
+    Attributes:
+        name: First part of its metrics' names.
+        title: What it is in tables.
+        measured_by: The segmentation, for the title's brackets.
+        volume: Its volume in ml; 0 where there is none of it; raises ``MetricError`` where it
+            cannot be measured.
+    """
+
+    name: str
+    title: str
+    measured_by: str
+    volume: Callable[[Instruments, Scan], float]
+
+
+class _TissueChange(Metric):
+    """What the metrics of one structure share."""
+
+    family = "change"
+    source = "this suite; annualised percent change as in Jack et al. 2004, Neurology 62(4):591"
+    structure: ClassVar[Structure]
+    told: ClassVar[str]
+
+    @property
+    def title(self) -> str:
+        """Name with what is compared and the segmentation."""
+        structure = self.structure
+        return f"{structure.title}, {self.told} [{structure.measured_by}]"
+
+    def rate(self, scan: Scan, source: Scan, interval_years: float) -> float:
+        """Change since the source in percent of the source's volume a year.
+
+        Raises:
+            MetricError: The structure is not in the source or cannot be measured, or no time
+                has passed.
+        """
+        if interval_years <= 0:
+            raise MetricError(f"no annual change over an interval of {interval_years:g} years")
+        before, after = (self.structure.volume(self.instruments, s) for s in (source, scan))
+        if before <= 0:
+            raise MetricError(
+                f"no change in percent: no {self.structure.title} found in the source"
+            )
+        return 100 * (after - before) / before / interval_years
+
+
+class ChangeBias(_TissueChange, PairMetric):
+    """Annual change of a structure's volume, generated minus real.
+
+    Above 0 the structure grows too fast or shrinks too slowly.
+    """
+
+    higher_is_better = False
+    best: ClassVar[float | None] = 0.0
+    unit = "%/year"
+    decimals = 2
+    told = "bias of annual change"
+
+    def __call__(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> float:
+        """Score one generated volume, in percent of the source's volume a year.
+
+        Raises:
+            MetricError: No time has passed, or the structure cannot be measured.
+        """
+        made, true = (self.rate(scan, source, interval_years) for scan in (generated, reference))
+        return made - true
+
+
+class ChangeError(ChangeBias):
+    """Annual change of a structure's volume, absolute difference of generated and real."""
+
+    best = None
+    told = "error of annual change"
+
+    def __call__(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> float:
+        """Score one generated volume, in percent of the source's volume a year.
+
+        Raises:
+            MetricError: No time has passed, or the structure cannot be measured.
+        """
+        made, true = (self.rate(scan, source, interval_years) for scan in (generated, reference))
+        return abs(made - true)
+
+
+class ChangeRateCorrelation(_TissueChange, SetMetric):
+    """Pearson's correlation of generated with real annual change, over all follow-up visits.
+
+    Each visit is a point, so that a person with many visits counts more; the interval comes from
+    leaving people out, one at a time. It does not see bias: half the true change everywhere
+    correlates perfectly.
+    """
+
+    higher_is_better = True
+    told = "correlation of annual change"
+
+    def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
+        """Annual change (1,) in percent of the source's volume.
+
+        Raises:
+            MetricError: No time has passed, or the structure cannot be measured.
+        """
+        return np.array([self.rate(scan, source, interval_years)])
+
+    def __call__(self, *, generated: Features, reference: Features) -> float:
+        """Correlate annual changes, (N, 1) each.
+
+        Raises:
+            TooFewVolumes: Fewer than three, which any line would fit.
+            MetricError: One side is constant, as with a copy.
+        """
+        if len(generated) < 3:
+            raise TooFewVolumes(
+                f"a correlation needs at least 3 volumes; there are {len(generated)}"
+            )
+        return correlation(generated[:, 0], reference[:, 0], "change")
+
+
+KINDS: dict[str, type[Any]] = {
+    "bias": ChangeBias,
+    "error": ChangeError,
+    "correlation": ChangeRateCorrelation,
+}
+
+
+def register(structure: Structure) -> None:
+    """Register the three metrics of a structure as ``<structure>-bias`` and so on."""
+    for suffix, base in KINDS.items():
+        name = f"{structure.name}-{suffix}"
+        told = {"structure": structure, "__doc__": base.__doc__, "__module__": base.__module__}
+        type(name.title().replace("-", ""), (base,), told, name=name)
+
+
+def embedded(name: str) -> Structure:
+    """A structure of the embedded segmentation, one of ``STRUCTURES``."""
+    titles = {"grey": "Grey matter", "white": "White matter", "csf": "CSF"}
+
+    def volume(instruments: Instruments, scan: Scan) -> float:
+        return instruments.volumes(scan)[name]
+
+    return Structure(name, titles.get(name, name.capitalize()), "embedded segmentation", volume)
+
+
+for _name in STRUCTURES:
+    register(embedded(_name))
