@@ -1,123 +1,121 @@
-"""The Fréchet distance: known answers, independent implementations, both sides of N = d."""
+"""FID as a metric: small sets, the jackknife without recomputation, the floor."""
 
 import numpy as np
 import pytest
-from scipy.linalg import sqrtm
 
-from metrics.fid import FID, features_to_statistics, frechet_distance
+from metrics.fid import FID, frechet_distance
+from metrics.instruments import Instruments
 from metrics.metric import MetricError, TooFewVolumes
+from metrics.subsets import LEAST_VOLUMES
+
+SUBJECTS = ["d", "a", "b", "a", "c", "b", "e", "b"] * 3
+
+
+@pytest.fixture(scope="module")
+def fid() -> FID:
+    return FID(Instruments("random:0"))
 
 
 def draw(count: int, dimension: int, seed: int, shift: float = 0) -> np.ndarray:
-    """Correlated features with a few strong directions, like pooled activations."""
     rng = np.random.default_rng(seed)
-    mixing = np.random.default_rng(9).normal(size=(dimension, dimension)) / np.arange(
-        1, dimension + 1
-    )
-    return rng.normal(size=(count, dimension)) @ mixing.T + shift
+    return rng.normal(size=(count, dimension)) / np.arange(1, dimension + 1) + shift
 
 
-@pytest.mark.parametrize(("count", "dimension"), [(40, 64), (64, 64), (200, 32)])
-def test_agrees_with_monai(count: int, dimension: int) -> None:
-    import torch
-    from monai.metrics import FIDMetric
-
-    generated, reference = draw(count, dimension, 1, 0.1), draw(count + 5, dimension, 2)
-    with pytest.warns(DeprecationWarning, match="disp"):
-        expected = FIDMetric()(torch.from_numpy(generated), torch.from_numpy(reference)).item()
-    assert frechet_distance(generated=generated, reference=reference) == pytest.approx(
-        expected, rel=1e-4
-    )
+@pytest.mark.parametrize("dimension", [5, 24, 60])
+def test_value_is_the_distance(fid: FID, dimension: int) -> None:
+    generated, reference = draw(24, dimension, 1, 0.3), draw(30, dimension, 2)
+    expected = frechet_distance(generated=generated, reference=reference)
+    assert fid(generated=generated, reference=reference) == pytest.approx(expected, rel=1e-10)
+    assert fid(generated=reference, reference=generated) == pytest.approx(expected, rel=1e-10)
+    assert fid(generated=reference, reference=reference) < 1e-12
 
 
-def test_agrees_with_the_formula() -> None:
-    generated, reference = draw(300, 12, 1, 0.1), draw(200, 12, 2)
-    s1, s2 = np.cov(generated, rowvar=False), np.cov(reference, rowvar=False)
-    shift = np.sum((generated.mean(0) - reference.mean(0)) ** 2)
-    expected = shift + np.trace(s1 + s2 - 2 * sqrtm(s1 @ s2).real)
-    found = frechet_distance(generated=generated, reference=reference)
-    assert found == pytest.approx(expected, rel=1e-10)
+@pytest.mark.parametrize("dimension", [5, 22, 60])
+def test_leaving_out_equals_removing_the_rows(fid: FID, dimension: int) -> None:
+    generated, reference = draw(24, dimension, 1, 100), draw(24, dimension, 2, 100)
+    found = fid.leave_one_out(generated=generated, reference=reference, groups=SUBJECTS)
+    assert list(found) == ["a", "b", "c", "d", "e"]
+    for subject, value in found.items():
+        kept = np.array(SUBJECTS) != subject
+        expected = frechet_distance(generated=generated[kept], reference=reference[kept])
+        assert value == pytest.approx(expected, rel=1e-9)
 
 
-def test_one_dimension_by_hand() -> None:
-    # Means 2 and 0, standard deviations 1 and 3: (2 - 0)^2 + (1 - 3)^2.
-    generated = np.array([[1.0], [2.0], [3.0]])
-    reference = np.array([[-3.0], [0.0], [3.0]])
-    assert frechet_distance(generated=generated, reference=reference) == pytest.approx(8)
+def test_tight_shifted_and_poorer_clusters_are_told_apart(fid: FID) -> None:
+    """A set without spread, one beside the other, and one that lacks a mode are all at a distance.
+
+    The numbers are those of one dimension by hand; the other directions add nothing.
+    """
+    modes = np.repeat([-3.0, 3.0], 20)[:, None] * [1, 0, 0]
+    assert fid(generated=modes, reference=modes) < 1e-12
+    spread, shift = 9 * 40 / 39, np.array([0, 2, 0])
+    tight = np.zeros((40, 3))
+    assert fid(generated=tight, reference=modes) == pytest.approx(spread)
+    assert fid(generated=modes + shift, reference=modes) == pytest.approx(4)
+    poorer = np.abs(modes)
+    assert fid(generated=poorer, reference=modes) == pytest.approx(9 + spread)
 
 
-@pytest.mark.parametrize("count", [20, 90])
-def test_identical_sets_are_at_zero(count: int) -> None:
-    features = draw(count, 40, 0)
-    scale = np.sum(features_to_statistics(features).factor ** 2)
-    assert frechet_distance(generated=features, reference=features) < 1e-10 * scale
+def test_few_volumes_are_refused(fid: FID) -> None:
+    features = draw(LEAST_VOLUMES, 4, 0)
+    assert fid(generated=features, reference=features + 1) == pytest.approx(4)
+    for few in ({"generated": features[1:]}, {"reference": features[1:]}):
+        with pytest.raises(TooFewVolumes, match=r"fid on 9 volumes .* at least 10"):
+            fid(**{"generated": features, "reference": features} | few)
 
 
-@pytest.mark.parametrize("count", [20, 90])
-def test_order_and_shared_shift_do_not_matter(count: int) -> None:
-    generated, reference = draw(count, 40, 1), draw(count, 40, 2)
-    value = frechet_distance(generated=generated, reference=reference)
-    shuffled = frechet_distance(generated=generated[::-1] + 5, reference=reference + 5)
-    assert shuffled == pytest.approx(value, rel=1e-9)
-    assert frechet_distance(generated=reference, reference=generated) == pytest.approx(value)
-
-
-@pytest.mark.parametrize("count", [20, 90])
-def test_grows_with_noise(count: int) -> None:
-    reference = draw(count, 40, 1)
-    added = np.random.default_rng(3).normal(size=reference.shape)
-    values = [
-        frechet_distance(generated=reference + level * added, reference=reference)
-        for level in (0, 0.1, 0.3, 1, 3)
-    ]
-    assert values == sorted(values)
-    assert values[-1] > values[0] + 1
-
-
-@pytest.mark.parametrize("count", [20, 90])
-def test_statistics_hold_the_covariance(count: int) -> None:
-    features = draw(count, 40, 0)
-    statistics = features_to_statistics(features)
-    assert len(statistics.factor) == min(count, 40)
-    np.testing.assert_allclose(
-        statistics.factor.T @ statistics.factor, np.cov(features, rowvar=False), atol=1e-10
-    )
-
-
-def test_leaving_out_equals_removing_the_rows() -> None:
-    generated, reference = draw(9, 20, 1), draw(9, 20, 2)
-    groups = ["c", "a", "a", "b", "b", "b", "c", "d", "d"]
-    found = FID("random:0").leave_one_out(generated=generated, reference=reference, groups=groups)
-    assert list(found) == ["a", "b", "c", "d"]
-    kept = [0, 1, 2, 6, 7, 8]
-    expected = frechet_distance(generated=generated[kept], reference=reference[kept])
-    assert found["b"] == pytest.approx(expected)
-
-
-def test_one_volume_has_no_distance() -> None:
-    features = draw(3, 4, 0)
-    with pytest.raises(TooFewVolumes, match="at least 2 volumes; there is 1"):
-        frechet_distance(generated=features[:1], reference=features)
-    with pytest.raises(TooFewVolumes):
-        frechet_distance(generated=features, reference=features[:0])
-
-
-def test_one_subject_cannot_be_left_out() -> None:
-    features = draw(3, 4, 0)
+def test_leaving_out_needs_subjects_and_what_is_left(fid: FID) -> None:
+    features = draw(12, 4, 0)
+    given = {"generated": features, "reference": features}
     with pytest.raises(TooFewVolumes, match="at least 2 subjects"):
-        FID("random:0").leave_one_out(
-            generated=features, reference=features, groups=["a", "a", "a"]
-        )
+        fid.leave_one_out(**given, groups=["a"] * 12)
+    with pytest.raises(TooFewVolumes, match="fid on 6 volumes"):
+        fid.leave_one_out(**given, groups=["a"] * 6 + ["b"] * 6)
+    assert len(fid.leave_one_out(**given, groups=list("abcdefghijkl"))) == 12
 
 
-def test_a_broken_feature_is_refused() -> None:
-    features = draw(5, 4, 0)
-    broken = features.copy()
-    broken[2, 1] = np.nan
+def test_a_broken_feature_is_refused(fid: FID) -> None:
+    broken = draw(12, 4, 0)
+    broken[2, 1] = np.inf
     with pytest.raises(MetricError, match="finite"):
-        frechet_distance(generated=broken, reference=features)
+        fid(generated=broken, reference=draw(12, 4, 1))
+
+
+def test_floor_is_what_real_volumes_score_among_themselves(fid: FID) -> None:
+    groups = [f"{i // 2:02d}" for i in range(60)]
+    real, generated = draw(60, 80, 1), draw(60, 80, 2, 0.2)
+    floor = fid.floor(generated=generated, reference=real, groups=groups)
+    assert floor is not None
+    assert floor.count == 30
+    assert 0 < floor.real < floor.generated
+    assert fid.floor(generated=generated, reference=real, groups=groups) == floor
+    perfect = fid.floor(generated=real, reference=real, groups=groups)
+    assert perfect is not None
+    assert perfect.generated == pytest.approx(perfect.real)
+
+
+def test_floor_does_not_depend_on_the_order_of_the_volumes(fid: FID) -> None:
+    groups = np.array([f"{i // 2:02d}" for i in range(60)])
+    real, generated = draw(60, 80, 1), draw(60, 80, 2)
+    order = np.random.default_rng(0).permutation(60)
+    floor = fid.floor(generated=generated, reference=real, groups=list(groups))
+    other = fid.floor(generated=generated[order], reference=real[order], groups=groups[order])
+    assert floor is not None
+    assert other is not None
+    assert other.real == pytest.approx(floor.real)
+    assert other.generated == pytest.approx(floor.generated)
+
+
+def test_floor_needs_two_halves(fid: FID) -> None:
+    features = draw(60, 4, 0)
+    given = {"generated": features, "reference": features}
+    with pytest.raises(TooFewVolumes, match="at least 4 subjects; there are 3"):
+        fid.floor(**given, groups=["a", "b", "c"] * 20)
+    with pytest.raises(TooFewVolumes, match="volumes would say little"):
+        fid.floor(generated=features[:16], reference=features[:16], groups=list("abcd") * 4)
 
 
 def test_title_names_the_extractor() -> None:
-    assert FID("random:0").title == "FID [MedicalNet ResNet-10, random:0]"
-    assert FID("medicalnet:50").title == "FID [MedicalNet ResNet-50, 8 datasets]"
+    assert FID(Instruments("random:0")).title == "FID [MedicalNet ResNet-10, random:0]"
+    wdm = Instruments("medicalnet:50+23", "wdm")
+    assert FID(wdm).title == "FID [MedicalNet ResNet-50, 23 datasets, input wdm]"

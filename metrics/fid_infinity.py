@@ -1,0 +1,126 @@
+"""The Fréchet distance extrapolated to infinitely many volumes (Chong and Forsyth 2020)."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from metrics.frechet_subsets import FrechetSubsets
+from metrics.metric import Features, Floor, Scan, TooFewVolumes
+from metrics.subsets import Rows, SubsetMetric, rows_without
+
+LEAST_SUBJECTS = 20
+FRACTIONS = (1 / 2, 5 / 8, 3 / 4, 7 / 8)
+ORDERS = 2  # random orders of the subjects; the first and the last of each make a subset
+
+
+class FIDInfinity(SubsetMetric, name="fid-infinity"):
+    """FID's value where a straight line through it, over 1 / N, meets 1 / N = 0.
+
+    FID on N volumes is biased upward, to first order by a multiple of 1 / N that depends on the
+    method, so that even the order of two methods can be the bias's. Here it is computed on
+    subsets of half to all of the subjects, the same ones generated and real, and extrapolated.
+
+    More uncertain than FID, and negative where chance wills so: it is not clipped, which would
+    bias it anew. With more volumes than features hardly anything is left of the bias; with fewer,
+    which is the rule here, it falls slower than 1 / N, and what is told is only nearer to the
+    limit than FID is. On normal distributions at a distance of 1.6 (d = 32, N = 100) FID gives
+    6.3 in the mean and this 1.7; at 6.9 (d = 256, N = 100) they give 92 and 28.
+    """
+
+    family = "distribution"
+    higher_is_better = False
+    decimals = 3
+    source = "Chong and Forsyth 2020, arXiv:1911.07023, section 3.1"
+    uses_extractor = True
+
+    @property
+    def title(self) -> str:
+        """Name with the extractor."""
+        return f"FID, N to infinity [{self.instruments.title}]"
+
+    def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
+        """The subject, told by its source, and the features of one volume, (1 + d,).
+
+        Volumes of one subject are alike: leaving out some of them would leave N as it is.
+        """
+        subject = float(int(source.content[:12], 16))  # 48 bits, which a float64 holds exactly
+        return np.concatenate([[subject], self.instruments.features(scan)])
+
+    def subsets(self, *, generated: Features, reference: Features) -> FrechetSubsets:
+        """Prepare two sets of features, (N, 1 + d) each, for the comparison of subsets."""
+        return FrechetSubsets(generated[:, 1:], reference[:, 1:])
+
+    def __call__(self, *, generated: Features, reference: Features) -> float:
+        """Extrapolate over subsets of the subjects.
+
+        Args:
+            generated: Features with the subject before them, (N, 1 + d).
+            reference: Row by row of the same subjects.
+
+        Raises:
+            TooFewVolumes: Fewer than ``LEAST_SUBJECTS`` subjects.
+            MetricError: A feature is not finite.
+        """
+        prepared = self.subsets(generated=generated, reference=reference)
+        samples = subject_samples(generated[:, 0])
+        return _intercept((len(rows), prepared.distance(rows, rows)) for rows in samples)
+
+    def leave_one_out(
+        self, *, generated: Features, reference: Features, groups: Sequence[str]
+    ) -> dict[str, float]:
+        """Extrapolate once without each group, over the same subsets less its volumes.
+
+        Drawing new subsets would add the chance of the draw, which a jackknife multiplies by the
+        number of subjects.
+        """
+        kept, samples = rows_without(groups), subject_samples(generated[:, 0])
+        prepared = self.subsets(generated=generated, reference=reference)
+        known: dict[bytes, float] = {}  # most subsets lack the group anyway
+
+        def distance(rows: Rows) -> float:
+            key = rows.tobytes()
+            if key not in known:
+                known[key] = prepared.distance(rows, rows)
+            return known[key]
+
+        return {
+            group: _intercept(
+                (len(rows), distance(rows)) for rows in (np.intersect1d(s, others) for s in samples)
+            )
+            for group, others in kept.items()
+        }
+
+    def floor(
+        self, *, generated: Features, reference: Features, groups: Sequence[str]
+    ) -> Floor | None:
+        """None: without the bias, real volumes are at 0 from real volumes."""
+        return None
+
+
+def subject_samples(subjects: Features) -> list[Rows]:
+    """Rows of all volumes, and of subsets of half to all subjects, the same on every machine.
+
+    Raises:
+        TooFewVolumes: Fewer than ``LEAST_SUBJECTS`` subjects.
+    """
+    unique = np.unique(subjects)
+    count = len(unique)
+    if count < LEAST_SUBJECTS:
+        raise TooFewVolumes(
+            f"a line through FID on half to all of {count} subjects would follow chance, and its "
+            f"end at infinity mean nothing; it needs at least {LEAST_SUBJECTS} subjects"
+        )
+    random = np.random.default_rng(0)
+    chosen = [unique]
+    for _ in range(ORDERS):
+        order = random.permutation(unique)
+        for size in (round(fraction * count) for fraction in FRACTIONS):
+            chosen += [order[:size], order[-size:]]
+    return [np.flatnonzero(np.isin(subjects, subset)) for subset in chosen]
+
+
+def _intercept(points: Iterable[tuple[int, float]]) -> float:
+    """Least squares of the distance over 1 / N, at 1 / N = 0."""
+    counts, values = np.array(list(points), float).T
+    line = np.polynomial.Polynomial.fit(1 / counts, values, deg=1)
+    return float(line(0))

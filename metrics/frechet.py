@@ -1,0 +1,89 @@
+"""The Fréchet distance in pure stages: features -> statistics -> distance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.metric import Features, MetricError, TooFewVolumes
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and covariance of a set of features.
+
+    Attributes:
+        mean: (d,).
+        factor: (k, d) with ``factor.T @ factor`` the unbiased covariance, k = min(N, d). It holds
+            the covariance exactly, and at N < d in far less room.
+    """
+
+    mean: Features
+    factor: Features
+
+
+def features_to_statistics(features: Features) -> Statistics:
+    """Summarise features (N, d) by their mean and covariance.
+
+    Raises:
+        TooFewVolumes: N < 2, where there is no covariance.
+        MetricError: A feature is not finite.
+    """
+    count, dimension = features.shape
+    if count < 2:
+        raise TooFewVolumes(f"a covariance needs at least 2 volumes; there is {count}")
+    features = finite(features)
+    mean = features.mean(axis=0)
+    factor = (features - mean) / np.sqrt(count - 1)
+    if count > dimension:
+        factor = np.linalg.qr(factor, mode="r")
+    return Statistics(mean, factor)
+
+
+def covariance_to_statistics(mean: Features, covariance: NDArray[np.float64]) -> Statistics:
+    """Summarise a mean (d,) and a covariance (d, d) that was gathered elsewhere.
+
+    The square root of the covariance halves the digits of its smallest directions: a distance
+    from here agrees with that from features to about 1e-7 of the traces.
+    """
+    variances, directions = np.linalg.eigh(covariance)
+    return Statistics(mean, np.sqrt(np.maximum(variances, 0))[:, None] * directions.T)
+
+
+def statistics_to_distance(*, generated: Statistics, reference: Statistics) -> float:
+    """Fréchet distance of two normal distributions (Dowson and Landau 1982).
+
+    ``|m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2))``. With S1 = A'A and S2 = B'B the eigenvalues of
+    S1 S2 are the squared singular values of AB', so the last trace is their sum: exact, real and
+    without the square root of a singular matrix.
+
+    Returns:
+        The distance, at least 0.
+    """
+    singular = np.linalg.svd(generated.factor @ reference.factor.T, compute_uv=False)
+    spread = np.sum(generated.factor**2) + np.sum(reference.factor**2) - 2 * singular.sum()
+    shift = np.sum((generated.mean - reference.mean) ** 2)
+    return max(0.0, float(shift + spread))  # rounding can leave -1e-13
+
+
+def frechet_distance(*, generated: Features, reference: Features) -> float:
+    """Fréchet distance of two sets of features, (N, d) and (M, d).
+
+    Raises:
+        TooFewVolumes: Fewer than two volumes in a set.
+        MetricError: A feature is not finite.
+    """
+    return statistics_to_distance(
+        generated=features_to_statistics(generated), reference=features_to_statistics(reference)
+    )
+
+
+def finite(features: Features) -> Features:
+    """The features in float64.
+
+    Raises:
+        MetricError: A feature is not finite.
+    """
+    if not np.isfinite(features).all():
+        raise MetricError("a feature is not a finite number; look for NaN in the volumes")
+    return np.asarray(features, np.float64)
