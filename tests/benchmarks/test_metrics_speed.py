@@ -6,8 +6,6 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from metrics.extractors import extractor
-from metrics.fid import frechet_distance
 from metrics.masks import head_mask
 from metrics.ssim import SSIM
 from metrics.statistics import bootstrap_interval
@@ -45,17 +43,6 @@ def test_ssim_by_scikit_image(benchmark: BenchmarkFixture) -> None:
 
 def test_head_mask(benchmark: BenchmarkFixture) -> None:
     benchmark.pedantic(head_mask, args=(blob(PAPER, 0),), rounds=3)
-
-
-def test_features(benchmark: BenchmarkFixture) -> None:
-    benchmark.pedantic(extractor("random:0"), args=(blob(DEMO, 0),), rounds=20, warmup_rounds=2)
-
-
-def test_frechet_distance(benchmark: BenchmarkFixture) -> None:
-    generated, reference = np.random.default_rng(0).normal(size=(2, 400, 2048))
-    benchmark.pedantic(
-        frechet_distance, kwargs={"generated": generated, "reference": reference}, rounds=5
-    )
 
 
 def test_bootstrap(benchmark: BenchmarkFixture) -> None:
