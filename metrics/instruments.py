@@ -35,9 +35,7 @@ class Instruments:
         self.weights = weights
         self.convention = convention
         self._cache = cache or VectorCache()
-        # Volumes are scored in several threads. One measures at a time: a network uses all cores
-        # by itself, and what a second thread would compute again is then found.
-        self._measuring = threading.RLock()
+        self._loading = threading.RLock()  # volumes are scored in several threads
 
     @cached_property
     def title(self) -> str:
@@ -59,7 +57,7 @@ class Instruments:
     @property
     def extractor(self) -> Extractor:
         """The feature extractor."""
-        with self._measuring:
+        with self._loading:
             return self._extractor
 
     @cached_property
@@ -67,6 +65,12 @@ class Instruments:
         if self.weights == EMBEDDED and find_convention(self.convention).name == "as-is":
             return self._anatomy  # loaded once for features and segmentation
         return extractor(self.weights, self.convention)
+
+    @property
+    def anatomy(self) -> AnatomyExtractor:
+        """The embedded network, for its segmentation."""
+        with self._loading:
+            return self._anatomy
 
     @cached_property
     def _anatomy(self) -> AnatomyExtractor:
@@ -81,8 +85,7 @@ class Instruments:
 
     def feature_maps(self, scan: Scan) -> tuple[Any, ...]:
         """Maps (C, x, y, z) of the extractor's stages, from fine to coarse."""
-        with self._measuring:
-            return scan.derive(f"maps {self.title}", self.extractor.maps)
+        return scan.derive(f"maps {self.title}", self.extractor.maps)
 
     def volumes(self, scan: Scan) -> dict[str, float]:
         """Volumes of ``STRUCTURES`` in ml, by the embedded segmentation."""
@@ -98,12 +101,10 @@ class Instruments:
 
     def reading(self, scan: Scan) -> "Reading":
         """What the embedded network makes of a scan: features and tissue, in one pass."""
-        with self._measuring:
-            return self._anatomy.reading(scan)
+        return self.anatomy.reading(scan)
 
     def _vector(self, scan: Scan, what: str, compute: Callable[[], Vector]) -> Vector:
         def find(scan: Scan) -> Vector:
             return self._cache.get(f"{what}, measured v{VERSION}, {scan.content}", compute)
 
-        with self._measuring:
-            return scan.derive(what, find)
+        return scan.derive(what, find)
