@@ -1,5 +1,6 @@
 """From a volume to the features that set metrics compare."""
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,6 +42,7 @@ class MedicalNetExtractor:
         self._network = network.to(device)
         self._device = device
         self._convention = convention
+        self._using_gpu = threading.Lock()
 
     def pooled(self, scan: Scan) -> Features:
         """Features (d,) in float64 of one volume."""
@@ -53,10 +55,13 @@ class MedicalNetExtractor:
 
     @torch.inference_mode()
     def _run(self, function: Callable[[torch.Tensor], Any], scan: Scan) -> Any:
-        voxels = self._convention.present(scan)
-        batch = torch.tensor(voxels, device=self._device)[None, None]
+        batch = torch.tensor(self._convention.present(scan), device=self._device)[None, None]
+        if self._device.type == "cpu":
+            return function(batch)
         # cuDNN would round convolutions to TF32's 10 bits, and values would depend on the device.
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        # Its flags are the whole process's: another thread must not set them back meanwhile.
+        flags = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+        with self._using_gpu, flags:
             return function(batch)
 
 
