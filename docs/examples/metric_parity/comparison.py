@@ -1,0 +1,80 @@
+"""One line of the parity table: a value of ours beside that of another implementation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two values of the same thing.
+
+    Attributes:
+        what: The metric or the features.
+        other: The implementation beside ours.
+        settings: What both were told.
+        ours: Our value.
+        theirs: The other's.
+        difference: How far apart, absolute or relative as ``kind`` says.
+        bound: The largest difference that rounding explains; None where the two are defined
+            differently and the difference is only told.
+        kind: ``absolute`` or ``relative``.
+        why: Where the difference comes from.
+    """
+
+    what: str
+    other: str
+    settings: str
+    ours: float
+    theirs: float
+    difference: float
+    bound: float | None
+    kind: str
+    why: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference stays within its bound."""
+        return self.bound is None or self.difference <= self.bound
+
+
+def absolute(
+    what: str, other: str, settings: str, values: tuple[float, float], bound: float | None, why: str
+) -> Comparison:
+    """Compare by the absolute difference."""
+    ours, theirs = values
+    return Comparison(
+        what, other, settings, ours, theirs, abs(ours - theirs), bound, "absolute", why
+    )
+
+
+def relative(
+    what: str, other: str, settings: str, values: tuple[float, float], bound: float | None, why: str
+) -> Comparison:
+    """Compare by the difference over the other's value."""
+    ours, theirs = values
+    difference = abs(ours - theirs) / abs(theirs)
+    return Comparison(what, other, settings, ours, theirs, difference, bound, "relative", why)
+
+
+def markdown(comparisons: Sequence[Comparison]) -> str:
+    """The comparisons as a table."""
+    head = [
+        "| what | beside | settings | ours | theirs | difference | bound | comes from |",
+        "|---|---|---|--:|--:|--:|--:|---|",
+    ]
+    return "\n".join([*head, *map(_line, comparisons)])
+
+
+def _line(its: Comparison) -> str:
+    bound = "told only" if its.bound is None else f"{its.bound:.0e}"
+    cells = [
+        its.what,
+        its.other,
+        its.settings,
+        f"{its.ours:.8g}",
+        f"{its.theirs:.8g}",
+        f"{its.difference:.1e} {its.kind}",
+        bound if its.holds else f"**{bound}, exceeded**",
+        its.why,
+    ]
+    return f"| {' | '.join(cells)} |"
