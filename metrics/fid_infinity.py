@@ -1,12 +1,12 @@
 """The Fréchet distance extrapolated to infinitely many volumes (Chong and Forsyth 2020)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from metrics.frechet_subsets import FrechetSubsets
 from metrics.metric import Features, Floor, Scan, TooFewVolumes
-from metrics.subsets import Rows, SubsetMetric, rows_without
+from metrics.subsets import Rows, SubsetMetric, all_distances, rows_without
 
 LEAST_SUBJECTS = 20
 FRACTIONS = (1 / 2, 5 / 8, 3 / 4, 7 / 8)
@@ -61,9 +61,9 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
             TooFewVolumes: Fewer than ``LEAST_SUBJECTS`` subjects.
             MetricError: A feature is not finite.
         """
-        prepared = self.subsets(generated=generated, reference=reference)
         samples = subject_samples(generated[:, 0])
-        return _intercept((len(rows), prepared.distance(rows, rows)) for rows in samples)
+        prepared = self.subsets(generated=generated, reference=reference)
+        return _intercepts(prepared, {"": samples})[""]
 
     def leave_one_out(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
@@ -75,20 +75,11 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
         """
         kept, samples = rows_without(groups), subject_samples(generated[:, 0])
         prepared = self.subsets(generated=generated, reference=reference)
-        known: dict[bytes, float] = {}  # most subsets lack the group anyway
-
-        def distance(rows: Rows) -> float:
-            key = rows.tobytes()
-            if key not in known:
-                known[key] = prepared.distance(rows, rows)
-            return known[key]
-
-        return {
-            group: _intercept(
-                (len(rows), distance(rows)) for rows in (np.intersect1d(s, others) for s in samples)
-            )
+        remaining = {
+            group: [np.intersect1d(rows, others) for rows in samples]
             for group, others in kept.items()
         }
+        return _intercepts(prepared, remaining)
 
     def floor(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
@@ -119,8 +110,20 @@ def subject_samples(subjects: Features) -> list[Rows]:
     return [np.flatnonzero(np.isin(subjects, subset)) for subset in chosen]
 
 
-def _intercept(points: Iterable[tuple[int, float]]) -> float:
-    """Least squares of the distance over 1 / N, at 1 / N = 0."""
-    counts, values = np.array(list(points), float).T
-    line = np.polynomial.Polynomial.fit(1 / counts, values, deg=1)
-    return float(line(0))
+def _intercepts(
+    prepared: FrechetSubsets, samples: Mapping[str, Sequence[Rows]]
+) -> dict[str, float]:
+    """For each list of subsets, the least squares line of FID over 1 / N, at 1 / N = 0.
+
+    A subset that several lists share is compared once.
+    """
+    distinct = {rows.tobytes(): rows for subsets in samples.values() for rows in subsets}
+    values = all_distances(prepared, [(rows, rows) for rows in distinct.values()])
+    known = dict(zip(distinct, values, strict=True))
+
+    def intercept(subsets: Sequence[Rows]) -> float:
+        inverse = [1 / len(rows) for rows in subsets]
+        distances = [known[rows.tobytes()] for rows in subsets]
+        return float(np.polynomial.Polynomial.fit(inverse, distances, deg=1)(0))
+
+    return {name: intercept(subsets) for name, subsets in samples.items()}

@@ -37,7 +37,7 @@ def features() -> Sets:
 def test_frechet_distance(benchmark: BenchmarkFixture, features: Sets) -> None:
     generated, reference = features
     given = {"generated": generated, "reference": reference}
-    benchmark.pedantic(frechet_distance, kwargs=given, rounds=5, warmup_rounds=1)
+    benchmark.pedantic(FID(), kwargs=given, rounds=5, warmup_rounds=1)
 
 
 @pytest.mark.benchmark(group="Fréchet distance, N = 400, d = 2048")
