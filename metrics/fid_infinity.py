@@ -6,7 +6,7 @@ import numpy as np
 
 from metrics.frechet_subsets import FrechetSubsets
 from metrics.metric import Features, Floor, Scan, TooFewVolumes
-from metrics.subsets import Rows, SubsetMetric, all_distances, rows_without
+from metrics.subsets import Rows, SubsetMetric, all_distances, first_rows, rows_without
 
 LEAST_SUBJECTS = 20
 FRACTIONS = (1 / 2, 5 / 8, 3 / 4, 7 / 8)
@@ -63,7 +63,7 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
         """
         samples = subject_samples(generated[:, 0])
         prepared = self.subsets(generated=generated, reference=reference)
-        return _intercepts(prepared, {"": samples})[""]
+        return _intercepts(prepared, {"": samples}, first_rows(reference))[""]
 
     def leave_one_out(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
@@ -79,7 +79,7 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
             group: [np.intersect1d(rows, others) for rows in samples]
             for group, others in kept.items()
         }
-        return _intercepts(prepared, remaining)
+        return _intercepts(prepared, remaining, first_rows(reference))
 
     def floor(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
@@ -111,14 +111,15 @@ def subject_samples(subjects: Features) -> list[Rows]:
 
 
 def _intercepts(
-    prepared: FrechetSubsets, samples: Mapping[str, Sequence[Rows]]
+    prepared: FrechetSubsets, samples: Mapping[str, Sequence[Rows]], once: Rows
 ) -> dict[str, float]:
     """For each list of subsets, the least squares line of FID over 1 / N, at 1 / N = 0.
 
-    A subset that several lists share is compared once.
+    A subset that several lists share is compared once, and so is each real volume.
     """
     distinct = {rows.tobytes(): rows for subsets in samples.values() for rows in subsets}
-    values = all_distances(prepared, [(rows, rows) for rows in distinct.values()])
+    pairs = [(rows, np.intersect1d(rows, once)) for rows in distinct.values()]
+    values = all_distances(prepared, pairs)
     known = dict(zip(distinct, values, strict=True))
 
     def intercept(subsets: Sequence[Rows]) -> float:

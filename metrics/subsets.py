@@ -30,7 +30,8 @@ class SubsetMetric(SetMetric):
 
     Fewer than ``LEAST_VOLUMES`` volumes are not called a distribution: the standard deviation of
     a feature is known within a factor of 2 (95 %, chi-square) from 9 volumes on, and one more
-    leaves as many when one is left out.
+    leaves as many when one is left out. A real volume counts once, however many samples were
+    generated for it: repeated it would pass for more volumes than there are.
 
     Attributes:
         least_volumes: The fewest volumes in a set.
@@ -53,7 +54,7 @@ class SubsetMetric(SetMetric):
             TooFewVolumes: Fewer than ``least_volumes`` volumes in a set.
             MetricError: A feature is not finite.
         """
-        rows = np.arange(len(generated)), np.arange(len(reference))
+        rows = np.arange(len(generated)), first_rows(reference)
         self.check_count(*rows)
         prepared = self.subsets(generated=generated, reference=reference)
         return all_distances(prepared, [rows])[0]
@@ -62,11 +63,11 @@ class SubsetMetric(SetMetric):
         self, *, generated: Features, reference: Features, groups: Sequence[str]
     ) -> dict[str, float]:
         """Compute the metric once without each group's volumes; see ``SetMetric``."""
-        kept = rows_without(groups)
-        self.check_count(*kept.values(), least=self.least_volumes - 1)
+        once, kept = first_rows(reference), rows_without(groups)
+        pairs = [(rows, np.intersect1d(rows, once)) for rows in kept.values()]
+        self.check_count(*(real for _, real in pairs), least=self.least_volumes - 1)
         prepared = self.subsets(generated=generated, reference=reference)
-        values = all_distances(prepared, [(rows, rows) for rows in kept.values()])
-        return dict(zip(kept, values, strict=True))
+        return dict(zip(kept, all_distances(prepared, pairs), strict=True))
 
     def floor(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
@@ -75,19 +76,24 @@ class SubsetMetric(SetMetric):
 
         The subjects are split in halves A and B, ``SPLITS`` times; what is told is the mean of
         real A against real B, and of generated A against real B. No subject is in both, so that
-        nothing but the origin of the volumes differs between the two numbers.
+        nothing but the origin of the volumes differs between the two numbers. Of several samples
+        of a volume the first is taken, so that both numbers have one N.
 
         Raises:
             TooFewVolumes: Fewer than 4 subjects, or too few volumes in a half.
         """
-        halves = split_halves(groups, SPLITS)
+        once = first_rows(reference)
+        halves = [
+            (np.intersect1d(first, once), np.intersect1d(second, once))
+            for first, second in split_halves(groups, SPLITS)
+        ]
         self.check_count(*(rows for half in halves for rows in half))
         real = self.subsets(generated=reference, reference=reference)
         mixed = self.subsets(generated=generated, reference=reference)
         return Floor(
             real=float(np.mean(all_distances(real, halves))),
             generated=float(np.mean(all_distances(mixed, halves))),
-            count=len(groups) // 2,
+            count=len(once) // 2,
         )
 
     def check_count(self, *subsets: Rows, least: int | None = None) -> None:
@@ -116,6 +122,11 @@ def all_distances(prepared: Subsets, pairs: Sequence[tuple[Rows, Rows]]) -> list
         ThreadPoolExecutor(min(len(pairs), os.cpu_count() or 1)) as pool,
     ):
         return list(pool.map(lambda pair: prepared.distance(*pair), pairs))
+
+
+def first_rows(features: Features) -> Rows:
+    """The rows that no earlier row equals: with several samples a pair, real ones come again."""
+    return np.sort(np.unique(features, axis=0, return_index=True)[1])
 
 
 def rows_without(groups: Sequence[str]) -> dict[str, Rows]:

@@ -47,13 +47,27 @@ def test_tight_shifted_and_poorer_clusters_are_told_apart(fid: FID) -> None:
     The numbers are those of one dimension by hand; the other directions add nothing.
     """
     modes = np.repeat([-3.0, 3.0], 20)[:, None] * [1, 0, 0]
-    assert fid(generated=modes, reference=modes) < 1e-12
+    modes[:, 1] = 1e-9 * np.arange(40)  # volumes that differ, if only just
     spread, shift = 9 * 40 / 39, np.array([0, 2, 0])
-    tight = np.zeros((40, 3))
-    assert fid(generated=tight, reference=modes) == pytest.approx(spread)
+    assert fid(generated=modes, reference=modes) < 1e-12
+    assert fid(generated=np.zeros((40, 3)), reference=modes) == pytest.approx(spread)
     assert fid(generated=modes + shift, reference=modes) == pytest.approx(4)
-    poorer = np.abs(modes)
-    assert fid(generated=poorer, reference=modes) == pytest.approx(9 + spread)
+    assert fid(generated=np.abs(modes), reference=modes) == pytest.approx(9 + spread)
+
+
+def test_samples_of_a_pair_do_not_make_more_real_volumes(fid: FID) -> None:
+    real, generated = draw(20, 30, 1), draw(60, 30, 2)
+    groups = [f"{row % 10}" for row in range(60)]
+    again = np.tile(real, (3, 1))
+    expected = frechet_distance(generated=generated, reference=real)
+    assert fid(generated=generated, reference=again) == pytest.approx(expected, rel=1e-10)
+    without = fid.leave_one_out(generated=generated, reference=again, groups=groups)
+    kept, once = np.array(groups) != "4", np.arange(20) % 10 != 4
+    expected = frechet_distance(generated=generated[kept], reference=real[once])
+    assert without["4"] == pytest.approx(expected, rel=1e-10)
+    floor = fid.floor(generated=generated, reference=again, groups=groups)
+    first = fid.floor(generated=generated[:20], reference=real, groups=groups[:20])
+    assert vars(floor) == pytest.approx(vars(first))
 
 
 def test_few_volumes_are_refused(fid: FID) -> None:
@@ -69,7 +83,7 @@ def test_leaving_out_needs_subjects_and_what_is_left(fid: FID) -> None:
     given = {"generated": features, "reference": features}
     with pytest.raises(TooFewVolumes, match="at least 2 subjects"):
         fid.leave_one_out(**given, groups=["a"] * 12)
-    with pytest.raises(TooFewVolumes, match="fid on 6 volumes"):
+    with pytest.raises(TooFewVolumes, match=r"fid on 6 volumes .*at least 9"):
         fid.leave_one_out(**given, groups=["a"] * 6 + ["b"] * 6)
     assert len(fid.leave_one_out(**given, groups=list("abcdefghijkl"))) == 12
 
@@ -79,6 +93,8 @@ def test_a_broken_feature_is_refused(fid: FID) -> None:
     broken[2, 1] = np.inf
     with pytest.raises(MetricError, match="finite"):
         fid(generated=broken, reference=draw(12, 4, 1))
+    with pytest.raises(MetricError, match="finite"):
+        fid(generated=draw(12, 4, 1), reference=broken)
 
 
 def test_floor_is_what_real_volumes_score_among_themselves(fid: FID) -> None:
