@@ -5,25 +5,29 @@ from typing import Any
 from reports.results import Results
 
 INTERVALS = (
-    "Intervals are 95%, over subjects: of pair metrics such as SSIM the percentile bootstrap of "
-    "the mean of subject means; of FID the delete-one-subject jackknife, since a bootstrap of FID "
-    "repeats subjects, lowers the rank of the covariance and misses its own estimate."
+    "Intervals are 95%, over subjects: of metrics with values by subject such as SSIM the BCa "
+    "bootstrap of the mean of subject means; of metrics of the whole set such as FID the "
+    "delete-one-subject jackknife, since a bootstrap of FID repeats subjects, lowers the rank of "
+    "the covariance and misses its own estimate. FID's interval is for its mean at this N, which "
+    "lies above its value for more volumes."
 )
+FEW = "With fewer than {} subjects an interval contains the truth less often than it says."
 RANKS = (
     "Bold: best rounded value in the direction of the arrow; ties share; it says nothing of "
     "significance."
 )
+ENOUGH = 10  # subjects, see docs/statistics.md
 
 
 def caption(results: Results) -> str:
-    """State cohort, split, pairs, grid, metrics, intervals, and what each method is."""
+    """State cohort, split, pairs, grid, intervals and seeds."""
     parts = (
         _cohort(results.protocol),
         _evaluation(results.protocol),
         INTERVALS,
+        FEW.format(ENOUGH) if results.protocol["pairs"]["subjects"] < ENOUGH else "",
         _seeds(results),
         RANKS,
-        _methods(results),
     )
     return " ".join(part for part in parts if part)
 
@@ -92,10 +96,7 @@ def _seeds(results: Results) -> str:
     seeds = results.scores.groupby(["method", "settings"])["training_seed"].nunique()
     if seeds.max() == 1:
         return "One training seed a method: the spread between trainings is not in the intervals."
-    return "Values are means over training seeds; their range over the seeds stands beside them."
-
-
-def _methods(results: Results) -> str:
-    described = [(entry.label, results.details(entry)) for entry in results.entries]
-    listed = "; ".join(f"{label}: {details}" for label, details in described if details)
-    return f"Methods: {listed}." if listed else ""
+    return (
+        "Values are means over training seeds; \N{PLUS-MINUS SIGN} is the standard deviation "
+        "between seeds, which the intervals over subjects do not contain."
+    )

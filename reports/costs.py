@@ -1,25 +1,28 @@
-"""What each method costs: training, generation, size and memory, as its run recorded them."""
+"""What each method costs: training, generation, size, memory, energy, as its run recorded them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from reports.results import Results
-from reports.table import DASH
+from reports.formats import DASH
+from reports.printed import Box, Printed, Section, transposed
+from reports.results import Entry, Results
 
-COST_HEADS = (
-    "Training",
-    "Iterations",
-    "Seconds a volume",
-    "Network evaluations a volume",
-    "Parameters",
-    "Peak memory",
-    "Device",
+CAPTION = (
+    "Measured by the harness on the device named, which is part of the measurement: costs on "
+    "different devices are not comparable. Energy is what the device's driver counted, of the "
+    "whole device; a dash where it does not tell. Of several training seeds, the first."
 )
 
 
-def cost_rows(results: Results) -> list[tuple[str, tuple[str, ...]]]:
-    """Label and costs of each entry's first training seed, in the order of ``COST_HEADS``."""
-    rows = [(entry, results.runs_of(entry)) for entry in results.entries]
-    return [(entry.label, _costs(runs[0].facts)) for entry, runs in rows if runs]
+@dataclass(frozen=True)
+class Cost:
+    """One cost: its heading, its key in ``run.json``, how it is printed, and its section."""
+
+    head: str
+    key: str
+    show: Callable[[Any], str]
+    section: str
 
 
 def duration(seconds: float) -> str:
@@ -33,19 +36,58 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
-def _costs(facts: dict[str, Any]) -> tuple[str, ...]:
-    train, memory = facts.get("train_seconds"), facts.get("peak_memory_gb")
-    per_volume = facts.get("seconds_per_volume")
-    return (
-        duration(train) if train else DASH,
-        _count(facts.get("iterations")),
-        DASH if per_volume is None else f"{per_volume:.3g}",
-        _count(facts.get("network_evaluations")),
-        _count(facts.get("parameters")),
-        f"{memory:.1f} GB" if memory else DASH,
-        str(facts.get("device") or DASH),
+def energy(joules: float) -> str:
+    """Print an energy in J, kJ or kWh."""
+    if joules < 1e3:
+        return f"{joules:.3g} J"
+    return f"{joules / 1e3:.3g} kJ" if joules < 3.6e5 else f"{joules / 3.6e6:.2f} kWh"
+
+
+TRAINING, GENERATION, NETWORK = "Training", "Generation, a volume", "Network and device"
+COSTS = (
+    Cost("Time", "train_seconds", duration, TRAINING),
+    Cost("Iterations", "iterations", "{:,}".format, TRAINING),
+    Cost("Energy", "train_energy_j", energy, TRAINING),
+    Cost("Seconds", "seconds_per_volume", "{:.3g}".format, GENERATION),
+    Cost("Network evaluations", "network_evaluations", "{:,}".format, GENERATION),
+    Cost("Energy", "energy_j_per_volume", energy, GENERATION),
+    Cost("Parameters", "parameters", "{:,}".format, NETWORK),
+    Cost("Peak memory", "peak_memory_gb", "{:.1f} GB".format, NETWORK),
+    Cost("Device", "device", str, NETWORK),
+)
+
+
+def print_costs(results: Results) -> Printed | None:
+    """A line a cost, a column a method; None where no run is known."""
+    found = _first_runs(results)
+    if not found:
+        return None
+    heads = (Box("Method"), *(Box(cost.head) for cost in COSTS))
+    lines = tuple(
+        (Box(entry.label), *(Box(_shown(cost, facts)) for cost in COSTS)) for entry, facts in found
     )
+    upright = Printed("IV", "Cost", heads, (Section("", lines),), CAPTION)
+    return transposed(upright, "Cost", tuple(cost.section for cost in COSTS))
 
 
-def _count(value: int | None) -> str:
-    return f"{value:,}" if value else DASH
+def cost_records(results: Results) -> list[dict[str, Any]]:
+    """One row a method, in seconds, joules and gigabytes."""
+    return [
+        {
+            "method": entry.method,
+            "settings": entry.settings,
+            **{cost.key: facts.get(cost.key) for cost in COSTS},
+        }
+        for entry, facts in _first_runs(results)
+    ]
+
+
+def _first_runs(results: Results) -> list[tuple[Entry, dict[str, Any]]]:
+    """Each entry with what the run of its first training seed recorded."""
+    runs = [(entry, results.runs_of(entry)) for entry in results.entries]
+    return [(entry, its[0].facts) for entry, its in runs if its]
+
+
+def _shown(cost: Cost, facts: dict[str, Any]) -> str:
+    value = facts.get(cost.key)
+    return cost.show(value) if value else DASH

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from metrics.statistics import (
-    Comparison,
     Interval,
     bootstrap_interval,
     jackknife_interval,
-    paired_bootstrap,
-    paired_jackknife,
+    seed_spread,
+    subject_means,
 )
+from metrics.statistics_paired import Comparison, compare_leave_outs, compare_means
 from reports.results import Entry, MetricFacts, Results
 
 _VOLUME = ["subject", "visit", "sample"]
@@ -20,16 +20,32 @@ _NOTHING = Interval(math.nan, math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
+class AtFloor:
+    """What a set metric gives at a size that halves of the subjects allow.
+
+    Attributes:
+        real: Real volumes of one half against those of the other: what cannot be told from real.
+        generated: The method's volumes of the one half against the real ones of the other.
+        volumes: In a half.
+    """
+
+    real: float
+    generated: float
+    volumes: int
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A value with its 95% interval over subjects.
 
     Attributes:
-        interval: The mean over training seeds and samples, of a pair metric the mean of subject
-            means, and its bounds; NaN where it cannot be computed.
+        interval: The mean over training seeds and samples, of a metric by subject the mean of
+            subject means, and its bounds; NaN where it cannot be computed.
         title: The metric's full name, as the scores carry it.
         volumes: Generated volumes behind the value of one training seed.
         by_seed: The value of each training seed, in the order of the seeds.
         note: Why a value is missing.
+        floor: Of a set metric, where the scores tell it.
     """
 
     interval: Interval
@@ -37,82 +53,98 @@ class Estimate:
     volumes: int = 0
     by_seed: tuple[float, ...] = ()
     note: str = ""
+    floor: AtFloor | None = None
 
     @property
     def value(self) -> float:
         """The estimate; NaN where missing."""
         return self.interval.estimate
 
+    @property
+    def seed_spread(self) -> float:
+        """Standard deviation between training seeds; NaN with only one."""
+        return seed_spread(self.by_seed)
+
 
 def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
     """Estimate one metric of one entry, pooled over its training seeds."""
-    rows = _rows(results, entry, metric)
+    rows = results.scores_of(entry, metric)
     values = rows[rows["role"] == "value"]
     title = str(values["title"].iloc[0]) if len(values) else ""
     scored = values.dropna(subset=["value"])
     if scored.empty:
-        return Estimate(_NOTHING, title, note=_note(values) or "not scored")
+        return Estimate(_NOTHING, title, note=_note(values) or "not scored", floor=_floor(rows))
     seeds = scored.groupby("training_seed")
     return Estimate(
-        interval=_pair_interval(scored) if metric.kind == "pair" else _set_interval(rows),
+        interval=mean_interval(scored) if metric.by_subject else _set_interval(rows),
         title=title,
-        volumes=int(seeds["n"].sum().max() if metric.kind == "pair" else scored["n"].max()),
+        volumes=int(seeds["n"].sum().max() if metric.by_subject else scored["n"].max()),
         by_seed=tuple(_mean_of_subjects(its) for _, its in seeds),
         note=_partly(values),
+        floor=_floor(rows),
     )
 
 
 def compare(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) -> Comparison | str:
     """Compare a metric of two entries, paired over subjects.
 
-    A pair metric is paired by volume, a set metric by the subject left out; both are first
+    A metric by volume is paired by volume, a set metric by the subject left out; both are first
     averaged over training seeds.
 
     Returns:
         The first entry against the second, or the reason why they cannot be compared.
     """
-    first, second = (_rows(results, entry, metric) for entry in pair)
-    titles = sorted({*first["title"], *second["title"]})
+    first, second = (results.scores_of(entry, metric) for entry in pair)
+    titles = sorted({title for rows in (first, second) for title in _value_titles(rows)})
     if len(titles) != 1:
         return f"scored differently: {', '.join(titles)}" if titles else "not scored"
-    comparison = (_paired_pair if metric.kind == "pair" else _paired_set)(first, second)
+    compared = _paired_means if metric.by_subject else _paired_sets
+    comparison = compared(first, second, metric.best)
     if comparison is None or math.isnan(comparison.difference.estimate):
         return "no volumes in common"
     return comparison
 
 
-def _rows(results: Results, entry: Entry, metric: MetricFacts) -> pd.DataFrame:
-    scores = results.scores
-    return scores[
-        (scores["method"] == entry.method)
-        & (scores["settings"] == entry.settings)
-        & (scores["metric"] == metric.name)
-    ]
+def mean_interval(values: pd.DataFrame) -> Interval:
+    """Interval of the mean of subject means; a subject's is over its training seeds.
+
+    Args:
+        values: Rows of the score table with a value.
+    """
+    return bootstrap_interval(_means(values))
 
 
-def _pair_interval(values: pd.DataFrame) -> Interval:
-    return bootstrap_interval(values["value"].to_numpy(), values["subject"].tolist())
+def _means(values: pd.DataFrame) -> pd.Series:
+    return subject_means(
+        values["value"].to_numpy(), values["subject"].tolist(), values["training_seed"].tolist()
+    )
 
 
 def _set_interval(rows: pd.DataFrame) -> Interval:
     return jackknife_interval(_set_value(rows), list(_left_out(rows).values()))
 
 
-def _paired_pair(first: pd.DataFrame, second: pd.DataFrame) -> Comparison | None:
-    means = [rows.groupby(_VOLUME, as_index=False)["value"].mean() for rows in (first, second)]
-    both = means[0].merge(means[1], on=_VOLUME, suffixes=("", "_other")).dropna()
-    if both.empty:
-        return None
-    return paired_bootstrap(
-        both["value"].to_numpy(), both["value_other"].to_numpy(), both["subject"].tolist()
-    )
+def _paired_means(
+    first: pd.DataFrame, second: pd.DataFrame, best: float | None
+) -> Comparison | None:
+    rows = [its[its["role"] == "value"].dropna(subset=["value"]) for its in (first, second)]
+    volumes = [pd.MultiIndex.from_frame(its[_VOLUME]) for its in rows]
+    common = volumes[0].intersection(volumes[1])
+    kept = [its[at.isin(common)] for its, at in zip(rows, volumes, strict=True)]
+    return compare_means(_means(kept[0]), _means(kept[1]), best=best) if len(common) else None
 
 
-def _paired_set(first: pd.DataFrame, second: pd.DataFrame) -> Comparison | None:
+def _paired_sets(
+    first: pd.DataFrame, second: pd.DataFrame, best: float | None
+) -> Comparison | None:
     left_out = _left_out(first), _left_out(second)
     if left_out[0].keys() != left_out[1].keys():
         return None
-    return paired_jackknife((_set_value(first), _set_value(second)), *left_out)
+    return compare_leave_outs((_set_value(first), _set_value(second)), *left_out, best=best)
+
+
+def _value_titles(rows: pd.DataFrame) -> set[str]:
+    return {str(title) for title in rows.loc[rows["role"] == "value", "title"]}
 
 
 def _set_value(rows: pd.DataFrame) -> float:
@@ -124,6 +156,14 @@ def _left_out(rows: pd.DataFrame) -> dict[str, float]:
     left_out = rows[rows["role"] == "leave-out"].dropna(subset=["value"])
     means = left_out.groupby("subject")["value"].mean()
     return {str(subject): float(value) for subject, value in means.items()}
+
+
+def _floor(rows: pd.DataFrame) -> AtFloor | None:
+    """Means over training seeds; the real volumes are the same for all."""
+    real, half = (rows[rows["role"] == role].dropna(subset=["value"]) for role in ("floor", "half"))
+    if real.empty or half.empty:
+        return None
+    return AtFloor(real["value"].mean(), half["value"].mean(), round(half["n"].mean()))
 
 
 def _mean_of_subjects(values: pd.DataFrame) -> float:

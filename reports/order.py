@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from metrics.statistics import Comparison
+from metrics.statistics_paired import Comparison
 from reports.estimates import compare, estimate
+from reports.formats import interval
 from reports.results import LABELS, Entry, MetricFacts, Results
-from reports.table import interval
 
 Verdict = Literal[
     "holds",

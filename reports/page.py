@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from reports.caption import cohort, grid, pairs, preparation
-from reports.costs import COST_HEADS, cost_rows
 from reports.drawing import BANNER
 from reports.html import render_html
 from reports.order import order_statements
-from reports.results import REFERENCE, Results
-from reports.strata import build_strata
+from reports.printed import Printed
+from reports.results import REFERENCE, MetricFacts, Results
 from reports.table import Row, Table
 
 TITLE = "Longitudinal brain MRI generation"
@@ -41,19 +40,34 @@ class Picture:
         return f"data:{_TYPES[self.path.suffix]};base64,{content}"
 
 
-def render_page(results: Results, table: Table, pictures: Sequence[Picture]) -> str:
-    """Render the page as HTML."""
+@dataclass(frozen=True)
+class Tables:
+    """The tables of the page: numbered ones, then those that are folded away."""
+
+    numbered: Sequence[Printed]
+    comparisons: Sequence[Printed] = ()
+    strata: Sequence[Printed] = ()
+
+
+def render_page(results: Results, first: Table, tables: Tables, pictures: Sequence[Picture]) -> str:
+    """Render the page as HTML.
+
+    Args:
+        results: What the report is of.
+        first: The table whose best methods are named on top.
+        tables: All tables, printed.
+        pictures: The figures.
+    """
     values = {
         "title": TITLE,
         "facts": _facts(results.protocol),
         "banner": "" if results.shareable else BANNER,
-        "headlines": headlines(table),
-        "table": table,
+        "headlines": headlines(first),
+        "tables": tables.numbered,
+        "comparisons": tables.comparisons,
+        "strata": tables.strata,
         "pictures": pictures,
         "statements": order_statements(results),
-        "strata": build_strata(results),
-        "cost_heads": COST_HEADS,
-        "costs": cost_rows(results),
         "warnings": results.protocol.get("warnings", []),
         "metrics": results.metrics,
         "provenance": _provenance(results.provenance),
@@ -80,10 +94,16 @@ def _headline(table: Table, index: int, best: list[Row]) -> str:
     column, cell = table.columns[index], best[0].cells[index]
     names = " and ".join(row.entry.label for row in best)
     verb = "has" if len(best) == 1 else "have"
-    end = "highest" if column.metric.higher_is_better else "lowest"
-    text = f"{names} {verb} the {end} {column.title}: {cell.text}"
+    text = f"{names} {verb} the {_end(column.metric, column.title)}: {cell.text}"
     text += f" (95% interval {cell.interval})" if cell.interval else ""
     return f"{text}{_copy(table, index)}."
+
+
+def _end(metric: MetricFacts, title: str) -> str:
+    """The end of the scale that is best."""
+    if metric.best is not None:
+        return f"{title} nearest to {metric.best:g}"
+    return f"{'highest' if metric.higher_is_better else 'lowest'} {title}"
 
 
 def _copy(table: Table, index: int) -> str:

@@ -6,17 +6,24 @@ from matplotlib.figure import Figure
 
 from benchmark.console import Console
 from benchmark.files import write_text
+from reports.comparisons import build_comparisons, comparison_records, print_comparisons
+from reports.costs import cost_records, print_costs
 from reports.curves import draw_curves
 from reports.drawing import save
 from reports.figure import HELD, draw_changes, draw_sheet
 from reports.montage import draw_montage
-from reports.page import Picture, render_page
+from reports.page import Picture, Tables, render_page
 from reports.pictures import CONVENTION
-from reports.render import to_csv, to_latex, to_markdown
+from reports.printed import Printed
+from reports.records import table_records, to_csv
+from reports.render import to_latex, to_markdown
 from reports.results import Results, read_results
 from reports.sheet import build_sheet
-from reports.table import Table, build_table
+from reports.strata import build_strata, print_strata, strata_records
+from reports.table import Table
+from reports.tables import build_tables, printed
 
+NUMERALS = ("I", "II", "III", "IV")
 _PAPER = (".png", ".pdf", ".svg")
 
 
@@ -42,8 +49,11 @@ def write_report(folder: Path, console: Console) -> Path:
             f"{target} shows participants of '{results.protocol['cohort']['name']}', which is not "
             "declared shareable: it must not leave this machine"
         )
-    table = build_table(results)
-    write_tables(table, target)
+    with console.bar("Tables", total=2) as bar:
+        first, numbered = _numbered(results, target)
+        bar.advance(note="comparisons, strata")
+        tables = Tables(numbered, _comparisons(results, target), _strata(results, target))
+        bar.advance(note="done")
     with console.bar("Figures", total=3) as bar:
         pictures = _figure_2(results, target)
         bar.advance(note="curves")
@@ -52,15 +62,43 @@ def write_report(folder: Path, console: Console) -> Path:
         pictures += _cohort(results, target)
         bar.advance(note="done")
     page = target / "index.html"
-    write_text(page, render_page(results, table, pictures))
+    write_text(page, render_page(results, first, tables, pictures))
     return page
 
 
-def write_tables(table: Table, target: Path) -> None:
-    """Write Table I as CSV, Markdown and LaTeX."""
-    write_text(target / "table_1.csv", to_csv(table))
-    write_text(target / "table_1.md", to_markdown(table))
-    write_text(target / "table_1.tex", to_latex(table))
+def _numbered(results: Results, target: Path) -> tuple[Table, list[Printed]]:
+    """Write Tables I to IV as CSV, Markdown and LaTeX; return the first, and all as printed."""
+    tables = build_tables(results)
+    ready = [printed(table) for table in tables]
+    records = [table_records(table) for table in tables]
+    costs = print_costs(results)
+    if costs:
+        ready.append(costs)
+        records.append(cost_records(results))
+    for table, rows in zip(ready, records, strict=True):
+        stem = target / f"table_{NUMERALS.index(table.number) + 1}"
+        write_text(stem.with_suffix(".csv"), to_csv(rows))
+        write_text(stem.with_suffix(".md"), to_markdown(table))
+        write_text(stem.with_suffix(".tex"), to_latex(table))
+    return tables[0], ready
+
+
+def _comparisons(results: Results, target: Path) -> list[Printed]:
+    """Write the paired comparisons; nothing where there is one method."""
+    compared = build_comparisons(results)
+    tables = print_comparisons(compared)
+    if compared:
+        write_text(target / "comparisons.csv", to_csv(comparison_records(compared)))
+        write_text(target / "comparisons.md", "\n".join(to_markdown(table) for table in tables))
+    return tables
+
+
+def _strata(results: Results, target: Path) -> list[Printed]:
+    """Write the strata; nothing where no metric has values by subject."""
+    values = build_strata(results)
+    if values:
+        write_text(target / "strata.csv", to_csv(strata_records(values)))
+    return print_strata(values)
 
 
 def _figure_2(results: Results, target: Path) -> list[Picture]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ LABELS = {
     "med-ddpm": "Med-DDPM",
     "ours": "Ours",
 }
-FIRST_METRICS = ("fid", "ssim")  # the paper's columns come first
+FIRST_METRICS = ("fid", "ssim", "ssim-head")  # what readers of the paper look for
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,26 @@ class MetricFacts:
     unit: str
     decimals: int
     source: str
+    family: str = "fidelity"
+    best: float | None = None
 
     @property
     def arrow(self) -> str:
-        """The direction in which values get better."""
+        """The direction in which values get better, such as ``"↑"`` or ``"→ 0"``."""
+        if self.best is not None:
+            return f"→ {self.best:g}"
         return "↑" if self.higher_is_better else "↓"
+
+    @property
+    def by_subject(self) -> bool:
+        """Whether there are values by subject, so that their mean is what is estimated."""
+        return self.kind != "set"
+
+    def badness(self, value: float) -> float:
+        """What is smaller the better a value is."""
+        if self.best is not None:
+            return abs(value - self.best)
+        return -value if self.higher_is_better else value
 
 
 @dataclass(frozen=True)
@@ -107,16 +123,21 @@ class Results:
         ]
         return sorted(facts, key=lambda metric: _rank(metric.name, FIRST_METRICS))
 
-    @property
+    @cached_property
     def entries(self) -> list[Entry]:
         """The rows: copy-source as the reference, the paper's methods, others by name."""
-        found = set(zip(self.scores["method"], self.scores["settings"], strict=True))
+        found = {(method, settings) for method, settings, _ in self._places}
         methods = [method for method, _ in found]
         order = (REFERENCE, *PAPER_METHODS)
         return [
             Entry(method, settings, _label(method, settings, methods.count(method) > 1))
             for method, settings in sorted(found, key=lambda row: (_rank(row[0], order), row))
         ]
+
+    def scores_of(self, entry: Entry, metric: MetricFacts) -> pd.DataFrame:
+        """The score table's rows of one entry and metric, all roles and training seeds."""
+        rows = self._places.get((entry.method, entry.settings, metric.name), [])
+        return self.scores.iloc[rows]
 
     def newest(self, method: str) -> Entry | None:
         """The method's entry whose predictions are newest; None without scores."""
@@ -132,6 +153,11 @@ class Results:
         """What the method predicts, its sampler and steps; empty where not recorded."""
         runs = self.runs_of(entry)
         return str(runs[0].facts.get("details") or "") if runs else ""
+
+    @cached_property
+    def _places(self) -> dict[Any, Any]:
+        """Positions of rows by method, settings and metric: looking them up is done often."""
+        return dict(self.scores.groupby(["method", "settings", "metric"]).indices)
 
     def _written(self, entry: Entry) -> int:
         return max((run.written for run in self.runs_of(entry)), default=0)

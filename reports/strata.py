@@ -1,65 +1,214 @@
-"""Pair metrics by interval: the mean in each year, with how many pairs stand behind it."""
+"""Scores apart by interval, diagnosis and sex, with how many pairs and subjects stand behind."""
 
+import math
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from reports.caption import count
+from metrics.statistics import Interval, subject_means
+from reports.caption import ENOUGH, count
+from reports.estimates import mean_interval
+from reports.formats import DASH, interval, number
+from reports.printed import Box, Line, Printed, Section
 from reports.results import Entry, MetricFacts, Results
-from reports.table import number
+
+KEYS = ["subject", "visit"]
+FEWEST = 5  # subjects; the mean of fewer comes too near to telling a participant's own value
+# Visits are planned every six months or every year and seldom fall on the day, so that bounds lie
+# a quarter of a year before the year: with bounds at 0.5 or 1 year a planned visit falls on both
+# sides.
+BOUNDS = (0.0, 0.75, 1.75, 2.75, 3.75, 4.75, math.inf)
+YEARS = ("under 1 year", "1 year", "2 years", "3 years", "4 years", "5 years and more")
+DIAGNOSES = ("CN", "SMC", "EMCI", "MCI", "LMCI", "AD")  # in the order of the disease
+SEXES = {"F": "women", "M": "men"}
+CAPTION = (
+    "Means over subjects; of several training seeds over those too. 95% intervals over subjects "
+    f"from {ENOUGH} subjects on; no mean of fewer than {FEWEST} subjects. Metrics of a whole set, "
+    "such as FID, are not told apart: fewer volumes would give other values."
+)
+OF_YEARS = (
+    "A year begins a quarter of a year early, so that visits planned every six months fall well "
+    "inside."
+)
 
 
 @dataclass(frozen=True)
-class Strata:
-    """One pair metric by interval.
+class Kind:
+    """A way to tell pairs apart: column of labelled pairs, words, and what its caption adds."""
 
-    Attributes:
-        title: Full name of the metric, with its direction.
-        years: Heading of each column, the interval rounded to whole years.
-        counts: What stands behind each column, such as ``"24 pairs, 24 subjects"``.
-        rows: Label of a method and its mean in each column.
-    """
-
-    title: str
-    years: tuple[str, ...]
-    counts: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    column: str
+    words: str
+    adds: str = ""
 
 
-def build_strata(results: Results) -> list[Strata]:
-    """Tabulate every pair metric by the interval in whole years."""
-    values = results.scores[results.scores["role"] == "value"].dropna(subset=["interval_years"])
-    values = values.assign(year=np.floor(values["interval_years"] + 0.5).astype(int))
-    pairs = [metric for metric in results.metrics if metric.kind == "pair"]
-    tables = [(metric, values[values["metric"] == metric.name]) for metric in pairs]
-    return [_strata(results.entries, metric, rows) for metric, rows in tables if len(rows)]
+KINDS = (
+    Kind("years", "by interval", OF_YEARS),
+    Kind("group", "by diagnosis at the source"),
+    Kind("sex", "by sex"),
+)
 
 
-def _strata(entries: list[Entry], metric: MetricFacts, rows: pd.DataFrame) -> Strata:
-    years = sorted(rows["year"].unique())
-    return Strata(
-        title=f"{metric.title} {metric.arrow}",
-        years=tuple(_heading(year) for year in years),
-        counts=tuple(_count(rows[rows["year"] == year]) for year in years),
-        rows=tuple((entry.label, _means(entry, metric, rows, years)) for entry in entries),
-    )
+@dataclass(frozen=True)
+class Stratum:
+    """Some of the evaluated pairs: what they share, and how many there are."""
+
+    kind: Kind
+    label: str
+    pairs: int
+    subjects: int
+
+    @property
+    def head(self) -> Box:
+        """Heading of its column."""
+        size = (count(self.pairs, "pair"), count(self.subjects, "subject"))
+        if self.kind.column != "years":
+            return Box(SEXES.get(self.label, self.label), size)
+        low, high = dict(zip(YEARS, pairwise(BOUNDS), strict=True))[self.label]
+        within = f"from {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+        return Box(self.label, (within, *size))
 
 
-def _heading(year: int) -> str:
-    if year == 0:
-        return "under half a year"
-    return "1 year" if year == 1 else f"{year} years"
+@dataclass(frozen=True)
+class StratumValue:
+    """The mean of one metric and entry in one stratum; NaN where it is not told."""
+
+    stratum: Stratum
+    metric: MetricFacts
+    entry: Entry
+    interval: Interval
+    pairs: int
 
 
-def _count(rows: pd.DataFrame) -> str:
-    pairs = len(rows[["subject", "visit"]].drop_duplicates())
-    return f"{count(pairs, 'pair')}, {count(rows['subject'].nunique(), 'subject')}"
+def build_strata(results: Results) -> list[StratumValue]:
+    """Values of every metric that has values by subject, in each stratum."""
+    pairs = _labelled(results.pairs)
+    strata = [stratum for kind in KINDS if kind.column in pairs for stratum in _strata(kind, pairs)]
+    return [
+        value
+        for metric in results.metrics
+        if metric.by_subject
+        for entry in results.entries
+        for value in _values(results, metric, entry, strata, pairs)
+    ]
 
 
-def _means(
-    entry: Entry, metric: MetricFacts, rows: pd.DataFrame, years: list[int]
-) -> tuple[str, ...]:
-    its = rows[(rows["method"] == entry.method) & (rows["settings"] == entry.settings)]
-    means = its.groupby(["year", "subject"])["value"].mean().groupby("year").mean()
-    return tuple(number(float(means.get(year, np.nan)), metric.decimals) for year in years)
+def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
+    """One row a metric, method and stratum; aggregates only."""
+    return [
+        {
+            "stratum_by": value.stratum.kind.column,
+            "stratum": value.stratum.label,
+            "metric": value.metric.name,
+            "title": value.metric.title,
+            "family": value.metric.family,
+            "method": value.entry.method,
+            "settings": value.entry.settings,
+            "mean": value.interval.estimate,
+            "low": value.interval.low,
+            "high": value.interval.high,
+            "pairs": value.pairs,
+            "subjects": value.interval.subjects,
+        }
+        for value in values
+    ]
+
+
+def print_strata(values: list[StratumValue]) -> list[Printed]:
+    """One table a kind and family, a section a metric, a column a stratum."""
+    return [
+        _print(kind, family, its)
+        for kind, of_kind in _apart(values, lambda value: value.stratum.kind)
+        for family, its in _apart(of_kind, lambda value: value.metric.family)
+    ]
+
+
+def _labelled(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs with the stratum of each kind; without kinds that are not known of any."""
+    cut = pd.cut(pairs["interval_years"], BOUNDS, right=False, labels=list(YEARS))
+    table = pairs[KEYS].assign(years=cut.astype(object))
+    for column in ("group", "sex"):
+        if column in pairs and pairs[column].notna().any():
+            table[column] = pairs[column].replace("", np.nan)
+    return table
+
+
+def _strata(kind: Kind, pairs: pd.DataFrame) -> Iterator[Stratum]:
+    labels = pairs[kind.column].dropna()
+    for label in sorted(labels.unique(), key=_order):
+        its = pairs[pairs[kind.column] == label]
+        yield Stratum(kind, label, len(its), its["subject"].nunique())
+
+
+def _values(
+    results: Results,
+    metric: MetricFacts,
+    entry: Entry,
+    strata: list[Stratum],
+    pairs: pd.DataFrame,
+) -> Iterator[StratumValue]:
+    """The metric in each stratum; one value a subject cannot be told apart by interval."""
+    if metric.kind == "subject":
+        pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
+    scores = results.scores_of(entry, metric)
+    scored = scores[scores["role"] == "value"].dropna(subset=["value"])
+    labelled = scored.merge(pairs, on=[key for key in KEYS if key in pairs])
+    for stratum in strata:
+        if stratum.kind.column in labelled:
+            its = labelled[labelled[stratum.kind.column] == stratum.label]
+            behind = len(its[KEYS].drop_duplicates())
+            yield StratumValue(stratum, metric, entry, _interval(its), behind)
+
+
+def _interval(values: pd.DataFrame) -> Interval:
+    """Mean and, from enough subjects on, its interval."""
+    subjects = values["subject"].nunique()
+    if subjects >= ENOUGH:
+        return mean_interval(values)
+    mean = math.nan
+    if subjects >= FEWEST:
+        seeds = values["training_seed"].tolist()
+        mean = float(subject_means(values["value"], values["subject"].tolist(), seeds).mean())
+    return Interval(mean, math.nan, math.nan, math.nan, subjects)
+
+
+def _order(label: str) -> tuple[int, str]:
+    known = (*YEARS, *DIAGNOSES)
+    return (known.index(label) if label in known else len(known), label)
+
+
+def _print(kind: Kind, family: str, values: list[StratumValue]) -> Printed:
+    strata = list(dict.fromkeys(value.stratum for value in values))
+    sections = [
+        Section(f"{metric.title} {metric.arrow}", tuple(_lines(its)))
+        for metric, its in _apart(values, lambda value: value.metric)
+    ]
+    heads = (Box("Method"), *(stratum.head for stratum in strata))
+    caption = f"{CAPTION} {kind.adds}".strip()
+    return Printed("", f"{family.capitalize()} {kind.words}", heads, tuple(sections), caption)
+
+
+def _lines(values: list[StratumValue]) -> Iterator[Line]:
+    for entry, its in _apart(values, lambda value: value.entry):
+        yield (Box(entry.label), *(_box(value) for value in its))
+
+
+def _box(value: StratumValue) -> Box:
+    decimals = value.metric.decimals
+    within = interval(value.interval, decimals)
+    text = number(value.interval.estimate, decimals)
+    few = text == DASH and 0 < value.interval.subjects < FEWEST
+    return Box(text, (f"fewer than {FEWEST}",) if few else (within,) if within else ())
+
+
+def _apart(
+    values: list[StratumValue], key: Callable[[StratumValue], Hashable]
+) -> list[tuple[Any, list[StratumValue]]]:
+    """Values by a key, in the order of its first use."""
+    found: dict[Any, list[StratumValue]] = {}
+    for value in values:
+        found.setdefault(key(value), []).append(value)
+    return list(found.items())

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from reports.caption import count
 from reports.estimates import estimate
+from reports.formats import interval, number
 from reports.results import Entry, MetricFacts, Results, read_results
-from reports.table import interval, number
 
 
 def summary(protocol: Path, method: str) -> str:

@@ -1,15 +1,14 @@
-"""Table I as one model: the rows, ranks and notes that every renderer prints."""
+"""Tables of metrics by method as one model: the values, ranks and notes that are printed."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from metrics.statistics import Interval
 from reports import paper
-from reports.caption import caption
-from reports.estimates import Estimate, estimate
+from reports.estimates import AtFloor, Estimate, estimate
+from reports.formats import DASH, interval, number
+from reports.printed import Notes
 from reports.results import REFERENCE, Entry, MetricFacts, Results
 
-DASH = "—"
 REFERENCE_NOTE = (
     "generates nothing: it is the source itself, never ranked, and shown because a paired metric "
     "means little without what a copy of the source scores."
@@ -24,21 +23,30 @@ class Cell:
     text: str
     interval: str
     spread: str = ""
+    halves: str = ""
     best: bool = False
     note: int = 0
 
 
 @dataclass(frozen=True)
 class Column:
-    """A metric's column; ``title`` is the full name, with extractor and N or window and mask."""
+    """A metric of the table.
+
+    Attributes:
+        metric: What it is.
+        title: The full name, with extractor and N or window and mask.
+        floor: What real volumes score among themselves; None where that is not known.
+    """
 
     metric: MetricFacts
     title: str
+    floor: AtFloor | None = None
 
     @property
     def head(self) -> str:
-        """The short name with the direction, such as ``"FID ↓"``."""
-        return f"{self.title.partition(' [')[0]} {self.metric.arrow}"
+        """The short name with unit and direction, such as ``"FID ↓"``."""
+        unit = f", {self.metric.unit}" if self.metric.unit else ""
+        return f"{self.title.partition(' [')[0]}{unit} {self.metric.arrow}"
 
     @property
     def tail(self) -> str:
@@ -54,96 +62,111 @@ class Row:
     details: str
     seeds: int
     cells: tuple[Cell, ...]
-    published: tuple[str, ...]
+    published: tuple[str, ...] = ()
     note: int = 0
 
 
 @dataclass(frozen=True)
 class Table:
-    """Table I: what is measured here, and beside it what the paper published.
+    """What is measured here, and beside it what the paper published.
 
     ``notes`` are numbered from one; cells and rows refer to them by number.
     """
 
+    number: str
+    title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    published_heads: tuple[str, ...]
-    published_label: str
-    published_note: int
     caption: str
     notes: tuple[str, ...]
+    published_heads: tuple[str, ...] = ()
+    published_label: str = ""
+    published_note: int = 0
 
 
-class _Notes:
-    """Numbers notes in the order of their first use."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def number(self, text: str) -> int:
-        if not text:
-            return 0
-        if text not in self.texts:
-            self.texts.append(text)
-        return self.texts.index(text) + 1
-
-
-def build_table(results: Results) -> Table:
-    """Estimate every metric of every entry and rank them."""
-    notes = _Notes()
-    entries = results.entries
-    row_notes = [_reference_note(entry, notes) for entry in entries]
+def build_table(
+    results: Results, metrics: list[MetricFacts], numeral: str, title: str, caption: str
+) -> Table:
+    """Estimate the metrics of every entry and rank them."""
+    notes = Notes()
+    marks = [notes.number(_reference_note(entry)) for entry in results.entries]
     columns, cells = [], []
-    for metric in results.metrics:
-        estimates = [estimate(results, entry, metric) for entry in entries]
-        column = Column(metric, _common_title(estimates) or metric.title)
-        columns.append(column)
-        cells.append(_cells(column, entries, estimates, notes))
-    by_row = zip(*cells, strict=True) if cells else ((),) * len(entries)
-    rows = [
-        _row(results, entry, tuple(its), note)
-        for entry, its, note in zip(entries, by_row, row_notes, strict=True)
-    ]
+    for metric in metrics:
+        estimates = [estimate(results, entry, metric) for entry in results.entries]
+        columns.append(_column(metric, estimates))
+        cells.append(_cells(columns[-1], results.entries, estimates, notes))
+    by_row = zip(*cells, strict=True) if cells else ((),) * len(results.entries)
+    rows = tuple(
+        _row(results, entry, tuple(its), mark)
+        for entry, its, mark in zip(results.entries, by_row, marks, strict=True)
+    )
+    return Table(numeral, title, tuple(columns), rows, caption, tuple(notes.texts))
+
+
+def with_published(table: Table, results: Results) -> Table:
+    """The table with the paper's values beside those measured here."""
+    metrics = [column.metric for column in table.columns if column.metric.name in paper.PUBLISHED]
     reasons = paper.differences(results.protocol)
-    return Table(
-        columns=tuple(columns),
-        rows=tuple(rows),
-        published_heads=tuple(_published_head(column) for column in _published(columns)),
-        published_label="published, not comparable" if reasons else "published",
-        published_note=notes.number(_paper_note(reasons)),
-        caption=caption(results),
+    notes = Notes()
+    notes.texts += table.notes
+    note = notes.number(_paper_note(reasons)) if metrics else 0
+    return replace(
+        table,
+        rows=tuple(_beside(row, metrics) for row in table.rows),
         notes=tuple(notes.texts),
+        published_heads=tuple(f"{metric.name.upper()} {metric.arrow}" for metric in metrics),
+        published_label="published, not comparable" if reasons else "published",
+        published_note=note,
     )
 
 
+def _column(metric: MetricFacts, estimates: list[Estimate]) -> Column:
+    titles = [value.title for value in estimates if value.title]
+    floors = [value.floor for value in estimates if value.floor]
+    title = max(titles, key=titles.count) if titles else metric.title
+    return Column(metric, title, floors[0] if floors else None)
+
+
 def _cells(
-    column: Column, entries: list[Entry], estimates: list[Estimate], notes: _Notes
+    column: Column, entries: list[Entry], estimates: list[Estimate], notes: Notes
 ) -> tuple[Cell, ...]:
-    decimals = column.metric.decimals
     ranked = [
         entry.method != REFERENCE and value.title == column.title
         for entry, value in zip(entries, estimates, strict=True)
     ]
     best = _best(column.metric, [e for e, ok in zip(estimates, ranked, strict=True) if ok])
     return tuple(
-        Cell(
-            estimate=value,
-            text=number(value.value, decimals),
-            interval=interval(value.interval, decimals),
-            spread=spread(value, decimals),
-            best=ok and best is not None and round(value.value, decimals) == best,
-            note=notes.number(_cell_note(value, column)),
+        _cell(
+            column, value, notes, best=ok and best is not None and _badness(column, value) == best
         )
         for value, ok in zip(estimates, ranked, strict=True)
     )
 
 
+def _cell(column: Column, value: Estimate, notes: Notes, *, best: bool) -> Cell:
+    decimals = column.metric.decimals
+    return Cell(
+        estimate=value,
+        text=number(value.value, decimals),
+        interval=interval(value.interval, decimals),
+        spread=spread(value, decimals),
+        halves=f"in halves {number(value.floor.generated, decimals)}" if value.floor else "",
+        best=best,
+        note=notes.number(_cell_note(value, column)),
+    )
+
+
 def _best(metric: MetricFacts, estimates: list[Estimate]) -> float | None:
-    """The best rounded value; None where fewer than two methods compete."""
-    rounded = [round(e.value, metric.decimals) for e in estimates if not math.isnan(e.value)]
-    if len(rounded) < 2:
+    """How bad the best rounded value is; None where fewer than two methods compete."""
+    known = [e for e in estimates if not math.isnan(e.value)]
+    if len(known) < 2:
         return None
-    return max(rounded) if metric.higher_is_better else min(rounded)
+    return min(_badness(Column(metric, ""), value) for value in known)
+
+
+def _badness(column: Column, value: Estimate) -> float:
+    metric = column.metric
+    return round(metric.badness(round(value.value, metric.decimals)), metric.decimals)
 
 
 def _cell_note(value: Estimate, column: Column) -> str:
@@ -154,31 +177,27 @@ def _cell_note(value: Estimate, column: Column) -> str:
     return value.note
 
 
-def _reference_note(entry: Entry, notes: _Notes) -> int:
-    return notes.number(f"{entry.label} {REFERENCE_NOTE}") if entry.method == REFERENCE else 0
+def _reference_note(entry: Entry) -> str:
+    return f"{entry.label} {REFERENCE_NOTE}" if entry.method == REFERENCE else ""
 
 
 def _row(results: Results, entry: Entry, cells: tuple[Cell, ...], note: int) -> Row:
-    columns = [metric for metric in results.metrics if metric.name in paper.PUBLISHED]
     return Row(
         entry=entry,
         details=results.details(entry),
         seeds=max((len(cell.estimate.by_seed) for cell in cells), default=0),
         cells=cells,
-        published=tuple(_published_value(metric.name, entry.method) for metric in columns),
         note=note,
     )
 
 
-def _published(columns: list[Column]) -> list[Column]:
-    return [column for column in columns if column.metric.name in paper.PUBLISHED]
+def _beside(row: Row, metrics: list[MetricFacts]) -> Row:
+    return replace(
+        row, published=tuple(_published(metric.name, row.entry.method) for metric in metrics)
+    )
 
 
-def _published_head(column: Column) -> str:
-    return f"{column.metric.name.upper()} {column.metric.arrow}"
-
-
-def _published_value(metric: str, method: str) -> str:
+def _published(metric: str, method: str) -> str:
     value = paper.PUBLISHED[metric].get(method)
     return DASH if value is None else f"{value:.{paper.DECIMALS[metric]}f}"
 
@@ -188,26 +207,8 @@ def _paper_note(reasons: list[str]) -> str:
     return f"{source} Not comparable with this table: {'; '.join(reasons)}." if reasons else source
 
 
-def _common_title(estimates: list[Estimate]) -> str:
-    titles = [value.title for value in estimates if value.title]
-    return max(titles, key=titles.count) if titles else ""
-
-
-def number(value: float, decimals: int) -> str:
-    """Print a value; a dash where it is missing."""
-    return DASH if math.isnan(value) else f"{value:.{decimals}f}"
-
-
-def interval(value: Interval, decimals: int) -> str:
-    """Print an interval as ``"low to high"``; empty where there is none."""
-    if math.isnan(value.low) or math.isnan(value.high):
-        return ""
-    return f"{value.low:.{decimals}f} to {value.high:.{decimals}f}"
-
-
 def spread(value: Estimate, decimals: int) -> str:
-    """Print the range over training seeds; empty where there is only one."""
-    if len(value.by_seed) < 2:
+    """Print the spread between training seeds; empty where there is only one."""
+    if math.isnan(value.seed_spread):
         return ""
-    low, high = min(value.by_seed), max(value.by_seed)
-    return f"{low:.{decimals}f} to {high:.{decimals}f} over {len(value.by_seed)} seeds"
+    return f"± {value.seed_spread:.{decimals}f} between {len(value.by_seed)} seeds"

@@ -1,7 +1,7 @@
 """A small protocol folder as the engine writes it, with known scores and volumes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,34 +16,39 @@ from reports.results import Results, read_results
 
 Volumes = Callable[[int, float, str], np.ndarray]
 
+
+def _metric(name: str, title: str, **facts: Any) -> dict[str, Any]:
+    usual = {"kind": "pair", "higher_is_better": True, "unit": "", "decimals": 3, "best": None}
+    return {"name": name, "title": title, "source": "", "family": "fidelity", **usual, **facts}
+
+
 METRICS = [
-    {
-        "name": "ssim",
-        "title": "SSIM [Wang, whole volume]",
-        "kind": "pair",
-        "higher_is_better": True,
-        "unit": "",
-        "decimals": 3,
-        "source": "Wang et al. 2004",
-    },
-    {
-        "name": "ssim-head",
-        "title": "SSIM [Wang, source's head]",
-        "kind": "pair",
-        "higher_is_better": True,
-        "unit": "",
-        "decimals": 3,
-        "source": "Wang et al. 2004",
-    },
-    {
-        "name": "fid",
-        "title": "FID [random:0]",
-        "kind": "set",
-        "higher_is_better": False,
-        "unit": "",
-        "decimals": 1,
-        "source": "Heusel et al. 2017",
-    },
+    _metric("ssim", "SSIM [Wang, whole volume]", source="Wang et al. 2004"),
+    _metric("ssim-head", "SSIM [Wang, source's head]", source="Wang et al. 2004"),
+    _metric(
+        "fid",
+        "FID [random:0]",
+        kind="set",
+        family="distribution",
+        higher_is_better=False,
+        decimals=1,
+        source="Heusel et al. 2017",
+    ),
+]
+# Only in a fake with ``more``: each has its own convention.
+MORE = [
+    _metric("psnr", "PSNR [range 2]", unit="dB", decimals=1),
+    _metric("kid", "KID", kind="set", family="distribution", higher_is_better=False, decimals=2),
+    _metric(
+        "ventricles-bias",
+        "Ventricles, bias",
+        family="change",
+        higher_is_better=False,
+        best=0.0,
+        unit="%/year",
+        decimals=2,
+    ),
+    _metric("monotonicity", "Monotonicity", kind="subject", family="change", decimals=2),
 ]
 # method: SSIM, FID, prediction in words
 METHODS: dict[str, tuple[float, float, str]] = {
@@ -63,6 +68,7 @@ class Fake:
     follow_ups: int = 3
     seeds: int = 1
     spread: float = 0.01  # of scores between subjects
+    more: bool = False  # more metrics than Table I has, floors, and who is who
     shareable: bool = True
     shape: tuple[int, int, int] = (16, 20, 16)
     spacing: float = 8.0
@@ -93,58 +99,91 @@ def head(subject: int, years: float, shape: tuple[int, int, int] = (16, 20, 16))
 
 
 def scores(fake: Fake, pairs: pd.DataFrame) -> pd.DataFrame:
-    """The score table: subject-wise effects of zero mean, and FID leave-outs."""
+    """The score table: subject-wise effects of zero mean, leave-outs and floors of set metrics."""
     generator = np.random.default_rng(0)
     rows = []
     for method in fake.methods:
         effect = generator.normal(0, fake.spread, fake.subjects)
         effect -= effect.mean()
-        ssim, fid, _ = METHODS.get(method, (0.8, 100.0, ""))
         for seed in range(fake.seeds):
-            for metric in METRICS:
-                title = metric["title"]
-                if metric["kind"] == "pair":
-                    rows += [
-                        _score(method, seed, metric, title, pair, ssim + effect[i] + 0.01 * seed)
-                        for pair, i in zip(
-                            pairs.itertuples(), pairs.groupby("subject").ngroup(), strict=True
-                        )
-                    ]
-                    continue
-                title = f"{title[:-1]}, N={len(pairs)}]"
-                rows.append(_score(method, seed, metric, title, None, fid + seed))
+            for metric in _metrics(fake):
                 rows += [
-                    _score(method, seed, metric, title, s, fid + seed + e, "leave-out")
-                    for s, e in zip(sorted(pairs["subject"].unique()), effect * 10, strict=True)
+                    _score(method, seed, metric, **found)
+                    for found in _values(fake, method, seed, metric, pairs, effect)
                 ]
     return pd.DataFrame(rows, columns=list(SCHEMA.columns))
+
+
+def _metrics(fake: Fake) -> list[dict[str, Any]]:
+    return METRICS + MORE if fake.more else METRICS
+
+
+def true_value(method: str, metric: str) -> float:
+    """What a method scores under the first training seed."""
+    ssim, fid, _ = METHODS.get(method, (0.8, 100.0, ""))
+    if metric in ("ssim", "ssim-head"):
+        return ssim
+    others = {"fid": fid, "kid": fid / 100, "psnr": 10 + 20 * ssim, "monotonicity": ssim - 0.1}
+    return others.get(metric, (ssim - 0.87) * 10)  # a bias: 0.3, -0.1, -1.2 and 1.1
+
+
+def _values(
+    fake: Fake,
+    method: str,
+    seed: int,
+    metric: dict[str, Any],
+    pairs: pd.DataFrame,
+    effect: np.ndarray,
+) -> Iterator[dict[str, Any]]:
+    subjects = sorted(pairs["subject"].unique())
+    by_subject = dict(zip(subjects, effect, strict=True))
+    value = true_value(method, metric["name"])
+    if metric["kind"] == "pair":
+        for pair in pairs.itertuples():
+            yield {"pair": pair, "value": value + by_subject[pair.subject] + 0.01 * seed}
+    elif metric["kind"] == "subject":
+        for subject in subjects:
+            yield {"subject": subject, "value": value + by_subject[subject]}
+    else:
+        yield {"value": value + seed, "n": len(pairs)}
+        for subject in subjects:
+            left_out = value + seed + 10 * by_subject[subject]
+            yield {"subject": subject, "value": left_out, "role": "leave-out", "n": len(pairs)}
+        if fake.more:
+            half = len(pairs) // 2
+            yield {"value": 3.0, "role": "floor", "n": half}
+            yield {"value": value + 2, "role": "half", "n": half}
 
 
 def _score(
     method: str,
     seed: int,
     metric: dict[str, Any],
-    title: str,
-    pair: Any,
+    *,
     value: float,
+    pair: Any = None,
+    subject: str = "",
     role: str = "value",
+    n: int = 1,
 ) -> dict[str, Any]:
-    is_pair = metric["kind"] == "pair"
+    title = metric["title"]
+    if metric["kind"] == "set":
+        title = f"{title[:-1]}, N={n}]" if title.endswith("]") else f"{title} [N={n}]"
     return {
         "protocol": "phantom-1a2b3c4d5e6f",
         "split": "5b1",
         "method": method,
         "settings": "aaaa",
         "training_seed": seed,
-        "subject": pair.subject if is_pair else (pair or ""),
-        "visit": pair.visit if is_pair else "",
-        "interval_years": pair.interval_years if is_pair else np.nan,
+        "subject": pair.subject if pair else subject,
+        "visit": pair.visit if pair else "",
+        "interval_years": pair.interval_years if pair else np.nan,
         "sample": 0,
         "metric": metric["name"],
         "title": title,
         "role": role,
         "value": value,
-        "n": 1 if is_pair else 18,
+        "n": n,
         "note": "",
     }
 
@@ -173,7 +212,7 @@ def _protocol(fake: Fake) -> dict[str, Any]:
             "subjects": fake.subjects,
         },
         "grid": {"shape": list(fake.shape), "spacing_mm": fake.spacing},
-        "metrics": METRICS,
+        "metrics": _metrics(fake),
         "warnings": ["FID on random features is not comparable with any published FID"],
         "created": "2026-01-01T00:00:00+00:00",
     }
@@ -188,7 +227,13 @@ def _pairs(fake: Fake, workspace: Path) -> pd.DataFrame:
             years = year + 0.05
             target = _write_volume(fake, workspace, f"prepared/{name}-{year}.nii.gz", index, years)
             rows.append((name, f"ses-M{12 * year:03d}", years, source, target))
-    return pd.DataFrame(rows, columns=["subject", "visit", "interval_years", "source", "target"])
+    columns = ["subject", "visit", "interval_years", "source", "target"]
+    table = pd.DataFrame(rows, columns=columns)
+    if fake.more:
+        number = table["subject"].str.removeprefix("secret").astype(int)
+        table["sex"] = np.where(number % 2, "F", "M")
+        table["group"] = np.choose(number % 4, ["CN", "CN", "AD", ""])
+    return table
 
 
 def _write_run(fake: Fake, folder: Path, method: str, seed: int, pairs: pd.DataFrame) -> None:
@@ -215,8 +260,10 @@ def _write_run(fake: Fake, folder: Path, method: str, seed: int, pairs: pd.DataF
             "parameters": 1_200_000 if model else 0,
             "iterations": 60 if model else 0,
             "train_seconds": 130.2 if model else 0.0,
+            "train_energy_j": 7_200.0 if model else None,
             "generate_seconds": 20.1,
             "seconds_per_volume": 0.2,
+            "energy_j_per_volume": None,
             "network_evaluations": 10 if model else 0,
             "peak_memory_gb": 1.9,
             "device": "cpu",
@@ -270,3 +317,10 @@ def folder(tmp_path: Path, fake: Fake) -> Path:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Such a folder, read; shared by all tests, so change it with ``dataclasses.replace``."""
     return read_results(Fake().write(tmp_path_factory.mktemp("shared")))
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A folder with every kind of metric, two training seeds and 24 subjects, read."""
+    fake = Fake(more=True, subjects=24, seeds=2, shape=(4, 5, 4))
+    return read_results(fake.write(tmp_path_factory.mktemp("full")))

@@ -1,16 +1,37 @@
+from dataclasses import replace
+
 import pytest
 
-from reports.costs import COST_HEADS, cost_rows, duration
+from reports.costs import COSTS, cost_records, duration, energy, print_costs
 from reports.results import Results
 
 
-def test_costs_of_each_method(results: Results) -> None:
-    rows = dict(cost_rows(results))
-    ours = dict(zip(COST_HEADS, rows["Ours"], strict=True))
-    assert ours["Training"] == "2 min 10 s"
-    assert ours["Parameters"] == "1,200,000"
-    assert ours["Peak memory"] == "1.9 GB"
-    assert rows["Copy of the source"][0] == "—"
+def test_a_line_a_cost_and_a_column_a_method(results: Results) -> None:
+    table = print_costs(results)
+    assert table is not None
+    assert [head.text for head in table.heads] == [
+        "Cost",
+        "Copy of the source",
+        "VAE",
+        "Med-DDPM",
+        "Ours",
+    ]
+    lines = [[box.text for box in line] for section in table.sections for line in section.lines]
+    assert ["Time", "—", "2 min 10 s", "2 min 10 s", "2 min 10 s"] in lines
+    assert ["Energy", "—", "7.2 kJ", "7.2 kJ", "7.2 kJ"] in lines
+    assert ["Energy", "—", "—", "—", "—"] in lines  # a volume's, which no driver told
+    assert lines[-1] == ["Device", "cpu", "cpu", "cpu", "cpu"]
+
+
+def test_records_keep_what_was_measured(results: Results) -> None:
+    ours = cost_records(results)[-1]
+    assert ours["train_energy_j"] == 7200
+    assert ours["energy_j_per_volume"] is None
+    assert {cost.key for cost in COSTS} <= set(ours)
+
+
+def test_no_run_has_no_costs(results: Results) -> None:
+    assert print_costs(replace(results, runs=())) is None
 
 
 @pytest.mark.parametrize(
@@ -19,3 +40,10 @@ def test_costs_of_each_method(results: Results) -> None:
 )
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("joules", "text"), [(12.34, "12.3 J"), (5_000, "5 kJ"), (7_200_000, "2.00 kWh")]
+)
+def test_energy(joules: float, text: str) -> None:
+    assert energy(joules) == text

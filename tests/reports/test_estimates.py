@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrics.statistics import Comparison
+from metrics.statistics_paired import Comparison
 from reports.estimates import compare, estimate
 from reports.results import Entry, MetricFacts, Results, read_results
 
@@ -45,7 +45,31 @@ def test_training_seeds_are_averaged_and_listed(tmp_path: Path, fake: Any) -> No
         found = estimate(results, _entry(results, "ours"), _metric(results, name))
         assert found.by_seed == pytest.approx(values)
         assert found.value == pytest.approx(values[1])
+        assert found.seed_spread == pytest.approx(values[1] - values[0])
         assert found.volumes == 18
+
+
+def test_interval_over_subjects_leaves_the_spread_between_seeds_out(
+    tmp_path: Path, fake: Any
+) -> None:
+    one = read_results(fake.write(tmp_path / "one"))
+    three = read_results(replace(fake, seeds=3).write(tmp_path / "three"))
+    for name in ("fid", "ssim"):
+        widths = [
+            interval.high - interval.low
+            for results in (one, three)
+            for interval in [
+                estimate(results, _entry(results, "ours"), _metric(results, name)).interval
+            ]
+        ]
+        assert widths[0] == pytest.approx(widths[1])
+
+
+def test_floor_is_known_where_the_scores_tell_it(full: Results) -> None:
+    found = estimate(full, _entry(full, "ours"), _metric(full, "fid")).floor
+    assert found is not None
+    assert (found.real, found.generated, found.volumes) == (3.0, 32.0, 36)
+    assert estimate(full, _entry(full, "ours"), _metric(full, "ssim")).floor is None
 
 
 def test_a_missing_value_keeps_its_reason(results: Results) -> None:

@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
-from reports.page import Picture, headlines, render_page
+from reports.comparisons import build_comparisons, print_comparisons
+from reports.costs import print_costs
+from reports.page import Picture, Tables, headlines, render_page
 from reports.results import Results, read_results
-from reports.table import build_table
+from reports.strata import build_strata, print_strata
+from reports.table import Table
+from reports.tables import build_tables, printed
 
 _EMPTY = {"meta", "img", "br", "link"}
 
@@ -29,6 +33,20 @@ class _Structure(HTMLParser):
         assert self.open.pop() == tag
 
 
+def first_table(results: Results) -> Table:
+    return build_tables(results)[0]
+
+
+def render(results: Results, picture: Picture) -> str:
+    costs = print_costs(results)
+    tables = Tables(
+        [*(printed(table) for table in build_tables(results)), *([costs] if costs else [])],
+        print_comparisons(build_comparisons(results)),
+        print_strata(build_strata(results)),
+    )
+    return render_page(results, first_table(results), tables, [picture])
+
+
 @pytest.fixture
 def picture(tmp_path: Path) -> Picture:
     path = tmp_path / "dot.svg"
@@ -36,8 +54,8 @@ def picture(tmp_path: Path) -> Picture:
     return Picture(path, 5.0, "A title", "A caption")
 
 
-def test_page_is_well_formed_and_loads_nothing(results: Results, picture: Picture) -> None:
-    page = render_page(results, build_table(results), [picture])
+def test_page_is_well_formed_and_loads_nothing(full: Results, picture: Picture) -> None:
+    page = render(full, picture)
     structure = _Structure()
     structure.feed(page)
     assert structure.open == []
@@ -47,18 +65,27 @@ def test_page_is_well_formed_and_loads_nothing(results: Results, picture: Pictur
     assert "url(" not in page
 
 
-def test_page_holds_everything(results: Results, picture: Picture) -> None:
-    page = render_page(results, build_table(results), [picture])
-    for part in ("Table I", "order hold", "By interval", "Cost", "Provenance", "A caption"):
+def test_page_holds_everything(full: Results, picture: Picture) -> None:
+    page = render(full, picture)
+    for part in ("Table I.", "Table II.", "Table III.", "Table IV. Cost", "order hold"):
         assert part in page
-    for fact in ("33.75", "random features", "phantom-1a2b3c4d5e6f", "longibench"):
+    for part in ("Method against method", "By interval, diagnosis and sex", "Provenance"):
+        assert part in page
+    for fact in (
+        "A caption",
+        "Real against real",
+        "33.75",
+        "random features",
+        "phantom-1a2b3c4d5e6f",
+        "longibench",
+    ):
         assert fact in page
     assert "secret" not in page
 
 
 def test_text_from_files_is_escaped(results: Results, picture: Picture) -> None:
     protocol = {**results.protocol, "warnings": ["<script>alert(1)</script>"]}
-    page = render_page(replace(results, protocol=protocol), build_table(results), [picture])
+    page = render(replace(results, protocol=protocol), picture)
     assert "<script>" not in page
 
 
@@ -66,13 +93,13 @@ def test_banner_where_the_cohort_is_not_shareable(
     tmp_path: Path, fake: Any, picture: Picture
 ) -> None:
     results = read_results(replace(fake, shareable=False).write(tmp_path / "private"))
-    page = render_page(results, build_table(results), [picture])
+    page = render(results, picture)
     assert 'role="alert"' in page
     assert "must not leave this machine" in page
 
 
 def test_headline_names_the_best_and_what_a_copy_scores(results: Results) -> None:
-    sentences = headlines(build_table(results))
+    sentences = headlines(first_table(results))
     assert sentences[0].startswith("Ours has the lowest FID [random:0, N=18]: 30.0 (95% interval ")
     assert sentences[0].endswith("; an unchanged copy of the source scores 5.0.")
     assert sentences[1].startswith("Ours has the highest SSIM")
@@ -80,4 +107,4 @@ def test_headline_names_the_best_and_what_a_copy_scores(results: Results) -> Non
 
 def test_one_method_has_no_headline(tmp_path: Path, fake: Any) -> None:
     results = read_results(replace(fake, methods=("ours",)).write(tmp_path))
-    assert headlines(build_table(results)) == []
+    assert headlines(first_table(results)) == []

@@ -13,6 +13,10 @@ FILES = {
     "table_1.csv",
     "table_1.md",
     "table_1.tex",
+    "table_4.csv",
+    "table_4.md",
+    "table_4.tex",
+    "strata.csv",
     "figure_2.png",
     "figure_2.pdf",
     "figure_2.svg",
@@ -33,6 +37,16 @@ def test_report_is_whole_and_a_function_of_the_folder(tmp_path: Path, fake: Any)
     assert set(first) == FILES
     write_report(folder, Console(quiet=True))
     assert first == {path.name: path.read_bytes() for path in page.parent.iterdir()}
+
+
+def test_all_tables_and_nobody_in_them(tmp_path: Path, fake: Any) -> None:
+    small = replace(fake, methods=("ours", "vae"), follow_ups=1, more=True, shareable=False)
+    folder = write_report(small.write(tmp_path), Console(quiet=True)).parent
+    written = {path.name: path.read_text() for path in folder.glob("*.[cmth]*")}
+    names = {f"table_{n}.{end}" for n in range(1, 5) for end in ("csv", "md", "tex")}
+    names |= {"strata.csv", "comparisons.csv", "comparisons.md", "index.html"}
+    assert names == set(written)
+    assert not [name for name, text in written.items() if "secret" in text]
 
 
 def test_private_cohort_is_warned_of(

@@ -59,3 +59,12 @@ def test_an_empty_score_table_is_an_error(folder: Path) -> None:
     scores.head(0).to_csv(folder / "scores.csv", index=False)
     with pytest.raises(UserError, match="no scores"):
         read_results(folder)
+
+
+def test_what_is_better_follows_direction_and_best_value(full: Results) -> None:
+    facts = {metric.name: metric for metric in full.metrics}
+    assert facts["ssim"].badness(0.9) < facts["ssim"].badness(0.8)
+    assert facts["fid"].badness(10) < facts["fid"].badness(20)
+    bias = facts["ventricles-bias"]
+    assert bias.badness(-0.1) < bias.badness(0.2)
+    assert [facts[name].arrow for name in ("ssim", "fid", "ventricles-bias")] == ["↑", "↓", "→ 0"]

@@ -1,26 +1,110 @@
+import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pytest
 
+from reports.printed import Printed
 from reports.results import Results
-from reports.strata import build_strata
+from reports.strata import YEARS, StratumValue, build_strata, print_strata, strata_records
+
+ADNI_MONTHS = {3: 0, 6: 0, 12: 1, 18: 1, 24: 2, 36: 3, 48: 4, 60: 5, 120: 5}
 
 
-def test_columns_are_whole_years_with_their_counts(results: Results) -> None:
-    strata = build_strata(results)
-    assert [stratum.title for stratum in strata] == [
-        "SSIM [Wang, whole volume] ↑",
-        "SSIM [Wang, source's head] ↑",
+def _of(values: list[StratumValue], metric: str, method: str, kind: str) -> list[StratumValue]:
+    return [
+        value
+        for value in values
+        if (value.metric.name, value.entry.method) == (metric, method)
+        and value.stratum.kind.column == kind
     ]
-    assert strata[0].years == ("1 year", "2 years", "3 years")
-    assert strata[0].counts == ("6 pairs, 6 subjects",) * 3
-    assert strata[0].rows[-1] == ("Ours", ("0.900", "0.900", "0.900"))
 
 
-def test_short_intervals_and_gaps(results: Results) -> None:
-    scores = results.scores.copy()
-    scores["interval_years"] = np.where(scores["interval_years"] < 2, 0.3, scores["interval_years"])
-    ours_late = (scores["method"] == "ours") & (scores["interval_years"] > 2.5)
-    strata = build_strata(replace(results, scores=scores[~ours_late]))
-    assert strata[0].years == ("under half a year", "2 years", "3 years")
-    assert strata[0].rows[-1][1][-1] == "—"
+def _moved(results: Results, **columns: Any) -> Results:
+    return replace(results, pairs=results.pairs.assign(**columns))
+
+
+def test_means_and_counts_by_interval(results: Results) -> None:
+    found = _of(build_strata(results), "ssim", "ours", "years")
+    assert [value.stratum.label for value in found] == ["1 year", "2 years", "3 years"]
+    assert [(value.pairs, value.interval.subjects) for value in found] == [(6, 6)] * 3
+    assert [value.interval.estimate for value in found] == pytest.approx([0.9] * 3)
+
+
+@pytest.mark.parametrize("late", [-0.15, 0, 0.15])
+def test_planned_visits_fall_well_inside_a_year(results: Results, late: float) -> None:
+    one = results.pairs.head(1)
+    for month, place in ADNI_MONTHS.items():
+        pairs = one.assign(interval_years=month / 12 + late)
+        (label,) = {value.stratum.label for value in build_strata(replace(results, pairs=pairs))}
+        assert label == YEARS[place]
+
+
+def test_bounds_and_counts_stand_in_the_heads(results: Results) -> None:
+    table = print_strata(build_strata(results))[0]
+    assert table.heads[1].text == "1 year"
+    assert table.heads[1].small == ("0.75 to 1.75", "6 pairs", "6 subjects")
+
+
+def test_diagnosis_and_sex_where_known(full: Results) -> None:
+    values = build_strata(full)
+    by_group = _of(values, "psnr", "ours", "group")
+    assert [value.stratum.label for value in by_group] == ["CN", "AD"]  # an empty one is unknown
+    assert [value.interval.subjects for value in by_group] == [12, 6]
+    assert [value.stratum.label for value in _of(values, "psnr", "ours", "sex")] == ["F", "M"]
+
+
+def test_unknown_strata_are_left_out(results: Results) -> None:
+    assert {value.stratum.kind.column for value in build_strata(results)} == {"years"}
+    empty = _moved(results, sex=np.nan, group="")
+    assert {value.stratum.kind.column for value in build_strata(empty)} == {"years"}
+
+
+def test_metrics_by_subject_have_no_interval_and_set_metrics_no_strata(full: Results) -> None:
+    values = build_strata(full)
+    assert _of(values, "monotonicity", "ours", "years") == []
+    assert len(_of(values, "monotonicity", "ours", "sex")) == 2
+    assert not [value for value in values if value.metric.kind == "set"]
+
+
+def test_intervals_only_of_enough_and_means_not_of_few(full: Results) -> None:
+    cn, ad = _of(build_strata(full), "psnr", "ours", "group")
+    assert cn.interval.low < cn.interval.estimate < cn.interval.high
+    assert math.isnan(ad.interval.low)
+    assert not math.isnan(ad.interval.estimate)
+    few = full.pairs[full.pairs["subject"] < "secret004"]
+    for value in build_strata(replace(full, pairs=few)):
+        assert math.isnan(value.interval.estimate)
+        assert value.interval.subjects <= 4
+
+
+def test_missing_scores_leave_a_dash(results: Results) -> None:
+    scores = results.scores
+    late = (scores["method"] == "ours") & (scores["interval_years"] > 2.5)
+    table = print_strata(build_strata(replace(results, scores=scores[~late])))[0]
+    assert [box.text for box in table.sections[0].lines[-1]] == ["Ours", "0.900", "0.900", "—"]
+
+
+def test_a_table_a_kind_and_family(full: Results) -> None:
+    tables = print_strata(build_strata(full))
+    titles = [
+        f"{family} {by}"
+        for by in ("by interval", "by diagnosis at the source", "by sex")
+        for family in ("Fidelity", "Change")
+    ]
+    assert sorted(table.title for table in tables) == sorted(titles)
+    assert all(_is_rectangular(table) for table in tables)
+
+
+def test_records_hold_no_subject(full: Results) -> None:
+    records = pd.DataFrame(strata_records(build_strata(full)))
+    assert "subject" not in records
+    assert not records.astype(str).apply(lambda column: column.str.contains("secret")).any().any()
+    assert (records["subjects"] > 1).all()
+
+
+def _is_rectangular(table: Printed) -> bool:
+    lines = [line for section in table.sections for line in section.lines]
+    return {len(line) for line in lines} == {len(table.heads)}

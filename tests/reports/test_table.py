@@ -7,7 +7,13 @@ import pandas as pd
 
 from reports.caption import preparation
 from reports.results import Results, read_results
-from reports.table import Table, build_table
+from reports.table import Table
+from reports.tables import build_tables
+
+
+def build_table(results: Results) -> Table:
+    """Table I."""
+    return build_tables(results)[0]
 
 
 def _best(table: Table, column: int) -> list[str]:
@@ -76,7 +82,7 @@ def test_caption_states_how_the_numbers_were_made(results: Results) -> None:
     caption = build_table(results).caption
     for fact in ("phantom (96 subjects", "digest 5b1", "18 pairs", "6 subjects", "16", "8 mm"):
         assert fact in caption
-    for fact in ("bootstrap", "jackknife", "Ours: predicts x0, DDIM 10 steps", "One training seed"):
+    for fact in ("bootstrap", "jackknife", "fewer than 10 subjects", "One training seed"):
         assert fact in caption
 
 
@@ -84,7 +90,8 @@ def test_spread_between_training_seeds_is_shown(tmp_path: Path, fake: Any) -> No
     table = build_table(read_results(replace(fake, seeds=2).write(tmp_path)))
     row = table.rows[-1]
     assert row.seeds == 2
-    assert row.cells[0].spread == "30.0 to 31.0 over 2 seeds"
+    assert row.cells[0].spread == "± 0.7 between 2 seeds"
+    assert "standard deviation between seeds" in table.caption
     assert "means over training seeds" in table.caption
 
 

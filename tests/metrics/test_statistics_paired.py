@@ -1,0 +1,128 @@
+"""Paired comparisons: known answers, scipy's and statsmodels', false alarms, and the edges."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from metrics.statistics import Interval, bootstrap_interval
+from metrics.statistics_paired import compare_leave_outs, compare_means, holm
+
+SUBJECTS = [f"s{i}" for i in range(30)]
+
+
+def means(values: np.ndarray | list[float]) -> pd.Series:
+    return pd.Series(values, index=SUBJECTS[: len(values)], dtype=float)
+
+
+def test_pairing_removes_what_subjects_share() -> None:
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=30)
+    better = shared + 0.1 + 0.05 * rng.normal(size=30)
+    found = compare_means(means(better), means(shared))
+    assert found.difference.low > 0
+    assert found.p_value < 0.001
+    assert found.probability_better(higher_is_better=True) > 0.99
+    assert found.probability_better(higher_is_better=False) < 0.01
+    assert bootstrap_interval(better).low < bootstrap_interval(shared).high
+
+
+def test_test_is_scipys_wilcoxon() -> None:
+    first, second = np.random.default_rng(0).normal(size=(2, 20))
+    found = compare_means(means(first), means(second))
+    assert found.p_value == pytest.approx(stats.wilcoxon(first, second).pvalue)
+
+
+def test_equal_methods_are_seldom_called_different() -> None:
+    rng = np.random.default_rng(0)
+    pairs = rng.normal(size=(500, 2, 30))
+    p_values = [compare_means(means(a), means(b), resamples=9).p_value for a, b in pairs]
+    assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.08
+
+
+def test_share_of_subjects_counts_ties_half() -> None:
+    found = compare_means(means([1, 1, 1, 1]), means([2, 2, 1, 0]))
+    assert found.share_lower == 0.625
+    assert found.share_better(higher_is_better=True) == 0.375
+
+
+def test_better_on_most_subjects_is_not_a_better_mean() -> None:
+    found = compare_means(means([1, 1, 1, 9]), means([2, 2, 2, 2]))
+    assert found.share_lower == 0.75
+    assert found.difference.estimate == 1
+
+
+def test_distance_from_the_best_value_counts() -> None:
+    low = means([-3.0, -2.0, -1.0, -2.0])
+    high = means([1.5, 0.5, 1.0, 1.0])
+    found = compare_means(low, high, best=0)
+    assert found.difference.estimate == pytest.approx(2 - 1)
+    assert found.share_lower == 0.125  # one tie
+    moved = compare_means(low + 5, high + 5, best=5)
+    assert moved.difference == found.difference
+
+
+def test_equally_biased_methods_are_seldom_called_different() -> None:
+    rng = np.random.default_rng(0)
+    pairs = rng.normal(size=(300, 2, 30))
+    found = [compare_means(means(a), means(b), best=0, resamples=9).p_value for a, b in pairs]
+    assert np.mean(np.array(found) < 0.05) <= 0.07
+
+
+def test_subjects_of_one_method_are_left_out() -> None:
+    found = compare_means(means([1, 2, np.nan, 4]), means([0, 0, 5]))
+    assert found.difference.estimate == pytest.approx(1.5)
+    assert found.difference.subjects == 2
+
+
+def test_equal_methods_are_a_toss_up() -> None:
+    values = means(np.random.default_rng(0).normal(size=10))
+    without = dict(enumerate(values.tolist()))
+    for found in (compare_means(values, values), compare_leave_outs((3, 3), without, without)):
+        assert found.probability_lower == 0.5
+        assert found.p_value == 1
+
+
+@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize("best", [None, 0.0])
+def test_too_few_subjects_say_nothing(count: int, best: float | None) -> None:
+    values = means([1.0][:count])
+    found = compare_means(values, values + 1, best=best)
+    assert found.difference.subjects == count
+    assert np.isnan([found.probability_lower, found.p_value]).all()
+    few = compare_leave_outs((1, 2), dict(values), dict(values), best=best)
+    assert np.isnan([few.probability_lower, few.p_value, few.share_lower]).all()
+
+
+def test_leave_outs_of_means_give_the_paired_t_test() -> None:
+    first, second = np.random.default_rng(0).normal(size=(2, 12))
+    without = [dict(enumerate((v.sum() - v) / 11)) for v in (first, second)]
+    found = compare_leave_outs((first.mean(), second.mean()), *without)
+    test = stats.ttest_rel(first, second)
+    assert found.p_value == pytest.approx(test.pvalue)
+    expected = test.confidence_interval()
+    assert (found.difference.low, found.difference.high) == pytest.approx(expected)
+
+
+def test_leave_outs_by_distance_from_the_best_value() -> None:
+    found = compare_leave_outs((-3, 1), {"a": -2, "b": -4}, {"a": 1, "b": 1}, best=0)
+    assert found.difference.estimate == 2
+    assert found.difference.standard_error == pytest.approx(1)
+
+
+def test_leave_outs_want_the_same_subjects() -> None:
+    with pytest.raises(ValueError, match="same subjects"):
+        compare_leave_outs((1, 2), {"a": 1, "b": 2}, {"a": 1, "c": 2})
+
+
+def test_certain_difference() -> None:
+    found = compare_leave_outs((1, 2), {"a": 1, "b": 1}, {"a": 2, "b": 2})
+    assert found.difference == Interval(-1, -1, -1, 0, 2)
+    assert found.probability_lower == 1
+    assert compare_means(means([1, 1]), means([2, 2])).probability_lower == 1
+
+
+def test_holm_multiplies_the_smallest_by_their_number() -> None:
+    assert holm([0.01, 0.04, np.nan, 0.03])[:2] == pytest.approx([0.03, 0.06])
+    assert np.isnan(holm([0.01, np.nan])[1])
+    assert holm([]) == []
