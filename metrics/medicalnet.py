@@ -7,13 +7,16 @@ trunks are here, each under its own name.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+Network = TypeVar("Network", bound=nn.Module)
+
 PLANES = (64, 128, 256, 512)
+WIDTH = PLANES[0]
 
 
 @dataclass(frozen=True)
@@ -128,24 +131,31 @@ class MedicalNet(nn.Module):
     Module names follow the released files, which therefore load strictly, whichever the trunk.
     """
 
-    def __init__(self, depth: int, trunk: Trunk = DILATED) -> None:
-        """Args: one of the depths in ``ARCHITECTURES``, and strides and dilations."""
+    def __init__(self, depth: int, trunk: Trunk = DILATED, width: int = WIDTH) -> None:
+        """Args: one of the depths in ``ARCHITECTURES``, strides and dilations, first channels."""
         super().__init__()
         architecture = ARCHITECTURES[depth]
-        self.conv1 = nn.Conv3d(1, 64, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm3d(64)
-        channels = 64
-        for number, planes in enumerate(PLANES):
-            layer = _layer(architecture, trunk, number, channels)
+        self.conv1 = nn.Conv3d(1, width, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm3d(width)
+        channels = width
+        for number, planes in enumerate(width * 2**number for number in range(len(PLANES))):
+            layer = _layer(architecture, trunk, number, channels, planes)
             self.add_module(f"layer{number + 1}", layer)
             channels = planes * (4 if architecture.bottleneck else 1)
+
+    def stem(self, x: Tensor) -> Tensor:
+        """Map volumes (B, 1, X, Y, Z) to the first maps, (B, width, X / 2, Y / 2, Z / 2)."""
+        return F.relu(self.bn1(self.conv1(x)))
 
     def stages(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map volumes (B, 1, X, Y, Z) to the outputs of the four layers, from fine to coarse.
 
         The last is (B, d, X / 8, Y / 8, Z / 8), or a 32nd of the sides with the strided trunk.
         """
-        x = F.relu(self.bn1(self.conv1(x)))
+        return self.layers(self.stem(x))
+
+    def layers(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map the stem's output to the outputs of the four layers."""
         x = F.max_pool3d(x, 3, stride=2, padding=1)
         maps = []
         for number in range(len(PLANES)):
@@ -165,16 +175,22 @@ def with_random_weights(depth: int, seed: int) -> MedicalNet:
     torch's normal numbers differ in the last bit from one processor to another, uniform ones and
     the exactly rounded arithmetic on them do not.
     """
+    return draw_weights(_without_weights(depth).to_empty(device="cpu"), seed).eval()
+
+
+def draw_weights(network: Network, seed: int) -> Network:
+    """Draw every convolution and linear layer of a network as ``with_random_weights`` does."""
     generator = torch.Generator().manual_seed(seed)
-    network = _without_weights(depth).to_empty(device="cpu")
     for module in network.modules():
-        if isinstance(module, nn.Conv3d):
+        if isinstance(module, nn.Conv3d | nn.Linear):
             fan_in = module.weight[0].numel()
             uniform = torch.rand(module.weight.shape, generator=generator) * 2 - 1
-            module.weight.data = uniform * (6 / fan_in) ** 0.5
+            module.weight.data.copy_(uniform * (6 / fan_in) ** 0.5)
+            if module.bias is not None:
+                module.bias.data.zero_()
         elif isinstance(module, nn.BatchNorm3d):
             module.reset_parameters()
-    return network.eval()
+    return network
 
 
 def with_state(depth: int, state: Mapping[str, Tensor], trunk: Trunk = DILATED) -> MedicalNet:
@@ -194,9 +210,10 @@ def _without_weights(depth: int, trunk: Trunk = DILATED) -> MedicalNet:
         return MedicalNet(depth, trunk)
 
 
-def _layer(architecture: Architecture, trunk: Trunk, number: int, channels: int) -> nn.Sequential:
+def _layer(
+    architecture: Architecture, trunk: Trunk, number: int, channels: int, planes: int
+) -> nn.Sequential:
     block = Bottleneck if architecture.bottleneck else BasicBlock
-    planes = PLANES[number]
     stride, dilation = trunk.strides[number], trunk.dilations[number]
     width = planes * (4 if architecture.bottleneck else 1)
     downsample = None

@@ -1,0 +1,13 @@
+"""Trains the embedded network: ``python docs/examples/train_anatomy.py FOLDER``.
+
+Goes on from where it was stopped. The weights that come out belong in ``metrics/data/``.
+"""
+
+import sys
+from pathlib import Path
+
+from benchmark.anatomy_training.training import Recipe, train
+from benchmark.console import Console
+
+if __name__ == "__main__":
+    print(train(Path(sys.argv[1]), Recipe(), Console()))
