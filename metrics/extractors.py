@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -42,7 +43,7 @@ class MedicalNetExtractor:
         self._network = network.to(device)
         self._device = device
         self._convention = convention
-        self._using_gpu = threading.Lock()
+        self._alone = _alone(device)
 
     def pooled(self, scan: Scan) -> Features:
         """Features (d,) in float64 of one volume."""
@@ -56,30 +57,30 @@ class MedicalNetExtractor:
     @torch.inference_mode()
     def _run(self, function: Callable[[torch.Tensor], Any], scan: Scan) -> Any:
         batch = torch.tensor(self._convention.present(scan), device=self._device)[None, None]
-        if self._device.type == "cpu":
-            return function(batch)
         # cuDNN would round convolutions to TF32's 10 bits, and values would depend on the device.
-        # Its flags are the whole process's: another thread must not set them back meanwhile.
         flags = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-        with self._using_gpu, flags:
+        with self._alone, flags:
             return function(batch)
 
 
 class AnatomyExtractor:
     """Features of the anatomy network: what its segmentation is made from, averaged."""
 
-    def __init__(self, weights: EmbeddedWeights) -> None:
-        """Args: trained or random weights."""
+    def __init__(self, weights: EmbeddedWeights, device: torch.device) -> None:
+        """Args: trained or random weights, and where they compute."""
         from metrics.anatomy import load_embedded, random_twin
 
-        self._network = load_embedded() if weights.seed is None else random_twin(weights.seed)
+        network = load_embedded() if weights.seed is None else random_twin(weights.seed)
+        self._network = network.to(device)
+        self._alone = _alone(device)
         self._name = ("anatomy", weights.seed)
 
     def reading(self, scan: Scan) -> "Reading":
         """Features and tissue of a scan, from one pass however many ask."""
         from metrics.anatomy import read
 
-        return scan.derive(self._name, lambda s: read(self._network, s.voxels, s.spacing_mm))
+        with self._alone:
+            return scan.derive(self._name, lambda s: read(self._network, s.voxels, s.spacing_mm))
 
     def pooled(self, scan: Scan) -> Features:
         """Features (d,) in float64 of one volume."""
@@ -121,9 +122,18 @@ def extractor(weights: str, convention: str) -> Extractor:
     parsed = parse(weights)
     if isinstance(parsed, EmbeddedWeights):
         _check_as_is(weights, presented)
-        return AnatomyExtractor(parsed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return MedicalNetExtractor(parsed.network(), device, presented)
+        return AnatomyExtractor(parsed, fastest_device())
+    return MedicalNetExtractor(parsed.network(), fastest_device(), presented)
+
+
+def fastest_device() -> torch.device:
+    """The GPU, if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _alone(device: torch.device) -> AbstractContextManager[Any]:
+    """Lets one thread at a time use a GPU: cuDNN's flags are the whole process's."""
+    return nullcontext() if device.type == "cpu" else threading.Lock()
 
 
 def _anatomy_title(weights: EmbeddedWeights) -> str:

@@ -9,7 +9,13 @@ import numpy as np
 
 from metrics.cache import Vector, VectorCache
 from metrics.conventions import find_convention
-from metrics.extractors import AnatomyExtractor, Extractor, extractor, extractor_title
+from metrics.extractors import (
+    AnatomyExtractor,
+    Extractor,
+    extractor,
+    extractor_title,
+    fastest_device,
+)
 from metrics.scan import Scan
 from metrics.weights import EMBEDDED, EmbeddedWeights
 
@@ -74,7 +80,7 @@ class Instruments:
 
     @cached_property
     def _anatomy(self) -> AnatomyExtractor:
-        return AnatomyExtractor(EmbeddedWeights(seed=None))
+        return AnatomyExtractor(EmbeddedWeights(seed=None), fastest_device())
 
     def features(self, scan: Scan) -> Vector:
         """Pooled features (d,) of a volume, kept by its content, extractor and convention."""

@@ -70,6 +70,19 @@ def test_the_plain_convention_is_not_in_the_title(convention: str) -> None:
     assert extractor_title("random:0", convention) == "MedicalNet ResNet-10, random:0"
 
 
+@pytest.mark.parametrize("weights", ["embedded", "embedded-random:1"])
+def test_the_embedded_network(weights: str, scan: Scan) -> None:
+    network, title = extractor(weights, "ha-gan"), extractor_title(weights, "ha-gan")
+    features = network.pooled(scan)
+    assert features.dtype == np.float64
+    assert np.isfinite(features).all()
+    assert title.startswith("embedded anatomy ")
+    assert title.endswith(f"d={len(features)}")
+    np.testing.assert_array_equal(extractor(weights, "as-is").pooled(Scan(scan.voxels)), features)
+    sides = [m.shape[1] for m in network.maps(scan)]
+    assert sides == sorted(sides, reverse=True)
+
+
 @pytest.mark.parametrize("build", [extractor, extractor_title])
 def test_what_is_not_known_is_refused(build: object) -> None:
     assert callable(build)

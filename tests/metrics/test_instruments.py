@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from torch import nn
 
 from metrics.cache import VectorCache
 from metrics.instruments import STRUCTURES, Instruments
@@ -85,30 +86,37 @@ def test_maps_are_kept_with_the_scan() -> None:
     assert instruments.feature_maps(scan) is instruments.feature_maps(scan)
 
 
-@pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """A stand-in for the anatomy network that notes each pass."""
-    done: list[object] = []
+class Network(nn.Module):
+    """Stands in for the anatomy network: known by a number."""
 
-    def read(network: object, voxels: np.ndarray, spacing_mm: object) -> SimpleNamespace:
-        done.append(network)
-        return SimpleNamespace(
-            maps=(voxels[None],), pooled=np.float32([network, 2]), probabilities=voxels[None]
-        )
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A stand-in for the anatomy network that notes each pass."""
+    done: list[int] = []
+
+    def read(network: Network, voxels: np.ndarray, spacing_mm: object) -> SimpleNamespace:
+        done.append(network.number)
+        pooled = np.array([network.number, 2], np.float32)
+        return SimpleNamespace(maps=(voxels[None],), pooled=pooled, probabilities=voxels[None])
 
     anatomy = SimpleNamespace(
         VERSION=1,
         FEATURES=2,
         read=read,
-        load_embedded=lambda: 7,
-        random_twin=lambda seed: seed,
+        load_embedded=lambda: Network(7),
+        random_twin=Network,
         tissue_volumes=lambda probabilities, spacing_mm: dict.fromkeys(STRUCTURES, 1.5),
     )
     monkeypatch.setitem(sys.modules, "metrics.anatomy", anatomy)
     return done
 
 
-def test_features_and_segmentation_share_one_pass(passes: list[object]) -> None:
+def test_features_and_segmentation_share_one_pass(passes: list[int]) -> None:
     instruments, scan = Instruments(), draw(0)
     np.testing.assert_array_equal(instruments.features(scan), [7, 2])
     assert instruments.volumes(scan) == dict.fromkeys(STRUCTURES, 1.5)
@@ -118,7 +126,7 @@ def test_features_and_segmentation_share_one_pass(passes: list[object]) -> None:
     assert instruments.title == "embedded anatomy v1, d=2"
 
 
-def test_the_random_twin_does_not_segment(passes: list[object]) -> None:
+def test_the_random_twin_does_not_segment(passes: list[int]) -> None:
     instruments, scan = Instruments("embedded-random:5"), draw(0)
     np.testing.assert_array_equal(instruments.features(scan), [5, 2])
     assert instruments.volumes(scan)["brain"] == 1.5
