@@ -79,9 +79,10 @@ def multi_scale_ssim(x: Values, y: Values, count: int) -> float:
     weights = np.array(WEIGHTS[:count]) / sum(WEIGHTS[:count])
     means = []
     for scale in range(count):
-        luminance, contrast = compare(x, y, WINDOW)
-        last = scale == count - 1
-        means.append(WINDOW.inside(luminance * contrast if last else contrast).mean())
+        terms = np.empty(x.shape)
+        for planes, luminance, contrast in compare(x, y, WINDOW):
+            terms[planes] = luminance * contrast if scale == count - 1 else contrast
+        means.append(WINDOW.inside(terms).mean())
         x, y = _halve(x), _halve(y)
     return float(np.prod(np.maximum(means, 0) ** weights))
 

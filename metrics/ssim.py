@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import numpy as np
+
 from metrics.masks import Region
 from metrics.metric import PairMetric, Scan
 from metrics.pairs import Values, derive_with, same_shape, unit_range
@@ -74,7 +76,10 @@ def ssim_map(generated: Scan, reference: Scan, window: Window = WANG) -> Values:
     window.check(generated.shape)
 
     def compute(generated: Scan, reference: Scan) -> Values:
-        luminance, contrast = compare(unit_range(generated), unit_range(reference), window)
-        return luminance * contrast
+        similarity = np.empty(generated.shape)
+        slabs = compare(unit_range(generated), unit_range(reference), window)
+        for planes, luminance, contrast in slabs:
+            similarity[planes] = luminance * contrast
+        return similarity
 
     return derive_with(generated, reference, ("ssim", window), compute)

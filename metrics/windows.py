@@ -1,9 +1,9 @@
 """Local comparison of two volumes under a sliding window: what every kind of SSIM is made of."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metrics.metric import MetricError
 from metrics.pairs import Values
@@ -64,7 +64,7 @@ def gaussian(size: int, sigma: float) -> Window:
     return Window(tuple((weights / weights.sum()).tolist()))
 
 
-def compare(x: Values, y: Values, window: Window) -> tuple[Values, Values]:
+def compare(x: Values, y: Values, window: Window) -> Iterator[tuple[slice, Values, Values]]:
     """Compare two volumes at each voxel (Wang et al. 2004, eq. 6, 9 and 10 with C3 = C2 / 2).
 
     Filtering along an axis is a product with a band matrix, which processors do faster than
@@ -76,32 +76,33 @@ def compare(x: Values, y: Values, window: Window) -> tuple[Values, Values]:
         y: Same shape and range; both serve alike.
         window: What weighs the voxels around each; it must fit into the volume.
 
-    Returns:
-        Luminance term, and the product of contrast and structure term, each (X, Y, Z) and at most
-        1. Their product is the SSIM (eq. 13).
+    Yields:
+        Some planes across the first axis; in them the luminance term, and the product of contrast
+        and structure term, each (planes, Y, Z) and at most 1. Their product is the SSIM (eq. 13).
     """
     matrices = [window.matrix(size) for size in x.shape]
-    luminance, contrast = np.empty(x.shape), np.empty(x.shape)
     for start in range(0, len(x), SLAB):
-        planes = slice(start, start + SLAB)
-        mean_x, mean_y, mean_xy, mean_squares = _moments(x, y, matrices, planes, window.radius)
-        product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
-        covariance = window.covariance_factor * (mean_xy - product)
-        variances = window.covariance_factor * (mean_squares - squares)
-        luminance[planes] = (2 * product + C1) / (squares + C1)
-        contrast[planes] = (2 * covariance + C2) / (variances + C2)
-    return luminance, contrast
+        planes = slice(start, min(start + SLAB, len(x)))
+        seen = slice(max(0, planes.start - window.radius), planes.stop + window.radius)
+        a, b = x[seen], y[seen]
+        products = np.stack([a, b, a * b, a**2 + b**2])
+        moments = _filtered(products, matrices[0][planes, seen], *matrices[1:])
+        yield planes, *_terms(moments, window.covariance_factor)
 
 
-def _moments(
-    x: Values, y: Values, matrices: list[Values], planes: slice, radius: int
-) -> NDArray[np.float64]:
-    """Weighted local means of x, y, xy and x^2 + y^2 in some planes, (4, planes, Y, Z)."""
-    along_x, along_y, along_z = matrices
-    seen = slice(max(0, planes.start - radius), planes.stop + radius)
-    a, b = x[seen], y[seen]
-    stack = np.stack([a, b, a * b, a**2 + b**2])
-    _, depth, height, width = stack.shape
-    stack = along_x[planes, seen] @ stack.reshape(4, depth, height * width)
-    stack = along_y @ stack.reshape(4, -1, height, width)
-    return stack @ along_z.T
+def _filtered(stack: Values, along_x: Values, along_y: Values, along_z: Values) -> Values:
+    """Apply a matrix along each but the first axis of (4, X, Y, Z)."""
+    count, planes, height, width = stack.shape
+    stack = along_x @ stack.reshape(count, planes, height * width)
+    stack = along_y @ stack.reshape(-1, height, width)
+    return (stack.reshape(-1, width) @ along_z.T).reshape(count, -1, height, width)
+
+
+def _terms(moments: Values, covariance_factor: float) -> tuple[Values, Values]:
+    """Luminance, and contrast times structure, from local means (4, planes, Y, Z)."""
+    mean_x, mean_y, mean_xy, mean_squares = moments
+    product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
+    covariance = covariance_factor * (mean_xy - product)
+    variances = covariance_factor * (mean_squares - squares)
+    luminance = (2 * product + C1) / (squares + C1)
+    return luminance, (2 * covariance + C2) / (variances + C2)
