@@ -17,7 +17,18 @@ from benchmark.grid import Grid
 from benchmark.preparation.settings import PreparationSettings
 
 PAPER_TEST_FRACTION = 114 / 1239  # section IV.A: 1,125 of 1,239 participants train
-DEFAULT_METRICS = ("fid", "ssim", "ssim-head")
+DEFAULT_METRICS = (
+    # do they look real
+    *("fid", "fid-infinity", "kid"),
+    # do they look like the true follow-up
+    *("ssim", "ssim-head", "ssim-skimage", "ms-ssim", "psnr-head", "mae-head", "ncc-head"),
+    *("perceptual", "sharpness"),
+    # do they change as it did
+    *("skill-head", "change-correlation", "change-sign"),
+    *("ventricles-bias", "ventricles-error", "ventricles-correlation"),
+    *("brain-bias", "brain-error", "brain-correlation"),
+    "monotonicity",
+)
 
 
 class Section(BaseModel):

@@ -36,6 +36,11 @@ def test_readme_shows_the_example_plugin():
     assert example in (ROOT / "README.md").read_text()
 
 
+def test_docs_show_the_example_metric():
+    example = (ROOT / "docs" / "examples" / "my_metric.py").read_text()
+    assert example in (ROOT / "docs" / "metrics.md").read_text()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page):
     for target in LINK.findall(page.read_text()):

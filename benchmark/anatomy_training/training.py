@@ -136,13 +136,16 @@ def train(folder: Path, recipe: Recipe, console: Console) -> Path:
             step += 1
             bar.advance(note=f"loss {window[-1]['loss']:.3f}")
             if step % LOG_EVERY == 0 or step == recipe.iterations:
-                mean = pd.DataFrame(window).mean().round(5).to_dict()
                 seconds = round(before + time.monotonic() - began, 1)
-                rows.append({"iteration": step, **mean, "seconds": seconds})
+                rows.append({"iteration": step, **_mean(window), "seconds": seconds})
                 window.clear()
             if step % recipe.checkpoint_every == 0 or step == recipe.iterations:
                 _save(folder, network, optimizer, step, rows)
     return write_weights(folder / WEIGHTS, network)
+
+
+def _mean(window: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(float(np.mean([row[name] for row in window])), 5) for name in window[0]}
 
 
 def write_weights(path: Path, network: AnatomyNetwork) -> Path:

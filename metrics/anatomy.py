@@ -1,0 +1,158 @@
+"""Reads a volume with the embedded network: features for set metrics, and what tissue is where.
+
+What it is, how it was trained and how well it reads is in ``docs/anatomy.md``.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load as load_tensors
+from torch import Tensor
+from torch.nn import functional as F
+
+from metrics.anatomy_network import FEATURES, STRIDE, TISSUES, AnatomyNetwork, pooled
+from metrics.checkpoints import WeightsError
+from metrics.medicalnet import draw_weights
+from metrics.scan import Spacing, Volume
+
+__all__ = [
+    "FEATURES",
+    "TISSUES",
+    "VERSION",
+    "Reading",
+    "load_embedded",
+    "random_twin",
+    "read",
+    "tissue_volumes",
+]
+
+VERSION = 1  # counted up with the weights
+WEIGHTS = Path(__file__).parent / "data" / "anatomy.safetensors"
+SHA256 = "0cf88c9d30a64411a820a0e098bb27cb317f57f286fed2193b15576f4c44b23e"
+COARSEST_MM = 2.5  # coarser volumes are interpolated to it: the network knows 1.25 to 3 mm
+BACKGROUND = -1.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one pass of the network makes of a volume.
+
+    Attributes:
+        maps: The encoder's five maps, (C, x, y, z) each, from fine to coarse.
+        pooled: Their means over the volume, (d,).
+        probabilities: Of ``TISSUES`` at each voxel of the volume's own grid, (5, X, Y, Z).
+    """
+
+    maps: tuple[NDArray[np.float32], ...]
+    pooled: NDArray[np.float64]
+    probabilities: NDArray[np.float32]
+
+
+def load_embedded(path: Path = WEIGHTS) -> AnatomyNetwork:
+    """The trained network, from the file that comes with the project.
+
+    Raises:
+        WeightsError: The file is not there, or not the one that was released.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read; install the project again") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != SHA256:
+        raise WeightsError(
+            f"{path}: damaged or of another version (SHA256 {found}, expected {SHA256}); install "
+            "the project again"
+        )
+    network = _empty()
+    network.load_state_dict(
+        {name: value.float() for name, value in load_tensors(content).items()},
+        strict=False,  # batch norm's counters are not stored
+    )
+    return network.eval()
+
+
+def random_twin(seed: int) -> AnatomyNetwork:
+    """The same network with weights drawn from a seed; see ``metrics.medicalnet``."""
+    return draw_weights(_empty(), seed).eval()
+
+
+def _empty() -> AnatomyNetwork:
+    with torch.device("meta"):  # the global random generator is left alone
+        network = AnatomyNetwork()
+    network = network.to_empty(device="cpu")
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.reset_parameters()
+    return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+
+@torch.inference_mode()
+def read(network: AnatomyNetwork, voxels: Volume, spacing_mm: Spacing) -> Reading:
+    """Read one volume, alone: its reading depends on no other volume.
+
+    Args:
+        network: In evaluation mode, on any device.
+        voxels: (X, Y, Z) in [-1, 1], background -1.
+        spacing_mm: Size of a voxel. Volumes coarser than ``COARSEST_MM`` are interpolated
+            linearly to it, and the probabilities back.
+    """
+    device = next(network.parameters()).device
+    given = torch.from_numpy(np.array(voxels, np.float32))[None, None].to(device)
+    fine = _refined(given, spacing_mm)
+    padded, inside = _padded(fine)
+    padded = padded.contiguous(memory_format=torch.channels_last_3d)
+    # cuDNN would round convolutions to TF32's 10 bits, and values would depend on the device.
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        stages = network.stages(padded)
+        logits = network.logits(padded, stages)
+    x, y, z = inside
+    probabilities = logits.softmax(dim=1)[:, :, x, y, z]
+    if fine.shape != given.shape:
+        probabilities = F.interpolate(probabilities, given.shape[2:], mode="trilinear")
+    return Reading(
+        tuple(stage[0].contiguous().cpu().numpy() for stage in stages),
+        pooled(stages)[0].double().cpu().numpy(),
+        probabilities[0].contiguous().cpu().numpy(),
+    )
+
+
+def tissue_volumes(probabilities: NDArray[np.float32], spacing_mm: Spacing) -> dict[str, float]:
+    """Volumes in ml: each tissue but the background, and ``brain``, grey and white matter.
+
+    Probabilities are added up, not voxels counted: a voxel that is half ventricle counts half.
+
+    Args:
+        probabilities: (5, X, Y, Z).
+        spacing_mm: Size of a voxel.
+    """
+    ml = float(np.prod(spacing_mm)) / 1000
+    sums = probabilities.sum(axis=(1, 2, 3), dtype=np.float64) * ml
+    volumes = dict(zip(TISSUES[1:], sums[1:].tolist(), strict=True))
+    return {**volumes, "brain": volumes["grey"] + volumes["white"]}
+
+
+def _refined(volume: Tensor, spacing_mm: Spacing) -> Tensor:
+    """The volume (1, 1, X, Y, Z) at ``COARSEST_MM`` along the axes that are coarser."""
+    sides = [
+        max(side, round(side * size / COARSEST_MM))
+        for side, size in zip(volume.shape[2:], spacing_mm, strict=True)
+    ]
+    if sides == list(volume.shape[2:]):
+        return volume
+    return F.interpolate(volume, sides, mode="trilinear")
+
+
+def _padded(volume: Tensor) -> tuple[Tensor, list[slice]]:
+    """The volume with sides that are multiples of ``STRIDE``, and where it lies in that."""
+    padding: list[int] = []
+    inside = []
+    for side in reversed(volume.shape[2:]):
+        missing = -side % STRIDE
+        padding += [missing // 2, missing - missing // 2]
+        inside.append(slice(missing // 2, missing // 2 + side))
+    return F.pad(volume, padding, value=BACKGROUND), inside[::-1]
