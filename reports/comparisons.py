@@ -9,8 +9,9 @@ from typing import Any
 from metrics.statistics_paired import Comparison, holm
 from reports.estimates import compare
 from reports.formats import DASH, interval, p_value, percent
+from reports.metric_facts import MetricFacts
 from reports.printed import Box, Line, Notes, Printed, Section
-from reports.results import REFERENCE, Entry, MetricFacts, Results
+from reports.results import REFERENCE, Entry, Results
 
 LEVEL = 0.05
 HEADS = ("Better against worse", "Difference", "p", "p, Holm", "Better for")
@@ -125,7 +126,7 @@ def _print(family: str, compared: list[Compared]) -> Printed:
     notes = Notes()
     sections = [
         Section(
-            f"{metric.title} {metric.arrow}",
+            metric.heading,
             tuple(_line(one, notes) for one in compared if one.metric == metric),
         )
         for metric in dict.fromkeys(one.metric for one in compared)

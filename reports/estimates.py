@@ -13,7 +13,8 @@ from metrics.statistics import (
     subject_means,
 )
 from metrics.statistics_paired import Comparison, compare_leave_outs, compare_means
-from reports.results import Entry, MetricFacts, Results
+from reports.metric_facts import MetricFacts
+from reports.results import Entry, Results
 
 _VOLUME = ["subject", "visit", "sample"]
 _NOTHING = Interval(math.nan, math.nan, math.nan, math.nan, 0)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 _FOLDER = Path(__file__).parent
@@ -20,8 +20,11 @@ def render_html(template: str, values: dict[str, Any]) -> str:
         A page with its style inside.
     """
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     style = Markup((_FOLDER / "page.css").read_text(encoding="utf-8"))
-    text = (_FOLDER / template).read_text(encoding="utf-8")
-    return environment.from_string(text).render({**values, "style": style})
+    return environment.get_template(template).render({**values, "style": style})

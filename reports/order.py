@@ -6,7 +6,8 @@ from typing import Literal
 from metrics.statistics_paired import Comparison
 from reports.estimates import compare, estimate
 from reports.formats import interval
-from reports.results import LABELS, Entry, MetricFacts, Results
+from reports.metric_facts import MetricFacts
+from reports.results import LABELS, Entry, Results
 
 Verdict = Literal[
     "holds",

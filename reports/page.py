@@ -11,9 +11,10 @@ from typing import Any
 from reports.caption import cohort, grid, pairs, preparation
 from reports.drawing import BANNER
 from reports.html import render_html
+from reports.metric_facts import MetricFacts
 from reports.order import order_statements
 from reports.printed import Printed
-from reports.results import REFERENCE, MetricFacts, Results
+from reports.results import REFERENCE, Results
 from reports.table import Row, Table
 
 TITLE = "Longitudinal brain MRI generation"

@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from reports.cells import Column
 from reports.estimates import Estimate
 from reports.formats import DASH
-from reports.table import Column, Row, Table
+from reports.table import Row, Table
 
 REAL_HALVES = "real-halves"  # stands in the column of methods, and is none
 

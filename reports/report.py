@@ -19,7 +19,8 @@ from reports.records import table_records, to_csv
 from reports.render import to_latex, to_markdown
 from reports.results import Results, read_results
 from reports.sheet import build_sheet
-from reports.strata import build_strata, print_strata, strata_records
+from reports.strata import build_strata, strata_records
+from reports.strata_tables import print_strata
 from reports.table import Table
 from reports.tables import build_tables, printed
 

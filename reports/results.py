@@ -11,6 +11,7 @@ import pandas as pd
 from benchmark.errors import UserError
 from benchmark.evaluation import read_pairs
 from benchmark.scores import read_scores
+from reports.metric_facts import MetricFacts
 
 REFERENCE = "copy-source"  # what every metric must be read against; it generates nothing
 PAPER_METHODS = ("vae", "med-ddpm", "ours")  # in the order of the paper's table
@@ -21,39 +22,6 @@ LABELS = {
     "ours": "Ours",
 }
 FIRST_METRICS = ("fid", "ssim", "ssim-head")  # what readers of the paper look for
-
-
-@dataclass(frozen=True)
-class MetricFacts:
-    """One entry of ``metrics`` in ``protocol.json``; see ``metrics.metric.Metric``."""
-
-    name: str
-    title: str
-    kind: str
-    higher_is_better: bool
-    unit: str
-    decimals: int
-    source: str
-    family: str = "fidelity"
-    best: float | None = None
-
-    @property
-    def arrow(self) -> str:
-        """The direction in which values get better, such as ``"↑"`` or ``"→ 0"``."""
-        if self.best is not None:
-            return f"→ {self.best:g}"
-        return "↑" if self.higher_is_better else "↓"
-
-    @property
-    def by_subject(self) -> bool:
-        """Whether there are values by subject, so that their mean is what is estimated."""
-        return self.kind != "set"
-
-    def badness(self, value: float) -> float:
-        """What is smaller the better a value is."""
-        if self.best is not None:
-            return abs(value - self.best)
-        return -value if self.higher_is_better else value
 
 
 @dataclass(frozen=True)

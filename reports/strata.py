@@ -1,20 +1,18 @@
 """Scores apart by interval, diagnosis and sex, with how many pairs and subjects stand behind."""
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from metrics.statistics import Interval, subject_means
-from reports.caption import ENOUGH, count
+from reports.caption import ENOUGH
 from reports.estimates import mean_interval
-from reports.formats import DASH, interval, number
-from reports.printed import Box, Line, Printed, Section
-from reports.results import Entry, MetricFacts, Results
+from reports.metric_facts import MetricFacts
+from reports.results import Entry, Results
 
 KEYS = ["subject", "visit"]
 FEWEST = 5  # subjects; the mean of fewer comes too near to telling a participant's own value
@@ -24,12 +22,8 @@ FEWEST = 5  # subjects; the mean of fewer comes too near to telling a participan
 BOUNDS = (0.0, 0.75, 1.75, 2.75, 3.75, 4.75, math.inf)
 YEARS = ("under 1 year", "1 year", "2 years", "3 years", "4 years", "5 years and more")
 DIAGNOSES = ("CN", "SMC", "EMCI", "MCI", "LMCI", "AD")  # in the order of the disease
-SEXES = {"F": "women", "M": "men"}
-CAPTION = (
-    "Means over subjects; of several training seeds over those too. 95% intervals over subjects "
-    f"from {ENOUGH} subjects on; no mean of fewer than {FEWEST} subjects. Metrics of a whole set, "
-    "such as FID, are not told apart: fewer volumes would give other values."
-)
+
+
 OF_YEARS = (
     "A year begins a quarter of a year early, so that visits planned every six months fall well "
     "inside."
@@ -60,16 +54,6 @@ class Stratum:
     label: str
     pairs: int
     subjects: int
-
-    @property
-    def head(self) -> Box:
-        """Heading of its column."""
-        size = (count(self.pairs, "pair"), count(self.subjects, "subject"))
-        if self.kind.column != "years":
-            return Box(SEXES.get(self.label, self.label), size)
-        low, high = dict(zip(YEARS, pairwise(BOUNDS), strict=True))[self.label]
-        within = f"from {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
-        return Box(self.label, (within, *size))
 
 
 @dataclass(frozen=True)
@@ -114,15 +98,6 @@ def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
             "subjects": value.interval.subjects,
         }
         for value in values
-    ]
-
-
-def print_strata(values: list[StratumValue]) -> list[Printed]:
-    """One table a kind and family, a section a metric, a column a stratum."""
-    return [
-        _print(kind, family, its)
-        for kind, of_kind in _apart(values, lambda value: value.stratum.kind)
-        for family, its in _apart(of_kind, lambda value: value.metric.family)
     ]
 
 
@@ -178,37 +153,3 @@ def _interval(values: pd.DataFrame) -> Interval:
 def _order(label: str) -> tuple[int, str]:
     known = (*YEARS, *DIAGNOSES)
     return (known.index(label) if label in known else len(known), label)
-
-
-def _print(kind: Kind, family: str, values: list[StratumValue]) -> Printed:
-    strata = list(dict.fromkeys(value.stratum for value in values))
-    sections = [
-        Section(f"{metric.title} {metric.arrow}", tuple(_lines(its)))
-        for metric, its in _apart(values, lambda value: value.metric)
-    ]
-    heads = (Box("Method"), *(stratum.head for stratum in strata))
-    caption = f"{CAPTION} {kind.adds}".strip()
-    return Printed("", f"{family.capitalize()} {kind.words}", heads, tuple(sections), caption)
-
-
-def _lines(values: list[StratumValue]) -> Iterator[Line]:
-    for entry, its in _apart(values, lambda value: value.entry):
-        yield (Box(entry.label), *(_box(value) for value in its))
-
-
-def _box(value: StratumValue) -> Box:
-    decimals = value.metric.decimals
-    within = interval(value.interval, decimals)
-    text = number(value.interval.estimate, decimals)
-    few = text == DASH and 0 < value.interval.subjects < FEWEST
-    return Box(text, (f"fewer than {FEWEST}",) if few else (within,) if within else ())
-
-
-def _apart(
-    values: list[StratumValue], key: Callable[[StratumValue], Hashable]
-) -> list[tuple[Any, list[StratumValue]]]:
-    """Values by a key, in the order of its first use."""
-    found: dict[Any, list[StratumValue]] = {}
-    for value in values:
-        found.setdefault(key(value), []).append(value)
-    return list(found.items())

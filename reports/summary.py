@@ -5,7 +5,8 @@ from pathlib import Path
 from reports.caption import count
 from reports.estimates import estimate
 from reports.formats import interval, number
-from reports.results import Entry, MetricFacts, Results, read_results
+from reports.metric_facts import MetricFacts
+from reports.results import Entry, Results, read_results
 
 
 def summary(protocol: Path, method: str) -> str:

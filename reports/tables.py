@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 from reports.caption import caption
+from reports.cells import Cell, Column
+from reports.metric_facts import MetricFacts
 from reports.printed import EMPTY, Box, Line, Printed, Section, transposed
-from reports.results import FIRST_METRICS, MetricFacts, Results
-from reports.table import Cell, Column, Row, Table, build_table, with_published
+from reports.published import with_published
+from reports.results import FIRST_METRICS, Results
+from reports.table import Row, Table, build_table
 
 FAMILIES = {
     "distribution": "Distribution: do the volumes look real?",

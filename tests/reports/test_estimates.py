@@ -9,7 +9,8 @@ import pytest
 
 from metrics.statistics_paired import Comparison
 from reports.estimates import compare, estimate
-from reports.results import Entry, MetricFacts, Results, read_results
+from reports.metric_facts import MetricFacts
+from reports.results import Entry, Results, read_results
 
 
 def _metric(results: Results, name: str) -> MetricFacts:

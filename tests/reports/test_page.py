@@ -9,7 +9,8 @@ from reports.comparisons import build_comparisons, print_comparisons
 from reports.costs import print_costs
 from reports.page import Picture, Tables, headlines, render_page
 from reports.results import Results, read_results
-from reports.strata import build_strata, print_strata
+from reports.strata import build_strata
+from reports.strata_tables import print_strata
 from reports.table import Table
 from reports.tables import build_tables, printed
 

@@ -1,0 +1,43 @@
+"""The paper's values beside those measured here."""
+
+from dataclasses import replace
+
+from reports import paper
+from reports.formats import DASH
+from reports.metric_facts import MetricFacts
+from reports.printed import Notes
+from reports.results import Results
+from reports.table import Row, Table
+
+
+def with_published(table: Table, results: Results) -> Table:
+    """The table with the paper's values beside those measured here."""
+    metrics = [column.metric for column in table.columns if column.metric.name in paper.PUBLISHED]
+    reasons = paper.differences(results.protocol)
+    notes = Notes()
+    notes.texts += table.notes
+    note = notes.number(_paper_note(reasons)) if metrics else 0
+    return replace(
+        table,
+        rows=tuple(_beside(row, metrics) for row in table.rows),
+        notes=tuple(notes.texts),
+        published_heads=tuple(f"{metric.name.upper()} {metric.arrow}" for metric in metrics),
+        published_label="published, not comparable" if reasons else "published",
+        published_note=note,
+    )
+
+
+def _beside(row: Row, metrics: list[MetricFacts]) -> Row:
+    return replace(
+        row, published=tuple(_published(metric.name, row.entry.method) for metric in metrics)
+    )
+
+
+def _published(metric: str, method: str) -> str:
+    value = paper.PUBLISHED[metric].get(method)
+    return DASH if value is None else f"{value:.{paper.DECIMALS[metric]}f}"
+
+
+def _paper_note(reasons: list[str]) -> str:
+    source = f"Published: {paper.CITATION}."
+    return f"{source} Not comparable with this table: {'; '.join(reasons)}." if reasons else source
