@@ -11,14 +11,14 @@ from metrics.tissue_change import Structure, register
 
 # FreeSurfer's colour table (FreeSurferColorLUT.txt), which SynthSeg and FastSurfer share. Left,
 # right; the cortex also by its parcels, as in aparc+aseg.
-PARCELS = 1000  # the first code of a parcel
+PARCELS = (*range(1001, 1036), *range(2001, 2036))
 CODES: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
         "ventricles": (4, 43, 5, 44),  # lateral ventricles with their inferior horns
         "hippocampus": (17, 53),
         "amygdala": (18, 54),
         "thalamus": (10, 49),
-        "cortex": (3, 42, *range(PARCELS, 1036), *range(2000, 2036)),
+        "cortex": (3, 42, *PARCELS),
         "white": (2, 41),
         "csf": (24,),
     }
@@ -48,8 +48,9 @@ def labelled(name: str) -> Structure:
         return label_volume(scan, name)
 
     title = TITLES.get(name, name.capitalize())
-    codes = ", ".join(str(code) for code in CODES[name] if code < PARCELS)
-    return Structure(f"{name}-labels", title, f"label maps, codes {codes}", volume)
+    codes = ", ".join(str(code) for code in CODES[name] if code not in PARCELS)
+    parcels = " and the parcels" if set(PARCELS) <= set(CODES[name]) else ""
+    return Structure(f"{name}-labels", title, f"label maps, codes {codes}{parcels}", volume)
 
 
 for _name in CODES:
