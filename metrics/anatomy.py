@@ -32,7 +32,7 @@ __all__ = [
 
 VERSION = 1  # counted up with the weights
 WEIGHTS = Path(__file__).parent / "data" / "anatomy.safetensors"
-SHA256 = "0cf88c9d30a64411a820a0e098bb27cb317f57f286fed2193b15576f4c44b23e"
+SHA256 = "d0c0b09a7ce4fe5d34e86af9e6e9f967edaa3d3ef73fa20a7a6069da7f4a4467"
 COARSEST_MM = 2.5  # coarser volumes are interpolated to it: the network knows 1.25 to 3 mm
 BACKGROUND = -1.0
 
