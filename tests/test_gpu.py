@@ -11,8 +11,8 @@ from benchmark.data import read_volume
 from benchmark.energy import start_meter
 from benchmark.generation import GenerationJob, generate
 from benchmark.recipe import Recipe
-from benchmark.settings import DeviceSettings, GenerationSettings, TrainingSettings, load_settings
 from benchmark.scoring import real_scan
+from benchmark.settings import DeviceSettings, GenerationSettings, TrainingSettings, load_settings
 from benchmark.training import TrainingJob, train
 from metrics.instruments import Instruments
 
