@@ -1,8 +1,9 @@
 """Measures what docs/anatomy.md says of the embedded network.
 
-``python docs/examples/check_anatomy.py FOLDER [sensitivity|overlap|cohort|speed|log ...]``: tables
-as Markdown on stdout, figures and CSV files into FOLDER; everything without further arguments.
-About half an hour on two cores.
+``python docs/examples/check_anatomy.py FOLDER [sensitivity|overlap|cohort|real|speed|log ...]``:
+tables as Markdown on stdout, figures and CSV files into FOLDER; everything without further
+arguments. About half an hour on two cores. ``real`` segments what
+``python cli.py prepare bids:DATASET --preset paper --workspace FOLDER/real`` has made.
 """
 
 import resource
@@ -18,6 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.colors import ListedColormap
 
 from benchmark.anatomy_training.anatomies import World
 from benchmark.anatomy_training.damage import DAMAGES
@@ -71,7 +73,9 @@ def draw_sensitivity(table: pd.DataFrame, path: Path) -> None:
     for axis, damage in zip(axes, DAMAGES, strict=True):
         for name, rows in table[table["damage"] == damage.name].groupby("extractor"):
             style = {"marker": "o", "color": "C0" if name == "embedded" else "0.6"}
-            axis.plot([0, *rows["strength"]], [1, *rows["ratio"]], label=str(name), **style)
+            undamaged = 1 if damage.unit == "gamma" else 0
+            strengths = [undamaged, *rows["strength"]]
+            axis.plot(strengths, [1, *rows["ratio"]], label=str(name), **style)
         axis.axhline(1, color="0.8", linewidth=0.8, zorder=0)
         axis.set(title=damage.name, xlabel=damage.unit, yscale="log")
         axis.spines[["top", "right"]].set_visible(False)
@@ -142,6 +146,48 @@ def agreement(table: pd.DataFrame, name: str) -> dict[str, object]:
     }
 
 
+def real(folder: Path) -> None:
+    """Volumes and pictures of prepared scans; the background is -1 outside of deepbet's mask."""
+    paths = sorted((folder / "real" / "prepared").glob("*.nii"))
+    if not paths:
+        print("nothing prepared\n")
+        return
+    network = load_embedded()
+    figure, axes = plt.subplots(len(paths), 4, figsize=(11, 3.4 * len(paths)), squeeze=False)
+    rows = []
+    for path, line in zip(paths, axes, strict=True):
+        image = load_nifti(path)
+        x, y, z = (float(size) for size in image.header.get_zooms())
+        volume = np.asarray(image.dataobj, np.float32)
+        shares = read(network, volume, (x, y, z)).probabilities
+        found = tissue_volumes(shares, (x, y, z))
+        mask = float((volume > -1).sum()) * x * y * z / 1000
+        head = found["brain"] + found["csf"] + found["ventricles"]
+        rows.append({"mask, ml": mask, "all tissue, ml": head, "ratio": head / mask, **found})
+        picture(line, volume, shares)
+    show(pd.DataFrame(rows), 2)
+    figure.tight_layout()
+    figure.savefig(folder / "anatomy_real.png", dpi=110)
+
+
+def picture(axes: np.ndarray, volume: np.ndarray, shares: np.ndarray) -> None:
+    """Two planes through the ventricles, each with and without the tissue found."""
+    colours = ListedColormap(["#3b7dd8", "#c98a4b", "#f2efe6", "#e02020"])
+    labels = np.ma.masked_equal(shares.argmax(axis=0), 0)
+    sides = [
+        round(where * side) for where, side in zip((0.42, 0.55), volume.shape[::2], strict=True)
+    ]
+    planes = [np.s_[:, :, sides[1]], np.s_[sides[0], :, :]]
+    for number, plane in enumerate(planes):
+        for axis, overlaid in zip(axes[2 * number : 2 * number + 2], (False, True), strict=True):
+            axis.imshow(volume[plane].T, origin="lower", cmap="gray", vmin=-1, vmax=1)
+            if overlaid:
+                axis.imshow(
+                    labels[plane].T, origin="lower", cmap=colours, vmin=1, vmax=4, alpha=0.6
+                )
+            axis.axis("off")
+
+
 def speed(folder: Path) -> None:
     """Seconds a volume on one thread, and the size of the file."""
     torch.set_num_threads(1)
@@ -191,7 +237,7 @@ def show(table: pd.DataFrame, decimals: int) -> None:
 
 
 PARTS: dict[str, Callable[[Path], None]] = {
-    part.__name__: part for part in (sensitivity, overlap, cohort, speed, log)
+    part.__name__: part for part in (sensitivity, overlap, cohort, real, speed, log)
 }
 
 if __name__ == "__main__":
