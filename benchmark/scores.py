@@ -30,7 +30,11 @@ SCHEMA = pa.DataFrameSchema(
     ordered=True,
 )
 
-_TEXT = [name for name, column in SCHEMA.columns.items() if column.dtype == pa.String]
+# Read as text, or an id such as 0002 would lose its zeros.
+_TEXT = (
+    *("protocol", "split", "method", "settings", "subject", "visit"),
+    *("metric", "title", "role", "note"),
+)
 
 
 def read_scores(path: Path) -> pd.DataFrame:

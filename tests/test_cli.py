@@ -246,7 +246,7 @@ def test_evaluate_adds_a_row(cli: Cli, workspace: Path, predictions: Path, tmp_p
         (["none"], "none: no such folder or CSV file"),
         (["empty"], "empty/manifest.csv: no manifest"),
         (["mine", "--pattern", "{subject}.nii"], "--pattern '{subject}.nii'"),
-        (["mine", "--against", "bids:/none"], "/none: no such folder"),
+        (["mine", "--against", "bids:/none", "--preset", "demo"], "/none: no such folder"),
         (["mine", "--metrics", "ssim"], "--metrics goes with --against"),
         (["mine", "--range", "dark"], "--range 'dark': write two numbers"),
         (["damaged"], "cannot be read"),
@@ -425,7 +425,7 @@ def test_training_on_the_phantom_and_testing_on_the_real_pair(
     scores = read_scores(table)
     fid = scores[scores["metric"] == "fid"]
     assert fid["value"].isna().all()
-    assert fid["note"].str.contains("at least 2 volumes").all()
+    assert fid["note"].str.contains("it needs at least 10").all()
     assert scores.loc[scores["metric"] == "ssim", "value"].between(0, 1).all()
     (made,) = table.parent.glob("predictions/tiny-*/*.nii.gz")
     source = load_nifti(workspace / pd.read_csv(table.parent / "pairs.csv")["source"].item())
@@ -435,7 +435,7 @@ def test_training_on_the_phantom_and_testing_on_the_real_pair(
     assert image.shape == source.shape
     reported = cli("report", "--workspace", workspace, "--quiet")
     assert reported.code == 0, reported.err
-    assert "at least 2 volumes" in (table.parent / "report" / "table_1.md").read_text()
+    assert "it needs at least 10" in (table.parent / "report" / "table_1.md").read_text()
 
 
 # ---- several devices ----

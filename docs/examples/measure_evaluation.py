@@ -61,7 +61,7 @@ def main() -> None:
 def settings_of(folder: Path) -> Settings:
     """The half preset on the phantom, with what needs no download."""
     return load_settings(
-        "half", [f"cohort=bids:{folder / 'phantom'}", "metrics.extractor=random:0"]
+        "half", [f"cohort=bids:{folder / 'phantom'}", "metrics.extractor=embedded"]
     )
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.scores import read_scores
+from benchmark.scores import _TEXT, SCHEMA, read_scores
 
 
 def test_what_was_written_is_read_back(base: Path) -> None:
@@ -14,6 +14,12 @@ def test_what_was_written_is_read_back(base: Path) -> None:
     pd.testing.assert_frame_equal(scores, read_scores(path))
     assert scores["subject"].map(type).eq(str).all()
     assert scores.loc[scores["subject"] == "", "interval_years"].map(math.isnan).all()
+    assert "0002" in set(scores["subject"])  # and not 2
+
+
+def test_every_column_is_read_as_what_the_schema_says() -> None:
+    numbers = {"training_seed", "interval_years", "sample", "value", "n"}
+    assert set(_TEXT) == set(SCHEMA.columns) - numbers
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "\x00\x01"])

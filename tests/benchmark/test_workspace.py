@@ -49,7 +49,7 @@ def test_a_place_that_cannot_be_written_is_a_message(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("filelock._unix.os.open", refuse)
+    monkeypatch.setattr("benchmark.workspace.FileLock.acquire", refuse)
     with (
         pytest.raises(UserError, match="Permission denied"),
         Workspace(tmp_path).lock(tmp_path / "a"),
