@@ -22,6 +22,7 @@ from benchmark.seeds import sample_seed
 from benchmark.settings import load_settings
 from benchmark.workspace import Workspace
 from metrics.masks import head_mask
+from metrics.scan import Scan
 from metrics.ssim import SSIM
 from metrics.statistics import bootstrap_interval
 
@@ -81,7 +82,8 @@ class Demo:
 
 
 def ssim(generated, reference):
-    return SSIM()(generated=generated, reference=reference, source=reference)
+    real = Scan(reference)
+    return SSIM()(generated=Scan(generated), reference=real, source=real, interval_years=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +137,8 @@ def test_ours_reacts_to_the_interval_as_brains_do(demo):
     model = demo.model("ours")
     right = change_correlations(demo, model, permute=False)
     shuffled = change_correlations(demo, model, permute=True)
-    interval = bootstrap_interval(right, list(right.index))
-    chance = bootstrap_interval(shuffled, list(shuffled.index))
+    interval = bootstrap_interval(right)
+    chance = bootstrap_interval(shuffled)
     print(f"ours: change correlation {interval}\nours, intervals shuffled: {chance}")
     assert interval.low > 0
     assert chance.low <= 0 <= chance.high

@@ -22,12 +22,14 @@ class Damage:
         strengths: Four, rising.
         apply: From a volume (X, Y, Z) in [-1, 1] and a strength to the damaged volume; None where
             the anatomy itself is damaged before the image is taken.
+        nothing: The strength that changes nothing.
     """
 
     name: str
     unit: str
     strengths: tuple[float, float, float, float]
     apply: Callable[[Values, float], Values] | None
+    nothing: float = 0.0
 
 
 def blur(volume: Values, sigma: float) -> Values:
@@ -60,6 +62,6 @@ DAMAGES = (
     Damage("blur", "sigma, voxels", (0.4, 0.6, 0.9, 1.3), blur),
     Damage("noise", "share of the range", (0.01, 0.02, 0.04, 0.08), noise),
     Damage("ventricle shrinkage", "share of the volume", (0.1, 0.2, 0.3, 0.4), None),
-    Damage("wrong contrast", "gamma", (1.1, 1.25, 1.5, 2.0), contrast),
+    Damage("wrong contrast", "gamma", (1.1, 1.25, 1.5, 2.0), contrast, 1.0),
     Damage("checkerboard", "share of the range", (0.01, 0.02, 0.04, 0.08), checkerboard),
 )

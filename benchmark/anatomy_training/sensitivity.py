@@ -34,11 +34,13 @@ class Subject:
 
     Attributes:
         first: The first visit.
+        again: The same anatomy, scanned again: another position, gain, bias field and noise.
         later: Five years later.
-        shrunk: The first visit with ventricles smaller by each strength of that damage.
+        shrunk: Scanned again with ventricles smaller by each strength of that damage.
     """
 
     first: Values
+    again: Values
     later: Values
     shrunk: tuple[Values, ...]
 
@@ -67,7 +69,8 @@ class Studio:
         first = body.at(person.years_before)
         later = body.at(person.years_before + YEARS)
         shrunk = [self._shrunk(person, first, share) for share in _shrinkage().strengths]
-        return Subject(shoot(first), shoot(later), tuple(shoot(each) for each in shrunk))
+        images = [shoot(each) for each in (first, first, later, *shrunk)]
+        return Subject(images[0], images[1], images[2], tuple(images[3:]))
 
     def _shrunk(self, person: Person, positions: Tensor, share: float) -> Tensor:
         """The map of a visit with ventricles smaller by a share, and nothing else changed."""
@@ -88,23 +91,27 @@ def draw_subjects(world: World, numbers: Sequence[int]) -> list[Subject]:
         return list(pool.map(studio.subject, numbers))
 
 
-def damage_table(
-    extractors: Mapping[str, Extract], real: Sequence[Subject], others: Sequence[Subject]
-) -> pd.DataFrame:
-    """FID of damaged first visits of some people against first visits of others.
+def damage_table(extractors: Mapping[str, Extract], people: Sequence[Subject]) -> pd.DataFrame:
+    """FID of damaged second scans against the first scans of the same people.
+
+    Generated and real follow-ups of a benchmark are of the same people too.
+
+    Args:
+        extractors: By name.
+        people: Whose scans are damaged.
 
     Returns:
-        A row an extractor, damage and strength: ``fid``, and the ``floor``, the FID of the same
-        visits undamaged.
+        A row an extractor, damage and strength: ``fid``, and the ``floor``, the FID of the second
+        scans undamaged.
     """
     rows = []
     for name, extract in extractors.items():
-        reference = extract_all(extract, [subject.first for subject in real])
-        clean = extract_all(extract, [subject.first for subject in others])
+        reference = extract_all(extract, [subject.first for subject in people])
+        clean = extract_all(extract, [subject.again for subject in people])
         floor = frechet_distance(generated=clean, reference=reference)
         for damage in DAMAGES:
             for place, strength in enumerate(damage.strengths):
-                images = list(_damaged(damage, place, others))
+                images = list(_damaged(damage, place, people))
                 found = extract_all(extract, images)
                 fid = frechet_distance(generated=found, reference=reference)
                 rows.append((name, damage.name, strength, fid, floor))
@@ -116,29 +123,40 @@ def _damaged(damage: Damage, place: int, subjects: Sequence[Subject]) -> Iterato
         if damage.apply is None:
             yield subject.shrunk[place]
         else:
-            yield damage.apply(subject.first, damage.strengths[place])
+            yield damage.apply(subject.again, damage.strengths[place])
 
 
 def atrophy_row(
-    extract: Extract, real: Sequence[Subject], others: Sequence[Subject]
+    extract: Extract, people: Sequence[Subject], others: Sequence[Subject] | None = None
 ) -> dict[str, float]:
-    """FID five years later and at the first visit, against the first visits of other people.
+    """FID of scans five years later, and of second scans without any atrophy.
+
+    Args:
+        extract: The extractor.
+        people: Who ages.
+        others: Whose first scans they are held against; None: their own.
 
     Returns:
-        Both distances, their ratio, and the difference over its standard error, a jackknife over
+        Both distances, their ratio, and their difference over its standard error, a jackknife over
         the people who age.
     """
-    reference = extract_all(extract, [subject.first for subject in real])
-    first = extract_all(extract, [subject.first for subject in others])
-    later = extract_all(extract, [subject.later for subject in others])
-    names = [f"{number:04d}" for number in range(len(others))]
-    keep = _without(names)
-    distances = [frechet_distance(generated=each, reference=reference) for each in (first, later)]
-    differences = [
-        frechet_distance(generated=later[rows], reference=reference)
-        - frechet_distance(generated=first[rows], reference=reference)
-        for rows in keep
-    ]
+    paired = others is None
+    first, again, later = (
+        extract_all(extract, images)
+        for images in (
+            [subject.first for subject in (people if others is None else others)],
+            [subject.again for subject in people],
+            [subject.later for subject in people],
+        )
+    )
+    distances = [frechet_distance(generated=each, reference=first) for each in (again, later)]
+    differences = []
+    for rows in _without(len(people)):
+        reference = first[rows] if paired else first
+        differences.append(
+            frechet_distance(generated=later[rows], reference=reference)
+            - frechet_distance(generated=again[rows], reference=reference)
+        )
     change = jackknife_interval(distances[1] - distances[0], differences)
     return {
         "none": distances[0],
@@ -148,9 +166,8 @@ def atrophy_row(
     }
 
 
-def _without(names: Sequence[str]) -> list[NDArray[np.bool_]]:
-    every = np.array(names)
-    return [every != name for name in names]
+def _without(count: int) -> list[NDArray[np.bool_]]:
+    return [np.arange(count) != number for number in range(count)]
 
 
 def extract_all(extract: Extract, images: Sequence[Values]) -> Features:

@@ -49,12 +49,15 @@ def sensitivity(folder: Path) -> None:
     """FID against damage, and five years against none, beside random twins."""
     extractors = {"embedded": pooled(load_embedded())}
     extractors |= {f"random twin {seed}": pooled(random_twin(seed)) for seed in TWINS}
-    people = draw_subjects(World.load(), range(1, 2 * PEOPLE + 1))
-    real, others = people[:PEOPLE], people[PEOPLE:]
-    rows = [{"extractor": n, **atrophy_row(e, real, others)} for n, e in extractors.items()]
-    show(pd.DataFrame(rows), 2)
+    drawn = draw_subjects(World.load(), range(1, 2 * PEOPLE + 1))
+    people, others = drawn[:PEOPLE], drawn[PEOPLE:]
+    for reference in (None, others):  # their own first scans, then other people's
+        rows = [
+            {"extractor": n, **atrophy_row(e, people, reference)} for n, e in extractors.items()
+        ]
+        show(pd.DataFrame(rows), 4)
     chosen = {name: extractors[name] for name in ("embedded", "random twin 0")}
-    table = damage_table(chosen, real, others)
+    table = damage_table(chosen, people)
     table["ratio"] = table["fid"] / table["floor"]
     table.to_csv(folder / "sensitivity.csv", index=False)
     wide = table.pivot(index=["damage", "strength"], columns="extractor", values="ratio")

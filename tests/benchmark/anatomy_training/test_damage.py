@@ -61,13 +61,24 @@ def roughness(volume: Values) -> Features:
     return np.array([np.abs(np.diff(volume, axis=0)).mean(), volume.mean()], np.float64)
 
 
-def test_tables_hold_a_row_each_and_measure_against_other_people(
-    subjects: list[Subject],
-) -> None:
-    table = damage_table({"roughness": roughness}, subjects[:2], subjects[2:])
+def test_damage_is_held_against_the_same_peoples_first_scans(subjects: list[Subject]) -> None:
+    table = damage_table({"roughness": roughness}, subjects)
     assert len(table) == 20
     assert table["floor"].nunique() == 1
     assert table[table["damage"] == "checkerboard"]["fid"].is_monotonic_increasing
-    row = atrophy_row(roughness, subjects[:2], subjects)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_atrophy_is_held_against_a_scan_without_any(subjects: list[Subject], paired: bool) -> None:
+    row = atrophy_row(roughness, subjects, None if paired else subjects[:2])
     assert row["ratio"] == pytest.approx(row["five_years"] / row["none"])
     assert np.isfinite(row["z"])
+
+
+def test_a_second_scan_shows_the_same_anatomy_with_other_noise(subjects: list[Subject]) -> None:
+    for subject in subjects:
+        away = {
+            name: np.abs(getattr(subject, name) - subject.first).mean()
+            for name in ("again", "later")
+        }
+        assert 0 < away["again"] < away["later"]
