@@ -79,10 +79,13 @@ class Scorer:
         for row in rows:
             target = str(row["target"])
             if target not in real:
+                _forget(real.values())
                 real = {target: real_scan(target, row.get("target_labels"))}  # one at a time
             generated = self._generated(row, space, source)
             scores.pairs.append(self._pair_values(row, generated, real[target], source))
             measured.append(self._measure(row, generated, real[target], source))
+            _forget([generated])
+        _forget([*real.values(), source])
         self._gather(rows, measured, scores)
         return scores
 
@@ -157,6 +160,12 @@ def real_scan(path: str, labels: Any = None) -> Scan:
     image = load_nifti(path)
     x, y, z = (float(size) for size in voxel_sizes(image.affine))
     return Scan(read_volume(path), (x, y, z), _labels(Path(), labels, image.shape))
+
+
+def _forget(scans: Iterable[Scan]) -> None:
+    """Free large arrays now, not when the garbage collector comes by."""
+    for scan in scans:
+        scan.forget()
 
 
 def code_digest(metrics: Iterable[Metric]) -> str:

@@ -57,3 +57,7 @@ class Scan:
             self._derived[key] = compute(self)
         found: T = self._derived[key]
         return found
+
+    def forget(self) -> None:
+        """Drop what was derived: two scans may have kept each other with it."""
+        self._derived.clear()
