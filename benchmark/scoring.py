@@ -18,6 +18,7 @@ from benchmark.data import load_nifti, read_volume
 from benchmark.errors import UserError
 from benchmark.files import digest, write_json
 from benchmark.geometry import Fit, Misfit, Space, read_fitting
+from benchmark.memory import give_back
 from metrics.metric import (
     Features,
     Metric,
@@ -86,6 +87,7 @@ class Scorer:
             measured.append(self._measure(row, generated, real[target], source))
             _forget([generated])
         _forget([*real.values(), source])
+        give_back()
         self._gather(rows, measured, scores)
         return scores
 
