@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,16 @@ from threadpoolctl import threadpool_limits
 
 from benchmark.console import Bar, Console
 from benchmark.data import load_nifti
-from benchmark.errors import UserError
 from benchmark.files import write_text
-from benchmark.geometry import PLAIN, Fit, Misfit, Space, read_fitting
-from benchmark.predictions import Predictions, find_predictions, join_pairs
+from benchmark.geometry import PLAIN, Fit, Space, read_generated
+from benchmark.pairs import PATHS, STRATA
+from benchmark.predictions import KEYS, Predictions, find_predictions, join_pairs
 from benchmark.preparation.pool import count_workers
 from benchmark.scores import SCHEMA, read_scores
 from benchmark.scoring import Scorer, SubjectScores, Value
 from benchmark.workspace import Workspace
 from metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
 
-T = TypeVar("T")
 Row = dict[str, Any]
 
 
@@ -82,11 +81,7 @@ class Evaluator:
         def look(rows: list[Row]) -> None:
             space = Space.of(load_nifti(rows[0]["source"]))
             for row in rows:
-                path = predictions.path(row["generated"])
-                try:
-                    read_fitting(path, space, fit)
-                except Misfit as error:
-                    raise UserError(f"{path}: {error}") from error
+                read_generated(predictions.path(row["generated"]), space, fit)
 
         with self._console.bar("check volumes", sum(map(len, subjects))) as bar:
             self._over(subjects, look, bar)
@@ -243,9 +238,9 @@ def collect_scores(protocol_folder: Path) -> Path:
 
 def read_pairs(protocol_folder: Path) -> pd.DataFrame:
     """Read a protocol's pairs, with paths that can be opened."""
-    told = {"subject": str, "visit": str, "sex": str, "group": str}
+    told = dict.fromkeys([*KEYS, *STRATA], str)
     pairs = pd.read_csv(protocol_folder / "pairs.csv", dtype=told)
-    for column in {"source", "target", "source_labels", "target_labels"} & set(pairs.columns):
+    for column in PATHS & set(pairs.columns):
         paths = pairs[column]
         pairs[column] = paths.where(
             paths.isna(), str(protocol_folder.parent) + "/" + paths.astype(str)

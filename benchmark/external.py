@@ -16,7 +16,8 @@ from benchmark.data import load_nifti
 from benchmark.errors import UserError
 from benchmark.evaluation import Evaluator, Label, collect_scores, read_pairs
 from benchmark.files import atomic_file, digest, file_digest, write_json, write_text
-from benchmark.geometry import PLAIN, Fit, Misfit, Space, read_fitting
+from benchmark.generation import file_name
+from benchmark.geometry import PLAIN, Fit, Space, read_generated
 from benchmark.measures import build_metrics, describe_metric, load_extractors
 from benchmark.predictions import MANIFEST, Predictions, join_pairs
 from benchmark.settings import MetricSettings
@@ -106,7 +107,7 @@ def score_submission(
     metrics = build_metrics(settings, workspace.measured, plugins)
     if [describe_metric(metric) for metric in metrics] != terms.info["metrics"]:
         raise UserError(f"{terms.protocol}: its metrics are defined otherwise today; run it anew")
-    join_pairs(submission.predictions, terms.pairs)  # what is missing is told before files are read
+    join_pairs(submission.predictions, terms.pairs)  # told before the extractor is loaded
     split = terms.info["split"]["digest"]
     label = Label(terms.protocol, split, submission.name, submission.made_by, 0)
     load_extractors(metrics)
@@ -158,12 +159,9 @@ def _as_scored(place: Path, submission: Submission, pairs: pd.DataFrame) -> list
 
 def _fitted(place: Path, submission: Submission, row: dict[Any, Any], source: str) -> str:
     grid = load_nifti(source)
-    name = f"sub-{row['subject']}_{row['visit']}_sample-{row['sample']}_T1w.nii.gz"
+    name = file_name(row["subject"], row["visit"], row["sample"])
     path = submission.predictions.path(row["generated"])
-    try:
-        voxels = read_fitting(path, Space.of(grid), submission.fit)
-    except Misfit as error:  # changed since it was scored
-        raise UserError(f"{path}: {error}") from error
+    voxels = read_generated(path, Space.of(grid), submission.fit)
     with atomic_file(place / name) as temporary:
         nib.save(nib.Nifti1Image(voxels, grid.affine), temporary)
     return name

@@ -1,6 +1,7 @@
 """Whether a volume lies on the grid of its source, what is off if it does not, and mending it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from nibabel.orientations import aff2axcodes
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from benchmark.errors import UserError
 from benchmark.preparation.intensity import BACKGROUND
 from benchmark.preparation.volumes import UNREADABLE, load_nifti
 
@@ -92,6 +94,18 @@ def read_fitting(path: Any, space: Space, fit: Fit) -> Volume:
     if not volume.min() < volume.max():
         raise Misfit("nothing of it lies on the source's grid: it is constant there")
     return volume
+
+
+def read_generated(path: Path, space: Space, fit: Fit) -> Volume:
+    """Like ``read_fitting``, for a file that the user named.
+
+    Raises:
+        UserError: What ``read_fitting`` refuses, with the file's path.
+    """
+    try:
+        return read_fitting(path, space, fit)
+    except Misfit as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def _opened(path: Any) -> Any:
@@ -195,6 +209,3 @@ def _resampled(volume: Volume, own: Space, wanted: Space) -> Volume:
 
 def _mm(sizes: Any) -> str:
     return " x ".join(f"{size:.4g}" for size in sizes) + " mm"
-
-
-__all__ = ["Fit", "Misfit", "Space", "read_fitting"]

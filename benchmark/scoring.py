@@ -16,8 +16,8 @@ from nibabel.affines import voxel_sizes
 import metrics as metrics_package
 from benchmark.data import load_nifti, read_volume
 from benchmark.errors import UserError
-from benchmark.files import digest, write_json
-from benchmark.geometry import Fit, Misfit, Space, read_fitting
+from benchmark.files import digest, file_digest, write_json
+from benchmark.geometry import Fit, Space, read_generated
 from benchmark.memory import give_back
 from metrics.metric import (
     Features,
@@ -31,7 +31,6 @@ from metrics.metric import (
 from metrics.scan import Labels
 
 Value = tuple[float, str]  # of a metric, and why it is missing where it is
-FeatureMetric = SubjectMetric | SetMetric
 
 
 @dataclass
@@ -92,12 +91,8 @@ class Scorer:
         return scores
 
     def _generated(self, row: dict[str, Any], space: Space, source: Scan) -> Scan:
-        path = self._folder / row["generated"]
-        try:
-            voxels = read_fitting(path, space, self._fit)
-            labels = _labels(self._folder, row.get("labels"), space.shape)
-        except Misfit as error:
-            raise UserError(f"{path}: {error}") from error
+        voxels = read_generated(self._folder / row["generated"], space, self._fit)
+        labels = _labels(self._folder, row.get("labels"), space.shape)
         return Scan(voxels, source.spacing_mm, labels, real=False)
 
     def _pair_values(
@@ -176,7 +171,7 @@ def code_digest(metrics: Iterable[Metric]) -> str:
     own = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".safetensors"))
     others = {inspect.getsourcefile(type(metric)) for metric in metrics}
     files = [*own, *sorted(Path(name) for name in others if name)]
-    return digest([hashlib.sha256(path.read_bytes()).hexdigest() for path in dict.fromkeys(files)])
+    return digest([file_digest(path) for path in dict.fromkeys(files)])
 
 
 def _labels(folder: Path, given: Any, shape: tuple[int, ...]) -> Labels | None:

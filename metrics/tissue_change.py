@@ -103,8 +103,14 @@ class ChangeError(ChangeBias):
         Raises:
             MetricError: No time has passed, or the structure cannot be measured.
         """
-        made, true = (self.rate(scan, source, interval_years) for scan in (generated, reference))
-        return abs(made - true)
+        return abs(
+            super().__call__(
+                generated=generated,
+                reference=reference,
+                source=source,
+                interval_years=interval_years,
+            )
+        )
 
 
 class ChangeRateCorrelation(_TissueChange, SetMetric):
