@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from benchmark.plugins import load_methods
 from methods.method import REGISTRY
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +35,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def registry() -> Iterator[None]:
     """Forget the plugin, for the tests of other files."""
-    before = dict(REGISTRY)
+    before = dict(load_methods())  # what is imported only once must be there to be put back
     yield
     REGISTRY.clear()
     REGISTRY.update(before)
