@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmark.acceleration import accelerate
 from benchmark.checkpoints import read_final, require_latest
 from benchmark.console import Console
 from benchmark.data import crop_to_shape, load_nifti, pad_to_multiple, read_volume
@@ -158,7 +159,7 @@ def _generate(fabric: "Fabric", job: GenerationJob) -> None:
 
 
 def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
-    method = job.recipe.build()
+    method = accelerate(job.recipe.build(), job.device)
     if job.model is not None:
         method.load_state_dict(require_latest(job.model, console).to_generate)
     return method.to(fabric.device).eval()

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from benchmark.acceleration import accelerate
 from benchmark.checkpoints import last_step
 from benchmark.console import Console
 from benchmark.data import BACKGROUND, pad_to_multiple
@@ -102,7 +103,7 @@ def _time(job: TrainingJob) -> tuple[float, float, int]:
     settings = job.training
     device = torch.device(accelerator(job.device))
     with torch.random.fork_rng():
-        method = job.recipe.build().to(device)
+        method = accelerate(job.recipe.build(), job.device).to(device)
         batch = _fake_batch(method, settings.batch_size, device)
         turn = method.stages()[0].turns[0]
 
@@ -113,7 +114,7 @@ def _time(job: TrainingJob) -> tuple[float, float, int]:
             with torch.no_grad():
                 turn.loss(*batch)
 
-        step = _shortest(update) * settings.accumulate
+        step = _shortest(update)
         evaluation = _shortest(evaluate) / settings.batch_size
     return step, evaluation, method.evaluations
 

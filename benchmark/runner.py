@@ -142,15 +142,14 @@ def _cell(
 ) -> Cell:
     training = settings.training_of(recipe.name)
     learns = recipe.method().learns
-    what = {
-        **recipe.describe(),
-        "training": training.model_dump(exclude={"checkpoint_every", "workers"}) if learns else {},
+    how = {
+        "training": training.identity() if learns else {},
         "precision": settings.device.precision,
-        "devices": settings.device.devices if learns else 1,  # each takes a batch of its own
     }
-    made_by = digest({**what, "samples": settings.generation.samples})
+    made_by = digest({**recipe.describe(), **how, "samples": settings.generation.samples})
     name = f"{recipe.name}-s{settings.seed}"
-    model = f"{name}-{digest([what, protocol.training])}" if learns else None
+    trained_by = digest([{**recipe.describe_training(), **how}, protocol.training])
+    model = f"{name}-{trained_by}" if learns else None
     job = None
     if model:
         job = TrainingJob(

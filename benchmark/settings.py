@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -15,6 +15,8 @@ from benchmark.errors import UserError, unknown
 from benchmark.explain import explain
 from benchmark.grid import Grid
 from benchmark.preparation.settings import PreparationSettings
+
+Logger = Literal["csv", "tensorboard", "mlflow", "wandb"]
 
 PAPER_TEST_FRACTION = 114 / 1239  # section IV.A: 1,125 of 1,239 participants train
 DEFAULT_METRICS = (
@@ -118,26 +120,57 @@ class EMASettings(Section):
     start: int = Field(0, ge=0)
 
 
+class ValidationSettings(Section):
+    """What is looked at while training goes on, on the split's validation part.
+
+    Attributes:
+        every: Iterations between looks; 0 for none.
+        pairs: How many pairs the validation loss is the mean of.
+        pictures: How many of them are also generated and drawn as a picture; 0 for none.
+    """
+
+    every: int = Field(0, ge=0)
+    pairs: int = Field(16, ge=1)
+    pictures: int = Field(0, ge=0)
+
+
 class TrainingSettings(Section):
     """How a method is trained.
 
     Attributes:
         iterations: Optimizer updates in all.
-        batch_size: Pairs a forward pass and device.
-        accumulate: Forward passes an update.
+        batch_size: Pairs an update, over all devices and forward passes.
+        micro_batch: Pairs a forward pass on one device; 0 for as many as fit its memory. An update
+            of more is accumulated over several passes, which changes memory and speed only.
         learning_rate: Fixed rate of the optimizer.
         ema: Averaging of the weights.
         checkpoint_every: Iterations between checkpoints.
-        workers: Processes that read volumes; 0 reads in the training process.
+        keep: Checkpoints kept.
+        workers: Processes that read volumes; 0 reads in a thread of the training process.
+        validation: Loss and pictures while training goes on.
+        explosion: Training stops where the loss exceeds this many times its running median; 0 for
+            never. A loss that is not a number always stops it.
+        restarts: How often training goes on by itself from the last good checkpoint after such a
+            stop, with other noise.
+        loggers: Where losses go besides the checkpoint.
     """
 
     iterations: int = Field(ge=1)
     batch_size: int = Field(1, ge=1)
-    accumulate: int = Field(1, ge=1)
+    micro_batch: int = Field(0, ge=0)
     learning_rate: float = Field(1e-3, gt=0)
     ema: EMASettings = EMASettings()
     checkpoint_every: int = Field(1000, ge=1)
+    keep: int = Field(2, ge=1)
     workers: int = Field(0, ge=0)
+    validation: ValidationSettings = ValidationSettings()
+    explosion: float = Field(1000.0, ge=0)
+    restarts: int = Field(0, ge=0)
+    loggers: tuple[Logger, ...] = ("csv",)
+
+    def identity(self) -> dict[str, Any]:
+        """What the trained weights depend on: neither memory, nor speed, nor what is watched."""
+        return self.model_dump(include={"iterations", "batch_size", "learning_rate", "ema"})
 
 
 class GenerationSettings(Section):
@@ -174,19 +207,38 @@ class EvaluationSettings(Section):
 
 
 class DeviceSettings(Section):
-    """Where the work runs (Lightning Fabric).
+    """Where the work runs (Lightning Fabric), and how fast.
+
+    Only ``precision`` is part of what a result depends on: the rest changes speed and memory, and
+    a result by the rounding of its arithmetic at most.
 
     Attributes:
         accelerator: ``auto``, ``cpu`` or ``cuda``.
-        devices: How many; more than one trains and generates in parallel.
+        devices: How many on this machine; more than one trains and generates in parallel.
+        num_nodes: Machines; more than one are started by ``torchrun`` or SLURM.
         precision: ``auto``: bf16 mixed on a GPU that has it, else float32.
         threads: CPU threads; 0 leaves torch's choice.
+        compile: ``torch.compile`` of a method's networks; ``auto`` on a GPU where it measures
+            faster.
+        fused: The optimizer's update in one kernel.
+        channels_last: Memory format of weights and activations.
+        tf32: Tensor cores for what is left in float32 on a GPU.
+        recompute: Levels of a network whose activations are computed again in the backward pass
+            instead of kept; ``auto`` for as few as fit.
+        memory_gb: Memory to plan for; 0 for what the device has.
     """
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int = Field(1, ge=1)
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    num_nodes: int = Field(1, ge=1)
+    precision: Literal["auto", "32-true", "bf16-mixed", "64-true"] = "auto"
     threads: int = Field(0, ge=0)
+    compile: Literal["auto", "on", "off"] = "auto"
+    fused: bool = True
+    channels_last: bool = True
+    tf32: bool = True
+    recompute: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    memory_gb: float = Field(0.0, ge=0)
 
 
 class Settings(Section):

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmark.acceleration import accelerate
 from benchmark.checkpoints import (
     Checkpoint,
     load_latest,
@@ -129,7 +130,7 @@ class _Run:
     def start(cls, fabric: "Fabric", job: TrainingJob, console: Console) -> "_Run":
         """Build everything from the seed, then restore what was saved."""
         torch.manual_seed(derive_seed("init", job.seed))
-        method = job.recipe.build()
+        method = accelerate(job.recipe.build(), job.device)
         stages = method.stages()
         if not all(turn.parameters for stage in stages for turn in stage.turns):
             raise UserError(
@@ -167,7 +168,7 @@ class _Run:
 
     def _turn(self, turn: Turn, optimizer: Any) -> Tensor:
         total = torch.zeros((), device=self.fabric.device)
-        count = self.job.training.accumulate
+        count = self.job.training.batch_size // self.micro_batch // self.fabric.world_size
         for micro in range(count):
             source, target, years = (part.to(self.fabric.device) for part in next(self.batches))
             with self.fabric.no_backward_sync(self.module, enabled=micro < count - 1):
@@ -179,6 +180,11 @@ class _Run:
         return total
 
     @property
+    def micro_batch(self) -> int:
+        settings = self.job.training
+        return settings.micro_batch or settings.batch_size // self.fabric.world_size
+
+    @property
     def batches(self) -> Iterator[Pair]:
         """Batches of this rank from the current step on."""
         if self._batches is None:
@@ -186,9 +192,9 @@ class _Run:
             turns_done = sum(len(self.stages[self._stage(s)].turns) for s in range(self.step))
             order = ShuffledBatches(
                 len(self.job.pairs),
-                settings.batch_size,
+                self.micro_batch,
                 self.job.seed,
-                start=turns_done * settings.accumulate * fabric.world_size + fabric.global_rank,
+                start=turns_done * settings.batch_size // self.micro_batch + fabric.global_rank,
                 stride=fabric.world_size,
             )
             dataset = PairDataset(self.job.pairs, self.method.multiple)

@@ -1,16 +1,15 @@
 """The base of both diffusion methods: train on noisy targets, sample under a condition."""
 
 from abc import abstractmethod
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from methods.blocks import fold, unfold
 from methods.diffusion import DiffusionSettings, GaussianDiffusion
 from methods.method import Method, MethodSettings
-from methods.unet import UNetSettings
+from methods.unet import AttentionUNet, UNetSettings
 
 
 class ConditionalDiffusionSettings(MethodSettings):
@@ -26,6 +25,10 @@ class ConditionalDiffusionSettings(MethodSettings):
     unet: UNetSettings = UNetSettings()
     patch: int = Field(1, ge=1)
 
+    def of_training(self) -> dict[str, Any]:
+        """All but the sampler."""
+        return self.model_dump(mode="json", exclude={"diffusion": {"sampler"}})
+
 
 S = TypeVar("S", bound=ConditionalDiffusionSettings)
 
@@ -37,12 +40,14 @@ class ConditionalDiffusion(Method, Generic[S]):
     """
 
     settings: S
+    unet: AttentionUNet
 
     def __init__(self, settings: S, shape: tuple[int, int, int]) -> None:
         super().__init__(settings, shape)
         self.diffusion = GaussianDiffusion(settings.diffusion)
         self.evaluations = settings.diffusion.sampler.steps
         self.multiple = settings.patch * settings.unet.multiple
+        self.levels = len(settings.unet.channels)
 
     @abstractmethod
     def condition(self, source: Tensor, interval_years: Tensor) -> Tensor:
@@ -56,8 +61,8 @@ class ConditionalDiffusion(Method, Generic[S]):
         """Eq. (10), with the prediction target and the norm of the settings."""
         patch = self.settings.patch
         x0 = fold(target, patch)
-        epsilon = torch.randn(x0.shape).to(x0)
-        t = self.diffusion.times(len(x0), x0.device)
+        epsilon = self.noise.like(x0)
+        t = self.noise.integers(1, self.diffusion.steps + 1, like=x0)
         condition = self.condition(fold(source, patch), interval_years)
         output = self.denoise(self.diffusion.noisy(x0, epsilon, t), t - 1, condition)
         return self.diffusion.loss(output, x0, epsilon, t)
@@ -70,6 +75,14 @@ class ConditionalDiffusion(Method, Generic[S]):
             lambda x, t: self.denoise(x, t - 1, condition), like=folded, seeds=seeds
         )
         return unfold(drawn, self.settings.patch)
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The U-Net."""
+        return (self.unet,)
+
+    def recompute(self, levels: int) -> None:
+        """Of the U-Net's levels, finest first, on both sides."""
+        self.unet.recompute = levels
 
     def describe(self) -> str:
         """Prediction target, sampler and steps."""

@@ -111,10 +111,6 @@ class GaussianDiffusion:
         self.beta = betas.float()
         self.abar = torch.cumprod(1 - betas, dim=0).float()
 
-    def times(self, batch: int, device: torch.device) -> Tensor:
-        """Draw uniform times 1..T, (batch,), from torch's global generator."""
-        return torch.randint(1, self.steps + 1, (batch,)).to(device)
-
     def noisy(self, x0: Tensor, epsilon: Tensor, t: Tensor) -> Tensor:
         """x_t of eq. (2), for x0 (B, C, X, Y, Z) and t (B,)."""
         abar = _per_sample(self.abar, t, x0)

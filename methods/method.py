@@ -9,6 +9,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from methods.noise import GlobalNoise, Noise
+
 REGISTRY: dict[str, type["Method"]] = {}
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -18,6 +20,13 @@ class MethodSettings(BaseModel):
     """Typed settings of a method; subclass it beside the method. Unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def of_training(self) -> dict[str, Any]:
+        """What the trained weights depend on: leave out what matters to ``generate`` alone.
+
+        Another sampler is then drawn with the weights that are there.
+        """
+        return self.model_dump(mode="json")
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,9 @@ class Method(nn.Module, ABC):
         learns: Whether there is anything to train.
         evaluations: Network evaluations a generated volume, for the cost table.
         multiple: Every side of a volume must be divisible by this; the harness pads and crops.
+        levels: How many levels ``recompute`` knows; 0 where it is not written.
+        noise: Where ``training_loss`` draws from; the harness sets it before every pass, with a
+            stream of its own for each pair.
     """
 
     name: ClassVar[str]
@@ -65,6 +77,8 @@ class Method(nn.Module, ABC):
     learns: ClassVar[bool] = True
     evaluations: int = 1
     multiple: int = 1
+    levels: int = 0
+    noise: Noise
 
     def __init_subclass__(cls, *, name: str | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -76,10 +90,15 @@ class Method(nn.Module, ABC):
         super().__init__()
         self.settings = settings
         self.shape = shape
+        self.noise = GlobalNoise()
 
     @abstractmethod
     def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
-        """Return the scalar loss of a batch; draw randomness from torch's global generator."""
+        """Return the scalar loss of a batch, the mean over its pairs.
+
+        Draw noise from ``self.noise``: a pair then sees the same numbers however the batch is
+        divided over passes and devices. Torch's global generator (dropout) is seeded every pass.
+        """
 
     @abstractmethod
     def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
@@ -97,6 +116,13 @@ class Method(nn.Module, ABC):
     def describe(self) -> str:
         """What a table must say beside the name: prediction target, sampler, steps."""
         return ""
+
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The costly modules, which ``torch.compile`` may take; none by default."""
+        return ()
+
+    def recompute(self, levels: int) -> None:
+        """Keep no activations of this many levels, finest first: less memory, more time."""
 
     def stages(self) -> tuple[Stage, ...]:
         """The training plan: by default one stage that minimises ``training_loss``."""

@@ -1,9 +1,11 @@
 """The attention U-Net of both diffusion methods, built on MONAI's."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
 from pydantic import BaseModel, ConfigDict, model_validator
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from methods.blocks import sinusoidal_embedding
 
@@ -62,6 +64,7 @@ class AttentionUNet(nn.Module):
         super().__init__()
         self._time_period = time_period
         self._time_dim = settings.channels[0]
+        self.recompute = 0  # levels, finest first, whose activations are not kept
         self.net = _monai_unet(settings, in_channels, out_channels)
         if upsampling != "nearest":
             _set_upsampling(self.net, upsampling)
@@ -72,15 +75,22 @@ class AttentionUNet(nn.Module):
         time = net.time_embed(sinusoidal_embedding(t, self._time_dim, self._time_period).to(x))
         h = net.conv_in(x)
         skips = [h]
-        for down in net.down_blocks:
-            h, levels = down(hidden_states=h, temb=time)
+        for level, down in enumerate(net.down_blocks):
+            h, levels = self._kept(level, down, hidden_states=h, temb=time)
             skips.extend(levels)
         h = net.middle_block(hidden_states=h, temb=time)
-        for up in net.up_blocks:
+        for level, up in zip(reversed(range(len(net.up_blocks))), net.up_blocks, strict=True):
             count = len(up.resnets)  # type: ignore[arg-type]  # nn.Module hides the list
-            h = up(hidden_states=h, res_hidden_states_list=skips[-count:], temb=time)
+            of_level = {"res_hidden_states_list": skips[-count:], "temb": time}
+            h = self._kept(level, up, hidden_states=h, **of_level)
             del skips[-count:]
         return net.out(h)
+
+    def _kept(self, level: int, block: nn.Module, **inputs: Any) -> Any:
+        """A block's output; the block runs again in the backward pass where asked for."""
+        if level < self.recompute and torch.is_grad_enabled():
+            return checkpoint(block, use_reentrant=False, preserve_rng_state=False, **inputs)
+        return block(**inputs)
 
 
 def _monai_unet(

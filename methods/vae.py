@@ -71,7 +71,7 @@ class VAE(Method, name="vae"):
     def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
         """Negative ELBO: weighted squared error plus KL to the standard normal prior."""
         mean, log_variance = self.posterior(source, target, interval_years)
-        latent = mean + (0.5 * log_variance).exp() * torch.randn(mean.shape).to(mean)
+        latent = mean + (0.5 * log_variance).exp() * self.noise.like(mean)
         error = (self.decode(latent, source, interval_years) - target).square().mean()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
         return self.settings.reconstruction_weight * error + divergence

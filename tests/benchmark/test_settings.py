@@ -24,7 +24,7 @@ def test_the_papers_values() -> None:
     assert settings.grid.shape == (128, 160, 128)
     ours, med_ddpm = settings.training_of("ours"), settings.training_of("med-ddpm")
     assert (ours.iterations, ours.batch_size, ours.learning_rate) == (300_000, 1, 1e-3)
-    assert (med_ddpm.iterations, med_ddpm.accumulate, med_ddpm.ema.decay) == (100_000, 2, 0.995)
+    assert (med_ddpm.iterations, med_ddpm.batch_size, med_ddpm.ema.decay) == (100_000, 2, 0.995)
 
 
 def test_paper_shared_gives_every_method_one_budget() -> None:

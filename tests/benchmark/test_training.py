@@ -128,10 +128,10 @@ def test_accumulated_batches_are_one_larger_batch(job: TrainingJob, tmp_path: Pa
 
     try:
         weights = []
-        for batch_size, accumulate in ((2, 1), (1, 2)):
-            training = TrainingSettings(iterations=5, batch_size=batch_size, accumulate=accumulate)
+        for micro_batch in (2, 1):
+            training = TrainingSettings(iterations=5, batch_size=2, micro_batch=micro_batch)
             recipe = replace(job.recipe, name="plain", plugins=())
-            folder = tmp_path / f"plain{accumulate}"
+            folder = tmp_path / f"plain{micro_batch}"
             train(replace(job, recipe=recipe, training=training, folder=folder))
             weights.append(state(replace(job, folder=folder)).weights)
     finally:

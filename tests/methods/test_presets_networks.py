@@ -81,7 +81,7 @@ def test_the_paper_presets_med_ddpm_is_the_published_one() -> None:
     assert (own["prediction"], own["loss"]) == ("epsilon", "l1")
     assert own["sampler"] == {"kind": "ddpm", "steps": 250, "clip": True}
     training = settings.training_of("med-ddpm")
-    assert (training.learning_rate, training.accumulate) == (1e-5, 2)
+    assert (training.learning_rate, training.batch_size) == (1e-5, 2)
     assert training.ema.model_dump() == {"decay": 0.995, "every": 10, "start": 2000}
 
 
