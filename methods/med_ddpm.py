@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from methods.conditional_diffusion import ConditionalDiffusion, ConditionalDiffusionSettings
-from methods.diffusion import DiffusionSettings, SamplerSettings, ScheduleSettings
+from methods.diffusion import DiffusionSettings
+from methods.samplers import SamplerSettings
+from methods.schedule import ScheduleSettings
 from methods.unet import AttentionUNet
 
 TIME_PERIOD = 1000.0  # Med-DDPM's time embedding; Vaswani's is 10000

@@ -1,5 +1,7 @@
 """Noise that belongs to a sample: independent of batch size, order, workers and devices."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 from typing import Protocol
 
 import torch
@@ -34,9 +36,12 @@ class SeededNoise:
 
     def like(self, reference: Tensor) -> Tensor:
         """Draw the next (B, ...) noise, with the shape, type and device of ``reference``."""
-        shape = reference.shape[1:]
+        return self.draw(reference.shape[1:]).to(reference)
+
+    def draw(self, shape: torch.Size) -> Tensor:
+        """Draw the next noise of a sample's shape, (B, ...) float32, where numbers are drawn."""
         draws = [torch.randn(shape, generator=g, device=self._device) for g in self._generators]
-        return torch.stack(draws).to(reference)
+        return torch.stack(draws)
 
     def integers(self, low: int, high: int, like: Tensor) -> Tensor:
         """Draw the next integer of low..high - 1 a sample, (B,)."""
@@ -56,3 +61,60 @@ class GlobalNoise:
     def integers(self, low: int, high: int, like: Tensor) -> Tensor:
         """Draw one integer of low..high - 1 a sample, (B,)."""
         return torch.randint(low, high, (len(like),)).to(like.device)
+
+
+class NoiseAhead:
+    """The next noise of a stream, drawn in a thread while the network runs on the device.
+
+    The numbers are those of ``SeededNoise.like``, in the same order. On a CPU nothing is drawn
+    ahead: the network has all cores, and a thread beside it would only share them.
+    """
+
+    def __init__(
+        self, noise: SeededNoise, like: Tensor, draws: int, ahead: bool | None = None
+    ) -> None:
+        """Begin with the first.
+
+        Args:
+            noise: The streams; nobody else may draw from them meanwhile.
+            like: Shape, type and device of the noise, (B, ...).
+            draws: How often ``next`` will be called.
+            ahead: Whether to use a thread; None for where it pays.
+        """
+        self._noise, self._like, self._left = noise, like, draws
+        self._pin = like.is_cuda
+        use = like.is_cuda if ahead is None else ahead
+        self._pool = ThreadPoolExecutor(1, "noise") if use else None
+        self._coming: Future[Tensor] | None = None
+
+    def __enter__(self) -> "NoiseAhead":
+        self._order()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def next(self) -> Tensor:
+        """The next (B, ...) noise, on the device."""
+        if self._coming is None:
+            return self._noise.like(self._like)
+        drawn = self._coming.result()
+        self._order()
+        return drawn.to(self._like, non_blocking=True)
+
+    def _order(self) -> None:
+        """Have the next one drawn, unless there is none to come."""
+        self._coming = None
+        if self._pool is not None and self._left:
+            self._left -= 1
+            self._coming = self._pool.submit(self._drawn)
+
+    def _drawn(self) -> Tensor:
+        drawn = self._noise.draw(self._like.shape[1:])
+        return drawn.pin_memory() if self._pin else drawn  # else the copy would wait for the device

@@ -81,7 +81,7 @@ def test_wrong_overrides_are_named(override: str, message: str) -> None:
     [
         ("unet.chanels=[1]", "'methods.ours.unet.chanels'.*Did you mean 'channels'"),
         ("width=wide", "'methods.ours.width'"),
-        ("diffusion.sampler.kind=ddpm", "ancestral sampling"),
+        ("diffusion.sampler.steps=5000", r"sampler\.steps=5000 exceeds schedule\.steps=1000"),
     ],
 )
 def test_a_methods_own_settings_are_named_in_full(override: str, message: str) -> None:

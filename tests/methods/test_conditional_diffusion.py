@@ -5,7 +5,7 @@ from torch import Tensor
 
 from methods.blocks import fold
 from methods.conditional_diffusion import ConditionalDiffusion, ConditionalDiffusionSettings
-from methods.diffusion import SamplerSettings
+from methods.samplers import SamplerSettings
 
 SHAPE = (4, 6, 4)
 STEPS = 1000

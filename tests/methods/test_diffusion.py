@@ -5,13 +5,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from methods.diffusion import (
-    DiffusionSettings,
-    GaussianDiffusion,
-    Prediction,
-    SamplerSettings,
-    ScheduleSettings,
-)
+from methods.diffusion import DiffusionSettings, GaussianDiffusion, Prediction
+from methods.samplers import SamplerSettings
+from methods.schedule import Schedule, ScheduleSettings
 
 PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "x0", "v")
 SHAPE = (1, 1, 4, 6, 4)
@@ -47,24 +43,30 @@ class TestSchedule:
 
     @pytest.mark.parametrize("kind", ["linear", "cosine"])
     def test_signal_falls_from_one_at_time_zero(self, kind: str) -> None:
-        schedule = ScheduleSettings.model_validate({"kind": kind, "steps": 250})
-        process = GaussianDiffusion(
-            DiffusionSettings(schedule=schedule, sampler=SamplerSettings(steps=250))
-        )
-        assert float(process.abar[0]) == 1
-        assert len(process.abar) == 251
-        assert (process.abar.diff() < 0).all()
-        assert float(process.abar[-1]) > 0
+        schedule = Schedule.of(ScheduleSettings.model_validate({"kind": kind, "steps": 250}))
+        assert float(schedule.abar[0]) == 1
+        assert len(schedule.abar) == 251
+        assert (schedule.abar.diff() < 0).all()
+        assert float(schedule.abar[-1]) > 0
 
-    def test_times_cover_one_to_t(self) -> None:
-        times = diffusion(total=5).times(2000, torch.device("cpu"))
-        assert sorted(set(times.tolist())) == [1, 2, 3, 4, 5]
+    def test_plain_numbers_are_those_of_the_tensors(self) -> None:
+        schedule = Schedule.of(ScheduleSettings())
+        abar = schedule.abar.numpy()
+        np.testing.assert_allclose(schedule.signal, np.sqrt(abar), rtol=1e-6)
+        np.testing.assert_allclose(schedule.noise[1:], np.sqrt(1 - abar[1:]), rtol=1e-3)
+        assert schedule.noise[0] == 0
+        assert schedule.log_snr[0] == float("inf")
+        assert schedule.log_snr[500] == pytest.approx(np.log(abar[500] / (1 - abar[500])) / 2)
 
 
 class TestSettings:
-    def test_ancestral_sampling_visits_every_level(self) -> None:
-        with pytest.raises(ValidationError, match=r"steps=10: ancestral .* schedule\.steps=1000"):
-            DiffusionSettings(sampler=SamplerSettings(kind="ddpm", steps=10))
+    def test_only_ddim_has_an_eta(self) -> None:
+        with pytest.raises(
+            ValidationError, match=r"eta=0\.5 is a setting of kind=ddim, not of ddpm"
+        ):
+            SamplerSettings(kind="ddpm", eta=0.5)
+        with pytest.raises(ValidationError, match="less than or equal to 1"):
+            SamplerSettings(kind="ddim", eta=1.5)
 
     def test_more_steps_than_levels(self) -> None:
         with pytest.raises(ValidationError, match=r"steps=1001 exceeds schedule\.steps=1000"):
@@ -80,6 +82,10 @@ class TestSettings:
         assert DiffusionSettings().describe() == (
             "predicts epsilon, ancestral DDPM 1000 of 1000 steps"
         )
+        noisy = DiffusionSettings(sampler=SamplerSettings(kind="ddim", steps=25, eta=0.5))
+        assert noisy.describe() == "predicts epsilon, DDIM (eta 0.5) 25 of 1000 steps"
+        fast = DiffusionSettings(sampler=SamplerSettings(kind="dpm-solver++", steps=20))
+        assert fast.describe() == "predicts epsilon, DPM-Solver++ 2M 20 of 1000 steps"
 
 
 class TestForward:
@@ -108,25 +114,38 @@ class TestForward:
     def test_the_right_output_gives_back_image_and_noise(self, prediction: Prediction) -> None:
         process = diffusion(prediction)
         x0, epsilon = torch.randn(2, 3, 1, 4, 6, 4)
-        t = torch.tensor([1, 25, 40])
-        target = process.target(x0, epsilon, t)
-        found = process.estimate(target, process.noisy(x0, epsilon, t), t)
-        torch.testing.assert_close(found.x0, x0, atol=2e-4, rtol=0)
-        torch.testing.assert_close(found.epsilon, epsilon, atol=2e-4, rtol=0)
-        assert process.loss(target, x0, epsilon, t) == 0
+        for level in (1, 25, 40):
+            t = torch.full((3,), level)
+            target = process.target(x0, epsilon, t)
+            found = process.estimate(target, process.noisy(x0, epsilon, t), level)
+            torch.testing.assert_close(found.x0, x0, atol=2e-4, rtol=0)
+            torch.testing.assert_close(found.epsilon, epsilon, atol=2e-4, rtol=0)
+            assert process.loss(target, x0, epsilon, t) == 0
+
+    @pytest.mark.parametrize("prediction", PREDICTIONS)
+    def test_a_bfloat16_output_is_read_in_float32(self, prediction: Prediction) -> None:
+        """As under autocast: what is computed from it must not be rounded to bfloat16."""
+        process = diffusion(prediction)
+        x_t, output = torch.randn(2, *SHAPE)
+        found = process.estimate(output.bfloat16(), x_t, 20)
+        expected = process.estimate(output.bfloat16().float(), x_t, 20)
+        assert found.x0.dtype == found.epsilon.dtype == torch.float32
+        assert torch.equal(found.x0, expected.x0)
+        assert torch.equal(found.epsilon, expected.epsilon)
 
     def test_v_turns_image_and_noise_by_a_right_angle(self) -> None:
         """With (cos, sin) = (sqrt(abar), sqrt(1 - abar)), v is dx_t over the angle."""
         process = diffusion("v")
         t = torch.tensor([20])
-        angle = torch.acos(process.abar[20].sqrt())
+        angle = torch.acos(process.schedule.abar[20].sqrt()).float()
         x0, epsilon = torch.randn(2, *SHAPE)
         expected = -torch.sin(angle) * x0 + torch.cos(angle) * epsilon
         torch.testing.assert_close(process.target(x0, epsilon, t), expected)
 
     def test_clipping_bounds_the_image_and_keeps_x_t(self) -> None:
         process = diffusion(clip=True)
-        t, x_t, output = torch.tensor([30]), *torch.randn(2, *SHAPE)
-        found = process.estimate(output, x_t, t)
+        x_t, output = torch.randn(2, *SHAPE)
+        found = process.estimate(output, x_t, 30)
         assert found.x0.abs().max() <= 1
-        torch.testing.assert_close(process.noisy(found.x0, found.epsilon, t), x_t)
+        again = process.noisy(found.x0, found.epsilon, torch.tensor([30]))
+        torch.testing.assert_close(again, x_t)

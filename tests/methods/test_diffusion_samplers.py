@@ -8,14 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from methods.diffusion import (
-    Denoiser,
-    DiffusionSettings,
-    GaussianDiffusion,
-    Prediction,
-    SamplerSettings,
-    ScheduleSettings,
-)
+from methods.diffusion import Denoiser, DiffusionSettings, GaussianDiffusion, Prediction
+from methods.samplers import SamplerSettings
+from methods.schedule import ScheduleSettings
 
 PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "x0", "v")
 MONAI_NAMES = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
@@ -27,6 +22,7 @@ def diffusion(
     sampler: str = "ddpm",
     steps: int = 50,
     clip: bool = False,
+    eta: float = 0.0,
 ) -> GaussianDiffusion:
     """A linear schedule of T = 50 that ends in nearly pure noise."""
     schedule = ScheduleSettings(steps=50, beta_start=0.002, beta_end=0.4)
@@ -34,7 +30,9 @@ def diffusion(
         DiffusionSettings(
             schedule=schedule,
             prediction=prediction,
-            sampler=SamplerSettings.model_validate({"kind": sampler, "steps": steps, "clip": clip}),
+            sampler=SamplerSettings.model_validate(
+                {"kind": sampler, "steps": steps, "clip": clip, "eta": eta}
+            ),
         )
     )
 
@@ -47,7 +45,7 @@ def believing(process: GaussianDiffusion, belief: Callable[[Tensor, Tensor], Ten
     """A network whose estimate of the clean image is ``belief(x_t, t)``."""
 
     def denoise(x: Tensor, t: Tensor) -> Tensor:
-        abar = process.abar[t].reshape(-1, 1, 1, 1, 1)
+        abar = process.schedule.abar[t].float().reshape(-1, 1, 1, 1, 1)
         x0 = belief(x, t)
         return process.target(x0, (x - abar.sqrt() * x0) / (1 - abar).sqrt(), t)
 
@@ -158,7 +156,7 @@ class TestDDIM:
         """MONAI keeps the noise of the unclipped image; then x_t no longer fits the two."""
         process = diffusion(prediction, sampler="ddim", steps=2, clip=True)
         x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(3)).double().numpy()
-        abar = process.abar.double().numpy()
+        abar = process.schedule.abar.numpy()
         x0 = np.clip(1.7 * np.sin(2 * x + 50 / 7), -1, 1)
         noise = (x - np.sqrt(abar[50]) * x0) / np.sqrt(1 - abar[50])
         x = np.sqrt(abar[1]) * x0 + np.sqrt(1 - abar[1]) * noise
@@ -213,7 +211,7 @@ class TestPhysics:
 
         def expectation(x: Tensor, t: Tensor) -> Tensor:
             """E[x0 | x_t] of a normal prior."""
-            abar = process.abar[t].reshape(-1, 1, 1, 1, 1)
+            abar = process.schedule.abar[t].float().reshape(-1, 1, 1, 1, 1)
             gain = abar.sqrt() * self.SPREAD**2 / (abar * self.SPREAD**2 + 1 - abar)
             return self.MEAN + gain * (x - abar.sqrt() * self.MEAN)
 

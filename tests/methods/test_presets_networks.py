@@ -67,7 +67,7 @@ def test_the_paper_presets_diffusion_is_the_papers() -> None:
         "schedule": {"kind": "linear", "steps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
         "prediction": "epsilon",
         "loss": "l2",
-        "sampler": {"kind": "ddpm", "steps": 1000, "clip": False},
+        "sampler": {"kind": "ddpm", "steps": 1000, "eta": 0.0, "clip": False},
     }
     training = settings.training_of("ours")
     assert (training.iterations, training.batch_size, training.learning_rate) == (300_000, 1, 1e-3)
@@ -79,7 +79,7 @@ def test_the_paper_presets_med_ddpm_is_the_published_one() -> None:
     own = Recipe.of("med-ddpm", settings).values["diffusion"]
     assert (own["schedule"]["kind"], own["schedule"]["steps"]) == ("cosine", 250)
     assert (own["prediction"], own["loss"]) == ("epsilon", "l1")
-    assert own["sampler"] == {"kind": "ddpm", "steps": 250, "clip": True}
+    assert own["sampler"] == {"kind": "ddpm", "steps": 250, "eta": 0.0, "clip": True}
     training = settings.training_of("med-ddpm")
     assert (training.learning_rate, training.batch_size) == (1e-5, 2)
     assert training.ema.model_dump() == {"decay": 0.995, "every": 10, "start": 2000}

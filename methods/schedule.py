@@ -1,0 +1,91 @@
+"""Noise schedules: how much image and how much noise there is at each level.
+
+Arrays have T + 1 entries, entry 0 being the clean image (abar_0 = 1), so that ``abar[t]`` reads as
+in Ho et al. 2020 and in the paper.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+
+class ScheduleSettings(BaseModel):
+    """How much noise each step adds.
+
+    Attributes:
+        kind: ``linear`` in beta (Ho et al. 2020) or ``cosine`` in abar (Nichol, Dhariwal 2021).
+        steps: T.
+        beta_start: beta_1 of the linear schedule.
+        beta_end: beta_T of the linear schedule.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["linear", "cosine"] = "linear"
+    steps: int = Field(1000, ge=2)
+    beta_start: float = Field(1e-4, gt=0, lt=1)
+    beta_end: float = Field(0.02, gt=0, lt=1)
+
+    def betas(self) -> Tensor:
+        """beta_1 to beta_T, (T,) float64."""
+        if self.kind == "linear":
+            return torch.linspace(self.beta_start, self.beta_end, self.steps, dtype=torch.float64)
+        times = torch.linspace(0, 1, self.steps + 1, dtype=torch.float64)
+        abar = torch.cos((times + 0.008) / 1.008 * math.pi / 2) ** 2  # Nichol, Dhariwal eq. (17)
+        return (1 - abar[1:] / abar[:-1]).clamp(max=0.999)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The numbers of every level, float64, (T + 1,).
+
+    Attributes:
+        beta: Variance that a step adds; 0 at level 0.
+        abar: Share of the image in the variance at a level; 1 at level 0.
+    """
+
+    beta: Tensor
+    abar: Tensor
+
+    @classmethod
+    def of(cls, settings: ScheduleSettings) -> "Schedule":
+        """Compute both from the settings."""
+        betas = torch.cat([torch.zeros(1, dtype=torch.float64), settings.betas()])
+        return cls(betas, torch.cumprod(1 - betas, dim=0))
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return len(self.beta) - 1
+
+    @cached_property
+    def factors(self) -> Tensor:
+        """Factors of image and noise, sqrt(abar) and sqrt(1 - abar), (2, T + 1) float32."""
+        abar = self.abar.float()
+        return torch.stack([abar.sqrt(), (1 - abar).sqrt()])
+
+    @cached_property
+    def signal(self) -> list[float]:
+        """Factor of the image at each level, as plain numbers: no step waits for a device."""
+        return list(self.factors[0].tolist())
+
+    @cached_property
+    def noise(self) -> list[float]:
+        """Factor of the noise at each level."""
+        return list(self.factors[1].tolist())
+
+    @cached_property
+    def log_snr(self) -> list[float]:
+        """Logarithm of signal over noise, lambda of Lu et al. 2022; infinite at level 0."""
+        pairs = zip(self.signal, self.noise, strict=True)
+        return [math.log(signal / noise) if noise else math.inf for signal, noise in pairs]
+
+    def posterior_variance(self, t: int, s: int) -> float:
+        """Variance of x_s given x_t and the image, for s < t (Ho et al. 2020, eq. 7)."""
+        at, below = float(self.abar[t]), float(self.abar[s])
+        return (1 - below) / (1 - at) * (1 - at / below)
