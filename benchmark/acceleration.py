@@ -1,9 +1,24 @@
 """How a method is made fast on the device: every choice is a setting, and is said."""
 
+import copy
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import torch
 
+from benchmark.console import Console
+from benchmark.files import write_json
 from benchmark.settings import DeviceSettings
 from methods.method import Method
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+CHOICE = "compile.json"  # beside the checkpoints: a resumed training computes as before
+WARM_UP, TIMED = 2, 3  # passes
 
 
 def accelerate(method: Method, settings: DeviceSettings) -> Method:
@@ -12,3 +27,99 @@ def accelerate(method: Method, settings: DeviceSettings) -> Method:
         # 3D convolutions are a quarter to a third faster so, on CPUs and on GPUs
         method.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return method
+
+
+def fuse(optimizer: torch.optim.Optimizer, settings: DeviceSettings) -> torch.optim.Optimizer:
+    """Let an optimizer that can update all weights in one kernel do so."""
+    if settings.fused and "fused" in optimizer.defaults:
+        for group in optimizer.param_groups:
+            group["fused"], group["foreach"] = True, False
+    return optimizer
+
+
+def compile_networks(
+    method: Method,
+    work: Callable[[Method], None],
+    settings: DeviceSettings,
+    device: torch.device,
+    folder: Path,
+    console: Console,
+) -> bool:
+    """Compile a method's networks where it is asked for, or where it measures faster on a GPU.
+
+    Args:
+        method: On its device.
+        work: A forward and backward pass of a method, or a step of drawing.
+        settings: Says whether.
+        device: Where it runs.
+        folder: Where the choice is kept.
+        console: For why not.
+
+    Returns:
+        Whether they are compiled.
+    """
+    wanted = settings.compile == "on" or (settings.compile == "auto" and device.type == "cuda")
+    if not wanted or not method.networks():
+        return False
+    if not _recalled(folder / CHOICE, device, settings, lambda: _pays(method, work, console)):
+        return False
+    for network in method.networks():
+        network.compile(dynamic=False)
+    return True
+
+
+def _recalled(
+    path: Path, device: torch.device, settings: DeviceSettings, measure: Callable[[], float]
+) -> bool:
+    """The choice made before with this torch on such a device, else measured and kept."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    key = f"torch {torch.__version__}, {name}"
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    if key not in known:
+        known[key] = round(measure(), 3)
+        write_json(path, known)
+    return known[key] > (0 if settings.compile == "on" else 1)
+
+
+def _pays(method: Method, work: Callable[[Method], None], console: Console) -> float:
+    """How many times faster a compiled copy works; 0 where it cannot be compiled."""
+    trial = copy.deepcopy(method)
+    eager = _seconds(lambda: work(trial))
+    for network in trial.networks():
+        network.compile(dynamic=False)
+    try:
+        return eager / _seconds(lambda: work(trial))
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        console.warn(f"torch.compile failed ({reason[0] if reason else error!r}); going on without")
+        return 0.0
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    for _ in range(WARM_UP):
+        work()
+    _wait()
+    began = time.perf_counter()
+    for _ in range(TIMED):
+        work()
+    _wait()
+    return (time.perf_counter() - began) / TIMED
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def describe(fabric: "Fabric", settings: DeviceSettings, compiled: bool) -> str:
+    """The choices in one line."""
+    count = fabric.world_size
+    where = f"{count} x {fabric.device.type}" if count > 1 else fabric.device.type
+    choices = {
+        "channels last": settings.channels_last,
+        "fused optimizer": settings.fused,
+        "compiled": compiled,
+        "TF32": settings.tf32 and fabric.device.type == "cuda",
+    }
+    made = ", ".join(name for name, on in choices.items() if on)
+    return f"{where}, {fabric.strategy.precision.precision}{', ' if made else ''}{made}"

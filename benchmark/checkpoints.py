@@ -15,7 +15,6 @@ from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import atomic_folder, file_digest, write_json
 
-KEEP = 2
 FINAL = "trained.json"
 WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "state.pt", "index.json"
 
@@ -46,8 +45,8 @@ class Checkpoint:
         return self.average or self.weights
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write ``folder/step-<n>/`` atomically and drop all but the last ``KEEP``."""
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> None:
+    """Write ``folder/step-<n>/`` atomically and drop all but the last ``keep``."""
     target = folder / f"step-{checkpoint.step:08d}"
     if target.exists():  # a damaged one of the same step gives way
         shutil.rmtree(target)
@@ -59,7 +58,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         digests = {name: file_digest(temporary / name) for name in (WEIGHTS, AVERAGE, STATE)}
         index = {"step": checkpoint.step, "sha256": digests, "losses": checkpoint.losses}
         (temporary / INDEX).write_text(json.dumps(index))
-    for old in _steps(folder)[:-KEEP]:
+    for old in _steps(folder)[:-keep]:
         shutil.rmtree(old)
 
 

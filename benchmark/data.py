@@ -1,8 +1,11 @@
 """Prepared volumes as tensors, in an order that a step number alone determines."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,9 +22,11 @@ from benchmark.seeds import derive_seed
 
 __all__ = [
     "BACKGROUND",
+    "Division",
+    "MicroBatches",
     "Pair",
     "PairDataset",
-    "ShuffledBatches",
+    "ShuffledPairs",
     "crop_to_shape",
     "load_nifti",
     "pad_to_multiple",
@@ -31,6 +36,7 @@ __all__ = [
 
 
 Pair = tuple[Tensor, Tensor, Tensor]
+GRACE = 30  # seconds that a reading process lives on after it was told to end
 
 
 def pad_to_multiple(volume: Tensor, multiple: int) -> Tensor:
@@ -101,54 +107,130 @@ class PairDataset(Dataset[Pair]):
         return batch
 
 
-class ShuffledBatches:
-    """Endless shuffled batches of indices, from a given batch on.
+class ShuffledPairs:
+    """An endless shuffled sequence of pairs, any place of which is known without those before it.
 
-    Every pass over the data is a permutation drawn from (seed, pass), so the batch at a step is
-    known without the steps before it, and ranks take every n-th batch.
+    Every pass over the data is a permutation drawn from (seed, pass).
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int, start: int, stride: int = 1) -> None:
-        self._size, self._batch_size, self._seed = size, batch_size, seed
-        self._start, self._stride = start, stride
+    def __init__(self, size: int, seed: int) -> None:
+        """Args: how many pairs there are; the run's seed."""
+        self._size, self._seed = size, seed
+        self._turn, self._order = -1, torch.empty(0)
 
-    def __iter__(self) -> Iterator[list[int]]:
-        number = self._start
-        while True:
-            first = number * self._batch_size
-            yield [self._index(position) for position in range(first, first + self._batch_size)]
-            number += self._stride
-
-    def _index(self, position: int) -> int:
+    def __getitem__(self, position: int) -> int:
+        """Index of the pair at a position."""
         turn, place = divmod(position, self._size)
-        if turn != getattr(self, "_turn", None):
+        if turn != self._turn:
             generator = torch.Generator().manual_seed(derive_seed("order", self._seed, turn))
             self._turn, self._order = turn, torch.randperm(self._size, generator=generator)
         return int(self._order[place])
 
 
+@dataclass(frozen=True)
+class Division:
+    """How the pairs of an update are divided over forward passes and processes.
+
+    Attributes:
+        batch_size: Pairs an update.
+        micro_batch: Pairs a pass of one process.
+        world_size: Processes.
+        rank: Which of them this is.
+    """
+
+    batch_size: int
+    micro_batch: int
+    world_size: int = 1
+    rank: int = 0
+
+    @property
+    def passes(self) -> int:
+        """Passes an update and process."""
+        return self.batch_size // (self.micro_batch * self.world_size)
+
+    def positions(self, update: int, number: int) -> range:
+        """Where in the sequence of pairs a pass of this process lies, updates counted from 0."""
+        place = number * self.world_size + self.rank
+        start = update * self.batch_size + place * self.micro_batch
+        return range(start, start + self.micro_batch)
+
+
+class MicroBatches:
+    """Indices of the pairs of every pass, from an update on, for ever."""
+
+    def __init__(self, pairs: ShuffledPairs, division: Division, first_update: int) -> None:
+        self._pairs, self._division, self._first = pairs, division, first_update
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for update in count(self._first):
+            for number in range(self._division.passes):
+                yield [self._pairs[p] for p in self._division.positions(update, number)]
+
+
 def training_batches(
-    dataset: PairDataset, batches: ShuffledBatches, workers: int
+    dataset: PairDataset, batches: MicroBatches, workers: int, device: torch.device
 ) -> Iterator[Pair]:
-    """Read batches, (B, 1, X, Y, Z) twice and (B,), for ever.
+    """Read batches, (B, 1, X, Y, Z) twice and (B,), for ever, one step ahead of the training.
+
+    With workers, processes read; without, a thread does. Copies to a GPU overlap with its work.
+    Close the iterator when done.
 
     Raises:
         UserError: A volume cannot be read or has another shape.
     """
+    on_gpu = device.type == "cuda"
     loader: DataLoader[Pair] = DataLoader(
         dataset,
         batch_sampler=batches,
         num_workers=workers,
         collate_fn=_as_it_is,
         persistent_workers=workers > 0,
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=on_gpu,
+        worker_init_fn=_leave_signals_to_the_training if workers else None,
         generator=torch.Generator(),  # else opening it draws from the global one, in mid-step
     )
-    for batch in loader:
-        if isinstance(batch, UserError):
-            raise batch
-        source, target, years = batch  # pinning makes a list of it
-        yield source, target, years
+    read = map(_whole, loader)
+    move = _Copies(device) if on_gpu else None
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+            ahead = reader.submit(next, read)
+            while True:
+                batch = ahead.result()
+                ahead = reader.submit(next, read)
+                yield move(batch) if move else batch
+    finally:
+        del read, loader  # ends the workers now, not when an error's traceback is forgotten
+
+
+def _whole(batch: Any) -> Pair:
+    """What the loader handed on, or the error it brought instead."""
+    if isinstance(batch, UserError):
+        raise batch
+    source, target, years = batch  # pinning makes a list of it
+    return source, target, years
+
+
+class _Copies:
+    """Copies batches to a GPU one ahead, on a stream of their own beside its work."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._stream = device, torch.cuda.Stream(device)
+
+    def __call__(self, batch: Pair) -> Pair:
+        with torch.cuda.stream(self._stream):
+            source, target, years = (part.to(self._device, non_blocking=True) for part in batch)
+        now = torch.cuda.current_stream(self._device)
+        now.wait_stream(self._stream)
+        for part in (source, target, years):
+            part.record_stream(now)  # else its memory could be given away while it is in use
+        return source, target, years
+
+
+def _leave_signals_to_the_training(worker: int) -> None:
+    """A terminal or scheduler signals every process; workers read until the training has saved."""
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(GRACE))
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -79,10 +79,11 @@ def pair_table(folder: Path, suffix: str) -> pd.DataFrame:
 
 def ours(folder: Path) -> Iterator[Any]:
     """The project's loader, over volumes as the store keeps them."""
-    from benchmark.data import PairDataset, ShuffledBatches, training_batches
+    from benchmark.data import Division, MicroBatches, PairDataset, ShuffledPairs, training_batches
 
     pairs = pair_table(folder, ".nii")
-    return training_batches(PairDataset(pairs, 32), ShuffledBatches(len(pairs), BATCH, 0, 0), 0)
+    order = MicroBatches(ShuffledPairs(len(pairs), 0), Division(BATCH, BATCH), 0)
+    return training_batches(PairDataset(pairs, 32), order, 0, torch.device("cpu"))
 
 
 def by_monai(folder: Path, kind: str) -> Iterator[Any]:

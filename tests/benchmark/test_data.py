@@ -1,3 +1,4 @@
+from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 import torch
 
 from benchmark.data import (
+    Division,
+    MicroBatches,
     Pair,
     PairDataset,
-    ShuffledBatches,
+    ShuffledPairs,
     crop_to_shape,
     pad_to_multiple,
     read_volume,
@@ -33,42 +36,41 @@ def test_padding_is_even_dark_and_undone_by_cropping(shape: tuple[int, int, int]
     )
 
 
-def first(size: int, batch: int, count: int, start: int = 0, stride: int = 1) -> list[list[int]]:
-    return list(islice(ShuffledBatches(size, batch, 0, start, stride), count))
+def passes(size: int, division: Division, count: int, start: int = 0) -> list[list[int]]:
+    return list(islice(MicroBatches(ShuffledPairs(size, 0), division, start), count))
 
 
-def test_every_pass_holds_every_pair_once_in_another_order() -> None:
-    batches = first(size=10, batch=2, count=10)
-    passes = [list(chain(*batches[:5])), list(chain(*batches[5:]))]
-    assert all(sorted(order) == list(range(10)) for order in passes)
-    assert passes[0] != passes[1]
+def test_every_turn_holds_every_pair_once_in_another_order() -> None:
+    batches = passes(10, Division(2, 2), 10)
+    turns = [list(chain(*batches[:5])), list(chain(*batches[5:]))]
+    assert all(sorted(order) == list(range(10)) for order in turns)
+    assert turns[0] != turns[1]
 
 
-def test_a_batch_follows_from_its_number_alone() -> None:
-    batches = first(size=7, batch=3, count=12)
-    assert first(size=7, batch=3, count=5, start=7) == batches[7:]
+def test_an_update_follows_from_its_number_alone() -> None:
+    batches = passes(7, Division(3, 3), 12)
+    assert passes(7, Division(3, 3), 5, start=7) == batches[7:]
     assert sorted(chain(*batches[:7])) == sorted(list(range(7)) * 3)
 
 
-def test_ranks_share_the_batches() -> None:
-    batches = first(size=7, batch=3, count=12)
-    assert first(7, 3, 6, start=0, stride=2) == batches[::2]
-    assert first(7, 3, 6, start=1, stride=2) == batches[1::2]
-
-
-@pytest.mark.parametrize("world", [1, 2, 3])
-def test_ranks_partition_one_global_order(world: int) -> None:
-    whole = first(size=7, batch=2, count=12)
-    parts = [first(7, 2, 12 // world, start=rank, stride=world) for rank in range(world)]
-    assert list(chain(*zip(*parts, strict=True))) == whole
+@pytest.mark.parametrize(("micro", "world"), [(6, 1), (3, 1), (1, 1), (3, 2), (1, 2), (2, 3)])
+def test_an_update_is_the_same_pairs_however_it_is_divided(micro: int, world: int) -> None:
+    whole = passes(7, Division(6, 6), 5)
+    each = Division(6, micro, world).passes
+    parts = [passes(7, Division(6, micro, world, rank), 5 * each) for rank in range(world)]
+    for update in range(5):
+        seen = [part[update * each : (update + 1) * each] for part in parts]
+        assert list(chain(*chain(*zip(*seen, strict=True)))) == whole[update]
 
 
 def test_another_seed_is_another_order() -> None:
-    orders = [list(islice(ShuffledBatches(20, 20, seed, 0), 1)) for seed in (0, 1, 0)]
+    pairs = [ShuffledPairs(20, seed) for seed in (0, 1, 0)]
+    orders = [[order[position] for position in range(20)] for order in pairs]
     assert orders[0] == orders[2] != orders[1]
 
 
 SHAPE = (9, 8, 8)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -82,11 +84,10 @@ def dataset(tmp_path: Path) -> PairDataset:
     return PairDataset(pd.DataFrame(rows, columns=["source", "target", "interval_years"]), 8)
 
 
-def batches(
-    dataset: PairDataset, count: int, workers: int = 0, start: int = 0, stride: int = 1
-) -> list[Pair]:
-    order = ShuffledBatches(len(dataset), 2, 0, start, stride)
-    return list(islice(training_batches(dataset, order, workers), count))
+def batches(dataset: PairDataset, count: int, workers: int = 0, start: int = 0) -> list[Pair]:
+    order = MicroBatches(ShuffledPairs(len(dataset), 0), Division(2, 2), start)
+    with closing(training_batches(dataset, order, workers, CPU)) as reading:
+        return list(islice(reading, count))
 
 
 def same(one: list[Pair], other: list[Pair]) -> bool:
@@ -102,7 +103,6 @@ def test_batches_follow_from_seed_and_step_alone(dataset: PairDataset, workers: 
     whole = batches(dataset, 8)
     assert same(batches(dataset, 8, workers), whole)
     assert same(batches(dataset, 3, workers, start=5), whole[5:])
-    assert same(batches(dataset, 4, workers, start=1, stride=2), whole[1::2])
 
 
 def test_a_batch_holds_the_volumes_padded_with_background(dataset: PairDataset) -> None:

@@ -13,7 +13,7 @@ def averaged(settings: EMASettings, steps: int) -> float:
     average = WeightAverage(module, settings)
     for step in range(1, steps + 1):
         nn.init.constant_(module.weight, step)
-        average.update(module, step)
+        average.update(step)
     return float(average.weights["weight"])
 
 
@@ -37,7 +37,7 @@ def test_counters_are_copied_and_saved_averages_continue() -> None:
     module(torch.randn(4, 1))
     average = WeightAverage(module, EMASettings(decay=0.9))
     module(torch.randn(4, 1))
-    average.update(module, 1)
+    average.update(1)
     assert average.weights["num_batches_tracked"] == 2
     again = WeightAverage(nn.BatchNorm1d(1), EMASettings(decay=0.9))
     again.load(average.weights)

@@ -1,6 +1,8 @@
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,10 +98,106 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     job: TrainingJob, tiny_does: Callable[[str], None], call: int
 ) -> None:
     tiny_does(f"nan:step:{call}")
-    with pytest.raises(UserError, match=r"tiny: the loss or a weight is not finite.*learning_rate"):
+    with pytest.raises(UserError, match=rf"the loss is nan at iteration {call} .*learning_rate"):
         train(job)
-    assert state(job).step == (6 if call == 7 else 3)
+    kept = 6 if call == 7 else 3
+    assert state(job).step == kept
+    told = json.loads((job.folder / "diverged.json").read_text())
+    assert (told["step"], told["kept"], len(told["pairs"])) == (call, kept, 2)
     assert all(torch.isfinite(value).all() for value in state(job).weights.values())
+
+
+def test_training_goes_on_with_other_noise_where_it_may(
+    job: TrainingJob, tmp_path: Path, tiny_does: Callable[[str], None]
+) -> None:
+    whole = replace(job, folder=tmp_path / "whole")
+    train(whole)
+    tiny_does("nan:step:8")
+    train(replace(job, training=SETTINGS.model_copy(update={"restarts": 1})))
+    assert state(job).step == 12
+    assert read_final(job.folder)["restarts"] == 1  # type: ignore[index]
+    assert not same(job, whole)
+
+
+@pytest.mark.parametrize("fits", [2, 1])
+def test_a_pass_that_does_not_fit_is_divided(
+    job: TrainingJob,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fits: int,
+) -> None:
+    """The same pairs with the same noise: only the rounding of sums may differ."""
+    four = SETTINGS.model_copy(update={"batch_size": 4})
+    weights = []
+    for limit in (4, fits):
+        monkeypatch.setenv("SMALL_HOLDS", str(limit))
+        folder = tmp_path / f"holds{limit}"
+        with registered(small_device()):
+            recipe = replace(job.recipe, name="small", plugins=())
+            train(replace(job, recipe=recipe, training=four, folder=folder))
+        weights.append(state(replace(job, folder=folder)).weights)
+    assert f"out of memory; going on with {fits}" in capsys.readouterr().err
+    for name, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][name], atol=1e-5, rtol=1e-5)
+
+
+def test_what_does_not_fit_at_all_says_so(
+    job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMALL_HOLDS", "0")
+    with registered(small_device()), pytest.raises(UserError, match="does not fit the device"):
+        train(replace(job, recipe=replace(job.recipe, name="small", plugins=())))
+    assert not list(job.folder.glob("step-*"))
+
+
+def small_device() -> type[Method]:
+    """A method whose device holds ``$SMALL_HOLDS`` pairs a pass."""
+
+    class Small(Method, name="small"):
+        def __init__(self, settings: Any, shape: Any) -> None:
+            super().__init__(settings, shape)
+            self.layer = nn.Conv3d(1, 1, 1)
+
+        def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+            if len(source) > int(os.environ["SMALL_HOLDS"]):
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            noisy = source + 0.1 * self.noise.like(source)
+            return (self.layer(noisy) - target).square().mean()
+
+        def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
+            return source
+
+    return Small
+
+
+@contextmanager
+def registered(method: type[Method]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        del REGISTRY[method.name]
+
+
+def test_compiled_networks_train_alike(job: TrainingJob, tmp_path: Path) -> None:
+    class Networked(small_device(), name="networked"):  # type: ignore[misc]
+        def networks(self) -> tuple[nn.Module, ...]:
+            return (self.layer,)
+
+    weights = []
+    with registered(Networked):
+        del REGISTRY["small"]
+        os.environ["SMALL_HOLDS"] = "9"
+        for choice in ("on", "off"):
+            device = DeviceSettings(accelerator="cpu", threads=1, compile=choice)
+            folder = tmp_path / choice
+            recipe = replace(job.recipe, name="networked", plugins=())
+            train(replace(job, recipe=recipe, device=device, folder=folder))
+            weights.append(state(replace(job, folder=folder)).weights)
+    assert json.loads((tmp_path / "on" / "compile.json").read_text())
+    assert not (tmp_path / "off" / "compile.json").exists()
+    for name, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][name], atol=1e-5, rtol=1e-5)
 
 
 def test_neither_workers_nor_checkpoints_change_the_weights(

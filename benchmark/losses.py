@@ -1,0 +1,83 @@
+"""The loss curve, read rarely, and the watch over it: not a number, or exploding."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LOG_EVERY = 10  # steps a row of the curve; reading a loss more often would stall a GPU
+LOSS_COLUMNS = ("stage", "step", "loss", "seconds")
+REMEMBERED = 100  # rows that the running median is of
+ENOUGH = 10  # rows before a loss can be said to explode
+
+
+class DivergedError(Exception):
+    """A loss or weight that is not a number, or a loss that explodes.
+
+    Attributes:
+        step: Iteration after which it was seen, counted from 1.
+        reason: What was seen.
+    """
+
+    def __init__(self, step: int, reason: str) -> None:
+        super().__init__(reason)
+        self.step, self.reason = step, reason
+
+
+@dataclass
+class LossCurve:
+    """Losses of the turns done since the last row stay on the device until a row is due.
+
+    Attributes:
+        explosion: How many times the running median a row may be; 0 for any.
+        rows: Rows of ``LOSS_COLUMNS``.
+        window: Losses that no row shows yet, with the step of each.
+    """
+
+    explosion: float
+    rows: list[list[Any]] = field(default_factory=list)
+    window: list[tuple[int, Tensor]] = field(default_factory=list)
+
+    def add(self, step: int, loss: Tensor) -> None:
+        """Remember the loss of a turn of iteration ``step``."""
+        self.window.append((step, loss))
+
+    def settle(self, mean_over_processes: Callable[[Tensor], Tensor]) -> list[float]:
+        """Losses of the window as all processes see them; waits for the device."""
+        losses = mean_over_processes(torch.stack([loss for _, loss in self.window]))
+        steps = [step for step, _ in self.window]
+        self.window = list(zip(steps, losses, strict=True))
+        return losses.tolist()
+
+    def close_row(self, stage: str, losses: list[float], seconds: float) -> float:
+        """Turn the window, whose losses have been checked, into a row; return its loss."""
+        step = self.window[-1][0]
+        mean = sum(losses) / len(losses)
+        self.window.clear()
+        self.rows.append([stage, step, mean, round(seconds, 3)])
+        return mean
+
+    def check(self, stage: str, losses: list[float]) -> None:
+        """Look for the first loss of the window that no training should have.
+
+        Raises:
+            DivergedError: There is one.
+        """
+        limit = self._limit(stage)
+        for (step, _), loss in zip(self.window, losses, strict=True):
+            if not math.isfinite(loss):
+                raise DivergedError(step, f"the loss is {loss}")
+            if loss > limit:
+                raise DivergedError(
+                    step, f"the loss is {loss:.3g}, more than {self.explosion:g} times its median"
+                )
+
+    def _limit(self, stage: str) -> float:
+        recent = [row[2] for row in self.rows[-REMEMBERED:] if row[0] == stage]
+        if not self.explosion or len(recent) < ENOUGH or median(recent) <= 0:
+            return math.inf
+        return self.explosion * median(recent)

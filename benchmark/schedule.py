@@ -1,0 +1,43 @@
+"""Which stage of a method's training plan an iteration belongs to."""
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+
+from methods.method import Method, Stage
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The stages of a training and the iteration at which each begins.
+
+    Attributes:
+        stages: As the method plans them.
+        begins: First iteration of each, counted from 0.
+    """
+
+    stages: tuple[Stage, ...]
+    begins: tuple[int, ...]
+
+    @classmethod
+    def of(cls, method: Method, iterations: int) -> "Schedule":
+        """Divide the iterations by the stages' shares."""
+        stages = method.stages()
+        whole = sum(stage.share for stage in stages)
+        ends = accumulate(stage.share / whole for stage in stages)
+        # a share of the iterations is a whole number of them, but for the rounding of the sum
+        begins = [0, *(math.ceil(end * iterations - 1e-6) for end in ends)]
+        return cls(stages, tuple(begins[:-1]))
+
+    def stage_at(self, step: int) -> int:
+        """Index of the stage of an iteration, counted from 0."""
+        return bisect_right(self.begins, step) - 1
+
+    def updates_before(self, step: int) -> int:
+        """Updates, one a turn, that are made before an iteration."""
+        ends = [*self.begins[1:], step]
+        return sum(
+            len(stage.turns) * max(0, min(step, end) - begin)
+            for stage, begin, end in zip(self.stages, self.begins, ends, strict=True)
+        )
