@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from methods.schedule import Schedule
+from methods.schedule import Schedule, line
 
 NAMES = {"ddpm": "ancestral DDPM", "ddim": "DDIM", "dpm-solver++": "DPM-Solver++ 2M"}
 
@@ -127,12 +127,11 @@ class DDIM(Sampler):
 
     def __init__(self, schedule: Schedule, steps: int, eta: float) -> None:
         super().__init__(schedule, steps)
-        places = list(zip(self.levels, self.following, strict=True))
-        self._sigma = [eta * math.sqrt(schedule.posterior_variance(t, s)) for t, s in places]
-        self._epsilon = [
-            math.sqrt(max(schedule.noise[s] ** 2 - sigma**2, 0))
-            for s, sigma in zip(self.following, self._sigma, strict=True)
-        ]
+        places = zip(self.levels, self.following, strict=True)
+        shares = [eta**2 * schedule.renewed(t, s) for t, s in places]
+        noises = [schedule.noise[s] for s in self.following]
+        self._sigma = [n * math.sqrt(share) for n, share in zip(noises, shares, strict=True)]
+        self._epsilon = [n * math.sqrt(1 - share) for n, share in zip(noises, shares, strict=True)]
 
     def adds_noise(self, place: int) -> bool:
         """Where sigma is not zero: never at eta = 0, nor in the last step."""
@@ -174,10 +173,10 @@ class DPMSolver(Sampler):
 
         Evenly spaced in t, the last steps would be so long in lambda that the order is lost.
         """
-        log_snr = torch.tensor(schedule.log_snr[1:], dtype=torch.float64)
         if steps == 1:
             return [schedule.steps]
-        wanted = torch.linspace(float(log_snr[-1]), float(log_snr[0]), steps, dtype=torch.float64)
+        log_snr = torch.tensor(schedule.log_snr[1:], dtype=torch.float64, device="cpu")
+        wanted = line(float(log_snr[-1]), float(log_snr[0]), steps)
         nearest = (log_snr - wanted[:, None]).abs().argmin(dim=1) + 1
         return _distinct(nearest.tolist())
 
@@ -208,7 +207,7 @@ def build_sampler(settings: SamplerSettings, schedule: Schedule) -> Sampler:
 def _even(total: int, steps: int) -> list[int]:
     if steps == 1:
         return [total]
-    return list(torch.linspace(total, 1, steps).round().long().tolist())
+    return list(torch.linspace(total, 1, steps, device="cpu").round().long().tolist())
 
 
 def _distinct(levels: list[int]) -> list[int]:

@@ -34,8 +34,8 @@ class ScheduleSettings(BaseModel):
     def betas(self) -> Tensor:
         """beta_1 to beta_T, (T,) float64."""
         if self.kind == "linear":
-            return torch.linspace(self.beta_start, self.beta_end, self.steps, dtype=torch.float64)
-        times = torch.linspace(0, 1, self.steps + 1, dtype=torch.float64)
+            return line(self.beta_start, self.beta_end, self.steps)
+        times = line(0, 1, self.steps + 1)
         abar = torch.cos((times + 0.008) / 1.008 * math.pi / 2) ** 2  # Nichol, Dhariwal eq. (17)
         return (1 - abar[1:] / abar[:-1]).clamp(max=0.999)
 
@@ -55,7 +55,8 @@ class Schedule:
     @classmethod
     def of(cls, settings: ScheduleSettings) -> "Schedule":
         """Compute both from the settings."""
-        betas = torch.cat([torch.zeros(1, dtype=torch.float64), settings.betas()])
+        betas = settings.betas()
+        betas = torch.cat([torch.zeros_like(betas[:1]), betas])
         return cls(betas, torch.cumprod(1 - betas, dim=0))
 
     @property
@@ -85,7 +86,18 @@ class Schedule:
         pairs = zip(self.signal, self.noise, strict=True)
         return [math.log(signal / noise) if noise else math.inf for signal, noise in pairs]
 
-    def posterior_variance(self, t: int, s: int) -> float:
-        """Variance of x_s given x_t and the image, for s < t (Ho et al. 2020, eq. 7)."""
+    def renewed(self, t: int, s: int) -> float:
+        """Share of the noise at level s that is new in an ancestral step there from t > s.
+
+        The posterior's variance (Ho et al. 2020, eq. 7) over that of all noise at s.
+        """
         at, below = float(self.abar[t]), float(self.abar[s])
-        return (1 - below) / (1 - at) * (1 - at / below)
+        return (1 - at / below) / (1 - at)
+
+
+def line(start: float, end: float, count: int) -> Tensor:
+    """Evenly spaced numbers with both ends, (count,) float64, on the CPU even under another device.
+
+    A network may be built on the meta device to learn its size; its schedule still needs values.
+    """
+    return torch.linspace(start, end, count, dtype=torch.float64, device="cpu")

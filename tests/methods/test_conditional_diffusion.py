@@ -1,5 +1,6 @@
 """The base of the diffusion methods: times from zero, the condition once, folded voxels."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -14,8 +15,8 @@ STEPS = 1000
 class Recorder(ConditionalDiffusion[ConditionalDiffusionSettings]):
     """A network that says nothing and remembers what it was asked."""
 
-    def __init__(self, patch: int = 1) -> None:
-        sampler = SamplerSettings(kind="ddim", steps=STEPS)
+    def __init__(self, patch: int = 1, kind: str = "ddim", steps: int = STEPS) -> None:
+        sampler = SamplerSettings.model_validate({"kind": kind, "steps": steps})
         default = ConditionalDiffusionSettings()
         diffusion = default.diffusion.model_copy(update={"sampler": sampler})
         settings = default.model_copy(update={"diffusion": diffusion, "patch": patch})
@@ -41,6 +42,21 @@ def test_sampling_counts_times_from_zero_and_conditions_once() -> None:
     assert method.times == list(range(STEPS))[::-1]
     assert method.conditions == 1
     assert drawn.shape == (1, 1, *SHAPE)
+
+
+@pytest.mark.parametrize("kind", ["ddpm", "ddim", "dpm-solver++"])
+@pytest.mark.parametrize("steps", [1, 5, STEPS])
+def test_a_volume_costs_one_condition_and_as_many_networks_as_steps(kind: str, steps: int) -> None:
+    method = Recorder(kind=kind, steps=steps)
+    method.generate(torch.zeros(1, 1, *SHAPE), torch.ones(1), torch.tensor([3]))
+    assert method.conditions == 1
+    assert len(method.times) == method.evaluations == steps
+
+
+def test_another_sampler_is_drawn_with_the_same_training() -> None:
+    slow, fast = Recorder(kind="ddpm"), Recorder(kind="dpm-solver++", steps=5)
+    assert slow.settings != fast.settings
+    assert slow.settings.of_training() == fast.settings.of_training()
 
 
 def test_training_covers_the_times_of_sampling() -> None:

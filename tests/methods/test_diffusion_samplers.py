@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from methods.diffusion import Denoiser, DiffusionSettings, GaussianDiffusion, Prediction
+from methods.noise import SeededNoise
 from methods.samplers import SamplerSettings
 from methods.schedule import ScheduleSettings
 
@@ -98,6 +99,24 @@ class TestAncestral:
         np.testing.assert_allclose(drawn.numpy(), expected, atol=1e-4)
         assert unclamped(drawn) > 0.9
 
+    def test_the_bits_are_those_of_the_formula_in_float32(self) -> None:
+        """The paper's table must not move: neither by plain numbers nor by their order."""
+        process = diffusion()
+        denoise = wavy(process)
+        schedule = process.schedule
+        beta, abar = schedule.beta.float(), schedule.abar.float()
+        noise = SeededNoise(torch.tensor([3]))
+        x = noise.like(torch.empty(SHAPE))
+        for t in range(50, 0, -1):
+            epsilon, signal, spread = denoise(x, torch.tensor([t])), abar[t], (1 - abar[t]).sqrt()
+            x0 = (x - spread * epsilon) / signal.sqrt()
+            epsilon = (x - signal.sqrt() * x0) / spread
+            x = (x - beta[t] / spread * epsilon) / (1 - beta[t]).sqrt()
+            if t > 1:
+                variance = (1 - abar[t - 1]) / (1 - abar[t]) * beta[t]
+                x = x + variance.sqrt() * noise.like(x)
+        assert torch.equal(draw(process, denoise), x.clamp(-1, 1))
+
     @pytest.mark.parametrize("clip", [False, True])
     @pytest.mark.parametrize("prediction", PREDICTIONS)
     def test_agrees_with_monai(self, prediction: Prediction, clip: bool) -> None:
@@ -166,8 +185,13 @@ class TestDDIM:
 
     @pytest.mark.parametrize("steps", [1, 2, 7, 50])
     @pytest.mark.parametrize("prediction", PREDICTIONS)
-    def test_a_perfect_network_gives_the_image(self, prediction: Prediction, steps: int) -> None:
-        process = diffusion(prediction, sampler="ddim", steps=steps)
+    @pytest.mark.parametrize(
+        ("sampler", "eta"), [("ddim", 0), ("ddim", 0.5), ("ddpm", 0), ("dpm-solver++", 0)]
+    )
+    def test_a_perfect_network_gives_the_image(
+        self, prediction: Prediction, steps: int, sampler: str, eta: float
+    ) -> None:
+        process = diffusion(prediction, sampler=sampler, steps=steps, eta=eta)
         x0 = torch.rand(SHAPE) * 2 - 1
         drawn = draw(process, oracle(process, x0))
         torch.testing.assert_close(drawn, x0, atol=1e-3, rtol=0)
@@ -220,7 +244,9 @@ class TestPhysics:
         return process.sample(denoise, like=like, seeds=torch.tensor([3, 4]))
 
     @pytest.mark.parametrize("prediction", PREDICTIONS)
-    @pytest.mark.parametrize(("sampler", "steps"), [("ddpm", 1000), ("ddim", 250)])
+    @pytest.mark.parametrize(
+        ("sampler", "steps"), [("ddpm", 1000), ("ddpm", 500), ("ddim", 250), ("dpm-solver++", 25)]
+    )
     def test_samples_follow_the_data(
         self, prediction: Prediction, sampler: str, steps: int
     ) -> None:

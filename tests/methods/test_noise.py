@@ -1,8 +1,11 @@
 """Noise belongs to a sample and to nothing else."""
 
+import threading
+
+import pytest
 import torch
 
-from methods.noise import SeededNoise
+from methods.noise import GlobalNoise, Noise, NoiseAhead, SeededNoise
 
 SHAPE = (1, 4, 6, 4)
 
@@ -55,3 +58,92 @@ def test_noise_is_standard_normal() -> None:
 def test_noise_takes_the_type_of_its_reference() -> None:
     noise = SeededNoise(torch.tensor([1])).like(torch.empty(1, *SHAPE, dtype=torch.bfloat16))
     assert noise.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("noise", [SeededNoise(torch.arange(2000)), GlobalNoise()])
+def test_integers_cover_their_range(noise: Noise) -> None:
+    times = noise.integers(1, 6, like=torch.empty(2000, 1))
+    assert times.shape == (2000,)
+    assert sorted(set(times.tolist())) == [1, 2, 3, 4, 5]
+
+
+def test_integers_are_a_samples_own() -> None:
+    def times(seeds: list[int]) -> list[int]:
+        noise = SeededNoise(torch.tensor(seeds))
+        noise.like(torch.empty(len(seeds), *SHAPE))
+        return list(noise.integers(1, 1001, like=torch.empty(len(seeds))).tolist())
+
+    together = times([3, 7, 11])
+    assert together == [times([seed])[0] for seed in (3, 7, 11)]
+    assert len(set(together)) == 3
+
+
+class TestAhead:
+    SEEDS = torch.tensor([3, 7])
+    LIKE = torch.empty(2, *SHAPE)
+
+    @pytest.mark.parametrize("ahead", [False, True, None])
+    def test_the_numbers_are_the_streams(self, ahead: bool | None) -> None:
+        plain = SeededNoise(self.SEEDS)
+        with NoiseAhead(SeededNoise(self.SEEDS), self.LIKE, draws=4, ahead=ahead) as noise:
+            for _ in range(4):
+                assert torch.equal(noise.next(), plain.like(self.LIKE))
+
+    def test_it_is_drawn_before_it_is_asked_for_and_no_more_than_that(self) -> None:
+        stream = Counting(self.SEEDS)
+        with NoiseAhead(stream, self.LIKE, draws=2, ahead=True) as noise:
+            stream.wait_for(1)
+            noise.next()
+            stream.wait_for(2)
+            noise.next()
+        assert stream.draws == 2
+        assert stream.threads == {"noise_0"}
+
+    def test_the_thread_ends_with_the_drawing_even_by_an_error(self) -> None:
+        def draw() -> None:
+            with NoiseAhead(SeededNoise(self.SEEDS), self.LIKE, draws=9, ahead=True) as noise:
+                noise.next()
+                raise ValueError("the network failed")
+
+        with pytest.raises(ValueError, match="the network failed"):
+            draw()
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("noise")]
+
+    def test_an_error_in_the_thread_is_told(self) -> None:
+        like = torch.empty(2, *SHAPE)
+        stream = Counting(self.SEEDS, fails=True)
+        with (
+            NoiseAhead(stream, like, draws=2, ahead=True) as noise,
+            pytest.raises(RuntimeError, match="no numbers"),
+        ):
+            noise.next()
+
+    def test_type_of_the_reference(self) -> None:
+        like = self.LIKE.double()
+        with NoiseAhead(SeededNoise(self.SEEDS), like, draws=1, ahead=True) as noise:
+            assert torch.equal(noise.next(), SeededNoise(self.SEEDS).like(like))
+
+
+class Counting(SeededNoise):
+    """Counts draws and remembers which threads made them."""
+
+    def __init__(self, seeds: torch.Tensor, fails: bool = False) -> None:
+        super().__init__(seeds)
+        self.draws = 0
+        self.fails = fails
+        self.threads: set[str] = set()
+        self._drawn = threading.Condition()
+
+    def draw(self, shape: torch.Size) -> torch.Tensor:
+        if self.fails:
+            raise RuntimeError("no numbers")
+        with self._drawn:
+            self.draws += 1
+            self.threads.add(threading.current_thread().name)
+            self._drawn.notify_all()
+        return super().draw(shape)
+
+    def wait_for(self, draws: int) -> None:
+        """Until so many were drawn, though fewer were asked for."""
+        with self._drawn:
+            assert self._drawn.wait_for(lambda: self.draws == draws, timeout=10)
