@@ -85,9 +85,9 @@ def _pays(method: Method, work: Callable[[Method], None], console: Console) -> f
     """How many times faster a compiled copy works; 0 where it cannot be compiled."""
     trial = copy.deepcopy(method)
     eager = _seconds(lambda: work(trial))
-    for network in trial.networks():
-        network.compile(dynamic=False)
     try:
+        for network in trial.networks():
+            network.compile(dynamic=False)
         return eager / _seconds(lambda: work(trial))
     except Exception as error:
         reason = str(error).strip().splitlines()

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -102,8 +103,9 @@ class PairDataset(Dataset[Pair]):
             batch.fill_(BACKGROUND)
         places = [volume[0].numpy() for volume in crop_to_shape(batch, self._shape)]
         # Reading lets go of the interpreter; a worker has one thread, as torch has there.
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(read_into, paths, places))
+        threads = min(torch.get_num_threads(), len(paths))
+        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+            list((pool.map if pool else map)(read_into, paths, places))
         return batch
 
 

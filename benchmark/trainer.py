@@ -105,7 +105,8 @@ class Trainer:
         began = time.monotonic()
         stage = self.schedule.stage_at(self.step)
         turns = self.schedule.stages[stage].turns
-        self.module.train()
+        if not self.method.training:
+            self.module.train()
         for turn, optimizer in zip(turns, self.optimizers[stage], strict=True):
             self.curve.add(self.step + 1, self.updates.make(turn, optimizer))
         self.step += 1

@@ -8,9 +8,10 @@ import pandas as pd
 
 from benchmark.checkpoints import last_step, read_final, write_final
 from benchmark.console import Console
-from benchmark.engine import device_name, interruptible, launch, peak_memory_gb
+from benchmark.engine import device_name, launch, peak_memory_gb
 from benchmark.errors import UserError
 from benchmark.files import write_json
+from benchmark.interruption import Stopped, interruptible
 from benchmark.losses import DivergedError
 from benchmark.recipe import Recipe
 from benchmark.settings import DeviceSettings, TrainingSettings
@@ -63,12 +64,12 @@ def train(job: TrainingJob) -> None:
 
     Raises:
         UserError: The loss diverged, memory does not suffice, or a failure to write.
-        KeyboardInterrupt: Stopped by the user; the state at the last step is saved.
+        Stopped: By the user or the system; the state at the last step is saved.
     """
     write_json(job.folder / SETTINGS, job.describe())
     launch(job.device, _train, job)
     if read_final(job.folder) is None:  # processes of their own stop without telling
-        raise KeyboardInterrupt
+        raise Stopped
 
 
 def _train(fabric: "Fabric", job: TrainingJob) -> None:
@@ -95,18 +96,18 @@ def _loop(trainer: Trainer, console: Console) -> None:
         while trainer.step < total:
             trainer.advance()
             bar.advance(note=trainer.note)
-            stop = _agreed(trainer, interruption.requested)
+            stop = _agreed(trainer, interruption.number)
             if stop or trainer.step % job.training.checkpoint_every == 0 or trainer.step == total:
                 trainer.save()
             if stop and trainer.step < total:
-                raise KeyboardInterrupt
+                raise Stopped(stop)
 
 
-def _agreed(trainer: Trainer, stop: bool) -> bool:
-    """Whether to stop: processes agree when a row is due, for asking takes time."""
+def _agreed(trainer: Trainer, number: int) -> int:
+    """The signal to stop by, 0 for none; processes agree when a row is due, for asking is slow."""
     if trainer.fabric.world_size == 1:
-        return stop
-    return trainer.logs_now and bool(trainer.fabric.broadcast(stop))
+        return number
+    return int(trainer.fabric.broadcast(number)) if trainer.logs_now else 0
 
 
 def _tell(trainer: Trainer, error: DivergedError, console: Console) -> None:

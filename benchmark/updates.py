@@ -20,7 +20,7 @@ from benchmark.data import (
 )
 from benchmark.errors import UserError
 from benchmark.memory_plan import MemoryPlan
-from benchmark.seeds import derive_seed
+from benchmark.seeds import derive_seed, seed_torch
 from methods.method import Method, Turn
 from methods.noise import SeededNoise
 
@@ -188,7 +188,7 @@ class Updates:
 
     def _seed(self, positions: range) -> None:
         """Make all randomness of a pass a function of the pairs that it sees: exact resume."""
-        torch.manual_seed(derive_seed("pass", self.seed, positions.start))
+        seed_torch(derive_seed("pass", self.seed, positions.start), self.fabric.device)
         self.method.noise = self._noise(positions)
 
     def _noise(self, positions: range) -> SeededNoise:

@@ -179,6 +179,7 @@ def registered(method: type[Method]) -> Iterator[None]:
         del REGISTRY[method.name]
 
 
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # torch's own use of it
 def test_compiled_networks_train_alike(job: TrainingJob, tmp_path: Path) -> None:
     class Networked(small_device(), name="networked"):  # type: ignore[misc]
         def networks(self) -> tuple[nn.Module, ...]:

@@ -1,0 +1,85 @@
+"""What the harness costs a training step, with a method that does next to nothing.
+
+    python docs/examples/profile_loop.py [STEPS]
+
+Prints milliseconds a step and the functions that they go to. Reading runs ahead in a thread; the
+volumes are tiny, so that what is measured is the loop and not the disk.
+"""
+
+import cProfile
+import pstats
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from benchmark.preparation.volumes import write_volume
+from benchmark.recipe import Recipe
+from benchmark.settings import DeviceSettings, TrainingSettings
+from benchmark.training import TrainingJob, train
+from methods.method import Method
+
+SHAPE = (8, 8, 8)
+STEPS = 2000
+SHOWN = 15  # functions
+
+
+class Empty(Method, name="empty"):
+    """One weight."""
+
+    def __init__(self, settings: Any, shape: tuple[int, int, int]) -> None:
+        super().__init__(settings, shape)
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+        """The weight, squared."""
+        return self.weight.square()
+
+    def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
+        """The source."""
+        return source
+
+
+def job(folder: Path, steps: int) -> TrainingJob:
+    """A training on four tiny volumes, without checkpoints on the way."""
+    paths = [folder / f"{number}.nii" for number in range(4)]
+    for path in paths:
+        write_volume(path, np.zeros(SHAPE, np.float32), np.eye(4))
+    names = [str(path) for path in paths]
+    pairs = pd.DataFrame({"source": names, "target": names, "interval_years": 1.0})
+    training = TrainingSettings(iterations=steps, checkpoint_every=steps)
+    device = DeviceSettings(accelerator="cpu", threads=1)
+    return TrainingJob(
+        Recipe("empty", {}, SHAPE), training, device, pairs, 0, folder / f"model-{steps}", quiet=True
+    )
+
+
+def seconds(work: TrainingJob) -> float:
+    """How long a training takes."""
+    began = time.perf_counter()
+    train(work)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure, then profile."""
+    steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        train(job(folder, 10))  # imports
+        short, long = (seconds(job(folder, count)) for count in (steps // 10, steps))
+        each = (long - short) / (steps - steps // 10)  # without what starting takes
+        print(f"{1e3 * each:.3f} ms a step over {steps} steps")
+        profile = cProfile.Profile()
+        profile.runcall(train, job(folder, steps + 1))
+        pstats.Stats(profile).sort_stats("tottime").print_stats(SHOWN)
+
+
+if __name__ == "__main__":
+    main()
