@@ -95,7 +95,7 @@ def run(
     recipes = _recipes(methods, settings, plugins)
     metrics = build_metrics(settings.metrics, workspace.measured, plugins)
     protocol = build_protocol(settings, workspace, console, plugins)
-    cells = [_cell(recipe, settings, protocol, workspace, console) for recipe in recipes]
+    cells = [make_cell(recipe, settings, protocol, workspace, console) for recipe in recipes]
     if not all(cell.scored for cell in cells):
         load_extractors(metrics)
     folder = write_protocol(protocol, workspace)
@@ -105,7 +105,7 @@ def run(
         metrics, read_pairs(folder), console, workspace.measured, settings.evaluation.workers
     )
     for cell in cells:
-        _do(cell, workspace, evaluator)
+        complete(cell, workspace, evaluator)
     scores = collect_scores(folder)
     write_json(folder / "provenance.json", provenance(settings))
     return scores
@@ -124,7 +124,8 @@ def _recipes(methods: list[str], settings: Settings, plugins: tuple[Path, ...]) 
     return [recipes[name] for name in dict.fromkeys(methods)]
 
 
-def _do(cell: Cell, workspace: Workspace, evaluator: Evaluator) -> None:
+def complete(cell: Cell, workspace: Workspace, evaluator: Evaluator) -> None:
+    """Train, generate and score what is missing of a cell."""
     if cell.training is not None and not cell.trained:
         with workspace.lock(cell.training.folder):
             train(cell.training)
@@ -137,9 +138,10 @@ def _do(cell: Cell, workspace: Workspace, evaluator: Evaluator) -> None:
             write_text(cell.folder / "scores.csv", scores.to_csv(index=False))
 
 
-def _cell(
+def make_cell(
     recipe: Recipe, settings: Settings, protocol: Protocol, workspace: Workspace, console: Console
 ) -> Cell:
+    """The jobs and folders of one method; nothing is done yet."""
     training = settings.training_of(recipe.name)
     learns = recipe.method().learns
     how = {
