@@ -17,7 +17,6 @@ from methods.method import Method
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-CHOICE = "compile.json"  # beside the checkpoints: a resumed training computes as before
 WARM_UP, TIMED = 2, 3  # passes
 
 
@@ -42,7 +41,7 @@ def compile_networks(
     work: Callable[[Method], None],
     settings: DeviceSettings,
     device: torch.device,
-    folder: Path,
+    choices: Path,
     console: Console,
 ) -> bool:
     """Compile a method's networks where it is asked for, or where it measures faster on a GPU.
@@ -52,7 +51,8 @@ def compile_networks(
         work: A forward and backward pass of a method, or a step of drawing.
         settings: Says whether.
         device: Where it runs.
-        folder: Where the choice is kept.
+        choices: JSON file that keeps the choice, beside the checkpoints: a resumed training
+            computes as before.
         console: For why not.
 
     Returns:
@@ -61,7 +61,7 @@ def compile_networks(
     wanted = settings.compile == "on" or (settings.compile == "auto" and device.type == "cuda")
     if not wanted or not method.networks():
         return False
-    if not _recalled(folder / CHOICE, device, settings, lambda: _pays(method, work, console)):
+    if not _recalled(choices, device, settings, lambda: _pays(method, work, console)):
         return False
     for network in method.networks():
         network.compile(dynamic=False)

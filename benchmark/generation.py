@@ -11,10 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmark.acceleration import accelerate
+from benchmark.acceleration import accelerate, compile_networks
 from benchmark.checkpoints import read_final, require_latest
 from benchmark.console import Console
-from benchmark.data import crop_to_shape, load_nifti, pad_to_multiple, read_volume
+from benchmark.convolution import fast_convolutions
+from benchmark.data import BACKGROUND, crop_to_shape, load_nifti, pad_to_multiple, read_volume
 from benchmark.energy import start_meter
 from benchmark.engine import device_name, interruptible, launch, peak_memory_gb
 from benchmark.errors import UserError
@@ -132,6 +133,7 @@ def _is_drawn(request: Request, folder: Path) -> bool:
 def _generate(fabric: "Fabric", job: GenerationJob) -> None:
     console = Console(quiet=job.quiet or fabric.global_rank > 0)
     method = _loaded(fabric, job, console)
+    _compiled(fabric, job, method, console)
     batches = _batches(requests(job), job.generation.batch_size)
     # asked once: another process may have drawn something by the time this one looks
     missing: list[list[Request]] = fabric.broadcast(_unfinished(batches, job.folder))
@@ -165,6 +167,24 @@ def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
     return method.to(fabric.device).eval()
 
 
+def _compiled(fabric: "Fabric", job: GenerationJob, method: "Method", console: Console) -> None:
+    """Compile the networks where that pays; one loss costs what one evaluation does."""
+    if job.model is None:
+        return
+    batch = job.generation.batch_size
+    volumes = torch.full((batch, 1, *method.shape), BACKGROUND)
+    source = pad_to_multiple(volumes, method.multiple).to(fabric.device)
+    years = torch.ones(batch, device=fabric.device)
+
+    @torch.inference_mode()
+    def evaluate(trial: "Method") -> None:
+        with fabric.autocast():
+            trial.training_loss(source, source, years)
+
+    choices = job.model / f"compile-drawing-{batch}.json"
+    compile_networks(method, evaluate, job.device, fabric.device, choices, console)
+
+
 def _batches(items: list[Request], size: int) -> list[list[Request]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
@@ -185,7 +205,7 @@ def _draw(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
     source = pad_to_multiple(torch.stack(volumes), method.multiple).to(fabric.device)
     years = torch.tensor([r.interval_years for r in batch], device=fabric.device)
     seeds = torch.tensor([request.seed for request in batch], dtype=torch.int64)
-    with fabric.autocast():
+    with fabric.autocast(), fast_convolutions(fabric.device.type):
         drawn = method.generate(source, years.float(), seeds)
     if drawn.shape != source.shape or not torch.isfinite(drawn).all():
         raise UserError(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from benchmark.training import TrainingJob
 
+COMPILED = "compile.json"
+
 
 @dataclass
 class Trainer:
@@ -92,7 +94,9 @@ class Trainer:
         updates.done = schedule.updates_before(trainer.step)
         updates.rehearse([turn for stage in schedule.stages for turn in stage.turns])
         work = updates.trial(schedule.stages[0].turns[0])
-        compiled = compile_networks(method, work, job.device, fabric.device, job.folder, console)
+        compiled = compile_networks(
+            method, work, job.device, fabric.device, job.folder / COMPILED, console
+        )
         console.say(f"  {describe(fabric, job.device, compiled)}; {updates.plan.describe()}")
         return trainer
 
