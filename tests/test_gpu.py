@@ -1,6 +1,9 @@
 """On a GPU: a method trains, resumes and draws there, and draws what it draws on a CPU."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,6 +57,61 @@ def test_a_gpu_reads_the_features_that_a_cpu_reads(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     on_cpu = Instruments(weights).features(real_scan(pairs["target"].iloc[0]))
     np.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-3, atol=1e-4)
+
+
+def demo_job(pairs: pd.DataFrame, folder: Path, batch_size: int, **device: Any) -> TrainingJob:
+    recipe = Recipe.of("ours", load_settings("demo", [SHAPE]))
+    training = TrainingSettings(iterations=20, batch_size=batch_size, checkpoint_every=5)
+    settings = DeviceSettings(accelerator="cuda", **device)
+    return TrainingJob(recipe, training, settings, pairs, 0, folder, quiet=True)
+
+
+def losses(folder: Path) -> list[float]:
+    return pd.read_csv(folder / "losses.csv")["loss"].tolist()
+
+
+def test_a_resumed_training_has_the_loss_curve_of_one_that_was_not_stopped(
+    pairs: pd.DataFrame, tmp_path: Path
+) -> None:
+    whole = demo_job(pairs, tmp_path / "whole", 2, compile="off")
+    train(whole)
+    stopped = replace(whole, folder=tmp_path / "stopped")
+    train(stopped)
+    for path in ("step-00000020", "trained.json"):
+        target = stopped.folder / path
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+    train(stopped)  # goes on from iteration 15
+    np.testing.assert_allclose(losses(stopped.folder), losses(whole.folder), rtol=2e-2)
+
+
+def test_memory_that_runs_out_divides_the_batch(
+    pairs: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the card, as little is left as half a batch of 32 needs."""
+    train(demo_job(pairs, tmp_path / "free", 32, compile="off", precision="32-true"))
+    needed = torch.cuda.max_memory_allocated()
+    torch.cuda.empty_cache()
+    whole = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(0.6 * needed / whole)
+    try:
+        # told that there is room, the planner cannot see it coming
+        job = demo_job(
+            pairs, tmp_path / "tight", 32, compile="off", precision="32-true", memory_gb=1000
+        )
+        train(job)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert "out of memory; going on with" in capsys.readouterr().err
+    np.testing.assert_allclose(losses(tmp_path / "tight"), losses(tmp_path / "free"), rtol=2e-2)
+
+
+@pytest.mark.parametrize("compiled", ["on", "off"])
+def test_mixed_precision_and_compilation_train_alike(
+    pairs: pd.DataFrame, tmp_path: Path, compiled: str
+) -> None:
+    train(demo_job(pairs, tmp_path / "exact", 4, compile="off", precision="32-true", tf32=False))
+    train(demo_job(pairs, tmp_path / "fast", 4, compile=compiled, precision="bf16-mixed"))
+    np.testing.assert_allclose(losses(tmp_path / "fast"), losses(tmp_path / "exact"), rtol=0.1)
 
 
 def test_a_gpus_energy_is_counted() -> None:
