@@ -26,6 +26,7 @@ from benchmark.recipe import Recipe
 from benchmark.settings import DeviceSettings, EMASettings, GenerationSettings, TrainingSettings
 from benchmark.training import TrainingJob, train
 from methods.method import Method, MethodSettings
+from methods.noise import SeededNoise
 
 SHAPE = (14, 22, 16)  # not divisible by four: the harness pads and crops
 AFFINE = np.diag([5.0, 5.0, 5.0, 1.0])
@@ -234,6 +235,26 @@ def test_generation_leaves_its_inputs_alone(
     before = [part.clone() for part in inputs]
     trained.method.generate(*inputs).zero_()
     assert all(torch.equal(part, old) for part, old in zip(inputs, before, strict=True))
+
+
+def test_a_batch_is_the_mean_of_its_pairs(
+    trained: Trained, inputs: tuple[Tensor, Tensor, Tensor]
+) -> None:
+    """So that an update is the same over any number of passes and devices."""
+    method, (source, years, seeds) = trained.method, inputs
+    if not method.learns:
+        pytest.skip("learns nothing")
+
+    def losses(rows: slice) -> list[Tensor]:
+        method.noise = SeededNoise(seeds[rows])
+        batch = (source[rows], source.flip(0)[rows], years[rows])
+        return [turn.loss(*batch) for stage in method.stages() for turn in stage.turns]
+
+    with torch.no_grad():  # in eval mode: batch normalisation is the one thing that may differ
+        together = losses(slice(None))
+        alone = [losses(slice(row, row + 1)) for row in range(len(seeds))]
+    for index, loss in enumerate(together):
+        torch.testing.assert_close(loss, torch.stack([one[index] for one in alone]).mean())
 
 
 def test_training_moves_the_weights(trained: Trained) -> None:

@@ -129,3 +129,27 @@ def test_attention_stands_where_the_settings_say() -> None:
 def test_sizes_that_do_not_fit_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         UNetSettings.model_validate(values)
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_recomputed_levels_keep_less_and_give_the_same_gradients(
+    volume: Tensor, levels: int
+) -> None:
+    kept, gradients = [], []
+    for count_of_levels in (0, levels):
+        net = network()
+        net.recompute = count_of_levels
+        storages: dict[int, int] = {}
+
+        def pack(tensor: Tensor, seen: dict[int, int] = storages) -> Tensor:
+            seen[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss = net(volume, TIMES).square().mean()
+        kept.append(sum(storages.values()))
+        loss.backward()
+        gradients.append([parameter.grad for parameter in net.parameters()])
+    assert kept[1] < 0.8 * kept[0]
+    for exact, again in zip(*gradients, strict=True):
+        torch.testing.assert_close(exact, again)
