@@ -1,76 +1,216 @@
-"""Lightning Fabric: devices, precision and processes in one place; interruption; memory."""
+"""Lightning Fabric: devices, precision and processes in one place; memory."""
 
+import os
 import resource
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch.multiprocessing.spawn import ProcessRaisedException
+import torch.distributed as dist
+from torch import nn
 
+from benchmark.crew import World, follow, in_crew, joined, spawned, started, together
 from benchmark.errors import UserError
+from benchmark.interruption import interruptible as interruptible
+from benchmark.interruption import stoppable
 from benchmark.settings import DeviceSettings
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+Result = TypeVar("Result")
 
-def launch(settings: DeviceSettings, work: Callable[..., None], *args: Any) -> None:
+
+def lead(settings: DeviceSettings, work: Callable[[], Result]) -> Result | None:
+    """Do a whole command's work with all devices asked for at hand.
+
+    Under torchrun and SLURM every process calls this: the first one does the work, the others take
+    their part in what it launches.
+
+    Returns:
+        What the work returns; None in the other processes.
+
+    Raises:
+        UserError: The devices asked for contradict the processes that were started.
+        Stopped: The process was asked to stop.
+    """
+    world = started()
+    _check_world(settings, world)
+    with stoppable():
+        if world is None:
+            with _spawned(settings):
+                return work()
+        with joined(world, _backend(settings)):
+            if world.rank == 0:
+                return work()
+            follow()
+            return None
+
+
+def launch(
+    settings: DeviceSettings,
+    work: Callable[..., None],
+    *args: Any,
+    find_unused_parameters: bool = False,
+) -> None:
     """Run ``work(fabric, *args)`` on the devices asked for; returns when all are done.
 
     Several devices are processes of their own, so ``args`` must be picklable and ``work`` must
     leave its results on disk.
-    """
-    from lightning_fabric import Fabric  # takes seconds
 
-    kind = accelerator(settings)
-    strategy = "auto" if settings.devices == 1 else "ddp_spawn"
-    fabric = Fabric(
-        accelerator=kind,
-        devices=settings.devices,
-        strategy=strategy,
-        precision=_precision(settings, kind),  # type: ignore[arg-type]
-    )
-    task = _Task(work, args, settings.threads)
-    if settings.devices == 1:
-        fabric.launch()
-        task(fabric)
+    Args:
+        settings: Which devices.
+        work: What each of them does.
+        args: Its further arguments.
+        find_unused_parameters: Whether a backward pass leaves out parameters that need a
+            gradient, as where a method has several turns; costs time on several devices.
+
+    Raises:
+        UserError: As the work raised it, or another process ended.
+        Stopped: The work was asked to stop.
+    """
+    task = _Task(settings, work, args, find_unused_parameters)
+    if in_crew():
+        together(task)
+    elif settings.devices > 1:
+        with _spawned(settings):
+            together(task)
     else:
-        with _told_by_processes():
-            fabric.launch(task)
+        task()
+
+
+def count_processes(settings: DeviceSettings) -> int:
+    """Over how many processes ``launch`` spreads work."""
+    return dist.get_world_size() if in_crew() else settings.devices
 
 
 @dataclass(frozen=True)
 class _Task:
-    """Work with its arguments: Fabric walks through arguments, and refuses frozen ones."""
+    """Work with its arguments, and the devices that it wants."""
 
+    settings: DeviceSettings
     work: Callable[..., None]
     args: tuple[Any, ...]
-    threads: int
+    find_unused_parameters: bool
 
-    def __call__(self, fabric: "Fabric") -> None:
-        before = torch.get_num_threads()
-        if self.threads:
-            torch.set_num_threads(self.threads)
-        try:
-            self.work(fabric, *self.args)
-        finally:
-            torch.set_num_threads(before)
+    def __call__(self) -> None:
+        with _arithmetic(self.settings):
+            fabric = self._fabric()
+            with _launched(fabric, self.settings):
+                self.work(fabric, *self.args)
+
+    def _fabric(self) -> "Fabric":
+        from lightning_fabric import Fabric  # takes seconds
+        from lightning_fabric.plugins.environments import LightningEnvironment
+        from lightning_fabric.strategies import DDPStrategy
+
+        from benchmark.environment import CrewEnvironment
+
+        kind = accelerator(self.settings)
+        environment = CrewEnvironment() if in_crew() else LightningEnvironment()
+        unused = self.find_unused_parameters
+        strategy = DDPStrategy(find_unused_parameters=unused) if in_crew() else "auto"
+        return Fabric(
+            accelerator=kind,
+            devices=1 if kind == "cpu" else [_gpu()],
+            strategy=strategy,
+            precision=_precision(self.settings, kind),  # type: ignore[arg-type]
+            plugins=[environment],
+        )
 
 
 @contextmanager
-def _told_by_processes() -> Iterator[None]:
-    """Raise a process's UserError as what it was; torch hands it on as the text of a traceback."""
+def _launched(fabric: "Fabric", settings: DeviceSettings) -> Iterator[None]:
+    """Launch Fabric, with CPU threads as asked for; processes of one machine share its cores."""
+    before, given = torch.get_num_threads(), "OMP_NUM_THREADS" in os.environ
+    fabric.launch()
+    shared = before if given or not in_crew() else max(1, (os.cpu_count() or 1) // _local_size())
+    torch.set_num_threads(settings.threads or shared)
     try:
         yield
-    except ProcessRaisedException as error:
-        _, found, message = str(error).partition(f"{UserError.__module__}.UserError: ")
-        if not found:
-            raise
-        raise UserError(message.strip()) from error
+    finally:
+        torch.set_num_threads(before)
+        if not given:
+            os.environ.pop("OMP_NUM_THREADS", None)  # Fabric sets it
+
+
+@contextmanager
+def _arithmetic(settings: DeviceSettings) -> Iterator[None]:
+    """Tensor cores for float32 where asked for, and the fastest kernel of a shape."""
+    backends = torch.backends
+    before = (
+        backends.cuda.matmul.allow_tf32,
+        backends.cudnn.allow_tf32,
+        backends.cudnn.benchmark,
+    )
+    backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = settings.tf32
+    backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32 = before[:2]
+        backends.cudnn.benchmark = before[2]
+
+
+def synchronised(module: nn.Module, fabric: "Fabric") -> nn.Module:
+    """Let batch normalisation see the pairs of all GPUs; call before optimizers are built.
+
+    On CPUs torch has no such layer: each process then normalises by its own pairs.
+    """
+    if fabric.world_size == 1 or fabric.device.type != "cuda":
+        return module
+    return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+
+
+@contextmanager
+def _spawned(settings: DeviceSettings) -> Iterator[None]:
+    if settings.devices == 1:
+        yield
+        return
+    _check_world(settings, None)
+    with spawned(settings.devices, _backend(settings)):
+        yield
+
+
+def _check_world(settings: DeviceSettings, world: World | None) -> None:
+    """Refuse devices that nobody started, or that others than asked for were started for."""
+    devices, nodes = settings.devices, settings.num_nodes
+    if world is None:
+        if nodes == 1:
+            return
+        raise UserError(
+            f"--num-nodes {nodes}: start the command on every machine, by 'srun --nodes {nodes} "
+            f"--ntasks-per-node {devices} python cli.py run ...' or by 'torchrun --nnodes {nodes} "
+            f"--nproc-per-node {devices} --rdzv-backend c10d --rdzv-endpoint HOST:PORT cli.py run "
+            "...'; --devices and --num-nodes can then be left out"
+        )
+    asked, there = devices * nodes, world.size
+    if devices not in (1, world.local_size) or (nodes > 1 and asked != there):
+        raise UserError(
+            f"--devices {devices} --num-nodes {nodes}: {world.launcher} started "
+            f"{world.local_size} process(es) on this machine and {there} in all; "
+            "leave both options out, for it decides"
+        )
+
+
+def _backend(settings: DeviceSettings) -> str:
+    """Messages of the host always go by gloo: waiting for one does not keep a GPU busy."""
+    return "cpu:gloo,cuda:nccl" if accelerator(settings) == "cuda" else "gloo"
+
+
+def _local_size() -> int:
+    world = started()
+    return world.local_size if world else dist.get_world_size()
+
+
+def _gpu() -> int:
+    """Number of this process's GPU; SLURM may show a process its own one alone."""
+    world = started()
+    place = world.local_rank if world else (dist.get_rank() if in_crew() else 0)
+    alone = world is not None and world.launcher == "srun" and torch.cuda.device_count() == 1
+    return 0 if alone else place
 
 
 def accelerator(settings: DeviceSettings) -> str:
@@ -83,12 +223,21 @@ def accelerator(settings: DeviceSettings) -> str:
     wanted = settings.accelerator
     if wanted == "auto":
         wanted = "cuda" if available else "cpu"
-    if wanted == "cuda" and settings.devices > available:
+    needed = _gpus_needed(settings)
+    if wanted == "cuda" and needed > available:
         raise UserError(
-            f"device: {settings.devices} GPU(s) are asked for, {available} are there; "
+            f"device: {needed} GPU(s) are asked for, {available} are there; "
             "set device.devices or device.accelerator=cpu"
         )
     return wanted
+
+
+def _gpus_needed(settings: DeviceSettings) -> int:
+    """GPUs that this machine, or what SLURM shows of it to this process, must have."""
+    world = started()
+    if world is None:
+        return settings.devices
+    return 1 if world.launcher == "srun" else world.local_size
 
 
 def _precision(settings: DeviceSettings, kind: str) -> str:
@@ -111,30 +260,3 @@ def peak_memory_gb(fabric: "Fabric") -> float:
     if fabric.device.type == "cuda":
         return torch.cuda.max_memory_allocated(fabric.device) / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-
-
-class Interruption:
-    """Set when the user or the system asked the process to stop."""
-
-    requested = False
-
-
-@contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Turn the first Ctrl-C or SIGTERM into a flag, so that work can stop between two steps.
-
-    A second one interrupts at once.
-    """
-    interruption = Interruption()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if interruption.requested:
-            raise KeyboardInterrupt
-        interruption.requested = True
-
-    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interruption
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
