@@ -29,10 +29,10 @@ def accelerate(method: Method, settings: DeviceSettings) -> Method:
 
 
 def fuse(optimizer: torch.optim.Optimizer, settings: DeviceSettings) -> torch.optim.Optimizer:
-    """Let an optimizer that can update all weights in one kernel do so."""
-    if settings.fused and "fused" in optimizer.defaults:
+    """Let an optimizer that can update all weights in one kernel do so, or not."""
+    if "fused" in optimizer.defaults:
         for group in optimizer.param_groups:
-            group["fused"], group["foreach"] = True, False
+            group["fused"], group["foreach"] = (True, False) if settings.fused else (None, None)
     return optimizer
 
 
