@@ -5,10 +5,16 @@ Nothing heavy is imported at the top, so that --help answers at once.
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from benchmark.settings import DeviceSettings
+
+Result = TypeVar("Result")
 
 app = typer.Typer(
     help="Benchmark of methods that generate follow-up brain MRI from one scan and an interval.",
@@ -21,6 +27,8 @@ Preset = Annotated[str, typer.Option(help="demo, half, paper, paper-shared or a 
 Place = Annotated[Path, typer.Option("--workspace", help="Folder of all results.")]
 Override = Annotated[list[str], typer.Option("--set", help="KEY=VALUE of any setting.")]
 Plugins = Annotated[list[Path], typer.Option("--plugin", help="File with a method or a metric.")]
+Devices = Annotated[int | None, typer.Option(help="Devices of this machine to share the work.")]
+Nodes = Annotated[int | None, typer.Option(help="Machines, under torchrun or SLURM.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
 CohortSpec = Annotated[
     str, typer.Argument(metavar="SPEC", help="phantom, READER:PATH or auto:PATH.")
@@ -28,7 +36,6 @@ CohortSpec = Annotated[
 ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Default: the latest.")]
 
 RUNS = Path("runs")
-INTERRUPTED = 130  # exit code after Ctrl-C
 
 
 @app.command()
@@ -39,6 +46,8 @@ def run(  # noqa: PLR0913 - one argument an option
     test_cohort: Annotated[str | None, typer.Option(help="Evaluate on this one.")] = None,
     pairs: Annotated[str | None, typer.Option(help="yearly or all.")] = None,
     seed: Annotated[int | None, typer.Option(help="Run seed.")] = None,
+    devices: Devices = None,
+    num_nodes: Nodes = None,
     set_: Override = [],  # noqa: B006 - typer copies it
     plugin: Plugins = [],  # noqa: B006
     workspace: Place = RUNS,
@@ -53,13 +62,53 @@ def run(  # noqa: PLR0913 - one argument an option
     from benchmark.settings import load_settings
     from benchmark.workspace import Workspace
 
-    options = {"cohort": cohort, "test_cohort": test_cohort, "pairs.rule": pairs, "seed": seed}
+    options = {
+        "cohort": cohort, "test_cohort": test_cohort, "pairs.rule": pairs, "seed": seed,
+        "device.devices": devices, "device.num_nodes": num_nodes,
+    }  # fmt: skip
     # as JSON, so that a path with '#' or ': ' in it is not read as YAML
     given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
     settings = load_settings(preset, [*given, *set_])
     names = [name.strip() for name in methods.split(",") if name.strip()]
-    place = Workspace(workspace)
-    typer.echo(run_benchmark(names, settings, place, Console(quiet), tuple(plugin)))
+    place, console = Workspace(workspace), Console(quiet)
+    scores = _led(
+        settings.device,
+        lambda: run_benchmark(names, settings, place, console, tuple(plugin)),
+    )
+    if scores is not None:
+        typer.echo(scores)
+
+
+@app.command()
+def curve(  # noqa: PLR0913 - one argument an option
+    methods: Annotated[str, typer.Option(help="Comma-separated diffusion methods.")],
+    samplers: Annotated[str, typer.Option(help="Comma-separated.")] = "ddpm,ddim,dpm-solver++",
+    steps: Annotated[str, typer.Option(help="Comma-separated.")] = "5,10,25,50,100,250,1000",
+    pairs: Annotated[int, typer.Option(help="Evaluation pairs to draw; 0 for all.")] = 24,
+    preset: Preset = "demo",
+    set_: Override = [],  # noqa: B006
+    plugin: Plugins = [],  # noqa: B006
+    workspace: Place = RUNS,
+    quiet: Quiet = False,
+) -> None:
+    """Score methods with every sampler and number of steps: what quality costs.
+
+    Trains what is not trained, once a method; does only what is missing.
+
+    Example: python cli.py curve --methods ours --steps 5,10,25,50
+    """
+    from benchmark.console import Console
+    from benchmark.sampling_curve import Sweep, draw_curve
+    from benchmark.settings import load_settings
+    from benchmark.workspace import Workspace
+    from reports.sampling_curve import write_curve
+
+    sweep = Sweep.parse(methods, samplers, steps, pairs)
+    settings = load_settings(preset, set_)
+    folder = draw_curve(sweep, settings, Workspace(workspace), Console(quiet), tuple(plugin))
+    table = write_curve(folder)
+    typer.echo(table.read_text(encoding="utf-8"))
+    typer.echo(table)
 
 
 @app.command()
@@ -233,9 +282,29 @@ def phantom(
     typer.echo(out)
 
 
+def _led(settings: "DeviceSettings", work: Callable[[], Result]) -> Result | None:
+    """Do a command's work with its devices; the exit code says by what it was stopped.
+
+    Returns:
+        What the work returns; None in processes that only help with it.
+    """
+    from benchmark.engine import lead
+    from benchmark.interruption import Stopped
+
+    try:
+        return lead(settings, work)
+    except Stopped as stop:
+        raise typer.Exit(stop.status) from stop
+
+
 def main() -> None:
-    """Run a command; errors that a user can mend end with their message and exit code 2."""
+    """Run a command; errors that a user can mend end with their message and exit code 2.
+
+    Exit code 130 after Ctrl-C, 75 where a signal of the system stopped the run: what is finished
+    is kept, and the same command continues.
+    """
     from benchmark.errors import UserError
+    from benchmark.interruption import INTERRUPTED, RESUMABLE
 
     try:
         app()
@@ -243,7 +312,7 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
     except SystemExit as ending:
-        if ending.code == INTERRUPTED:
+        if ending.code in (INTERRUPTED, RESUMABLE):
             typer.echo("stopped; what is finished is kept, the same command continues", err=True)
         raise
 
