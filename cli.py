@@ -105,7 +105,13 @@ def curve(  # noqa: PLR0913 - one argument an option
 
     sweep = Sweep.parse(methods, samplers, steps, pairs)
     settings = load_settings(preset, set_)
-    folder = draw_curve(sweep, settings, Workspace(workspace), Console(quiet), tuple(plugin))
+    place, console = Workspace(workspace), Console(quiet)
+    folder = _led(
+        settings.device,
+        lambda: draw_curve(sweep, settings, place, console, tuple(plugin)),
+    )
+    if folder is None:
+        return
     table = write_curve(folder)
     typer.echo(table.read_text(encoding="utf-8"))
     typer.echo(table)

@@ -27,6 +27,7 @@ from benchmark.preparation.pool import end_with_parent
 WAIT = timedelta(days=30)  # the others wait while the first one prepares or scores
 MEET = timedelta(minutes=10)  # in which all must have come
 GRACE_SECONDS = 20.0  # in which a process tells why it ends, before it is ended
+FAREWELL_SECONDS = 3.0
 OTHER = "longibench-follower"  # name of a process that this one started
 PROBLEM = "problem"  # key in the group's store
 HOME = 0  # local address of processes on one machine
@@ -157,6 +158,11 @@ def joined(world: World, backend: str) -> Iterator[None]:
     _join(store, world.rank, world.size, backend)
     try:
         yield
+    except BaseException:
+        if world.rank > 0:  # launchers end all when one ends: the first one shall speak before
+            _leave()
+            time.sleep(FAREWELL_SECONDS)
+        raise
     finally:
         _dismiss() if world.rank == 0 else _leave()
 
@@ -166,15 +172,14 @@ def follow() -> None:
 
     Raises:
         Stopped: Asked to stop.
-        UserError: As the work raised it; the first process raises it too.
-        SystemExit: Another process ended, and has said why.
+        SystemExit: This process or another one cannot go on; the first one says why.
     """
     try:
         while (work := _told(None)) is not None:
             work()
     except UserError as error:
         _store().set(PROBLEM, str(error))
-        raise
+        sys.exit(2)
     except RuntimeError as error:
         if _problem(error) is None:
             raise
@@ -198,8 +203,6 @@ def _spawned(port: int, rank: int, size: int, backend: str) -> None:
             follow()
         except Stopped as stop:
             sys.exit(stop.status)
-        except UserError:  # the first process says it
-            sys.exit(2)
         except Exception:
             traceback.print_exc()
             sys.exit(1)

@@ -13,7 +13,6 @@ from torch import nn
 
 from benchmark.crew import World, follow, in_crew, joined, spawned, started, together
 from benchmark.errors import UserError
-from benchmark.interruption import interruptible as interruptible
 from benchmark.interruption import stoppable
 from benchmark.settings import DeviceSettings
 
@@ -201,8 +200,11 @@ def _backend(settings: DeviceSettings) -> str:
 
 
 def _local_size() -> int:
+    """Processes on this machine."""
     world = started()
-    return world.local_size if world else dist.get_world_size()
+    if world is not None:
+        return world.local_size
+    return dist.get_world_size() if in_crew() else 1
 
 
 def _gpu() -> int:
@@ -246,6 +248,18 @@ def _precision(settings: DeviceSettings, kind: str) -> str:
         return settings.precision
     has_bf16 = kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16-mixed" if has_bf16 else "32-true"
+
+
+def gpus_here(fabric: "Fabric") -> list[int]:
+    """Numbers of this machine's GPUs that take part; empty on CPUs."""
+    if fabric.device.type != "cuda":
+        return []
+    return list(range(_local_size())) if _local_size() > 1 else [fabric.device.index]
+
+
+def machines(fabric: "Fabric") -> int:
+    """How many machines take part."""
+    return max(1, fabric.world_size // _local_size())
 
 
 def device_name(fabric: "Fabric") -> str:

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from benchmark.acceleration import accelerate, compile_networks
 from benchmark.checkpoints import read_final, require_latest
-from benchmark.console import Console
+from benchmark.console import Bar, Console
 from benchmark.convolution import fast_convolutions
+from benchmark.crew import agreed
 from benchmark.data import BACKGROUND, crop_to_shape, load_nifti, pad_to_multiple, read_volume
 from benchmark.energy import start_meter
-from benchmark.engine import device_name, interruptible, launch, peak_memory_gb
+from benchmark.engine import device_name, gpus_here, launch, machines, peak_memory_gb
 from benchmark.errors import UserError
 from benchmark.files import atomic_file, write_json, write_text
+from benchmark.interruption import Stopped, interruptible
 from benchmark.recipe import Recipe
 from benchmark.seeds import sample_seed
 from benchmark.settings import DeviceSettings, GenerationSettings
@@ -74,11 +76,9 @@ def generate(job: GenerationJob) -> None:
 
     Raises:
         UserError: No usable checkpoint, a failure to write, a method that breaks its contract.
-        KeyboardInterrupt: Stopped by the user; finished volumes stay.
+        Stopped: By the user or the system; finished volumes stay.
     """
     launch(job.device, _generate, job)
-    if not is_generated(job.folder):  # processes of their own stop without telling
-        raise KeyboardInterrupt
 
 
 def is_generated(folder: Path) -> bool:
@@ -138,26 +138,32 @@ def _generate(fabric: "Fabric", job: GenerationJob) -> None:
     # asked once: another process may have drawn something by the time this one looks
     missing: list[list[Request]] = fabric.broadcast(_unfinished(batches, job.folder))
     total, left = sum(map(len, batches)), sum(map(len, missing))
-    mine = missing[fabric.global_rank :: fabric.world_size]
-    began, meter = time.monotonic(), start_meter(fabric.device.type, range(job.device.devices))
-    with (
-        interruptible() as interruption,
-        console.bar(f"generate {job.recipe.name}", total, total - left) as bar,
-    ):
-        for batch in mine:
-            for request, volume in zip(batch, _draw(fabric, method, batch), strict=True):
-                _write(volume, request, job.folder)
-            bar.advance(len(batch) * fabric.world_size)
-            if interruption.requested:
-                raise KeyboardInterrupt
-    fabric.barrier()
+    began, meter = time.monotonic(), start_meter(fabric.device.type, gpus_here(fabric))
+    with console.bar(f"generate {job.recipe.name}", total, total - left) as bar:
+        _draw_all(fabric, job, method, missing, bar)
     if fabric.is_global_zero:
         seconds, joules = time.monotonic() - began, meter.joules()
         spent = _Spent(
             seconds * fabric.world_size / max(left, 1),
-            None if joules is None else joules / max(left, 1),
+            None if joules is None else joules * machines(fabric) / max(left, 1),
         )
         _finish(job, method, fabric, spent)
+
+
+def _draw_all(
+    fabric: "Fabric", job: GenerationJob, method: "Method", missing: list[list[Request]], bar: Bar
+) -> None:
+    """Draw in rounds of one batch a process: all stop after the same round."""
+    with interruptible() as interruption:
+        for start in range(0, len(missing), fabric.world_size):
+            batches = missing[start : start + fabric.world_size]
+            for batch in batches[fabric.global_rank : fabric.global_rank + 1]:
+                for request, volume in zip(batch, _draw(fabric, method, batch), strict=True):
+                    _write(volume, request, job.folder)
+            stop = agreed(interruption)
+            bar.advance(sum(map(len, batches)))
+            if stop:
+                raise Stopped(interruption.number)
 
 
 def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":

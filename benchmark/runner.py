@@ -90,7 +90,7 @@ def run(
 
     Raises:
         UserError: Anything that the user can mend.
-        KeyboardInterrupt: Stopped; the same command continues.
+        Stopped: By the user or the system; the same command continues.
     """
     recipes = _recipes(methods, settings, plugins)
     metrics = build_metrics(settings.metrics, workspace.measured, plugins)

@@ -1,13 +1,9 @@
-import os
-import signal
-
-import pytest
 import torch
-from torch.multiprocessing.spawn import ProcessRaisedException
 
-from benchmark.engine import _told_by_processes, interruptible, launch
-from benchmark.errors import UserError
+from benchmark.engine import count_processes, launch, synchronised
 from benchmark.settings import DeviceSettings
+
+CPU = DeviceSettings(accelerator="cpu")
 
 
 def test_threads_are_as_asked_for_while_the_work_lasts() -> None:
@@ -23,23 +19,35 @@ def test_threads_are_as_asked_for_while_the_work_lasts() -> None:
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_noted_and_the_second_interrupts(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with interruptible() as interruption:
-        assert not interruption.requested
-        os.kill(os.getpid(), number)
-        assert interruption.requested
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-    assert signal.getsignal(number) is before
+def test_tensor_cores_are_as_asked_for_while_the_work_lasts() -> None:
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = (cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark)
+    seen: list[tuple[bool, bool, bool]] = []
+
+    def work(fabric: object) -> None:
+        seen.append((cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark))
+
+    for tf32 in (True, False):
+        launch(CPU.model_copy(update={"tf32": tf32}), work)
+    assert seen == [(True, True, True), (False, False, True)]
+    assert (cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == before
 
 
-def test_a_users_error_in_another_process_stays_one() -> None:
-    text = (
-        "Traceback (most recent call last):\n  line\nbenchmark.errors.UserError: no disk; buy one\n"
-    )
-    with pytest.raises(UserError, match=r"^no disk; buy one$"), _told_by_processes():
-        raise ProcessRaisedException(text, 0, 1)
-    with pytest.raises(ProcessRaisedException), _told_by_processes():
-        raise ProcessRaisedException("ValueError: a bug", 0, 1)
+def test_double_precision_reaches_the_work() -> None:
+    def work(fabric: object) -> None:
+        module = fabric.setup(torch.nn.Linear(2, 2))  # type: ignore[attr-defined]
+        third = torch.full((1, 2), 1 / 3, dtype=torch.float64)
+        module(third).sum().backward()
+        assert torch.equal(module.weight.grad, third.expand(2, 2))  # not rounded on the way
+
+    launch(DeviceSettings(accelerator="cpu", precision="64-true"), work)
+
+
+def test_one_device_has_nothing_to_synchronise() -> None:
+    norm = torch.nn.BatchNorm3d(2)
+
+    def work(fabric: object) -> None:
+        assert synchronised(norm, fabric) is norm  # type: ignore[arg-type]
+
+    launch(CPU, work)
+    assert count_processes(CPU) == 1
