@@ -90,8 +90,8 @@ def _pays(method: Method, work: Callable[[Method], None], console: Console) -> f
             network.compile(dynamic=False)
         return eager / _seconds(lambda: work(trial))
     except Exception as error:
-        reason = str(error).strip().splitlines()
-        console.warn(f"torch.compile failed ({reason[0] if reason else error!r}); going on without")
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        console.warn(f"torch.compile failed ({reason}); going on without")
         return 0.0
 
 
