@@ -1,6 +1,7 @@
 """Numbers to MLflow: a local database, or the server that ``MLFLOW_TRACKING_URI`` names."""
 
 import time
+from argparse import Namespace
 from typing import Any
 
 from lightning_fabric.loggers.logger import Logger
@@ -48,11 +49,13 @@ class MLflowLogger(Logger):
         self._client.log_batch(self._run, metrics=rows)
         self._last |= dict.fromkeys(new, at)
 
-    def log_hyperparams(self, params: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
         """Record settings, which MLflow never changes again."""
         from mlflow.entities import Param
 
-        rows = [Param(key, str(value)[:_LONGEST]) for key, value in params.items()]
+        rows = [Param(key, str(value)[:_LONGEST]) for key, value in _plain(params).items()]
         self._client.log_batch(self._run, params=rows)
 
     def finalize(self, status: str) -> None:
@@ -80,3 +83,7 @@ class MLflowLogger(Logger):
             history = self._client.get_metric_history(self._run, key)
             self._last[key] = max((metric.step for metric in history), default=-1)
         return self._last[key]
+
+
+def _plain(params: dict[str, Any] | Namespace) -> dict[str, Any]:
+    return vars(params) if isinstance(params, Namespace) else params

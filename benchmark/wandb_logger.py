@@ -1,6 +1,7 @@
 """Numbers to Weights & Biases; ``WANDB_MODE=offline`` keeps them in the model's folder."""
 
 import os
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,16 @@ class WandbLogger(Logger):
         """Record numbers; W&B itself leaves out steps that it has already."""
         self._run.log(metrics, step=step)
 
-    def log_hyperparams(self, params: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
         """Record settings."""
-        self._run.config.update(params, allow_val_change=True)
+        self._run.config.update(_plain(params), allow_val_change=True)
 
     def finalize(self, status: str) -> None:
         """Hand over the rest and say how it ended."""
         self._run.finish(exit_code=0 if status == "success" else 1)
+
+
+def _plain(params: dict[str, Any] | Namespace) -> dict[str, Any]:
+    return vars(params) if isinstance(params, Namespace) else params
