@@ -2,6 +2,7 @@
 
 import os
 import resource
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import nn
 
 from benchmark.crew import World, follow, in_crew, joined, spawned, started, together
 from benchmark.errors import UserError
@@ -52,7 +52,6 @@ def launch(
     settings: DeviceSettings,
     work: Callable[..., None],
     *args: Any,
-    find_unused_parameters: bool = False,
 ) -> None:
     """Run ``work(fabric, *args)`` on the devices asked for; returns when all are done.
 
@@ -63,14 +62,12 @@ def launch(
         settings: Which devices.
         work: What each of them does.
         args: Its further arguments.
-        find_unused_parameters: Whether a backward pass leaves out parameters that need a
-            gradient, as where a method has several turns; costs time on several devices.
 
     Raises:
         UserError: As the work raised it, or another process ended.
         Stopped: The work was asked to stop.
     """
-    task = _Task(settings, work, args, find_unused_parameters)
+    task = _Task(settings, work, args)
     if in_crew():
         together(task)
     elif settings.devices > 1:
@@ -92,10 +89,11 @@ class _Task:
     settings: DeviceSettings
     work: Callable[..., None]
     args: tuple[Any, ...]
-    find_unused_parameters: bool
 
     def __call__(self) -> None:
-        with _arithmetic(self.settings):
+        with _arithmetic(self.settings), warnings.catch_warnings():
+            # a kernel of one voxel has the same memory in either format, whatever it calls it
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
             fabric = self._fabric()
             with _launched(fabric, self.settings):
                 self.work(fabric, *self.args)
@@ -103,14 +101,12 @@ class _Task:
     def _fabric(self) -> "Fabric":
         from lightning_fabric import Fabric  # takes seconds
         from lightning_fabric.plugins.environments import LightningEnvironment
-        from lightning_fabric.strategies import DDPStrategy
 
-        from benchmark.environment import CrewEnvironment
+        from benchmark.data_parallel import CrewEnvironment, CrewStrategy
 
         kind = accelerator(self.settings)
         environment = CrewEnvironment() if in_crew() else LightningEnvironment()
-        unused = self.find_unused_parameters
-        strategy = DDPStrategy(find_unused_parameters=unused) if in_crew() else "auto"
+        strategy = CrewStrategy() if in_crew() else "auto"
         return Fabric(
             accelerator=kind,
             devices=1 if kind == "cpu" else [_gpu()],
@@ -151,16 +147,6 @@ def _arithmetic(settings: DeviceSettings) -> Iterator[None]:
     finally:
         backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32 = before[:2]
         backends.cudnn.benchmark = before[2]
-
-
-def synchronised(module: nn.Module, fabric: "Fabric") -> nn.Module:
-    """Let batch normalisation see the pairs of all GPUs; call before optimizers are built.
-
-    On CPUs torch has no such layer: each process then normalises by its own pairs.
-    """
-    if fabric.world_size == 1 or fabric.device.type != "cuda":
-        return module
-    return nn.SyncBatchNorm.convert_sync_batchnorm(module)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 import torch
 
-from benchmark.engine import count_processes, launch, synchronised
+from benchmark.engine import count_processes, launch
 from benchmark.settings import DeviceSettings
 
 CPU = DeviceSettings(accelerator="cpu")
@@ -43,11 +43,6 @@ def test_double_precision_reaches_the_work() -> None:
     launch(DeviceSettings(accelerator="cpu", precision="64-true"), work)
 
 
-def test_one_device_has_nothing_to_synchronise() -> None:
-    norm = torch.nn.BatchNorm3d(2)
-
-    def work(fabric: object) -> None:
-        assert synchronised(norm, fabric) is norm  # type: ignore[arg-type]
-
-    launch(CPU, work)
+def test_without_a_crew_there_is_one_process() -> None:
     assert count_processes(CPU) == 1
+    assert count_processes(DeviceSettings(devices=3)) == 3
