@@ -1,7 +1,7 @@
 """A training in progress: what it is built of, one iteration, and its state on disk."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -41,6 +41,8 @@ class Trainer:
         seconds: Time spent in iterations, over all interruptions.
         energy_before: Joules until the training was last interrupted.
         note: What the progress bar says.
+        validated: Rows of the validation loss so far.
+        seconds_per_step: Of the steps that the last row of the curve is of.
     """
 
     fabric: "Fabric"
@@ -58,6 +60,8 @@ class Trainer:
     seconds: float = 0.0
     energy_before: float = 0.0
     note: str = ""
+    validated: list[list[Any]] = field(default_factory=list)
+    seconds_per_step: float = 0.0
 
     @classmethod
     def start(
@@ -118,6 +122,8 @@ class Trainer:
         losses = self._checked() if self.logs_now else []
         self.seconds += time.monotonic() - began
         if losses:
+            before = self.curve.rows[-1][3] if self.curve.rows else 0.0
+            self.seconds_per_step = (self.seconds - before) / (self.step % LOG_EVERY or LOG_EVERY)
             loss = self.curve.close_row(self.stage_name, losses, self.seconds)
             self.note = f"loss {loss:.4f}"
 
@@ -172,6 +178,7 @@ class Trainer:
                 "attempt": self.attempt,
                 "world_size": self.fabric.world_size,
                 "device": self.fabric.device.type,
+                "validation": self.validated,
             },
             losses=self.curve.rows,
         )
@@ -191,6 +198,7 @@ class Trainer:
                 optimizer.load_state_dict(of_turn)
                 fuse(optimizer, self.job.device)
         self.step, self.curve.rows = saved.step, saved.losses
+        self.validated = state["validation"]
         self.seconds, self.energy_before = state["seconds"], state["energy_j"] or 0.0
         for step, loss in state["window"]:  # losses that the curve does not show yet
             self.curve.add(step, torch.tensor(loss, device=fabric.device))

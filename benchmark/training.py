@@ -16,6 +16,7 @@ from benchmark.losses import DivergedError
 from benchmark.recipe import Recipe
 from benchmark.settings import DeviceSettings, TrainingSettings
 from benchmark.trainer import Trainer
+from benchmark.watch import watching
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -92,13 +93,19 @@ def _train(fabric: "Fabric", job: TrainingJob) -> None:
 def _loop(trainer: Trainer, console: Console) -> None:
     job, total = trainer.job, trainer.job.training.iterations
     label = f"train {job.recipe.name}"
-    with interruptible() as interruption, console.bar(label, total, done=trainer.step) as bar:
+    with (
+        interruptible() as interruption,
+        watching(trainer, console) as watch,
+        console.bar(label, total, done=trainer.step) as bar,
+    ):
         while trainer.step < total:
             trainer.advance()
+            watch.look(trainer)
             bar.advance(note=trainer.note)
             stop = _agreed(trainer, interruption.number)
             if stop or trainer.step % job.training.checkpoint_every == 0 or trainer.step == total:
                 trainer.save()
+                watch.save(trainer)
             if stop and trainer.step < total:
                 raise Stopped(stop)
 

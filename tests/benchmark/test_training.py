@@ -16,7 +16,12 @@ from benchmark.checkpoints import load_latest, read_final
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.recipe import Recipe
-from benchmark.settings import DeviceSettings, EMASettings, TrainingSettings
+from benchmark.settings import (
+    DeviceSettings,
+    EMASettings,
+    TrainingSettings,
+    ValidationSettings,
+)
 from benchmark.training import TrainingJob, train
 from methods.method import REGISTRY, Method, Stage, Turn
 
@@ -199,6 +204,26 @@ def test_compiled_networks_train_alike(job: TrainingJob, tmp_path: Path) -> None
     assert not (tmp_path / "off" / "compile.json").exists()
     for name, value in weights[0].items():
         torch.testing.assert_close(value, weights[1][name], atol=1e-5, rtol=1e-5)
+
+
+def test_what_is_watched_leaves_the_training_as_it_is(job: TrainingJob, tmp_path: Path) -> None:
+    train(job)
+    look = ValidationSettings(every=3, pairs=2, pictures=1)
+    watched = replace(
+        job,
+        training=SETTINGS.model_copy(update={"validation": look}),
+        validation_pairs=job.pairs,
+        folder=tmp_path / "watched",
+    )
+    train(watched)
+    assert same(job, watched)
+    seen = pd.read_csv(watched.folder / "validation.csv")
+    assert seen["step"].tolist() == [3, 6, 9, 12]
+    assert len(list((watched.folder / "samples").glob("step-*.png"))) == 4
+    shutil.rmtree(watched.folder / "step-00000012")
+    (watched.folder / "trained.json").unlink()
+    train(watched)
+    pd.testing.assert_frame_equal(pd.read_csv(watched.folder / "validation.csv"), seen)
 
 
 def test_neither_workers_nor_checkpoints_change_the_weights(
