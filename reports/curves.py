@@ -31,6 +31,7 @@ def draw_curves(results: Results) -> Figure | None:
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for place, (panel, (entry, curves)) in enumerate(zip(axes, panels, strict=False)):
         _draw_panel(panel, entry, curves, COLOURS[place % len(COLOURS)])
+        _draw_validation(panel, _validation_of(results, entry))
     for panel in axes[len(panels) :]:
         panel.set_visible(False)
     return figure
@@ -64,6 +65,14 @@ def _losses(results: Results, run: Run) -> pd.DataFrame | None:
     losses = pd.read_csv(path).dropna(subset=["loss"])
     losses["iteration"] = _iterations(losses)
     return losses
+
+
+def _validation_of(results: Results, entry: Entry) -> list[pd.DataFrame]:
+    """One table of validation losses a training seed that looked at any; already in iterations."""
+    models = [run.facts.get("model") for run in results.runs_of(entry)]
+    paths = [results.workspace / str(model) / "validation.csv" for model in models if model]
+    found = [pd.read_csv(path).dropna(subset=["loss"]) for path in paths if path.is_file()]
+    return [losses for losses in found if len(losses)]
 
 
 def _iterations(losses: pd.DataFrame) -> NDArray[np.float64]:
@@ -101,6 +110,22 @@ def _draw_curve(panel: Axes, losses: pd.DataFrame, colour: str) -> None:
     panel.plot(iterations[::stride], loss[::stride], color=colour, alpha=0.22, linewidth=0.5)
     mark = "o" if len(loss) == 1 else ""
     panel.plot(iterations[::stride], trend[::stride], color=colour, linewidth=1.5, marker=mark)
+
+
+def _draw_validation(panel: Axes, curves: list[pd.DataFrame]) -> None:
+    for number, losses in enumerate(curves):
+        panel.plot(
+            losses["step"], losses["loss"],
+            color=INK, linewidth=0.9, marker="o", markersize=2.2,
+            label="_" if number else "validation",
+        )  # fmt: skip
+    if curves:
+        low, high = panel.get_ylim()
+        every = np.concatenate([losses["loss"].to_numpy() for losses in curves])
+        if panel.get_yscale() == "linear" or every.min() > 0:
+            panel.set_ylim(min(low, 0.98 * every.min()), high)
+        panel.set_ylabel("loss", fontsize=7.5, color=MUTED)
+        panel.legend(fontsize=6.5, frameon=False, loc="upper right")
 
 
 def _mark_stages(panel: Axes, losses: pd.DataFrame) -> None:

@@ -40,6 +40,20 @@ def test_stages_follow_one_another(folder: Path) -> None:
     assert [text.get_text() for text in figure.axes[-1].texts] == ["fit", "second"]
 
 
+def test_the_validation_loss_is_drawn_where_there_is_one(folder: Path) -> None:
+    looks = pd.DataFrame({"stage": "fit", "step": [50, 100, 150], "loss": [0.6, 0.4, 0.01]})
+    looks.to_csv(folder.parent / "models" / "ours-s0" / "validation.csv", index=False)
+    figure = draw_curves(read_results(folder))
+    assert figure is not None
+    *others, panel = figure.axes
+    line = panel.lines[-1]
+    assert line.get_label() == "validation"
+    np.testing.assert_array_equal(line.get_xdata(), [50, 100, 150])
+    assert panel.get_ylim()[0] < 0.01  # in sight
+    assert panel.get_legend() is not None
+    assert all(axes.get_legend() is None and len(axes.lines) == 2 for axes in others)
+
+
 def test_smoothing_keeps_constants_lines_and_length() -> None:
     np.testing.assert_allclose(smooth(np.full(50, 3.0), 9), 3.0)
     line = np.arange(50.0)
