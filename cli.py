@@ -46,6 +46,13 @@ def run(  # noqa: PLR0913 - one argument an option
     test_cohort: Annotated[str | None, typer.Option(help="Evaluate on this one.")] = None,
     pairs: Annotated[str | None, typer.Option(help="yearly or all.")] = None,
     seed: Annotated[int | None, typer.Option(help="Run seed.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Several in place of one, such as 0,1.")] = None,
+    folds: Annotated[
+        str | None, typer.Option(help="all, or such as 0,2; of how many: --set split.folds=5.")
+    ] = None,
+    launcher: Annotated[
+        str, typer.Option(help="in-process, ray, or slurm: only writes the scripts.")
+    ] = "in-process",
     devices: Devices = None,
     num_nodes: Nodes = None,
     set_: Override = [],  # noqa: B006 - typer copies it
@@ -55,11 +62,14 @@ def run(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Train, generate and score methods; does only what is missing.
 
-    Example: python cli.py run --methods vae,med-ddpm,ours
+    Example: python cli.py run --methods vae,med-ddpm,ours --seeds 0,1,2
     """
     from benchmark.console import Console
+    from benchmark.launchers.slurm import write_array
+    from benchmark.matrix import Matrix
+    from benchmark.runner import known_launcher
     from benchmark.runner import run as run_benchmark
-    from benchmark.settings import load_settings
+    from benchmark.settings import DeviceSettings, load_settings
     from benchmark.workspace import Workspace
 
     options = {
@@ -70,13 +80,18 @@ def run(  # noqa: PLR0913 - one argument an option
     given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
     settings = load_settings(preset, [*given, *set_])
     names = [name.strip() for name in methods.split(",") if name.strip()]
+    matrix = Matrix.parse(seeds, folds, settings)
     place, console = Workspace(workspace), Console(quiet)
-    scores = _led(
-        settings.device,
-        lambda: run_benchmark(names, settings, place, console, tuple(plugin)),
+    if known_launcher(launcher) == "slurm":
+        options = ["--preset", preset, *(f"--set={value}" for value in [*given, *set_])]
+        typer.echo(write_array(names, settings, matrix, place, options, tuple(plugin)))
+        return
+    tables = _led(
+        settings.device if launcher == "in-process" else DeviceSettings(),  # cells have the devices
+        lambda: run_benchmark(names, settings, place, console, tuple(plugin), matrix, launcher),
     )
-    if scores is not None:
-        typer.echo(scores)
+    for table in tables or []:
+        typer.echo(table)
 
 
 @app.command()

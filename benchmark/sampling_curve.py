@@ -10,14 +10,15 @@ from typing import Any, get_args
 
 import numpy as np
 
+from benchmark.cell import Cell, complete, make_cell
 from benchmark.console import Console
 from benchmark.errors import UserError, unknown
-from benchmark.evaluation import Evaluator, collect_scores, read_pairs
+from benchmark.evaluation import collect_scores
 from benchmark.files import digest, write_json
 from benchmark.measures import build_metrics, load_extractors
 from benchmark.protocol import Protocol, build_protocol, write_protocol
 from benchmark.recipe import Recipe
-from benchmark.runner import Cell, complete, make_cell, provenance
+from benchmark.runner import provenance
 from benchmark.settings import Settings
 from benchmark.workspace import Workspace
 from methods.samplers import SamplerSettings
@@ -125,9 +126,7 @@ def draw_curve(
     _tell(cells, protocol, console)
     if not all(cell.scored for cell in cells):
         load_extractors(metrics)
-    evaluator = Evaluator(
-        metrics, read_pairs(folder), console, workspace.measured, settings.evaluation.workers
-    )
+    evaluator = cells[0].scoring.evaluator(console, metrics)
     for place, cell in enumerate(cells, 1):
         if not cell.scored:
             console.say(f"point {place} of {len(cells)}: {_describe(cell.generation.recipe)}")

@@ -241,6 +241,46 @@ class DeviceSettings(Section):
     memory_gb: float = Field(0.0, ge=0)
 
 
+class RaySettings(Section):
+    """Cells on a Ray cluster; changes no value.
+
+    Attributes:
+        retries: How often a cell is taken up again after its worker died.
+        cpus: CPU cores a cell; 0 shares the cluster's out among the cells, or takes
+            ``device.threads``.
+    """
+
+    retries: int = Field(3, ge=0)
+    cpus: int = Field(0, ge=0)
+
+
+class SlurmSettings(Section):
+    """The head of a SLURM script; changes no value.
+
+    Attributes:
+        time: Limit of one cell, as SLURM writes it; what does not end within it goes on in another
+            turn.
+        partition: Where to queue; empty for the cluster's default.
+        gres: Devices a node, such as ``gpu:4``.
+        cpus: CPU cores a device; 0 leaves the cluster's default.
+        memory: Of a node, such as ``64G``; empty for the cluster's default.
+        at_once: Most cells that run at a time; 0 for no limit.
+        warning: Seconds before the time limit at which a cell is told to save.
+        extra: Further options, such as ``--account=mine``.
+        setup: Lines of shell before the work, such as ``module load cuda``.
+    """
+
+    time: str = "24:00:00"
+    partition: str = ""
+    gres: str = ""
+    cpus: int = Field(0, ge=0)
+    memory: str = ""
+    at_once: int = Field(0, ge=0)
+    warning: int = Field(300, ge=1)
+    extra: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+
+
 class Settings(Section):
     """Everything that a run is determined by.
 
@@ -272,6 +312,8 @@ class Settings(Section):
     metrics: MetricSettings = MetricSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     device: DeviceSettings = DeviceSettings()
+    ray: RaySettings = RaySettings()
+    slurm: SlurmSettings = SlurmSettings()
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     def training_of(self, method: str) -> TrainingSettings:
