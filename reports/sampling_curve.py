@@ -1,19 +1,20 @@
 """Quality against cost: a figure and a table of every sampler and number of steps."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from benchmark.errors import UserError
 from benchmark.files import write_text
 from benchmark.sampling_curve import POINTS, Point
 from methods.samplers import NAMES
-from reports.caption import caption
+from reports.caption import RANKS, caption
 from reports.drawing import COLOURS, INK, MUTED, save
 from reports.estimates import Estimate, estimate
 from reports.formats import interval, number
@@ -24,6 +25,7 @@ from reports.render import to_markdown
 from reports.results import LABELS, Entry, Results, read_results
 
 FOLDER = "sampling"
+DEFAULT = "default"
 _MARKS = {"ddpm": "s", "ddim": "o", "dpm-solver++": "^"}
 _PANEL = (2.3, 2.0)  # inches
 _APART = 1.05  # between samplers at equal steps, so that their intervals do not hide each other
@@ -81,7 +83,13 @@ def read_points(results: Results) -> list[Drawn]:
 
 def _read(results: Results, point: Point) -> Drawn:
     entry = Entry(point.method, point.settings, point.method)
-    facts = results.runs_of(entry)[0].facts
+    runs = results.runs_of(entry)
+    if not runs:
+        raise UserError(
+            f"{results.folder}: {point.method} in {point.steps} steps of {point.sampler} is gone; "
+            "the same 'python cli.py curve' draws it again"
+        )
+    facts = runs[0].facts
     return Drawn(
         point,
         seconds=float(facts["seconds_per_volume"]),
@@ -123,12 +131,12 @@ def print_curve(results: Results, drawn: list[Drawn]) -> Printed:
         for method, sampler in _curves(drawn)
     )
     titles = "; ".join(f"{_short(metric)}: {metric.title}" for metric in results.metrics)
-    text = f"{titles}. {_ABOUT} {caption(results)}"
+    text = f"{titles}. {_ABOUT} {caption(results).removesuffix(RANKS).strip()}"
     return Printed("", "Quality against cost of sampling", tuple(map(Box, heads)), sections, text)
 
 
 def _line(results: Results, its: Drawn) -> tuple[Box, ...]:
-    steps = Box(str(its.point.steps), ("default",) if its.point.default else ())
+    steps = Box(str(its.point.steps), (DEFAULT,) if its.point.default else ())
     return (steps, Box(f"{its.seconds:.3g}"), *(_box(its, metric) for metric in results.metrics))
 
 
@@ -144,38 +152,51 @@ def draw_panels(results: Results, drawn: list[Drawn]) -> Figure:
     metrics = results.metrics
     size = (_PANEL[0] * len(metrics), _PANEL[1] * len(methods) + 0.35)
     figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(len(methods), len(metrics), squeeze=False)
+    grid = figure.subplots(len(methods), len(metrics), squeeze=False, sharex=True)
     for row, method in zip(grid, methods, strict=True):
         for panel, metric in zip(row, metrics, strict=True):
             _draw_panel(panel, metric, [its for its in drawn if its.point.method == method])
             panel.set_title(_short(metric) if method == methods[0] else "", fontsize=8.5, color=INK)
         row[0].set_ylabel(_label(method), fontsize=9, color=INK, weight="bold")
+    _label_steps(grid[0][0], sorted({its.point.steps for its in drawn}))
     for panel in grid[-1]:
         panel.set_xlabel("steps (network evaluations)", fontsize=7, color=MUTED)
-    lines = {line.get_label(): line for row in grid for line in row[0].get_lines()}
-    named = {name: line for name, line in lines.items() if not str(name).startswith("_")}
+    _draw_legend(figure)
+    return figure
+
+
+def _label_steps(panel: Axes, steps: list[int]) -> None:
+    """A logarithmic axis, shared by all panels, with a tick at each number of steps."""
+    panel.set_xscale("log")
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.set_xticks(steps, [str(count) for count in steps])
+
+
+def _draw_legend(figure: Figure) -> None:
+    lines = {str(line.get_label()): line for panel in figure.axes for line in panel.get_lines()}
+    names = [name for name in (*NAMES.values(), DEFAULT) if name in lines]
     figure.legend(
-        named.values(),
-        [str(name) for name in named],
+        [lines[name] for name in names],
+        names,
         loc="outside lower center",
-        ncols=len(named),
+        ncols=len(names),
         fontsize=7.5,
         frameon=False,
     )
-    return figure
 
 
 def _draw_panel(panel: Axes, metric: MetricFacts, drawn: list[Drawn]) -> None:
     samplers = list(dict.fromkeys(its.point.sampler for its in drawn))
+    known = [its for its in drawn if not math.isnan(its.estimates[metric.name].value)]
     for place, sampler in enumerate(samplers):
-        curve = [its for its in drawn if its.point.sampler == sampler]
         shift = _APART ** (place - (len(samplers) - 1) / 2)
-        _draw_curve(panel, metric, curve, shift)
-    panel.set_xscale("log")
-    ticks = sorted({its.point.steps for its in drawn})
-    panel.xaxis.set_major_locator(FixedLocator(ticks))
-    panel.xaxis.set_minor_locator(NullLocator())
-    panel.set_xticks(ticks, [str(tick) for tick in ticks])
+        _draw_curve(panel, metric, [its for its in known if its.point.sampler == sampler], shift)
+    if not known:
+        at = panel.transAxes
+        panel.text(
+            0.5, 0.5, "no value", ha="center", va="center", transform=at, fontsize=7, color=MUTED
+        )
+        panel.set_yticks([])
     panel.tick_params(labelsize=6.5, color=MUTED, labelcolor=INK, length=2.5)
     panel.grid(axis="y", color="#e3e7eb", linewidth=0.6)
     panel.set_axisbelow(True)
@@ -183,19 +204,15 @@ def _draw_panel(panel: Axes, metric: MetricFacts, drawn: list[Drawn]) -> None:
 
 
 def _draw_curve(panel: Axes, metric: MetricFacts, curve: list[Drawn], shift: float) -> None:
+    if not curve:
+        return
     sampler = curve[0].point.sampler
     colour = COLOURS[list(NAMES).index(sampler)]
     steps = [its.point.steps * shift for its in curve]
     found = [its.estimates[metric.name] for its in curve]
+    bounds = [its.interval.low for its in found], [its.interval.high for its in found]
+    panel.vlines(steps, *bounds, color=colour, linewidth=0.7, alpha=0.45)
     values = [its.value for its in found]
-    panel.vlines(
-        steps,
-        [its.interval.low for its in found],
-        [its.interval.high for its in found],
-        color=colour,
-        linewidth=0.7,
-        alpha=0.45,
-    )
     panel.plot(
         steps,
         values,
@@ -207,17 +224,20 @@ def _draw_curve(panel: Axes, metric: MetricFacts, curve: list[Drawn], shift: flo
     )
     for its, step, value in zip(curve, steps, values, strict=True):
         if its.point.default:
-            panel.plot(
-                step,
-                value,
-                linestyle="",
-                marker="o",
-                markersize=9,
-                markerfacecolor="none",
-                markeredgecolor=INK,
-                markeredgewidth=1,
-                label="default",
-            )
+            _draw_ring(panel, step, value)
+
+
+def _draw_ring(panel: Axes, step: float, value: float) -> None:
+    panel.plot(
+        step,
+        value,
+        linestyle="",
+        marker="o",
+        markersize=9,
+        markerfacecolor="none",
+        markeredgecolor=INK,
+        label=DEFAULT,
+    )
 
 
 def _curves(drawn: list[Drawn]) -> list[tuple[str, str]]:
