@@ -32,6 +32,8 @@ class Case:
         train_batch: Pairs a pass of the engine in training.
         draw_batch: Volumes that the engine draws at once.
         steps: Levels of the schedule.
+        sampler: How it is drawn; ancestral over all levels, as the plain loop can.
+        sampler_steps: Levels that the sampler visits; 0 for all.
         prediction: What the network predicts; empty for the preset's choice.
     """
 
@@ -41,14 +43,16 @@ class Case:
     train_batch: int = 4
     draw_batch: int = 8
     steps: int = STEPS
+    sampler: str = "ddpm"
+    sampler_steps: int = 0
     prediction: str = ""
 
     def build(self) -> ConditionalDiffusion:
         """The method with MONAI's choices where those differ, no weight of it being zero."""
         own: dict[str, Any] = {
             "schedule.steps": self.steps,
-            "sampler.kind": "ddpm",
-            "sampler.steps": self.steps,
+            "sampler.kind": self.sampler,
+            "sampler.steps": self.sampler_steps or self.steps,
         }
         # so few levels of the preset's betas would be next to no noise
         own |= {"schedule.beta_start": 0.02, "schedule.beta_end": 0.5}

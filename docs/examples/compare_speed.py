@@ -1,0 +1,92 @@
+"""How much faster the engine is than a plain loop of MONAI's classes, as a Markdown table.
+
+``python docs/examples/compare_speed.py [--rounds N] [--size demo|64|published|gpu] [--brief]
+[--clock wall|cpu]``. Both do the same work with the same weights, in turns, so that whatever else
+the machine does hits them alike; the tests hold their numbers together. ``--brief`` leaves out what
+each choice contributes. On a busy machine ``--clock cpu`` with ``OMP_NUM_THREADS=1`` counts the
+seconds that the process had. What the table means stands in docs/speed.md.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "benchmarks"))
+
+HEADER = "| {} | {} | s a sample | times as fast as plain |\n|---|---|---|---|"
+ROW = "| {} | {} | {:.3f} | {} |"
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+Works = dict[str, Callable[[], Any]]
+
+
+def in_turns(works: Works, rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
+    """Seconds of every work in every round, after one round that does not count."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds + 1):
+        for name, work in works.items():
+            began = clock()
+            work()
+            if turn:
+                taken[name].append(clock() - began)
+    return taken
+
+
+def ratio(plain: list[float], other: list[float]) -> float:
+    """The median over rounds of what stood side by side."""
+    return statistics.median(p / o for p, o in zip(plain, other, strict=True))
+
+
+def lines(what: str, taken: dict[str, list[float]], samples: int) -> Iterator[str]:
+    """Rows of the table: the plain loop, the engine, and the engine less one choice each."""
+    for name, seconds in taken.items():
+        middle = statistics.median(seconds) / samples
+        factor = "1" if name == "plain" else f"{ratio(taken['plain'], seconds):.2f}"
+        yield ROW.format(what, name, middle, factor)
+
+
+def compare(size: str, rounds: int, clock: str, brief: bool) -> None:
+    """Print the table of one size."""
+    from contenders import CASES, drawing, training
+
+    print(HEADER.format("work", "loop"))
+    for case in CASES[size]:
+        where = "x".join(map(str, case.shape))
+        for what, gather in (("training step", training), ("sampling step", drawing)):
+            contenders = gather(case)
+            works = dict(list(contenders.works.items())[: 2 if brief else None])
+            taken = in_turns(works, rounds, CLOCKS[clock])
+            steps = case.steps if what == "sampling step" else 1
+            label = f"`{case.method}`, {where}, {what}"
+            print(*lines(label, taken, contenders.samples * steps), sep="\n", flush=True)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(
+        f"\n{torch.get_num_threads()} threads, {rounds} rounds, {clock} time, load {load:.1f}",
+        file=sys.stderr,
+    )
+
+
+def main() -> None:
+    """Read the arguments and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--size", choices=["demo", "64", "published", "gpu"], default="demo")
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
+    parser.add_argument("--brief", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.size == "gpu":
+        from gpu_loops import compare_on_gpu
+
+        compare_on_gpu(chosen.rounds)
+    else:
+        compare(chosen.size, chosen.rounds, chosen.clock, chosen.brief)
+
+
+if __name__ == "__main__":
+    main()
