@@ -98,16 +98,16 @@ def _loop(trainer: Trainer, console: Console) -> None:
         watching(trainer, console) as watch,
         console.bar(label, total, done=trainer.step) as bar,
     ):
+        watch.validate(trainer)  # a stop goes before a look, which may take minutes
         while trainer.step < total:
             trainer.advance()
-            watch.look(trainer)
             bar.advance(note=trainer.note)
             stop = _agreed(trainer, interruption.number)
             if stop or trainer.step % job.training.checkpoint_every == 0 or trainer.step == total:
                 trainer.save()
-                watch.save(trainer)
             if stop and trainer.step < total:
                 raise Stopped(stop)
+            watch.look(trainer)
 
 
 def _agreed(trainer: Trainer, number: int) -> int:

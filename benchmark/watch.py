@@ -40,23 +40,25 @@ class Watch:
                 "seconds_per_step": trainer.seconds_per_step,
                 "learning_rate": trainer.job.training.learning_rate,
             }
-        if self.validation and self.validation.is_due(trainer.step):
-            values |= self._validate(self.validation, trainer)
+        values |= self.validate(trainer)
         if values:
             self.log.scalars(trainer.step, values)
 
-    def _validate(self, validation: Validation, trainer: "Trainer") -> dict[str, float]:
-        stage = trainer.schedule.stages[trainer.schedule.stage_at(trainer.step - 1)]
+    def validate(self, trainer: "Trainer") -> dict[str, float]:
+        """Look where it is time and this was not looked at before; losses by name."""
+        validation, step = self.validation, trainer.step
+        if validation is None or not step or not validation.is_due(step):
+            return {}
+        if self.rows and self.rows[-1][1] == step:
+            return {}
+        stage = trainer.schedule.stages[trainer.schedule.stage_at(step - 1)]
         losses = validation.losses(stage.turns)
-        self.rows.append([stage.name, trainer.step, sum(losses.values()) / len(losses)])
-        validation.draw(trainer.job.folder, trainer.step)
-        return {f"validation_{name}": loss for name, loss in losses.items()}
-
-    def save(self, trainer: "Trainer") -> None:
-        """Write the validation losses so far, where there are some."""
-        if self.rows and trainer.fabric.is_global_zero:
+        self.rows.append([stage.name, step, sum(losses.values()) / len(losses)])
+        validation.draw(trainer.job.folder, step)
+        if trainer.fabric.is_global_zero:
             table = pd.DataFrame(self.rows, columns=pd.Index(VALIDATION_COLUMNS))
             write_text(trainer.job.folder / "validation.csv", table.to_csv(index=False))
+        return {f"validation_{name}": loss for name, loss in losses.items()}
 
 
 @contextmanager
