@@ -111,7 +111,7 @@ class _Task:
             accelerator=kind,
             devices=1 if kind == "cpu" else [_gpu()],
             strategy=strategy,
-            precision=_precision(self.settings, kind),  # type: ignore[arg-type]
+            precision=precision(self.settings, kind),  # type: ignore[arg-type]
             plugins=[environment],
         )
 
@@ -228,7 +228,7 @@ def _gpus_needed(settings: DeviceSettings) -> int:
     return 1 if world.launcher == "srun" else world.local_size
 
 
-def _precision(settings: DeviceSettings, kind: str) -> str:
+def precision(settings: DeviceSettings, kind: str) -> str:
     """Bf16 where the hardware has it; on a CPU it is emulated and very slow."""
     if settings.precision != "auto":
         return settings.precision
