@@ -149,11 +149,7 @@ def spawned(size: int, backend: str) -> Iterator[None]:
 def joined(world: World, backend: str) -> Iterator[None]:
     """Meet the processes that were started from outside; the others are free when it ends."""
     if world.launcher == "srun":
-        from lightning_fabric.plugins.environments import SLURMEnvironment
-
-        slurm = SLURMEnvironment()
-        os.environ["MASTER_ADDR"] = slurm.main_address
-        os.environ["MASTER_PORT"] = str(slurm.main_port)
+        _find_slurm_address()
     store, _, _ = next(dist.rendezvous("env://", world.rank, world.size, timeout=MEET))
     _join(store, world.rank, world.size, backend)
     try:
@@ -165,6 +161,17 @@ def joined(world: World, backend: str) -> Iterator[None]:
         raise
     finally:
         _dismiss() if world.rank == 0 else _leave()
+
+
+def _find_slurm_address() -> None:
+    """Where processes of a SLURM step meet: its first machine, at a port of its own."""
+    from lightning_fabric.plugins.environments import SLURMEnvironment
+
+    given = os.environ
+    nodes = given.get("SLURM_STEP_NODELIST") or given["SLURM_JOB_NODELIST"]
+    port = 15_000 + (int(given["SLURM_JOB_ID"]) + int(given["SLURM_STEP_ID"])) % 10_000
+    given.setdefault("MASTER_ADDR", SLURMEnvironment.resolve_root_node_address(nodes))
+    given.setdefault("MASTER_PORT", str(port))
 
 
 def follow() -> None:

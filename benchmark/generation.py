@@ -170,7 +170,8 @@ def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
     method = accelerate(job.recipe.build(), job.device)
     if job.model is not None:
         method.load_state_dict(require_latest(job.model, console).to_generate)
-    return method.to(fabric.device).eval()
+    dtype = torch.float64 if job.device.precision == "64-true" else torch.float32
+    return method.to(fabric.device, dtype).eval()
 
 
 def _compiled(fabric: "Fabric", job: GenerationJob, method: "Method", console: Console) -> None:
@@ -179,8 +180,8 @@ def _compiled(fabric: "Fabric", job: GenerationJob, method: "Method", console: C
         return
     batch = job.generation.batch_size
     volumes = torch.full((batch, 1, *method.shape), BACKGROUND)
-    source = pad_to_multiple(volumes, method.multiple).to(fabric.device)
-    years = torch.ones(batch, device=fabric.device)
+    source = pad_to_multiple(volumes, method.multiple).to(fabric.device, _dtype(method))
+    years = torch.ones(batch, device=fabric.device, dtype=source.dtype)
 
     @torch.inference_mode()
     def evaluate(trial: "Method") -> None:
@@ -208,17 +209,23 @@ def _unfinished(batches: list[list[Request]], folder: Path) -> list[list[Request
 def _draw(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
     """Volumes (B, X, Y, Z) in [-1, 1] on the CPU."""
     volumes = [torch.from_numpy(read_volume(request.source).copy())[None] for request in batch]
-    source = pad_to_multiple(torch.stack(volumes), method.multiple).to(fabric.device)
-    years = torch.tensor([r.interval_years for r in batch], device=fabric.device)
+    padded = pad_to_multiple(torch.stack(volumes), method.multiple)
+    source = padded.to(fabric.device, _dtype(method))
+    years = torch.tensor([r.interval_years for r in batch], device=fabric.device).to(source)
     seeds = torch.tensor([request.seed for request in batch], dtype=torch.int64)
     with fabric.autocast(), fast_convolutions(fabric.device.type):
-        drawn = method.generate(source, years.float(), seeds)
+        drawn = method.generate(source, years, seeds)
     if drawn.shape != source.shape or not torch.isfinite(drawn).all():
         raise UserError(
             f"method '{method.name}': generate must return finite volumes of shape "
             f"{tuple(source.shape)}, got {tuple(drawn.shape)}"
         )
     return crop_to_shape(drawn.float().cpu().clamp(-1, 1), method.shape)[:, 0]
+
+
+def _dtype(method: "Method") -> torch.dtype:
+    """Of a method's weights; one that has none works on float32."""
+    return next((parameter.dtype for parameter in method.parameters()), torch.float32)
 
 
 def _write(volume: Tensor, request: Request, folder: Path) -> None:

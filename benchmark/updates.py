@@ -60,6 +60,7 @@ class Updates:
 
     def __post_init__(self) -> None:
         self._pairs = ShuffledPairs(len(self.dataset), self.seed)
+        self._dtype = next(self.method.parameters()).dtype  # float64 under 64-true
         self.method.recompute(self.plan.levels)
 
     @property
@@ -156,7 +157,7 @@ class Updates:
         def work(method: Method) -> None:
             positions = self.division.positions(0, 0)
             read = self.dataset.batch([self._pairs[position] for position in positions])
-            source, target, years = (part.to(self.fabric.device) for part in read)
+            source, target, years = (part.to(self.fabric.device, self._dtype) for part in read)
             method.noise = self._noise(positions)
             with self.fabric.autocast():
                 loss = getattr(method, turn.loss.__name__)(source, target, years)
@@ -174,14 +175,16 @@ class Updates:
         total = torch.zeros((), device=self.fabric.device)
         count = self.division.passes
         for number in range(count):
-            source, target, years = next(self._read())
+            source, target, years = (part.to(self._dtype) for part in next(self._read()))
             self._seed(self.division.positions(self.done, number))
             alone = number < count - 1 or not synchronise
             with (
                 self.fabric.no_backward_sync(self.module, enabled=alone),
                 fast_convolutions(self.fabric.device.type),
             ):
-                loss = getattr(self.module, turn.loss.__name__)(source, target, years) / count
+                # Fabric's own wrapper sets the precision of several devices only
+                with self.fabric.autocast():
+                    loss = getattr(self.module, turn.loss.__name__)(source, target, years) / count
                 self.fabric.backward(loss)
             total += loss.detach()
         return total

@@ -40,7 +40,7 @@ class IntervalEncoding(nn.Module):
     def forward(self, interval_years: Tensor) -> Tensor:
         """Map intervals (B,) in years to features (B, out_features)."""
         encoding = sinusoidal_embedding(interval_years, self._dim, self._period)
-        return self.network(encoding)
+        return self.network(encoding.to(self.network[0].weight.dtype))
 
 
 def over_space(features: Tensor) -> Tensor:

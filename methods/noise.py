@@ -40,7 +40,11 @@ class SeededNoise:
 
     def draw(self, shape: torch.Size) -> Tensor:
         """Draw the next noise of a sample's shape, (B, ...) float32, where numbers are drawn."""
-        draws = [torch.randn(shape, generator=g, device=self._device) for g in self._generators]
+        draws = [
+            # whatever the default type is: of another type they were other numbers
+            torch.randn(shape, generator=g, device=self._device, dtype=torch.float32)
+            for g in self._generators
+        ]
         return torch.stack(draws)
 
     def integers(self, low: int, high: int, like: Tensor) -> Tensor:
@@ -56,7 +60,7 @@ class GlobalNoise:
 
     def like(self, reference: Tensor) -> Tensor:
         """Draw noise of the shape, type and device of ``reference``."""
-        return torch.randn(reference.shape).to(reference)
+        return torch.randn(reference.shape, dtype=torch.float32).to(reference)
 
     def integers(self, low: int, high: int, like: Tensor) -> Tensor:
         """Draw one integer of low..high - 1 a sample, (B,)."""

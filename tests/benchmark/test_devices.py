@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,6 +55,7 @@ def jobs(pairs: pd.DataFrame, tmp_path: Path) -> Jobs:
     return Jobs(one, replace(one, device=TWO, folder=tmp_path / "two"))
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(jobs: Jobs, tmp_path: Path) -> None:
     exact = {"precision": "64-true"}
     one, two = (
@@ -80,6 +81,17 @@ def test_two_processes_train_as_one_does(jobs: Jobs, tmp_path: Path) -> None:
     )
     assert wanted.dtype == torch.float32
     assert float((found - wanted).norm() / wanted.norm()) < 1e-5
+
+
+def test_one_process_trains_in_the_precision_asked_for(jobs: Jobs, tmp_path: Path) -> None:
+    found = []
+    for precision in ("32-true", "bf16-mixed"):
+        device = ONE.model_copy(update={"precision": precision})
+        once = jobs.one.training.model_copy(update={"iterations": 1})
+        job = replace(jobs.one, training=once, device=device, folder=tmp_path / precision)
+        train(job)
+        found.append(weights(job))
+    assert 0 < max(_difference(found[0][key], found[1][key]) for key in found[0]) < 0.1
 
 
 def _difference(first: Tensor, second: Tensor) -> float:
@@ -136,7 +148,7 @@ def by_slurm(command: list[str]) -> list[subprocess.Popen[str]]:
     """What ``srun --nodes 2 --ntasks-per-node 1`` starts, here all on this machine."""
     shared = {
         "SLURM_STEP_ID": "0", "SLURM_JOB_ID": "17", "SLURM_NTASKS": "2", "SLURM_NNODES": "2",
-        "SLURM_NODELIST": "127.0.0.1", "SLURM_STEP_TASKS_PER_NODE": "1(x2)",
+        "SLURM_STEP_NODELIST": "127.0.0.1", "SLURM_STEP_TASKS_PER_NODE": "1(x2)",
         "SLURM_LOCALID": "0", "MASTER_PORT": _port(),
     }  # fmt: skip
     return [
@@ -167,9 +179,7 @@ def fixed(tiny: Path, options: tuple[str, ...]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def by_one(
-    base: Path, fixed: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
+def by_one(base: Path, fixed: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace in which one process has run the command."""
     root = Path(shutil.copytree(base, tmp_path_factory.mktemp("one") / "runs"))
     done = subprocess.run(
@@ -177,7 +187,7 @@ def by_one(
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    yield root
+    return root
 
 
 @pytest.mark.slow
@@ -196,7 +206,7 @@ def test_the_command_line_makes_the_same_files(
     (table,) = root.glob("*/scores.csv")
     assert "".join(out for out, _ in told).strip() == str(table)  # said once
     assert (model / "trained.json").is_file()
-    for folder in sorted(by_one.glob("*/predictions/*-*")):
+    for folder in sorted(by_one.glob("*/predictions/[a-z]*-*/")):
         assert _largest(folder, root / folder.relative_to(by_one)) < 1e-5
     one, two = (pd.read_csv(place / table.relative_to(root)) for place in (by_one, root))
     keys = ["method", "metric", "role", "subject", "visit", "sample"]

@@ -127,3 +127,14 @@ def test_the_average_of_the_weights_generates(job: GenerationJob, tmp_path: Path
     generate(averaged)
     name = next(iter(volumes(job)))
     assert not np.array_equal(volumes(job)[name], volumes(averaged)[name])
+
+
+def test_double_precision_is_used_and_changes_only_the_last_digits(
+    job: GenerationJob, tmp_path: Path
+) -> None:
+    generate(job)
+    exact = replace(job, device=CPU.model_copy(update={"precision": "64-true"}))
+    exact = replace(exact, folder=tmp_path / "exact")
+    generate(exact)
+    first, second = volumes(job), volumes(exact)
+    assert 0 < max(np.abs(first[name] - second[name]).max() for name in first) < 1e-5
