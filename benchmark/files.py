@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from benchmark.errors import UserError
@@ -29,7 +30,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{UNFINISHED}{os.getpid()}-{path.name}")
+        temporary = path.with_name(f"{UNFINISHED}{token_hex(4)}-{path.name}")
         try:
             yield temporary
             _sync(temporary)

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from benchmark.errors import UserError, unknown
 from benchmark.files import sweep, write_text
 
-PATIENCE = 60  # seconds to wait for another process that looks at the same prepared scans
+PATIENCE = 600  # seconds to wait while others, such as an array, look at the same prepared scans
 
 
 @dataclass(frozen=True)

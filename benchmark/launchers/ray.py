@@ -22,6 +22,7 @@ GRACE = 300  # seconds that stopped cells have to save
 HOW = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anybody
     "RAY_DEDUP_LOGS": "0",  # cells' lines differ in numbers only
+    "RAY_worker_niceness": "0",  # they are the work; Ray would have them wait for all else
 }
 
 

@@ -1,0 +1,92 @@
+"""Cells on a real Ray cluster of two workers on this machine."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmark.launchers.ray import HOW
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'longibench[ray]'")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning:ray"),
+]
+
+Cli = Callable[..., Any]
+ITERATIONS, CELLS_A_METHOD = 12, 2
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """Two workers, as if they were two machines that share a disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in HOW.items():
+            patch.setenv(name, value)
+        ray.init(num_cpus=2, address="local", include_dashboard=False, log_to_driver=False)
+        yield
+        ray.shutdown()
+
+
+@pytest.fixture
+def matrix(many: Any, options: tuple[str, ...], workspace: Path) -> list[object]:
+    """Three methods and two seeds, in the workspace."""
+    given = ["run", "--methods", "one,two,three", "--seeds", "0,1", "--plugin", many.file]
+    return [*given, "--workspace", workspace, *options]
+
+
+def steps_and_draws(many: Any) -> Counter[tuple[str, str]]:
+    """How often workers did what; the driver times a step of each method beforehand."""
+    return Counter((name, what) for name, what, pid in many.did() if pid != os.getpid())
+
+
+def test_a_worker_is_killed_and_every_cell_is_done_once(
+    cluster: None,
+    cli: Cli,
+    many: Any,
+    matrix: list[object],
+    tmp_path: Path,
+    read_sorted: Callable[[Path], pd.DataFrame],
+) -> None:
+    many.do("two SIGKILL")
+    result = cli(*matrix, "--launcher", "ray")
+    assert result.code == 0, result.err
+    did = steps_and_draws(many)
+    assert len({pid for _, _, pid in many.did()}) == 1 + 3  # the driver, two workers, and one anew
+    for name in ("one", "three"):
+        assert did[name, "step"] == CELLS_A_METHOD * ITERATIONS
+    again = did["two", "step"] - CELLS_A_METHOD * ITERATIONS
+    assert 0 < again <= 3  # it went on from the checkpoint at iteration 6, which others keep
+    table = Path(result.out.strip())
+    assert len(list(table.parent.glob("predictions/*/scores.csv"))) == 6 + 1
+    many.do("nobody nothing")
+    assert cli(*matrix, "--launcher", "ray").code == 0
+    assert not steps_and_draws(many)  # nothing is submitted
+    alone = cli(*matrix, "--workspace", tmp_path / "alone")
+    assert alone.code == 0, alone.err
+    scores = read_sorted(table)
+    cells = scores[scores["method"] != "copy-source"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(cells, read_sorted(Path(alone.out.strip())))
+    drawn = Counter(name for name, what, _ in many.did() if what == "draw")
+    assert all(did[name, "draw"] == drawn[name] for name in drawn)
+
+
+def test_a_cell_that_fails_is_told_when_the_others_are_finished(
+    cluster: None, cli: Cli, many: Any, matrix: list[object], workspace: Path
+) -> None:
+    many.do("one nan")
+    result = cli(*matrix, "--launcher", "ray")
+    assert result.code == 2
+    assert result.out == ""
+    assert "2 of 6 cells failed" in result.err
+    assert "one-s0: one: " in result.err
+    assert "the loss is nan" in result.err
+    assert len(list(workspace.glob("*/predictions/t*/scores.csv"))) == 4
+    many.do("nobody nothing")
+    assert cli(*matrix, "--launcher", "ray").code == 0
+    assert set(steps_and_draws(many)) == {("one", "step"), ("one", "draw")}
