@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
 
@@ -23,64 +22,17 @@ import torch.distributed as dist
 from benchmark.errors import UserError
 from benchmark.interruption import Interruption, Stopped, stoppable
 from benchmark.preparation.pool import end_with_parent
+from benchmark.world import World, find_slurm_address
 
 WAIT = timedelta(days=30)  # the others wait while the first one prepares or scores
 MEET = timedelta(minutes=10)  # in which all must have come
 GRACE_SECONDS = 20.0  # in which a process tells why it ends, before it is ended
-FAREWELL_SECONDS = 3.0
+FAREWELL_SECONDS = 5.0  # between the ends of processes where one cannot go on
 OTHER = "longibench-follower"  # name of a process that this one started
 PROBLEM = "problem"  # key in the group's store
 HOME = 0  # local address of processes on one machine
 
 Call = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class World:
-    """Processes that were started from outside, and which of them this one is.
-
-    Attributes:
-        launcher: ``torchrun`` or ``srun``.
-        rank: Which of all.
-        size: How many in all.
-        local_rank: Which of this machine's.
-        local_size: How many on this machine.
-    """
-
-    launcher: str
-    rank: int
-    size: int
-    local_rank: int
-    local_size: int
-
-
-def started() -> World | None:
-    """The processes that torchrun or ``srun`` started; None where this one is alone."""
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        rank, size, place = _numbers("RANK", "WORLD_SIZE", "LOCAL_RANK")
-        return World("torchrun", rank, size, place, *_numbers("LOCAL_WORLD_SIZE"))
-    # a batch script is told of the tasks too, and is none of them
-    if int(os.environ.get("SLURM_NTASKS", 1)) > 1 and "SLURM_STEP_ID" in os.environ:
-        from lightning_fabric.plugins.environments import SLURMEnvironment  # takes seconds
-
-        if SLURMEnvironment.detect():  # not in an interactive shell
-            rank, size, place = _numbers("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
-            return World("srun", rank, size, place, _tasks_here())
-    return None
-
-
-def _numbers(*names: str) -> list[int]:
-    return [int(os.environ[name]) for name in names]
-
-
-def _tasks_here() -> int:
-    """Tasks on this node, out of a list of counts such as ``4(x2),3``."""
-    listed = os.environ.get("SLURM_STEP_TASKS_PER_NODE") or os.environ["SLURM_TASKS_PER_NODE"]
-    counts: list[int] = []
-    for part in listed.split(","):
-        count, _, times = part.rstrip(")").partition("(x")
-        counts += [int(count)] * int(times or 1)
-    return counts[int(os.environ["SLURM_NODEID"])]
 
 
 def in_crew() -> bool:
@@ -137,19 +89,21 @@ def spawned(size: int, backend: str) -> Iterator[None]:
     ]
     for process in others:
         process.start()
+    patience = FAREWELL_SECONDS
     try:
         _join(store, 0, size, backend)
         yield
+        patience = GRACE_SECONDS
     finally:
         _dismiss()
-        _end(others)
+        _end(others, patience)
 
 
 @contextmanager
 def joined(world: World, backend: str) -> Iterator[None]:
     """Meet the processes that were started from outside; the others are free when it ends."""
     if world.launcher == "srun":
-        _find_slurm_address()
+        find_slurm_address()
     store, _, _ = next(dist.rendezvous("env://", world.rank, world.size, timeout=MEET))
     _join(store, world.rank, world.size, backend)
     try:
@@ -161,17 +115,6 @@ def joined(world: World, backend: str) -> Iterator[None]:
         raise
     finally:
         _dismiss() if world.rank == 0 else _leave()
-
-
-def _find_slurm_address() -> None:
-    """Where processes of a SLURM step meet: its first machine, at a port of its own."""
-    from lightning_fabric.plugins.environments import SLURMEnvironment
-
-    given = os.environ
-    nodes = given.get("SLURM_STEP_NODELIST") or given["SLURM_JOB_NODELIST"]
-    port = 15_000 + (int(given["SLURM_JOB_ID"]) + int(given["SLURM_STEP_ID"])) % 10_000
-    given.setdefault("MASTER_ADDR", SLURMEnvironment.resolve_root_node_address(nodes))
-    given.setdefault("MASTER_PORT", str(port))
 
 
 def follow() -> None:
@@ -261,7 +204,7 @@ def _watched() -> Iterator[None]:
         while not done.wait(1):
             if any(process.exitcode is not None for process in others):
                 if not done.wait(GRACE_SECONDS):
-                    print("error: another process of this run was killed", file=sys.stderr)
+                    sys.stderr.write("error: another process of this run was killed\n")
                     os._exit(1)
                 return
 
@@ -272,9 +215,9 @@ def _watched() -> Iterator[None]:
         done.set()
 
 
-def _end(others: Sequence[BaseProcess]) -> None:
-    """Let processes finish what they say, then end them."""
-    until = time.monotonic() + GRACE_SECONDS
+def _end(others: Sequence[BaseProcess], patience: float) -> None:
+    """Let processes finish what they do and say, for some seconds, then end them."""
+    until = time.monotonic() + patience
     for process in others:
         process.join(max(0.0, until - time.monotonic()))
         if process.is_alive():

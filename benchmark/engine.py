@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 import torch.distributed as dist
 
-from benchmark.crew import World, follow, in_crew, joined, spawned, started, together
+from benchmark.crew import follow, in_crew, joined, spawned, together
 from benchmark.errors import UserError
 from benchmark.interruption import stoppable
 from benchmark.settings import DeviceSettings
+from benchmark.world import World, started
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

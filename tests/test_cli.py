@@ -125,13 +125,15 @@ def test_killed_in_training_and_in_generation_the_same_command_ends_the_same(
         assert np.array_equal(again, nib.load(path).get_fdata())
 
 
-@pytest.mark.parametrize("where", ["step:10", "draw:2"])
-def test_ctrl_c_stops_with_130_and_the_same_command_continues(
-    run: Cli, workspace: Path, tiny_does: Callable[[str], None], where: str
+@pytest.mark.parametrize(
+    ("what", "code"), [("SIGINT:step:10", 130), ("SIGTERM:step:10", 75), ("SIGUSR1:draw:2", 75)]
+)
+def test_a_signal_stops_with_its_exit_code_and_the_same_command_continues(
+    run: Cli, workspace: Path, tiny_does: Callable[[str], None], what: str, code: int
 ) -> None:
-    tiny_does(f"SIGINT:{where}")
+    tiny_does(what)
     result = run("tiny")
-    assert result.code == 130
+    assert result.code == code
     assert "the same command continues" in result.err
     assert not list(workspace.rglob(".unfinished*"))
     (model,) = (workspace / "models").glob("tiny-*")

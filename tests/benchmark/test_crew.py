@@ -6,12 +6,12 @@ import crew_work
 import pytest
 import torch
 
-from benchmark.crew import World, started
 from benchmark.data_parallel import leaves_out, synchronised
 from benchmark.engine import launch, lead
 from benchmark.errors import UserError
 from benchmark.interruption import Stopped
 from benchmark.settings import DeviceSettings
+from benchmark.world import World, started
 from methods.method import MethodSettings
 
 TWO = DeviceSettings(accelerator="cpu", threads=1, devices=2)
