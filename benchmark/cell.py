@@ -98,7 +98,6 @@ def make_cell(
     job = None
     if model:
         require_pairs(protocol.validation_pairs, training.validation)
-        require_pairs(protocol.validation_pairs, training.validation)
         require_loggers(training.loggers)
         job = TrainingJob(
             recipe, training, settings.device, protocol.train_pairs, settings.seed,

@@ -32,6 +32,11 @@ class Step:
     generated: bool
     scored: bool
 
+    @property
+    def name(self) -> str:
+        """Method and training seed."""
+        return f"{self.generation.recipe.name}-s{self.generation.seed}"
+
     @cached_property
     def iterations_left(self) -> int:
         """Training iterations still to do."""
@@ -55,7 +60,7 @@ def show_plan(steps: list[Step], protocol: Protocol, console: Console) -> None:
     )
     times = [_estimate(step) for step in steps]
     for step, seconds in zip(steps, times, strict=True):
-        console.say(f"  {step.generation.recipe.name:<14} {_describe(step)}; {_about(seconds)}")
+        console.say(f"  {step.name:<14} {_describe(step)}; {_about(seconds)}")
     if len(steps) > 1:
         console.say(f"  {'in all':<14} {_about(_total(times))}")
 

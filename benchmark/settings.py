@@ -258,23 +258,22 @@ class SlurmSettings(Section):
     """The head of a SLURM script; changes no value.
 
     Attributes:
-        time: Limit of one cell, as SLURM writes it; what does not end within it goes on in another
-            turn.
+        hours: Limit of one cell; what does not end within it goes on in another turn.
         partition: Where to queue; empty for the cluster's default.
         gres: Devices a node, such as ``gpu:4``.
         cpus: CPU cores a device; 0 leaves the cluster's default.
-        memory: Of a node, such as ``64G``; empty for the cluster's default.
+        memory_gb: Of a node; 0 for the cluster's default.
         at_once: Most cells that run at a time; 0 for no limit.
         warning: Seconds before the time limit at which a cell is told to save.
         extra: Further options, such as ``--account=mine``.
         setup: Lines of shell before the work, such as ``module load cuda``.
     """
 
-    time: str = "24:00:00"
+    hours: float = Field(24, gt=0)
     partition: str = ""
     gres: str = ""
     cpus: int = Field(0, ge=0)
-    memory: str = ""
+    memory_gb: int = Field(0, ge=0)
     at_once: int = Field(0, ge=0)
     warning: int = Field(300, ge=1)
     extra: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Write cells as a SLURM array: a plain script, one cell an index. Nothing is submitted."""
 
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -98,8 +99,14 @@ def _plugins(plugins: Sequence[Path]) -> list[str]:
 def _head(name: str, settings: Settings, folder: Path, cells: int = 0) -> str:
     """The lines that SLURM reads; an array where there are cells, else one plain job."""
     slurm, device = settings.slurm, settings.device
-    given = {"job-name": name, "time": slurm.time, "partition": slurm.partition}
-    given |= {"mem": slurm.memory, "output": str(folder.resolve() / f"{name}.log")}
+    given = {
+        "job-name": name,
+        "time": str(math.ceil(60 * slurm.hours)),  # minutes
+        "partition": slurm.partition,
+        "mem": f"{slurm.memory_gb}G" if slurm.memory_gb else "",
+        "cpus-per-task": str(slurm.cpus) if slurm.cpus else "",
+        "output": str(folder.resolve() / f"{name}.log"),
+    }
     if cells:
         most = f"%{slurm.at_once}" if slurm.at_once else ""
         given |= {
@@ -110,7 +117,6 @@ def _head(name: str, settings: Settings, folder: Path, cells: int = 0) -> str:
             "gres": slurm.gres,
             "signal": f"USR1@{slurm.warning}",  # to the steps, not to this script
         }
-    given["cpus-per-task"] = str(slurm.cpus) if slurm.cpus else ""
     options = [f"--{key}={shlex.quote(value)}" for key, value in given.items() if value]
     options += ["--requeue", "--open-mode=append", *slurm.extra]
     return "\n".join(["#!/bin/bash", *(f"#SBATCH {option}" for option in options), ""])

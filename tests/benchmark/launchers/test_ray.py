@@ -90,3 +90,13 @@ def test_a_cell_that_fails_is_told_when_the_others_are_finished(
     many.do("nobody nothing")
     assert cli(*matrix, "--launcher", "ray").code == 0
     assert set(steps_and_draws(many)) == {("one", "step"), ("one", "draw")}
+
+
+def test_a_worker_that_is_told_to_stop_saves_and_another_goes_on(
+    cluster: None, cli: Cli, many: Any, matrix: list[object]
+) -> None:
+    many.do("three SIGTERM")
+    result = cli(*matrix, "--launcher", "ray")
+    assert result.code == 0, result.err
+    did = steps_and_draws(many)
+    assert all(did[name, "step"] == CELLS_A_METHOD * ITERATIONS for name in ("one", "two", "three"))

@@ -24,6 +24,8 @@ QUEUE = (
     "slurm.partition=long",
     "slurm.gres=gpu:4",
     "slurm.at_once=3",
+    "slurm.hours=1.5",
+    "slurm.memory_gb=64",
     "slurm.cpus=8",
     "slurm.extra=[--account=mine]",
     "slurm.setup=[module load cuda]",
@@ -61,6 +63,8 @@ def test_the_head_says_what_a_cell_takes_and_the_body_one_command_a_cell(tmp_pat
         "--partition=long",
         "--gres=gpu:4",
         "--nodes=2",
+        "--time=90",
+        "--mem=64G",
         "--ntasks-per-node=4",
         "--cpus-per-task=8",
         "--signal=USR1@300",
@@ -124,7 +128,7 @@ def test_the_cells_of_an_array_equal_those_of_one_process(
     preparation, array = scripts(written.out.strip())
     assert not list((tmp_path / "array").glob("models"))  # nothing was run
     assert in_bash(preparation).returncode == 0
-    assert list((tmp_path / "array" / "prepared").glob("**/*.nii.gz"))
+    assert list((tmp_path / "array" / "prepared").rglob("*.nii"))
     tables = set()
     for index in "01":
         done = in_bash(array, SLURM_ARRAY_TASK_ID=index)
