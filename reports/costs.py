@@ -10,19 +10,25 @@ from reports.results import Entry, Results
 
 CAPTION = (
     "Measured by the harness on the device named, which is part of the measurement: costs on "
-    "different devices are not comparable. Energy is what the device's driver counted, of the "
+    "different devices are not comparable. The peak is that of matrix products in the training's "
+    "precision, measured on the device; what a training computes again to save memory does not "
+    "count. Energy is what the device's driver counted, of the "
     "whole device; a dash where it does not tell. Of several training seeds, the first."
 )
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One cost: its heading, its key in ``run.json``, how it is printed, and its section."""
+    """One cost: its heading, its key in ``run.json``, how it is printed, and its section.
+
+    What is ``optional`` has no line where no run recorded it.
+    """
 
     head: str
     key: str
     show: Callable[[Any], str]
     section: str
+    optional: bool = False
 
 
 def duration(seconds: float) -> str:
@@ -47,6 +53,10 @@ TRAINING, GENERATION, NETWORK = "Training", "Generation, a volume", "Network and
 COSTS = (
     Cost("Time", "train_seconds", duration, TRAINING),
     Cost("Iterations", "iterations", "{:,}".format, TRAINING),
+    Cost("Seconds a step", "seconds_per_step", "{:.3g}".format, TRAINING, optional=True),
+    Cost("TFLOP a step", "step_tflop", "{:.3g}".format, TRAINING, optional=True),
+    Cost("Share of peak", "peak_share", "{:.0%}".format, TRAINING, optional=True),
+    Cost("Peak memory", "train_peak_memory_gb", "{:.1f} GB".format, TRAINING, optional=True),
     Cost("Energy", "train_energy_j", energy, TRAINING),
     Cost("Seconds", "seconds_per_volume", "{:.3g}".format, GENERATION),
     Cost("Network evaluations", "network_evaluations", "{:,}".format, GENERATION),
@@ -62,12 +72,13 @@ def print_costs(results: Results) -> Printed | None:
     found = _first_runs(results)
     if not found:
         return None
-    heads = (Box("Method"), *(Box(cost.head) for cost in COSTS))
+    costs = [cost for cost in COSTS if not cost.optional or _is_known(cost, found)]
+    heads = (Box("Method"), *(Box(cost.head) for cost in costs))
     lines = tuple(
-        (Box(entry.label), *(Box(_shown(cost, facts)) for cost in COSTS)) for entry, facts in found
+        (Box(entry.label), *(Box(_shown(cost, facts)) for cost in costs)) for entry, facts in found
     )
     upright = Printed("IV", "Cost", heads, (Section("", lines),), CAPTION)
-    return transposed(upright, "Cost", tuple(cost.section for cost in COSTS))
+    return transposed(upright, "Cost", tuple(cost.section for cost in costs))
 
 
 def cost_records(results: Results) -> list[dict[str, Any]]:
@@ -86,6 +97,10 @@ def _first_runs(results: Results) -> list[tuple[Entry, dict[str, Any]]]:
     """Each entry with what the run of its first training seed recorded."""
     runs = [(entry, results.runs_of(entry)) for entry in results.entries]
     return [(entry, its[0].facts) for entry, its in runs if its]
+
+
+def _is_known(cost: Cost, found: list[tuple[Entry, dict[str, Any]]]) -> bool:
+    return any(facts.get(cost.key) for _, facts in found)
 
 
 def _shown(cost: Cost, facts: dict[str, Any]) -> str:

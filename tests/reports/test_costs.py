@@ -23,6 +23,20 @@ def test_a_line_a_cost_and_a_column_a_method(results: Results) -> None:
     assert lines[-1] == ["Device", "cpu", "cpu", "cpu", "cpu"]
 
 
+def test_a_step_has_lines_where_a_run_recorded_it(results: Results) -> None:
+    before = print_costs(results)
+    facts = {"seconds_per_step": 0.25, "peak_share": 0.314, "train_peak_memory_gb": 21.8}
+    runs = tuple(replace(run, facts={**run.facts, **facts}) for run in results.runs)
+    table = print_costs(replace(results, runs=runs))
+    assert before is not None
+    assert table is not None
+    said = [[box.text for box in line] for section in table.sections for line in section.lines]
+    assert ["Seconds a step", *["0.25"] * 4] in said
+    assert ["Share of peak", *["31%"] * 4] in said
+    assert ["Peak memory", *["21.8 GB"] * 4] in said
+    assert "Seconds a step" not in str(before)
+
+
 def test_records_keep_what_was_measured(results: Results) -> None:
     ours = cost_records(results)[-1]
     assert ours["train_energy_j"] == 7200
