@@ -13,10 +13,7 @@ from benchmark.launchers.ray import HOW
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'longibench[ray]'")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::ResourceWarning:ray"),
-]
+pytestmark = pytest.mark.slow
 
 Cli = Callable[..., Any]
 ITERATIONS, CELLS_A_METHOD = 12, 2
