@@ -55,6 +55,9 @@ def run(  # noqa: PLR0913 - one argument an option
     ] = "in-process",
     devices: Devices = None,
     num_nodes: Nodes = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Time a few steps, predict time and memory.")
+    ] = False,
     set_: Override = [],  # noqa: B006 - typer copies it
     plugin: Plugins = [],  # noqa: B006
     workspace: Place = RUNS,
@@ -82,6 +85,17 @@ def run(  # noqa: PLR0913 - one argument an option
     names = [name.strip() for name in methods.split(",") if name.strip()]
     matrix = Matrix.parse(seeds, folds, settings)
     place, console = Workspace(workspace), Console(quiet)
+    if dry_run:
+        from benchmark.runner import dry_run as predict
+        from reports.prediction import prediction_table
+
+        found = _led(
+            settings.device,
+            lambda: predict(names, settings, place, console, tuple(plugin), matrix),
+        )
+        if found is not None:
+            typer.echo(prediction_table(found))
+        return
     if known_launcher(launcher) == "slurm":
         options = ["--preset", preset, *(f"--set={value}" for value in [*given, *set_])]
         typer.echo(write_array(names, settings, matrix, place, options, tuple(plugin)))

@@ -53,7 +53,7 @@ def model_flops(recipe: Recipe, pairs: int) -> int | None:
     None where the method cannot be traced.
     """
     found = footprint(recipe, 1)
-    return found and found.step_flops * pairs
+    return None if found is None else found.step_flops * pairs
 
 
 def training_costs(

@@ -159,7 +159,7 @@ def _draw_all(
             batches = missing[start : start + fabric.world_size]
             for batch in batches[fabric.global_rank : fabric.global_rank + 1]:
                 for request, volume in zip(batch, _draw(fabric, method, batch), strict=True):
-                    _write(volume, request, job.folder)
+                    write_volume(volume, request, job.folder)
             stop = agreed(interruption)
             bar.advance(sum(map(len, batches)))
             if stop:
@@ -228,7 +228,8 @@ def _dtype(method: "Method") -> torch.dtype:
     return next((parameter.dtype for parameter in method.parameters()), torch.float32)
 
 
-def _write(volume: Tensor, request: Request, folder: Path) -> None:
+def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
+    """Write a volume (X, Y, Z) to the files that it serves, on the grid of its source."""
     affine = load_nifti(request.source).affine
     for name in request.files:
         image = nib.Nifti1Image(volume.numpy().astype(np.float32), affine)

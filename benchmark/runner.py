@@ -12,6 +12,7 @@ import torch
 
 from benchmark.cell import Cell, make_cell
 from benchmark.console import Console
+from benchmark.dry_run import Prediction, predict
 from benchmark.errors import unknown
 from benchmark.evaluation import collect_scores
 from benchmark.files import write_json
@@ -88,6 +89,31 @@ def run(
     else:
         in_process.launch(cells, metrics, console)
     return [_collected(plan, workspace) for plan in planned]
+
+
+def dry_run(
+    methods: list[str],
+    settings: Settings,
+    workspace: Workspace,
+    console: Console,
+    plugins: tuple[Path, ...] = (),
+    matrix: Matrix | None = None,
+) -> list[Prediction]:
+    """Predict what ``run`` would take, one cell after another; only the cohort is prepared.
+
+    Raises:
+        UserError: As ``run`` would.
+        Stopped: By the user or the system.
+    """
+    matrix = matrix or Matrix()
+    recipes = read_recipes(methods, settings, plugins)
+    load_extractors(build_metrics(settings.metrics, None, plugins))
+    planned = [
+        _plan(recipes, fold, matrix, workspace, console, plugins)
+        for fold in matrix.by_fold(settings)
+    ]
+    cells = [(cell, _step(cell)) for plan in planned for cell in plan.cells]
+    return predict(cells, settings.metrics, console)
 
 
 @dataclass(frozen=True)
