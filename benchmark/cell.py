@@ -1,11 +1,14 @@
 """A cell: one method with one training seed under one protocol. Trained, drawn, scored, once."""
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.checkpoints import read_final
 from benchmark.console import Console
+from benchmark.engine import count_processes, launch, machines
 from benchmark.evaluation import Evaluator, Label, read_pairs
 from benchmark.files import digest, write_text
 from benchmark.generation import GenerationJob, generate, is_generated
@@ -19,6 +22,9 @@ from benchmark.training import TrainingJob, train
 from benchmark.validation import require_pairs
 from benchmark.workspace import Workspace
 from metrics.metric import Metric
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,8 @@ def complete(
                     work()
 
     def score() -> None:
+        if count_processes(cell.generation.device) > 1:
+            launch(cell.generation.device, _measure, cell)
         scores = evaluator.score(find_predictions(cell.folder), cell.label)
         write_text(cell.folder / "scores.csv", scores.to_csv(index=False))
 
@@ -166,3 +174,13 @@ def complete(
         once(lambda: cell.trained, job.folder, lambda: train(job))
     once(lambda: cell.generated, cell.folder, lambda: generate(cell.generation))
     once(lambda: cell.scored, cell.folder, score)
+
+
+def _measure(fabric: "Fabric", cell: Cell) -> None:
+    """A process's share of a cell's volumes; the cores of a machine are divided."""
+    here = fabric.world_size // machines(fabric)
+    workers = cell.scoring.workers or max(1, (os.cpu_count() or 1) // here)
+    scoring = replace(cell.scoring, workers=workers)
+    evaluator = scoring.evaluator(Console(quiet=True))
+    evaluator.measure(find_predictions(cell.folder), fabric.global_rank, fabric.world_size)
+    fabric.barrier()

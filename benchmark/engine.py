@@ -237,6 +237,11 @@ def precision(settings: DeviceSettings, kind: str) -> str:
     return "bf16-mixed" if has_bf16 else "32-true"
 
 
+def processes_here(settings: DeviceSettings) -> int:
+    """How many processes of the run are on this machine."""
+    return _local_size() if in_crew() else settings.devices
+
+
 def gpus_here(fabric: "Fabric") -> list[int]:
     """Numbers of this machine's GPUs that take part; empty on CPUs."""
     if fabric.device.type != "cuda":

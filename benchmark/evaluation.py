@@ -65,7 +65,7 @@ class Evaluator:
             UserError: A missing, extra, duplicate or unreadable volume, another geometry or range.
         """
         table = join_pairs(predictions, self._pairs)
-        subjects = [_records(rows) for _, rows in table.groupby("subject", sort=True)]
+        subjects = _by_subject(table)
         self._check(subjects, predictions, fit)
         scorer = Scorer(self._metrics, predictions.folder, fit, self._cache)
         with self._console.bar(f"score {label.method}", len(table)) as bar:
@@ -76,6 +76,22 @@ class Evaluator:
             if isinstance(metric, SetMetric):
                 rows += set_rows(metric, table["subject"].tolist(), scores)
         return _labelled(rows, label)
+
+    def measure(
+        self, predictions: Predictions, rank: int, world_size: int, fit: Fit = PLAIN
+    ) -> None:
+        """Measure every ``world_size``-th subject, from ``rank`` on, and keep the values.
+
+        ``score`` finds them, in this process or another one.
+
+        Raises:
+            UserError: As ``score``.
+        """
+        subjects = _by_subject(join_pairs(predictions, self._pairs))[rank::world_size]
+        self._check(subjects, predictions, fit)
+        scorer = Scorer(self._metrics, predictions.folder, fit, self._cache)
+        with self._console.bar("measure", sum(map(len, subjects))) as bar:
+            self._over(subjects, scorer, bar)
 
     def _check(self, subjects: list[list[Row]], predictions: Predictions, fit: Fit) -> None:
         def look(rows: list[Row]) -> None:
@@ -113,6 +129,11 @@ def _one_thread_each() -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def _by_subject(table: pd.DataFrame) -> list[list[Row]]:
+    """Rows of each subject, in the order of their names."""
+    return [_records(rows) for _, rows in table.groupby("subject", sort=True)]
 
 
 def _records(table: pd.DataFrame) -> list[Row]:

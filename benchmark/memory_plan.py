@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from benchmark.engine import accelerator, precision
+from benchmark.engine import accelerator, precision, processes_here
 from benchmark.errors import UserError
 from benchmark.footprint import CONTEXT_GB, GB, footprint, outline
 from benchmark.recipe import Recipe
@@ -75,7 +75,7 @@ def available_gb(settings: DeviceSettings) -> float:
     if accelerator(settings) == "cuda":
         free, _ = torch.cuda.mem_get_info()
         return (free + torch.cuda.memory_reserved()) / GB
-    return _free_on_cpu() / GB / settings.devices
+    return _free_on_cpu() / GB / processes_here(settings)
 
 
 def plan_memory(

@@ -14,6 +14,7 @@ from benchmark.console import Console
 from benchmark.data import PairDataset
 from benchmark.ema import WeightAverage
 from benchmark.energy import EnergyMeter, start_meter
+from benchmark.engine import gpus_here, machines
 from benchmark.errors import UserError
 from benchmark.files import write_text
 from benchmark.losses import LOG_EVERY, LOSS_COLUMNS, DivergedError, LossCurve
@@ -91,7 +92,7 @@ class Trainer:
         trainer = cls(
             fabric, job, method, module, schedule, optimizers,
             WeightAverage(method, job.training.ema), updates, LossCurve(job.training.explosion),
-            start_meter(fabric.device.type, range(job.device.devices)), attempt,
+            start_meter(fabric.device.type, gpus_here(fabric)), attempt,
         )  # fmt: skip
         if saved:
             trainer._restore(saved, console)
@@ -207,7 +208,7 @@ class Trainer:
     def energy_j(self) -> float | None:
         """Joules that the device used for all of the training; None where no driver tells."""
         now = self.meter.joules()
-        return None if now is None else round(self.energy_before + now, 1)
+        return None if now is None else round(self.energy_before + now * machines(self.fabric), 1)
 
 
 def _set_up(

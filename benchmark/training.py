@@ -8,10 +8,11 @@ import pandas as pd
 
 from benchmark.checkpoints import last_step, read_final, write_final
 from benchmark.console import Console
+from benchmark.crew import agreed
 from benchmark.engine import device_name, launch, peak_memory_gb
 from benchmark.errors import UserError
 from benchmark.files import write_json
-from benchmark.interruption import Stopped, interruptible
+from benchmark.interruption import Interruption, Stopped, interruptible
 from benchmark.losses import DivergedError
 from benchmark.recipe import Recipe
 from benchmark.settings import DeviceSettings, TrainingSettings
@@ -102,7 +103,7 @@ def _loop(trainer: Trainer, console: Console) -> None:
         while trainer.step < total:
             trainer.advance()
             bar.advance(note=trainer.note)
-            stop = _agreed(trainer, interruption.number)
+            stop = _agreed(trainer, interruption)
             if stop or trainer.step % job.training.checkpoint_every == 0 or trainer.step == total:
                 trainer.save()
             if stop and trainer.step < total:
@@ -110,11 +111,11 @@ def _loop(trainer: Trainer, console: Console) -> None:
             watch.look(trainer)
 
 
-def _agreed(trainer: Trainer, number: int) -> int:
+def _agreed(trainer: Trainer, interruption: Interruption) -> int:
     """The signal to stop by, 0 for none; processes agree when a row is due, for asking is slow."""
-    if trainer.fabric.world_size == 1:
-        return number
-    return int(trainer.fabric.broadcast(number)) if trainer.logs_now else 0
+    if trainer.fabric.world_size == 1 or (trainer.logs_now and agreed(interruption)):
+        return interruption.number
+    return 0
 
 
 def _tell(trainer: Trainer, error: DivergedError, console: Console) -> None:

@@ -40,7 +40,8 @@ class IntervalEncoding(nn.Module):
     def forward(self, interval_years: Tensor) -> Tensor:
         """Map intervals (B,) in years to features (B, out_features)."""
         encoding = sinusoidal_embedding(interval_years, self._dim, self._period)
-        return self.network(encoding.to(self.network[0].weight.dtype))
+        weights = next(self.network.parameters())  # float64 where all is
+        return self.network(encoding.to(weights.dtype))
 
 
 def over_space(features: Tensor) -> Tensor:

@@ -79,6 +79,8 @@ def pair_table(folder: Path, suffix: str) -> pd.DataFrame:
 
 def ours(folder: Path) -> Iterator[Any]:
     """The project's loader, over volumes as the store keeps them."""
+    import torch
+
     from benchmark.data import Division, MicroBatches, PairDataset, ShuffledPairs, training_batches
 
     pairs = pair_table(folder, ".nii")

@@ -210,15 +210,20 @@ def test_what_was_measured_is_not_measured_again(
         evaluator = Evaluator(metrics, pairs, Console(quiet=True), place)
         return evaluator.score(find_predictions(mine), LABEL).to_csv()
 
+    place = tmp_path / "alone"
+    alone = run()
     place = tmp_path / "measured"
-    first = run()
+    for rank in range(2):  # as two processes that share the subjects
+        metrics = build_metrics(MetricSettings(names=("ssim", "fid"), extractor="random:0"), place)
+        sharing = Evaluator(metrics, pairs, Console(quiet=True), place)
+        sharing.measure(find_predictions(mine), rank, 2)
     monkeypatch.setattr("metrics.ssim.ssim_map", None)
     monkeypatch.setattr("metrics.extractors.MedicalNetExtractor.pooled", None)
-    assert run() == first
+    assert run() == alone
     damaged = next(place.glob("*.json"))
     damaged.write_text("{")
     monkeypatch.undo()
-    assert run() == first
+    assert run() == alone
 
 
 @pytest.fixture
