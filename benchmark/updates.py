@@ -175,7 +175,7 @@ class Updates:
         total = torch.zeros((), device=self.fabric.device)
         count = self.division.passes
         for number in range(count):
-            source, target, years = (part.to(self._dtype) for part in next(self._read()))
+            source, target, years = self._next()
             self._seed(self.division.positions(self.done, number))
             alone = number < count - 1 or not synchronise
             with (
@@ -197,6 +197,12 @@ class Updates:
     def _noise(self, positions: range) -> SeededNoise:
         seeds = [derive_seed("noise", self.seed, position) for position in positions]
         return SeededNoise(torch.tensor(seeds), self.fabric.device)
+
+    def _next(self) -> Pair:
+        source, target, years = next(self._read())
+        if self._dtype == source.dtype:  # else asked of every tensor, which costs a thread switch
+            return source, target, years
+        return source.to(self._dtype), target.to(self._dtype), years.to(self._dtype)
 
     def _read(self) -> Iterator[Pair]:
         if self._batches is None:
