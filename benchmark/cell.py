@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.checkpoints import read_final
+from benchmark.checkpoints import is_whole, read_final
 from benchmark.console import Console
 from benchmark.engine import count_processes, launch, machines
 from benchmark.evaluation import Evaluator, Label, read_pairs
@@ -171,7 +171,12 @@ def complete(
 
     job = cell.training
     if job is not None:
-        once(lambda: cell.trained, job.folder, lambda: train(job))
+        # what was trained is read again to draw with: if it was damaged since, it is trained again
+        once(
+            lambda: cell.trained and (cell.generated or is_whole(job.folder)),
+            job.folder,
+            lambda: train(job),
+        )
     once(lambda: cell.generated, cell.folder, lambda: generate(cell.generation))
     once(lambda: cell.scored, cell.folder, score)
 

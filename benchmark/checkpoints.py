@@ -18,6 +18,8 @@ from benchmark.files import atomic_folder, file_digest, write_json
 FINAL = "trained.json"
 WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "state.pt", "index.json"
 
+DAMAGE = (OSError, ValueError, KeyError, RuntimeError)  # what reading a damaged one raises
+
 Weights = dict[str, Tensor]
 
 
@@ -70,7 +72,7 @@ def load_latest(folder: Path, console: Console) -> Checkpoint | None:
     for path in reversed(_steps(folder)):
         try:
             return _load(path)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except DAMAGE as error:
             console.warn(f"{path} is damaged ({error}); using the checkpoint before it")
     return None
 
@@ -84,6 +86,17 @@ def read_final(folder: Path) -> dict[str, Any] | None:
     """What a complete training recorded, or None."""
     path = folder / FINAL
     return json.loads(path.read_text()) if path.is_file() else None
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a complete training's last checkpoint is there and undamaged."""
+    final, steps = read_final(folder), _steps(folder)
+    if final is None or not steps:
+        return False
+    try:
+        return _load(steps[-1]).step == final["iterations"]
+    except DAMAGE:
+        return False
 
 
 def last_step(folder: Path) -> int:

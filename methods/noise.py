@@ -31,7 +31,7 @@ class SeededNoise:
             device: Where the numbers are drawn. On the CPU every device sees the same numbers;
                 on a GPU nothing is copied.
         """
-        self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds.tolist()]
+        self._generators = [torch.Generator(device).manual_seed(int(seed)) for seed in seeds]
         self._device = device
 
     def like(self, reference: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The attention U-Net of both diffusion methods, built on MONAI's."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +12,8 @@ from methods.blocks import sinusoidal_embedding
 
 if TYPE_CHECKING:
     from monai.networks.nets import DiffusionModelUNet
+
+Block = Callable[..., Tensor]
 
 
 class UNetSettings(BaseModel):
@@ -71,26 +74,57 @@ class AttentionUNet(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Map (B, in_channels, X, Y, Z) at diffusion times (B,) to (B, out_channels, X, Y, Z)."""
-        net = self.net
+        net: Any = self.net  # nn.Module hides its lists
         time = net.time_embed(sinusoidal_embedding(t, self._time_dim, self._time_period).to(x))
         h = net.conv_in(x)
         skips = [h]
         for level, down in enumerate(net.down_blocks):
-            h, levels = self._kept(level, down, hidden_states=h, temb=time)
-            skips.extend(levels)
-        h = net.middle_block(hidden_states=h, temb=time)
+            for index, resnet in enumerate(down.resnets):
+                h = self._kept(level, _block(resnet, _attention(down, index)), h, time)
+                skips.append(h)
+            if down.downsampler is not None:
+                h = self._kept(level, down.downsampler, h, time)
+                skips.append(h)
+        h = net.middle_block(h, time)
         for level, up in zip(reversed(range(len(net.up_blocks))), net.up_blocks, strict=True):
-            count = len(up.resnets)  # type: ignore[arg-type]  # nn.Module hides the list
-            of_level = {"res_hidden_states_list": skips[-count:], "temb": time}
-            h = self._kept(level, up, hidden_states=h, **of_level)
-            del skips[-count:]
-        return net.out(h)
+            for index, resnet in enumerate(up.resnets):
+                block = _block(resnet, _attention(up, index))
+                h = self._kept(level, _joined(block), h, skips.pop(), time)
+            if up.upsampler is not None:  # its output is of the next finer level
+                h = self._kept(level - 1, up.upsampler, h, time)
+        return self._kept(0, net.out, h)
 
-    def _kept(self, level: int, block: nn.Module, **inputs: Any) -> Any:
-        """A block's output; the block runs again in the backward pass where asked for."""
+    def _kept(self, level: int, block: Block, *inputs: Tensor) -> Tensor:
+        """A block's output; the block runs again in the backward pass where asked for.
+
+        Block by block, for only one of them is then held at a time.
+        """
         if level < self.recompute and torch.is_grad_enabled():
-            return checkpoint(block, use_reentrant=False, preserve_rng_state=False, **inputs)
-        return block(**inputs)
+            return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
+        return block(*inputs)
+
+
+def _attention(level: Any, index: int) -> nn.Module | None:
+    """Self-attention behind a level's residual block, where it has some."""
+    attentions = getattr(level, "attentions", None)
+    return None if attentions is None else attentions[index]
+
+
+def _block(resnet: nn.Module, attention: nn.Module | None) -> Block:
+    def block(h: Tensor, time: Tensor) -> Tensor:
+        h = resnet(h, time)
+        return h if attention is None else attention(h).contiguous()
+
+    return block
+
+
+def _joined(block: Block) -> Block:
+    """A block on its input beside what the way down kept for it."""
+
+    def joined(h: Tensor, skip: Tensor, time: Tensor) -> Tensor:
+        return block(torch.cat([h, skip], dim=1), time)
+
+    return joined
 
 
 def _monai_unet(

@@ -1,0 +1,67 @@
+"""Compare what ``run --dry-run`` predicts with what the run then takes.
+
+``python docs/examples/check_dry_run.py [--methods LIST] [--preset NAME] [--set KEY=VALUE ...]``, as
+for ``run``. The cohort is prepared by the dry run, and the run finds it there; its time is that of
+the whole command, with the start of Python. A busy machine says little.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmark.console import Console
+from benchmark.dry_run import Prediction
+from benchmark.runner import dry_run
+from benchmark.settings import load_settings
+from benchmark.workspace import Workspace
+
+CLI = Path(__file__).parents[2] / "cli.py"
+
+
+def options(arguments: list[str]) -> tuple[str, str, list[str]]:
+    """Methods, preset and overrides."""
+    given: dict[str, list[str]] = {"--methods": ["vae,med-ddpm,ours"], "--preset": ["demo"]}
+    given["--set"] = []
+    for name, value in zip(arguments[::2], arguments[1::2], strict=True):
+        given[name].append(value)
+    return given["--methods"][-1], given["--preset"][-1], given["--set"]
+
+
+def real_seconds(folder: Path, methods: str, preset: str, overrides: list[str]) -> float:
+    """Seconds that the command takes."""
+    command = [sys.executable, str(CLI), "run", "--methods", methods, "--preset", preset]
+    command += [f"--set={override}" for override in overrides]
+    began = time.monotonic()
+    subprocess.run([*command, "--workspace", str(folder), "--quiet"], check=True)
+    return time.monotonic() - began
+
+
+def compare(found: Prediction, folder: Path) -> str:
+    """What was predicted of a cell, and what its run recorded."""
+    (place,) = folder.glob(f"*/predictions/{found.name}-*/run.json")
+    run = json.loads(place.read_text())
+    return (
+        f"{found.name}: train {found.training:.1f} predicted, {run['train_seconds']:.1f} real; "
+        f"draw {found.generation:.1f}, {run['generate_seconds']:.1f}; score {found.scoring:.1f} s"
+    )
+
+
+def main() -> None:
+    """Predict, run, and print both."""
+    methods, preset, overrides = options(sys.argv[1:])
+    settings = load_settings(preset, overrides)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        predictions = dry_run(methods.split(","), settings, Workspace(folder), Console(quiet=True))
+        real = real_seconds(folder, methods, preset, overrides)
+        for found in predictions:
+            print(compare(found, folder))
+    predicted = sum(found.seconds for found in predictions)
+    print(f"in all: {predicted:.0f} s predicted, {real:.0f} s real: {predicted / real:.2f} of it")
+
+
+if __name__ == "__main__":
+    main()

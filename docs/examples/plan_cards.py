@@ -1,0 +1,47 @@
+"""What the memory planner would choose on cards of 16, 24, 40 and 80 GB, as a table.
+
+    python docs/examples/plan_cards.py
+
+An estimate from shapes alone (``benchmark/footprint.py``), which no GPU has confirmed.
+"""
+
+import re
+
+from benchmark.errors import UserError
+from benchmark.memory_plan import plan_memory
+from benchmark.recipe import Recipe
+from benchmark.settings import DeviceSettings, load_settings
+
+CARDS = (16, 24, 40, 80)  # GiB, as cards are sold
+USABLE = 0.95 * 1.0737  # GB of a GiB, beside the driver and a display
+METHODS = ("ours", "med-ddpm", "vae")
+DEVICE = DeviceSettings(accelerator="cuda", precision="bf16-mixed")
+
+
+def row(preset: str, method: str, card: int) -> str:
+    """One line of the table."""
+    settings = load_settings(preset)
+    recipe, training = Recipe.of(method, settings), settings.training_of(method)
+    name = f"| `{preset}` | `{method}` | {card} |"
+    try:
+        plan = plan_memory(recipe, training, DEVICE, card * USABLE)
+    except UserError as error:
+        needs = re.findall(r"need about ([\d.]+) GB", str(error))
+        return f"{name} does not fit | | | {needs[0]} at least |"
+    needed = "-" if plan.needed_gb is None else f"{plan.needed_gb:.1f}"
+    about = "under " if plan.bound else ""
+    return f"{name} {plan.micro_batch} | {plan.accumulate} | {plan.levels} | {about}{needed} |"
+
+
+def main() -> None:
+    """Print the table."""
+    print("| preset | method | card, GiB | pairs a pass | passes | levels recomputed | needs, GB |")
+    print("|---|---|---:|---:|---:|---:|---:|")
+    for preset in ("half", "paper"):
+        for method in METHODS:
+            for card in CARDS:
+                print(row(preset, method, card), flush=True)
+
+
+if __name__ == "__main__":
+    main()
