@@ -48,7 +48,7 @@ class MemoryPlan:
         return self.steps[0] if self.steps else None
 
     def describe(self) -> str:
-        """In one line, such as ``4 pairs an update: 2 a pass x 2 passes; 13.2 of 23.6 GB``."""
+        """In one line, ``4 pairs an update: 2 a pass x 2 passes; about 13.2 of 23.6 GB``."""
         pairs = self.micro_batch * self.accumulate * self.world_size
         where = f" x {self.world_size} devices" if self.world_size > 1 else ""
         passes = f"{self.accumulate} pass" + ("es" if self.accumulate > 1 else "")
@@ -57,8 +57,8 @@ class MemoryPlan:
             last = f"s 0-{self.levels - 1}" if self.levels > 1 else " 0"
             recomputed = f", level{last} recomputed"
         return (
-            f"{pairs} pair{'s' if pairs > 1 else ''} an update: {self.micro_batch} a pass x "
-            f"{passes}{where}{recomputed}; {self._memory()}"
+            f"{pairs} pair{'s' if pairs > 1 else ''} an update: {self.micro_batch} a pass{where} x "
+            f"{passes}{recomputed}; {self._memory()}"
         )
 
     def _memory(self) -> str:

@@ -74,10 +74,11 @@ def test_memory_grows_with_pairs_precision_and_average() -> None:
 
 
 def test_recomputed_levels_cost_arithmetic() -> None:
-    kept, again = footprint(small("med-ddpm"), 2), footprint(small("med-ddpm"), 2, levels=1)
+    recipe = small("med-ddpm", "grid.shape=[64,80,64]", "methods.med-ddpm.patch=1")
+    kept, again = footprint(recipe, 1), footprint(recipe, 1, levels=1)
     assert kept is not None
     assert again is not None
-    assert again.activations_gb < kept.activations_gb
+    assert again.activations_gb < 0.9 * kept.activations_gb
     assert again.step_flops > 1.05 * kept.step_flops
     assert again.forward_flops == kept.forward_flops
 
