@@ -15,6 +15,7 @@ from benchmark.acceleration import accelerate, compile_networks
 from benchmark.checkpoints import read_final, require_latest
 from benchmark.console import Bar, Console
 from benchmark.convolution import fast_convolutions
+from benchmark.costs import costs_of_run
 from benchmark.crew import agreed
 from benchmark.data import BACKGROUND, crop_to_shape, load_nifti, pad_to_multiple, read_volume
 from benchmark.energy import start_meter
@@ -259,6 +260,7 @@ def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", spent: _Spen
         "summary": method.summary,
         "parameters": sum(parameter.numel() for parameter in method.parameters()),
         "train_energy_j": trained.get("energy_j"),
+        **costs_of_run(trained),
         "seconds_per_volume": round(spent.seconds, 3),
         "energy_j_per_volume": None if spent.joules is None else round(spent.joules, 3),
         "generate_seconds": round(spent.seconds * len(requests(job)), 1),

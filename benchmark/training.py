@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchmark.checkpoints import last_step, read_final, write_final
 from benchmark.console import Console
+from benchmark.costs import training_costs
 from benchmark.crew import agreed
 from benchmark.engine import device_name, launch, peak_memory_gb
 from benchmark.errors import UserError
@@ -148,6 +149,10 @@ def _tell(trainer: Trainer, error: DivergedError, console: Console) -> None:
 
 def _summary(trainer: Trainer) -> dict[str, Any]:
     """What the report says of the training's cost."""
+    job, fabric = trainer.job, trainer.fabric
+    pairs = job.training.batch_size // fabric.world_size
+    each = trainer.seconds / trainer.step
+    precision = fabric.strategy.precision.precision
     return {
         "iterations": trainer.step,
         "seconds": round(trainer.seconds, 1),
@@ -155,4 +160,5 @@ def _summary(trainer: Trainer) -> dict[str, Any]:
         "peak_memory_gb": round(peak_memory_gb(trainer.fabric), 2),
         "device": device_name(trainer.fabric),
         "restarts": trainer.attempt,
+        **training_costs(job.recipe, pairs, each, fabric.device.type, precision),
     }
