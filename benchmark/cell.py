@@ -171,9 +171,9 @@ def complete(
 
     job = cell.training
     if job is not None:
-        # what was trained is read again to draw with: if it was damaged since, it is trained again
+        # a model that was damaged before its cell is finished is trained again
         once(
-            lambda: cell.trained and (cell.generated or is_whole(job.folder)),
+            lambda: cell.trained and (cell.scored or is_whole(job.folder)),
             job.folder,
             lambda: train(job),
         )
