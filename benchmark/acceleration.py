@@ -119,6 +119,7 @@ def describe(fabric: "Fabric", settings: DeviceSettings, compiled: bool) -> str:
         "channels last": settings.channels_last,
         "fused optimizer": settings.fused,
         "compiled": compiled,
+        "memory kept": settings.keep_memory and fabric.device.type == "cpu",
         "TF32": settings.tf32 and fabric.device.type == "cuda",
     }
     made = ", ".join(name for name, on in choices.items() if on)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 import torch.distributed as dist
 
+from benchmark.allocator import memory_kept
 from benchmark.crew import follow, in_crew, joined, spawned, together
 from benchmark.errors import UserError
 from benchmark.interruption import stoppable
@@ -92,7 +93,9 @@ class _Task:
     args: tuple[Any, ...]
 
     def __call__(self) -> None:
-        with _arithmetic(self.settings), warnings.catch_warnings():
+        on_cpu = accelerator(self.settings) == "cpu"
+        kept = memory_kept(self.settings.keep_memory and on_cpu)
+        with kept, _arithmetic(self.settings), warnings.catch_warnings():
             # a kernel of one voxel has the same memory in either format, whatever it calls it
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
             fabric = self._fabric()

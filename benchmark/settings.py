@@ -222,6 +222,7 @@ class DeviceSettings(Section):
             faster.
         fused: The optimizer's update in one kernel.
         channels_last: Memory format of weights and activations.
+        keep_memory: On a CPU, memory that a step frees is kept for the next one.
         tf32: Tensor cores for what is left in float32 on a GPU.
         recompute: Levels of a network whose activations are computed again in the backward pass
             instead of kept; ``auto`` for as few as fit.
@@ -236,6 +237,7 @@ class DeviceSettings(Section):
     compile: Literal["auto", "on", "off"] = "auto"
     fused: bool = True
     channels_last: bool = True
+    keep_memory: bool = True
     tf32: bool = True
     recompute: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
     memory_gb: float = Field(0.0, ge=0)

@@ -1,18 +1,22 @@
 """How much faster the engine is than a plain loop of MONAI's classes, as a Markdown table.
 
 ``python docs/examples/compare_speed.py [--rounds N] [--size demo|64|published|gpu] [--brief]
-[--clock wall|cpu]``. Both do the same work with the same weights, in turns, so that whatever else
-the machine does hits them alike; the tests hold their numbers together. ``--brief`` leaves out what
-each choice contributes. On a busy machine ``--clock cpu`` with ``OMP_NUM_THREADS=1`` counts the
-seconds that the process had. What the table means stands in docs/speed.md.
+[--clock wall|cpu]``. Both do the same work with the same weights, each in a process of its own (for
+the allocator is a process's) and in turns, so that whatever else the machine does hits them alike;
+the tests hold their numbers together. ``--brief`` leaves out what each choice contributes. On a
+busy machine ``--clock cpu`` with ``OMP_NUM_THREADS=1`` counts the seconds that the process had.
+What the table means stands in docs/speed.md.
 """
 
 import argparse
+import multiprocessing
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +27,46 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "benchmarks"))
 HEADER = "| {} | {} | s a sample | times as fast as plain |\n|---|---|---|---|"
 ROW = "| {} | {} | {:.3f} | {} |"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
-Works = dict[str, Callable[[], Any]]
+Gather = Callable[[Any], Any]
 
 
-def in_turns(works: Works, rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
-    """Seconds of every work in every round, after one round that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(rounds + 1):
-        for name, work in works.items():
-            began = clock()
+def serve(pipe: Connection, gather: Gather, case: Any, name: str, clock: str) -> None:
+    """Life of a contender's process: do the work whenever asked, and say how long it took."""
+    tick = CLOCKS[clock]
+    with gather(case).work(name) as work:
+        while pipe.recv():
+            began = tick()
             work()
-            if turn:
-                taken[name].append(clock() - began)
+            pipe.send(tick() - began)
+
+
+def in_turns(
+    gather: Gather, case: Any, names: list[str], rounds: int, clock: str
+) -> dict[str, list[float]]:
+    """Seconds of every contender in every round, after one round that does not count."""
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    with ExitStack() as stack:
+        pipes = {name: stack.enter_context(started(gather, case, name, clock)) for name in names}
+        for turn in range(rounds + 1):
+            for name, pipe in pipes.items():
+                pipe.send(True)
+                seconds = pipe.recv()
+                if turn:
+                    taken[name].append(seconds)
     return taken
+
+
+@contextmanager
+def started(gather: Gather, case: Any, name: str, clock: str) -> Iterator[Connection]:
+    """A contender's process, ended when this closes."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=serve, args=(there, gather, case, name, clock), daemon=True)
+    process.start()
+    there.close()
+    yield here
+    here.send(False)
+    process.join()
 
 
 def ratio(plain: list[float], other: list[float]) -> float:
@@ -60,8 +91,8 @@ def compare(size: str, rounds: int, clock: str, brief: bool) -> None:
         where = "x".join(map(str, case.shape))
         for what, gather in (("training step", training), ("sampling step", drawing)):
             contenders = gather(case)
-            works = dict(list(contenders.works.items())[: 2 if brief else None])
-            taken = in_turns(works, rounds, CLOCKS[clock])
+            names = list(contenders.works)[: 2 if brief else None]
+            taken = in_turns(gather, case, names, rounds, clock)
             steps = case.steps if what == "sampling step" else 1
             label = f"`{case.method}`, {where}, {what}"
             print(*lines(label, taken, contenders.samples * steps), sep="\n", flush=True)

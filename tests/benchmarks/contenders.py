@@ -1,7 +1,9 @@
 """What is timed side by side: the plain loop, the engine, and the engine less one choice each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,10 +11,12 @@ from engine_loop import Case, EngineLoop, noise_of
 from plain_loop import PlainLoop
 from torch import Tensor
 
+from benchmark.allocator import memory_kept
 from benchmark.settings import DeviceSettings
 from methods.ours import Ours
 
 Work = Callable[[], Any]
+Build = Callable[[], Work]
 
 DEMO, MIDDLE, PUBLISHED, PAPER = (32, 40, 32), (64, 80, 64), (32, 48, 32), (128, 160, 128)
 METHODS = ("ours", "med-ddpm")
@@ -23,7 +27,8 @@ CASES: dict[str, list[Case]] = {
 }
 
 HOISTING = "less hoisting of H(S)"
-COMMON = ("plain", "ours", "less channels_last", "less batching")
+PLAIN, LESS_MEMORY = "plain", "less kept memory"
+COMMON = (PLAIN, "ours", "less channels_last", LESS_MEMORY, "less batching")
 NAMES = {
     "training": (*COMMON, "less the fused optimizer", "less batching, fast convolutions"),
     "drawing": (*COMMON, HOISTING, "less batching, fast convolutions"),
@@ -51,11 +56,17 @@ class Contenders:
 
     Attributes:
         samples: How many pairs or volumes each of them handles.
-        works: By name; the first is the plain loop, the second the engine.
+        works: What builds each, by name; the first is the plain loop, the second the engine.
     """
 
     samples: int
-    works: dict[str, Work] = field(default_factory=dict)
+    works: dict[str, Build] = field(default_factory=dict)
+
+    @contextmanager
+    def work(self, name: str) -> Iterator[Work]:
+        """A contender, ready, in the process's allocator as it would have it."""
+        with memory_kept(name not in (PLAIN, LESS_MEMORY)):
+            yield self.works[name]()
 
 
 def training(case: Case) -> Contenders:
@@ -63,12 +74,11 @@ def training(case: Case) -> Contenders:
     count = case.train_batch
     volumes, seeds = case.volumes(count), torch.arange(count)
     noise, t = noise_of(case.build(), volumes[0], seeds)
-    plain = PlainLoop(case.build())
+    rows = [slice(row, row + 1) for row in range(count)]
 
-    def plainly() -> None:
-        for row in range(count):
-            part = slice(row, row + 1)
-            plain.step(*(v[part] for v in volumes), noise[part], t[part])
+    def plainly() -> Work:
+        loop = PlainLoop(case.build())
+        return lambda: [loop.step(*(v[r] for v in volumes), noise[r], t[r]) for r in rows]
 
     def engine(**choices: Any) -> Work:
         loop = EngineLoop(case.build(), **choices)
@@ -76,18 +86,18 @@ def training(case: Case) -> Contenders:
 
     def one_by_one(**choices: Any) -> Work:
         loop = EngineLoop(case.build(), **choices)
-        rows = [slice(row, row + 1) for row in range(count)]
         return lambda: [loop.step(tuple(v[row] for v in volumes), seeds[row]) for row in rows]
 
     return Contenders(
         count,
         {
-            "plain": plainly,
-            "ours": engine(),
-            "less channels_last": engine(settings=DEFAULT_FORMAT),
-            "less the fused optimizer": engine(settings=NOT_FUSED),
-            "less batching": one_by_one(),
-            "less batching, fast convolutions": one_by_one(fast=False),
+            PLAIN: plainly,
+            "ours": engine,
+            "less channels_last": partial(engine, settings=DEFAULT_FORMAT),
+            LESS_MEMORY: engine,
+            "less the fused optimizer": partial(engine, settings=NOT_FUSED),
+            "less batching": one_by_one,
+            "less batching, fast convolutions": partial(one_by_one, fast=False),
         },
     )
 
@@ -97,15 +107,14 @@ def drawing(case: Case) -> Contenders:
     count = case.draw_batch
     source, _, years = case.volumes(count)
     seeds = torch.arange(count)
-    plain = PlainLoop(case.build())
     rows = [slice(row, row + 1) for row in range(count)]
 
-    def plainly() -> None:
-        for row in rows:
-            plain.draw(source[row], years[row], int(seeds[row]))
+    def plainly() -> Work:
+        loop = PlainLoop(case.build())
+        return lambda: [loop.draw(source[r], years[r], int(seeds[r])) for r in rows]
 
-    def engine(method: Any = None, **choices: Any) -> Work:
-        loop = EngineLoop(method or case.build(), **choices)
+    def engine(build: Callable[[], Any] = case.build, **choices: Any) -> Work:
+        loop = EngineLoop(build(), **choices)
         return lambda: loop.draw(source, years, seeds)
 
     def one_by_one(**choices: Any) -> Work:
@@ -113,14 +122,15 @@ def drawing(case: Case) -> Contenders:
         return lambda: [loop.draw(source[row], years[row], seeds[row]) for row in rows]
 
     works = {
-        "plain": plainly,
-        "ours": engine(),
-        "less channels_last": engine(settings=DEFAULT_FORMAT),
-        "less batching": one_by_one(),
-        "less batching, fast convolutions": one_by_one(fast=False),
+        PLAIN: plainly,
+        "ours": engine,
+        "less channels_last": partial(engine, settings=DEFAULT_FORMAT),
+        LESS_MEMORY: engine,
+        "less batching": one_by_one,
+        "less batching, fast convolutions": partial(one_by_one, fast=False),
     }
     if case.method == "ours":
-        works[HOISTING] = engine(rehoisted(case))
+        works[HOISTING] = partial(engine, lambda: rehoisted(case))
     return Contenders(count, works)
 
 

@@ -36,4 +36,5 @@ def test_engine(
     where = "x".join(map(str, case.shape))
     benchmark.group = f"{case.method}, {where}, {gather.__name__}"
     benchmark.extra_info["samples"] = contenders.samples
-    benchmark.pedantic(contenders.works[name], rounds=ROUNDS[size], warmup_rounds=1)
+    with contenders.work(name) as work:
+        benchmark.pedantic(work, rounds=ROUNDS[size], warmup_rounds=1)
