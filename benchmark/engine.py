@@ -93,13 +93,12 @@ class _Task:
     args: tuple[Any, ...]
 
     def __call__(self) -> None:
-        on_cpu = accelerator(self.settings) == "cpu"
-        kept = memory_kept(self.settings.keep_memory and on_cpu)
-        with kept, _arithmetic(self.settings), warnings.catch_warnings():
+        with _arithmetic(self.settings), warnings.catch_warnings():
             # a kernel of one voxel has the same memory in either format, whatever it calls it
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
             fabric = self._fabric()
-            with _launched(fabric, self.settings):
+            kept = memory_kept(self.settings.keep_memory and fabric.device.type == "cpu")
+            with kept, _launched(fabric, self.settings):
                 self.work(fabric, *self.args)
 
     def _fabric(self) -> "Fabric":

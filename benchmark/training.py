@@ -157,8 +157,8 @@ def _summary(trainer: Trainer) -> dict[str, Any]:
         "iterations": trainer.step,
         "seconds": round(trainer.seconds, 1),
         "energy_j": trainer.energy_j,
-        "peak_memory_gb": round(peak_memory_gb(trainer.fabric), 2),
-        "device": device_name(trainer.fabric),
+        "peak_memory_gb": round(peak_memory_gb(fabric), 2),
+        "device": device_name(fabric),
         "restarts": trainer.attempt,
         **training_costs(job.recipe, pairs, each, fabric.device.type, precision),
     }

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from benchmark.checkpoints import load_latest, read_final
 from benchmark.console import Console
@@ -267,21 +268,27 @@ def test_stages_and_turns_train_in_order(job: TrainingJob) -> None:
     """Two turns in the first stage, one in the second; each updates its own parameters."""
     seen: list[str] = []
 
+    def see(word: str, source: Tensor) -> None:
+        if not isinstance(
+            source, FakeTensor
+        ):  # the arithmetic of a step is counted without numbers
+            seen.append(word)
+
     class Staged(Method, name="staged"):
         def __init__(self, settings: Any, shape: Any) -> None:
             super().__init__(settings, shape)
             self.one, self.two, self.three = (nn.Parameter(torch.zeros(1)) for _ in range(3))
 
         def first(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
-            seen.append("first")
+            see("first", source)
             return (self.one - 1).square().sum() + 0 * self.two.sum()
 
         def second(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
-            seen.append("second")
+            see("second", source)
             return (self.two - 1).square().sum()
 
         def third(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
-            seen.append("third")
+            see("third", source)
             return (self.three - 1).square().sum()
 
         training_loss = first
@@ -298,8 +305,7 @@ def test_stages_and_turns_train_in_order(job: TrainingJob) -> None:
         train(replace(job, recipe=replace(job.recipe, name="staged", plugins=())))
     finally:
         del REGISTRY["staged"]
-    # what follows counts the arithmetic of a step, on another copy
-    assert seen[: 3 * 2 + 9] == ["first", "second"] * 3 + ["third"] * 9
+    assert seen == ["first", "second"] * 3 + ["third"] * 9
     weights = {name: float(value) for name, value in state(job).weights.items()}
     assert weights["one"] == weights["two"] == pytest.approx(0.003, rel=1e-3)  # Adam: lr a step
     assert weights["three"] == pytest.approx(0.009, rel=1e-2)

@@ -28,11 +28,6 @@ CASES: dict[str, list[Case]] = {
 
 HOISTING = "less hoisting of H(S)"
 PLAIN, LESS_MEMORY = "plain", "less kept memory"
-COMMON = (PLAIN, "ours", "less channels_last", LESS_MEMORY, "less batching")
-NAMES = {
-    "training": (*COMMON, "less the fused optimizer", "less batching, fast convolutions"),
-    "drawing": (*COMMON, HOISTING, "less batching, fast convolutions"),
-}
 
 DEFAULT_FORMAT = DeviceSettings(channels_last=False)
 NOT_FUSED = DeviceSettings(fused=False)
@@ -73,11 +68,11 @@ def training(case: Case) -> Contenders:
     """Updates on the same pairs: one an update in the plain loop, all in one in the engine."""
     count = case.train_batch
     volumes, seeds = case.volumes(count), torch.arange(count)
-    noise, t = noise_of(case.build(), volumes[0], seeds)
     rows = [slice(row, row + 1) for row in range(count)]
 
     def plainly() -> Work:
         loop = PlainLoop(case.build())
+        noise, t = noise_of(case.build(), volumes[0], seeds)
         return lambda: [loop.step(*(v[r] for v in volumes), noise[r], t[r]) for r in rows]
 
     def engine(**choices: Any) -> Work:

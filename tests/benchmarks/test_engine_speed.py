@@ -8,7 +8,7 @@ stands; ``docs/examples/compare_speed.py`` prints the ratios. Equality is tested
 from collections.abc import Callable
 
 import pytest
-from contenders import CASES, HOISTING, NAMES, Contenders, drawing, training
+from contenders import CASES, Contenders, drawing, training
 from engine_loop import Case
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -19,8 +19,7 @@ ROUNDS = {"demo": 5, "64": 2, "published": 3}
 ALL = [
     pytest.param(size, case, gather, name, id=f"{size}-{case.method}-{gather.__name__}-{name}")
     for size, case, gather in SIZES
-    for name in NAMES[gather.__name__]
-    if name != HOISTING or case.method == "ours"
+    for name in gather(case).works
 ]
 
 
