@@ -10,7 +10,9 @@ from types import ModuleType
 
 import methods
 import metrics
+from benchmark.code_identity import Source, closure
 from benchmark.errors import UserError, unknown
+from benchmark.files import digest
 from methods.method import REGISTRY as METHODS
 from methods.method import Method
 from metrics.metric import REGISTRY as METRICS
@@ -57,19 +59,45 @@ def _import_all(package: ModuleType) -> None:
 
 
 def _import_file(path: Path) -> None:
-    """Import a plugin once under a name of its own."""
+    """Import a plugin once under a name of its own; it may import files that lie beside it."""
     if not path.is_file():
         raise UserError(f"--plugin {path}: no such file")
-    name = f"longibench_plugin_{path.stem}"
-    if name in sys.modules and sys.modules[name].__file__ == str(path.resolve()):
+    path = path.resolve()
+    name = plugin_name(path)
+    if name in sys.modules:
         return
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # last: no file there hides a package
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None  # a path always has one
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    known = {*METHODS, *METRICS}
     try:
         spec.loader.exec_module(module)
+        _refuse_hidden(name, path)
     except Exception as error:
         del sys.modules[name]
+        for registry in (METHODS, METRICS):  # what came before the error is not there either
+            for added in registry.keys() - known:
+                del registry[added]
+        if isinstance(error, UserError):
+            raise
         raise UserError(f"--plugin {path}: {type(error).__name__}: {error}") from error
+
+
+def plugin_name(path: Path) -> str:
+    """Name of a plugin's module: plugins of one name in two folders are two modules."""
+    return f"longibench_plugin_{path.stem}_{digest(str(path.resolve()))}"
+
+
+def _refuse_hidden(name: str, path: Path) -> None:
+    """Hold that a plugin got the files beside it, and not others of the same name."""
+    for source in closure(Source.of(name, path)):
+        loaded = getattr(sys.modules.get(source.name), "__file__", None)
+        if source.beside and loaded and Path(loaded).resolve() != source.path.resolve():
+            raise UserError(
+                f"--plugin {path}: it imports '{source.name}', which lies beside it, but Python "
+                f"has {loaded} under that name; rename {source.path.name}"
+            )

@@ -119,19 +119,22 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("plugin") / "tiny.py"
     path.write_text(TINY)
     yield path
+    from benchmark.plugins import plugin_name
     from methods.method import REGISTRY
 
     REGISTRY.pop("tiny", None)
-    sys.modules.pop("longibench_plugin_tiny", None)
+    sys.modules.pop(plugin_name(path), None)
 
 
 @pytest.fixture
-def tiny_does(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def tiny_does(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Tell the tiny method what to do, and at which call from now on."""
+
+    from benchmark.plugins import plugin_name
 
     def tell(what: str) -> None:
         monkeypatch.setenv("TINY_DO", what)
-        module: Any = sys.modules.get("longibench_plugin_tiny")
+        module: Any = sys.modules.get(plugin_name(tiny))
         if module:
             module.CALLS.update(step=0, draw=0)
 

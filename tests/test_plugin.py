@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmark.plugins import load_methods
+from benchmark.plugins import load_methods, plugin_name
 from methods.method import REGISTRY
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ def registry() -> Iterator[None]:
     yield
     REGISTRY.clear()
     REGISTRY.update(before)
-    sys.modules.pop(f"longibench_plugin_{EXAMPLE.stem}", None)
+    sys.modules.pop(plugin_name(EXAMPLE), None)
 
 
 def invoke(*arguments: str) -> Result:

@@ -1,9 +1,14 @@
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmark.code_identity import module_digest
 from benchmark.errors import UserError
 from benchmark.plugins import find_method, find_metric, load_methods, load_metrics
+from benchmark.recipe import code_of
+from methods.method import REGISTRY
 
 
 def test_every_file_is_found() -> None:
@@ -48,3 +53,62 @@ def test_a_broken_plugin_is_named_with_its_problem(tmp_path: Path, text: str, me
             load_methods([path])
     with pytest.raises(UserError, match=r"--plugin .*none\.py: no such file"):
         load_methods([tmp_path / "none.py"])
+
+
+METHOD = """
+from methods.copy_source import CopySource
+{imports}
+
+class {kind}(CopySource, name="{name}"):
+    number = {number}
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Writes plugins, and forgets them afterwards."""
+    before, places = set(REGISTRY), list(sys.path)
+
+    def write(file: str, name: str, number: str, imports: str = "", helper: str = "") -> Path:
+        path = tmp_path / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(METHOD.format(imports=imports, kind="Kind", name=name, number=number))
+        if helper:
+            (path.parent / "plugin_helper.py").write_text(helper)
+        return path
+
+    yield write
+    for name in set(REGISTRY) - before:
+        del REGISTRY[name]
+    sys.path[:] = places
+    sys.modules.pop("plugin_helper", None)
+
+
+def test_a_plugin_imports_files_beside_it(plugin: Callable[..., Path]) -> None:
+    path = plugin("a/mine.py", "of-a", "plugin_helper.N", "import plugin_helper", "N = 3")
+    assert load_methods([path])["of-a"].number == 3  # type: ignore[attr-defined]
+
+
+def test_plugins_of_one_name_in_two_folders_are_two(plugin: Callable[..., Path]) -> None:
+    first, second = plugin("a/mine.py", "of-a", "1"), plugin("b/mine.py", "of-b", "2")
+    found = load_methods([first, second])
+    assert (found["of-a"].number, found["of-b"].number) == (1, 2)  # type: ignore[attr-defined]
+    assert code_of(found["of-a"]) != code_of(found["of-b"])
+
+
+def test_a_plugin_does_not_get_a_file_of_another_folder(plugin: Callable[..., Path]) -> None:
+    use = ("plugin_helper.N", "import plugin_helper")
+    load_methods([plugin("a/mine.py", "of-a", *use, "N = 1")])
+    other = plugin("b/other.py", "of-b", *use, "N = 2")
+    with pytest.raises(UserError, match=r"it imports 'plugin_helper', which lies beside it, but "):
+        load_methods([other])
+    assert "of-b" not in REGISTRY
+
+
+def test_what_a_plugin_imports_beside_it_is_part_of_its_code(plugin: Callable[..., Path]) -> None:
+    use = ("plugin_helper.N", "import plugin_helper")
+    path = plugin("a/mine.py", "of-a", *use, "N = 1")
+    digest = module_digest(sys.modules[load_methods([path])["of-a"].__module__])
+    (path.parent / "plugin_helper.py").write_text("N = 2")
+    assert module_digest(sys.modules[REGISTRY["of-a"].__module__]) != digest
+    assert code_of(REGISTRY["of-a"]) == code_of(REGISTRY["of-a"])  # of what was imported

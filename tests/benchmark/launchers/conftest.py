@@ -102,11 +102,12 @@ def many_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("plugin") / "many.py"
     path.write_text(MANY)
     yield path
+    from benchmark.plugins import plugin_name
     from methods.method import REGISTRY
 
     for name in NAMES:
         REGISTRY.pop(name, None)
-    sys.modules.pop("longibench_plugin_many", None)
+    sys.modules.pop(plugin_name(path), None)
 
 
 @pytest.fixture
