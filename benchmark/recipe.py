@@ -1,18 +1,15 @@
 """A method with its settings: enough to build it again in any process, and its identity."""
 
-import ast
-import inspect
+import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import UserError
-from benchmark.files import digest
+from benchmark.code_identity import module_digest
 from benchmark.plugins import find_method, load_methods
 from benchmark.settings import Settings, validate
 from methods.method import Method, MethodSettings
-
-METHODS_FOLDER = Path(inspect.getfile(Method)).parent
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,8 @@ class Recipe:
         """
         load_methods(plugins)
         method = find_method(name)
+        for training in (False, True):
+            code_of(method, training=training)  # the code as it is imported, not as it may become
         own: MethodSettings = validate(method.Settings, settings.own_of(name), f"methods.{name}")
         return cls(name, own.model_dump(mode="json"), settings.grid.shape, plugins)
 
@@ -60,42 +59,23 @@ class Recipe:
             "method": self.name,
             "settings": self.values,
             "shape": list(self.shape),
-            "code": code_digest(self.method()),
+            "code": code_of(self.method()),
         }
 
     def describe_training(self) -> dict[str, Any]:
-        """What the trained weights depend on: as ``describe``, less what matters to drawing."""
-        settings = self.method().Settings.model_validate(self.values)
-        return {**self.describe(), "settings": settings.of_training()}
+        """What the trained weights depend on: as ``describe``, less what generation alone needs."""
+        method = self.method()
+        settings = method.Settings.model_validate(self.values).of_training()
+        return {**self.describe(), "settings": settings, "code": code_of(method, training=True)}
 
 
-def code_digest(method: type[Method]) -> str:
-    """Digest of the method's source and of the project files it imports from ``methods``.
+@cache  # first asked right after the import: a file that is changed later is not what runs
+def code_of(method: type[Method], *, training: bool = False) -> str:
+    """Digest of a method's code and of all that it imports from ``methods`` and beside a plugin.
 
-    Comments, docstrings and layout do not count, so that rewording does not retrain anything.
+    Args:
+        method: The registered class.
+        training: Leave out what the method says matters to generation alone.
     """
-    file = inspect.getsourcefile(method)
-    if file is None:
-        raise UserError(f"method '{method.name}': its source cannot be read")
-    seen: dict[str, str] = {}
-    _collect(Path(file), seen)
-    return digest(seen)
-
-
-def _collect(path: Path, seen: dict[str, str]) -> None:
-    if path.stem in seen:
-        return
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    seen[path.stem] = ast.unparse(_without_docstrings(tree))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("methods."):
-            _collect(METHODS_FOLDER / f"{str(node.module).split('.')[1]}.py", seen)
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
+    own = method.__dict__.get("generation_only", ())
+    return module_digest(sys.modules[method.__module__], own if training else ())

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import Field
 from torch import Tensor, nn
 
+from methods import samplers
 from methods.blocks import fold, unfold
 from methods.diffusion import DiffusionSettings, GaussianDiffusion
 from methods.method import Method, MethodSettings
@@ -87,3 +88,13 @@ class ConditionalDiffusion(Method, Generic[S]):
     def describe(self) -> str:
         """Prediction target, sampler and steps."""
         return self.settings.diffusion.describe()
+
+
+SAMPLING = (
+    samplers,
+    GaussianDiffusion.estimate,
+    GaussianDiffusion.sample,
+    ConditionalDiffusion.generate,
+    ConditionalDiffusion.describe,
+)
+"""What matters to generation alone, for ``generation_only`` of a method that trains without it."""

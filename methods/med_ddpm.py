@@ -3,7 +3,11 @@
 import torch
 from torch import Tensor
 
-from methods.conditional_diffusion import ConditionalDiffusion, ConditionalDiffusionSettings
+from methods.conditional_diffusion import (
+    SAMPLING,
+    ConditionalDiffusion,
+    ConditionalDiffusionSettings,
+)
 from methods.diffusion import DiffusionSettings
 from methods.samplers import SamplerSettings
 from methods.schedule import ScheduleSettings
@@ -36,6 +40,7 @@ class MedDDPM(ConditionalDiffusion[MedDDPMSettings], name="med-ddpm"):
     paper = "Dorjsembe et al. 2024, doi:10.1109/JBHI.2024.3385504"
     conditions_on = ("source",)
     Settings = MedDDPMSettings
+    generation_only = SAMPLING
 
     def __init__(self, settings: MedDDPMSettings, shape: tuple[int, int, int]) -> None:
         super().__init__(settings, shape)

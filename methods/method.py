@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
 import torch
@@ -64,6 +65,9 @@ class Method(nn.Module, ABC):
         learns: Whether there is anything to train.
         evaluations: Network evaluations a generated volume, for the cost table.
         multiple: Every side of a volume must be divisible by this; the harness pads and crops.
+        generation_only: Modules and functions that matter to ``generate`` alone, such as samplers
+            and ``generate`` itself: a change in them trains nothing again. It is not inherited,
+            for a subclass may train with what its base only generates with.
         levels: How many levels ``recompute`` knows; 0 where it is not written.
         noise: Where ``training_loss`` draws from; the harness sets it before every pass, with a
             stream of its own for each pair.
@@ -75,6 +79,7 @@ class Method(nn.Module, ABC):
     conditions_on: ClassVar[tuple[str, ...]] = ("source", "interval")
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
     learns: ClassVar[bool] = True
+    generation_only: ClassVar[tuple[ModuleType | Callable[..., Any], ...]] = ()
     evaluations: int = 1
     multiple: int = 1
     levels: int = 0
@@ -82,6 +87,7 @@ class Method(nn.Module, ABC):
 
     def __init_subclass__(cls, *, name: str | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
+        _check_generation_only(cls)
         if name is not None:
             _register(cls, name)
 
@@ -133,6 +139,17 @@ class Method(nn.Module, ABC):
     ) -> torch.optim.Optimizer:
         """Build the optimizer of one turn: Adam at a fixed rate unless overridden."""
         return torch.optim.Adam(parameters, lr=learning_rate)
+
+
+def _check_generation_only(cls: type[Method]) -> None:
+    parts = cls.__dict__.get("generation_only", ())
+    right = isinstance(parts, tuple) and all(
+        isinstance(part, ModuleType | FunctionType) for part in parts
+    )
+    if not right:
+        raise TypeError(
+            f"{cls.__name__}.generation_only: a tuple of modules and functions, got {parts!r}"
+        )
 
 
 def _register(cls: type[Method], name: str) -> None:

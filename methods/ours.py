@@ -4,7 +4,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from methods.blocks import IntervalEncoding, over_space
-from methods.conditional_diffusion import ConditionalDiffusion, ConditionalDiffusionSettings
+from methods.conditional_diffusion import (
+    SAMPLING,
+    ConditionalDiffusion,
+    ConditionalDiffusionSettings,
+)
 from methods.unet import AttentionUNet
 
 
@@ -26,6 +30,7 @@ class Ours(ConditionalDiffusion[OursSettings], name="ours"):
     summary = "conditional DDPM: source and interval added as feature maps"
     paper = "Dao, Yang, Kim 2024, arXiv:2411.05860"
     Settings = OursSettings
+    generation_only = SAMPLING
 
     def __init__(self, settings: OursSettings, shape: tuple[int, int, int]) -> None:
         super().__init__(settings, shape)

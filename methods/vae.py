@@ -85,6 +85,8 @@ class VAE(Method, name="vae"):
         """Where the latent comes from."""
         return f"prior sample, latent {self.settings.latent}"
 
+    generation_only = (generate, describe)
+
 
 def _encoder(in_channels: int, channels: tuple[int, ...]) -> nn.Sequential:
     layers: list[nn.Module] = []
