@@ -16,10 +16,11 @@ from benchmark.console import Bar, Console
 from benchmark.data import load_nifti
 from benchmark.files import write_text
 from benchmark.geometry import PLAIN, Fit, Space, read_generated
+from benchmark.metric_identity import Identity, identify
 from benchmark.pairs import PATHS, STRATA
 from benchmark.predictions import KEYS, Predictions, find_predictions, join_pairs
 from benchmark.preparation.pool import count_workers
-from benchmark.scores import SCHEMA, read_scores
+from benchmark.scores import IDENTITY, SCHEMA, read_scores
 from benchmark.scoring import Scorer, SubjectScores, Value
 from benchmark.workspace import Workspace
 from metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
@@ -75,7 +76,17 @@ class Evaluator:
         for metric in self._metrics:
             if isinstance(metric, SetMetric):
                 rows += set_rows(metric, table["subject"].tolist(), scores)
-        return _labelled(rows, label)
+        return _labelled(rows, label, self._metrics)
+
+    @property
+    def identities(self) -> list[Identity]:
+        """What makes a value of each metric one that may be used again."""
+        return [identify(metric) for metric in self._metrics]
+
+    def only(self, names: Sequence[str]) -> "Evaluator":
+        """An evaluator of some of the metrics."""
+        chosen = [metric for metric in self._metrics if metric.name in names]
+        return Evaluator(chosen, self._pairs, self._console, self._cache, self._workers)
 
     def measure(
         self, predictions: Predictions, rank: int, world_size: int, fit: Fit = PLAIN
@@ -227,8 +238,11 @@ def _with_count(metric: Metric, count: int) -> str:
     return f"{title[:-1]}, N={count}]" if title.endswith("]") else f"{title} [N={count}]"
 
 
-def _labelled(rows: list[Row], label: Label) -> pd.DataFrame:
+def _labelled(rows: list[Row], label: Label, metrics: Sequence[Metric]) -> pd.DataFrame:
     scores = pd.DataFrame(rows)
+    identities = {metric.name: vars(identify(metric)) for metric in metrics}
+    for key in IDENTITY:
+        scores[key] = [identities[name][key] for name in scores["metric"]]
     for key, value in vars(label).items():
         scores[key] = value
     return SCHEMA.validate(scores[list(SCHEMA.columns)])

@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import UserError
+from benchmark.metric_identity import identify, instrument_code
 from benchmark.plugins import find_metric, load_metrics
 from benchmark.settings import MetricSettings
 from metrics.cache import VectorCache
 from metrics.instruments import Instruments
-from metrics.metric import Metric
+from metrics.metric import Metric, MetricError, shared_instruments
 from metrics.weights import WeightsError
 
 
 def build_metrics(
-    settings: MetricSettings, cache: Path | None = None, plugins: Sequence[Path] = ()
+    settings: MetricSettings,
+    cache: Path | None = None,
+    plugins: Sequence[Path] = (),
+    device: str = "cpu",
 ) -> list[Metric]:
     """Construct the metrics asked for, on shared instruments.
 
@@ -23,6 +27,7 @@ def build_metrics(
         settings: Names, extractor and input convention.
         cache: Folder for features and volumes that were measured; None keeps none.
         plugins: Files with further metrics.
+        device: Where networks compute, such as ``cuda``.
 
     Raises:
         UserError: An unknown metric, one named twice, or weights that cannot be named.
@@ -33,11 +38,17 @@ def build_metrics(
         raise UserError(f"metrics.names: {min(twice)} stands twice")
     if not settings.names:
         raise UserError("metrics.names: name at least one; see 'python cli.py metrics'")
-    instruments = Instruments(settings.extractor, settings.input, VectorCache(cache))
     with _weights_explained():
+        instruments = Instruments(
+            settings.extractor,
+            settings.input,
+            VectorCache(cache),
+            device,
+            instrument_code(settings.extractor),
+        )
         built = [find_metric(name)(instruments) for name in settings.names]
         for metric in built:
-            _ = metric.title  # names the weights' file, which must be there
+            identify(metric)  # by its code as it is now; names the weights' file, if there is one
     return built
 
 
@@ -47,14 +58,28 @@ def load_extractors(metrics: Sequence[Metric]) -> None:
     Raises:
         UserError: Weights that cannot be had, or are not what they should be.
     """
+    prepare_metrics(metrics)
     with _weights_explained():
         for metric in metrics:
             if metric.uses_extractor:
-                metric.instruments.load()
+                shared_instruments(metric).load()
+
+
+def prepare_metrics(metrics: Sequence[Metric]) -> None:
+    """Get what metrics need besides the instruments; a value that lacks it is none to be kept.
+
+    Raises:
+        UserError: A package or a file is missing; says how to get it.
+    """
+    for metric in metrics:
+        try:
+            metric.prepare()
+        except MetricError as error:
+            raise UserError(f"metrics.names: {metric.name}: {error}") from error
 
 
 def describe_metric(metric: Metric) -> dict[str, Any]:
-    """A metric's spec as plain values, for ``protocol.json``."""
+    """A metric's spec as plain values, for ``metrics.json``."""
     return {
         "name": metric.name,
         "title": metric.title,
@@ -65,6 +90,8 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "decimals": metric.decimals,
         "source": metric.source,
+        "definition": identify(metric).definition,
+        "defined_by": metric.definition,
     }
 
 

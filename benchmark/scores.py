@@ -19,7 +19,9 @@ SCHEMA = pa.DataFrameSchema(
         "interval_years": pa.Column(float, nullable=True),
         "sample": pa.Column(int),
         "metric": pa.Column(str),  # registry name: ssim, ssim-head, fid
-        "title": pa.Column(str),  # full name: window, mask, extractor, N
+        "definition": pa.Column(str),  # digest: equal ones may be ranked together
+        "code": pa.Column(str),  # digest of what computed it
+        "title": pa.Column(str),  # full name for people: window, mask, extractor, N
         "role": pa.Column(str, pa.Check.isin(["value", "leave-out", "floor", "half"])),
         "value": pa.Column(float, nullable=True),  # missing where it cannot be computed
         "n": pa.Column(int, pa.Check.ge(0)),  # volumes behind the value
@@ -33,8 +35,10 @@ SCHEMA = pa.DataFrameSchema(
 # Read as text, or an id such as 0002 would lose its zeros.
 _TEXT = (
     *("protocol", "split", "method", "settings", "subject", "visit"),
-    *("metric", "title", "role", "note"),
+    *("metric", "definition", "code", "title", "role", "note"),
 )
+IDENTITY = ["definition", "code"]  # earlier versions wrote tables without them
+METRIC = ["metric", "definition"]
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -57,9 +61,37 @@ def read_scores(path: Path) -> pd.DataFrame:
             keep_default_na=False,
             na_values={"value": [""], "interval_years": [""]},
         )
-        return SCHEMA.validate(table)
+        return SCHEMA.validate(_with_identity(table))
     except pa.errors.SchemaErrors as error:
         columns = ", ".join(SCHEMA.columns)
         raise UserError(f"{path}: not a score table; its columns must be {columns}") from error
     except (pa.errors.SchemaError, ValueError) as error:
         raise UserError(f"{path}: not a score table: {str(error).splitlines()[0]}") from error
+
+
+def merge_scores(known: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
+    """A folder's scores with those of some metrics in place of what they were.
+
+    The order is one whatever was computed first: by metric, then as computed.
+
+    Args:
+        known: The scores so far; None where there are none.
+        new: All scores of some metrics.
+    """
+    kept = [] if known is None else [known[~_keys(known).isin(_keys(new))]]
+    parts = [part for part in (*kept, new) if len(part)]
+    return pd.concat(parts or [new]).sort_values(METRIC, kind="stable", ignore_index=True)
+
+
+def _keys(scores: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(scores[METRIC])
+
+
+def _with_identity(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with empty columns for what an earlier version did not write."""
+    if "metric" not in table or set(IDENTITY) <= set(table):
+        return table
+    place = list(table).index("metric") + 1
+    for column in reversed(IDENTITY):
+        table.insert(place, column, "")
+    return table

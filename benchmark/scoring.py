@@ -1,10 +1,10 @@
 """Score one subject: its volumes read once, every metric on them, what was known reused."""
 
 import hashlib
-import inspect
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from nibabel.affines import voxel_sizes
 
-import metrics as metrics_package
 from benchmark.data import load_nifti, read_volume
 from benchmark.errors import UserError
-from benchmark.files import digest, file_digest, write_json
+from benchmark.files import digest, write_json
 from benchmark.geometry import Fit, Space, read_generated
 from benchmark.memory import give_back
+from benchmark.metric_identity import identify
 from metrics.metric import (
     Features,
     Metric,
@@ -27,6 +27,7 @@ from metrics.metric import (
     Scan,
     SetMetric,
     SubjectMetric,
+    UndeclaredError,
 )
 from metrics.scan import Labels
 
@@ -59,7 +60,7 @@ class Scorer:
         self._subject = [metric for metric in metrics if isinstance(metric, SubjectMetric)]
         self._set = [metric for metric in metrics if isinstance(metric, SetMetric)]
         self._folder, self._fit, self._cache = folder, fit, cache
-        self._code = code_digest(metrics)
+        self._kept_as = {metric.name: identify(metric).reuse for metric in self._pair}
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> SubjectScores:
         """Score one subject.
@@ -71,6 +72,12 @@ class Scorer:
         Raises:
             UserError: A volume cannot be read or does not fit.
         """
+        try:
+            return self._score(rows)
+        except UndeclaredError as error:
+            raise UserError(str(error)) from error
+
+    def _score(self, rows: Sequence[dict[str, Any]]) -> SubjectScores:
         scores = SubjectScores()
         source = real_scan(rows[0]["source"], rows[0].get("source_labels"))
         space = Space.of(load_nifti(rows[0]["source"]))
@@ -98,21 +105,22 @@ class Scorer:
     def _pair_values(
         self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
     ) -> dict[str, Value]:
-        """The pair metrics, from disk where these very volumes were scored before."""
+        """The pair metrics, each from disk where it scored these very volumes before."""
+        scans = {"generated": generated, "reference": reference, "source": source}
+        years = float(row["interval_years"])
         key = digest([
-            self._code, generated.content, reference.content, source.content,
-            row["interval_years"], [metric.title for metric in self._pair],
-            [_label_digest(scan) for scan in (generated, reference, source)],
+            *(scan.content for scan in scans.values()), row["interval_years"],
+            [_label_digest(scan) for scan in scans.values()],
         ])  # fmt: skip
         path = self._cache / f"{key}.json"
         known = _known(path)
-        if known is not None:
-            return known
-        scans = {"generated": generated, "reference": reference, "source": source}
-        years = float(row["interval_years"])
-        values = {m.name: _value(lambda m=m: m(**scans, interval_years=years)) for m in self._pair}
-        _keep(path, values)
-        return values
+        left = [metric for metric in self._pair if self._kept_as[metric.name] not in known]
+        for metric in left:
+            compute = partial(metric, **scans, interval_years=years)
+            known[self._kept_as[metric.name]] = _value(compute)
+        if left:
+            _keep(path, known)
+        return {metric.name: known[self._kept_as[metric.name]] for metric in self._pair}
 
     def _measure(
         self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
@@ -165,15 +173,6 @@ def _forget(scans: Iterable[Scan]) -> None:
         scan.forget()
 
 
-def code_digest(metrics: Iterable[Metric]) -> str:
-    """Digest of the code that values depend on: what is kept counts only for the same code."""
-    folder = Path(metrics_package.__path__[0])
-    own = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".safetensors"))
-    others = {inspect.getsourcefile(type(metric)) for metric in metrics}
-    files = [*own, *sorted(Path(name) for name in others if name)]
-    return digest([file_digest(path) for path in dict.fromkeys(files)])
-
-
 def _labels(folder: Path, given: Any, shape: tuple[int, ...]) -> Labels | None:
     if not isinstance(given, str) or not given:
         return None
@@ -209,7 +208,7 @@ def _subject_value(metric: SubjectMetric, found: list[Any], years: Features) -> 
     return _value(lambda: metric(generated=generated, reference=reference, interval_years=years))
 
 
-def _known(path: Path) -> dict[str, Value] | None:
+def _known(path: Path) -> dict[str, Value]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return {
@@ -217,7 +216,7 @@ def _known(path: Path) -> dict[str, Value] | None:
             for name, (value, note) in stored.items()
         }
     except (OSError, ValueError, TypeError, AttributeError):
-        return None
+        return {}
 
 
 def _keep(path: Path, values: dict[str, Value]) -> None:

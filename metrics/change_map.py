@@ -1,10 +1,12 @@
 """Maps of change since the first visit: does the generated one look like the true one?"""
 
+from types import MappingProxyType
+
 import numpy as np
 from scipy import ndimage
 
 from metrics.correlation import correlation
-from metrics.masks import source_mask
+from metrics.masks import Region, source_mask
 from metrics.metric import MetricError, PairMetric, Scan
 from metrics.pairs import Values, derive_with, same_shape, unit_range
 
@@ -22,6 +24,9 @@ class ChangeCorrelation(PairMetric, name="change-correlation"):
     family = "change"
     higher_is_better = True
     source = "this suite: Pearson's correlation of difference images"
+
+    parameters = MappingProxyType({"sigma_mm": SIGMA_MM})
+    mask = Region.HEAD.value
 
     @property
     def title(self) -> str:
@@ -52,6 +57,9 @@ class ChangeSign(PairMetric, name="change-sign"):
     family = "change"
     higher_is_better = True
     source = "this suite; balanced as in Brodersen et al. 2010, doi:10.1109/ICPR.2010.764"
+
+    parameters = MappingProxyType({"sigma_mm": SIGMA_MM, "threshold": THRESHOLD})
+    mask = Region.HEAD.value
 
     @property
     def title(self) -> str:

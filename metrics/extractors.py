@@ -13,7 +13,7 @@ from metrics.checkpoints import WeightsError
 from metrics.conventions import Convention, find_convention
 from metrics.medicalnet import MedicalNet
 from metrics.scan import Scan
-from metrics.weights import EmbeddedWeights, parse
+from metrics.weights import EmbeddedWeights, Weights, parse
 
 if TYPE_CHECKING:
     from metrics.anatomy import Reading
@@ -98,54 +98,49 @@ def extractor_title(weights: str, convention: str) -> str:
         WeightsError: Weights or convention are not understood, do not go together, or a file is
             not there.
     """
-    presented = find_convention(convention)
-    parsed = parse(weights)
-    if isinstance(parsed, EmbeddedWeights):
-        _check_as_is(weights, presented)
-        return _anatomy_title(parsed)
+    parsed, presented = _understood(weights, convention)
     plain = presented.name == "as-is"
     return parsed.title if plain else f"{parsed.title}, input {presented.name}"
 
 
-def extractor(weights: str, convention: str) -> Extractor:
-    """Build an extractor on the GPU, if there is one.
+def extractor_definition(weights: str, convention: str) -> dict[str, Any]:
+    """What an extractor's features depend on besides its code, as JSON values.
+
+    Raises:
+        WeightsError: As ``extractor_title``.
+    """
+    parsed, presented = _understood(weights, convention)
+    return {**parsed.definition, "input": presented.name}
+
+
+def extractor(weights: str, convention: str, device: torch.device) -> Extractor:
+    """Build an extractor.
 
     Args:
         weights: What ``metrics.weights.parse`` understands, such as ``"random:0"``.
         convention: A name in ``metrics.conventions.CONVENTIONS``.
+        device: Where it computes.
 
     Raises:
         WeightsError: Weights or convention are not understood, do not go together, cannot be had,
             or are not what they should be.
     """
-    presented = find_convention(convention)
-    parsed = parse(weights)
+    parsed, presented = _understood(weights, convention)
     if isinstance(parsed, EmbeddedWeights):
-        _check_as_is(weights, presented)
-        return AnatomyExtractor(parsed, fastest_device())
-    return MedicalNetExtractor(parsed.network(), fastest_device(), presented)
+        return AnatomyExtractor(parsed, device)
+    return MedicalNetExtractor(parsed.network(), device, presented)
 
 
-def fastest_device() -> torch.device:
-    """The GPU, if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def _understood(weights: str, convention: str) -> tuple[Weights | EmbeddedWeights, Convention]:
+    presented, parsed = find_convention(convention), parse(weights)
+    if isinstance(parsed, EmbeddedWeights) and presented.name != "as-is":
+        raise WeightsError(
+            f"the {weights} extractor knows volumes in [-1, 1] only; the input convention "
+            f"{presented.name} goes with medicalnet, monai-strided, random and file weights"
+        )
+    return parsed, presented
 
 
 def _alone(device: torch.device) -> AbstractContextManager[Any]:
     """Lets one thread at a time use a GPU: cuDNN's flags are the whole process's."""
     return nullcontext() if device.type == "cpu" else threading.Lock()
-
-
-def _anatomy_title(weights: EmbeddedWeights) -> str:
-    from metrics.anatomy import FEATURES, VERSION
-
-    origin = f"v{VERSION}" if weights.seed is None else f"random:{weights.seed}"
-    return f"embedded anatomy {origin}, d={FEATURES}"
-
-
-def _check_as_is(weights: str, convention: Convention) -> None:
-    if convention.name != "as-is":
-        raise WeightsError(
-            f"the {weights} extractor knows volumes in [-1, 1] only; the input convention "
-            f"{convention.name} goes with medicalnet, monai-strided, random and file weights"
-        )

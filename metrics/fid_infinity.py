@@ -1,6 +1,7 @@
 """The Fréchet distance extrapolated to infinitely many volumes (Chong and Forsyth 2020)."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
     higher_is_better = False
     decimals = 3
     source = "Chong and Forsyth 2020, arXiv:1911.07023, section 3.1"
+    parameters = MappingProxyType({"fractions": list(FRACTIONS), "orders": ORDERS})
     uses_extractor = True
 
     @property

@@ -1,11 +1,13 @@
 """What metrics measure with: the feature extractor and the tissue segmentation, loaded once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from metrics.cache import Vector, VectorCache
 from metrics.conventions import find_convention
@@ -13,17 +15,23 @@ from metrics.extractors import (
     AnatomyExtractor,
     Extractor,
     extractor,
+    extractor_definition,
     extractor_title,
-    fastest_device,
 )
 from metrics.scan import Scan
+from metrics.structures import STRUCTURES
 from metrics.weights import EMBEDDED, EmbeddedWeights
 
 if TYPE_CHECKING:
     from metrics.anatomy import Reading
 
-VERSION = 1  # counted up when what is measured on a volume changes: kept vectors are then stale
-STRUCTURES = ("brain", "grey", "white", "csf", "ventricles")
+
+@dataclass(frozen=True)
+class Code:
+    """Digests of the code that measures: what is kept counts only for the same code."""
+
+    features: str = ""
+    segmentation: str = ""
 
 
 class Instruments:
@@ -32,25 +40,48 @@ class Instruments:
     Attributes:
         weights: The extractor's weights, such as ``embedded`` or ``medicalnet:50``.
         convention: How volumes are presented to the extractor; see ``metrics.conventions``.
+        device: Where networks compute.
+        code: What is part of the name of a kept vector.
     """
 
     def __init__(
-        self, weights: str = EMBEDDED, convention: str = "as-is", cache: VectorCache | None = None
+        self,
+        weights: str = EMBEDDED,
+        convention: str = "as-is",
+        cache: VectorCache | None = None,
+        device: str = "cpu",
+        code: Code = Code(),
     ) -> None:
-        """Args: weights and convention of the extractor, and where vectors are kept."""
+        """Args: the attributes, and where vectors are kept."""
         self.weights = weights
         self.convention = convention
+        self.device = torch.device(device)
+        self.code = code
         self._cache = cache or VectorCache()
         self._loading = threading.RLock()  # volumes are scored in several threads
 
     @cached_property
     def title(self) -> str:
-        """Network, weights and input convention of the extractor, for a metric's name.
+        """Network, weights and input convention of the extractor, for a metric's title.
 
         Raises:
             WeightsError: The weights are not understood, or their file is not there.
         """
         return extractor_title(self.weights, self.convention)
+
+    @cached_property
+    def extractor_definition(self) -> dict[str, Any]:
+        """Network, weights and input convention of the extractor, as JSON values.
+
+        Raises:
+            WeightsError: As ``title``.
+        """
+        return extractor_definition(self.weights, self.convention)
+
+    @cached_property
+    def segmentation_definition(self) -> dict[str, Any]:
+        """Network and weights of the segmentation, as JSON values."""
+        return extractor_definition(EMBEDDED, "as-is")
 
     def load(self) -> None:
         """Get the extractor, downloading it where that is asked for.
@@ -70,7 +101,7 @@ class Instruments:
     def _extractor(self) -> Extractor:
         if self.weights == EMBEDDED and find_convention(self.convention).name == "as-is":
             return self._anatomy  # loaded once for features and segmentation
-        return extractor(self.weights, self.convention)
+        return extractor(self.weights, self.convention, self.device)
 
     @property
     def anatomy(self) -> AnatomyExtractor:
@@ -80,23 +111,22 @@ class Instruments:
 
     @cached_property
     def _anatomy(self) -> AnatomyExtractor:
-        return AnatomyExtractor(EmbeddedWeights(seed=None), fastest_device())
+        return AnatomyExtractor(EmbeddedWeights(seed=None), self.device)
 
     def features(self, scan: Scan) -> Vector:
         """Pooled features (d,) of a volume, kept by its content, extractor and convention."""
-        made_by = self.title
-        if find_convention(self.convention).tells_real:
-            made_by += ", real" if scan.real else ", generated"
+        unlike = find_convention(self.convention).tells_real and not scan.real
+        made_by = ("features", self._extractor_key, self.code.features, unlike)
         return self._vector(scan, made_by, lambda: self.extractor.pooled(scan))
 
     def feature_maps(self, scan: Scan) -> tuple[Any, ...]:
         """Maps (C, x, y, z) of the extractor's stages, from fine to coarse."""
-        return scan.derive(f"maps {self.title}", self.extractor.maps)
+        return scan.derive(("maps", self._extractor_key), self.extractor.maps)
 
     def volumes(self, scan: Scan) -> dict[str, float]:
         """Volumes of ``STRUCTURES`` in ml, by the embedded segmentation."""
-        made_by = extractor_title(EMBEDDED, "as-is")
-        vector = self._vector(scan, f"volumes {made_by}", lambda: self._volumes(scan))
+        made_by = ("volumes", repr(self.segmentation_definition), self.code.segmentation)
+        vector = self._vector(scan, made_by, lambda: self._volumes(scan))
         return dict(zip(STRUCTURES, vector.tolist(), strict=True))
 
     def _volumes(self, scan: Scan) -> Vector:
@@ -109,8 +139,14 @@ class Instruments:
         """What the embedded network makes of a scan: features and tissue, in one pass."""
         return self.anatomy.reading(scan)
 
-    def _vector(self, scan: Scan, what: str, compute: Callable[[], Vector]) -> Vector:
+    @property
+    def _extractor_key(self) -> str:
+        return repr(self.extractor_definition)
+
+    def _vector(
+        self, scan: Scan, what: tuple[Hashable, ...], compute: Callable[[], Vector]
+    ) -> Vector:
         def find(scan: Scan) -> Vector:
-            return self._cache.get(f"{what}, measured v{VERSION}, {scan.content}", compute)
+            return self._cache.get(repr((*what, scan.content)), compute)
 
         return scan.derive(what, find)

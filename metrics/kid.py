@@ -1,5 +1,7 @@
 """Kernel distance between the features of generated and real volumes (Binkowski et al. 2018)."""
 
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ class KID(SubsetMetric, name="kid"):
     higher_is_better = False
     decimals = 4
     source = "Binkowski et al. 2018, arXiv:1801.01401, eq. 4 and section 4"
+    parameters = MappingProxyType({"kernel": "(x y / d + 1)^3"})
     uses_extractor = True
 
     @property

@@ -5,8 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from metrics.instruments import Instruments
-from metrics.metric import MetricError, Scan
+from metrics.metric import Allowed, MetricError, Scan
 from metrics.tissue_change import Structure, register
 
 # FreeSurfer's colour table (FreeSurferColorLUT.txt), which SynthSeg and FastSurfer share. Left,
@@ -44,13 +43,14 @@ def label_volume(scan: Scan, structure: str) -> float:
 def labelled(name: str) -> Structure:
     """A structure of the label maps, one of ``CODES``."""
 
-    def volume(instruments: Instruments, scan: Scan) -> float:
+    def volume(instruments: Allowed, scan: Scan) -> float:
         return label_volume(scan, name)
 
     title = TITLES.get(name, name.capitalize())
     codes = ", ".join(str(code) for code in CODES[name] if code not in PARCELS)
     parcels = " and the parcels" if set(PARCELS) <= set(CODES[name]) else ""
-    return Structure(f"{name}-labels", title, f"label maps, codes {codes}{parcels}", volume)
+    told = f"label maps, codes {codes}{parcels}"
+    return Structure(f"{name}-labels", title, told, volume, parameters={"codes": list(CODES[name])})
 
 
 for _name in CODES:

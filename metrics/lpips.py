@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from importlib import import_module
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ class LPIPS25D(PairMetric, name="lpips-2.5d"):
     decimals = 4
     source = "Zhang et al. 2018, arXiv:1801.03924, and monai.losses.PerceptualLoss for the planes"
 
+    parameters = MappingProxyType({"network": NETWORK, "lpips": "0.1", "planes": 3})
+
     @property
     def title(self) -> str:
         """Name with network, weights and planes."""
@@ -57,6 +60,14 @@ class LPIPS25D(PairMetric, name="lpips-2.5d"):
                 "small for it"
             )
         return planes_distance(generated.voxels, reference.voxels, self.backbone)
+
+    def prepare(self) -> None:
+        """Load the network.
+
+        Raises:
+            MetricError: A package or the weights are missing.
+        """
+        _ = self.backbone
 
     @cached_property
     def backbone(self) -> Backbone:

@@ -1,15 +1,19 @@
 """The three kinds of metric, and their registry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metrics.instruments import Instruments
 from metrics.scan import Scan, Volume
+
+if TYPE_CHECKING:
+    from metrics.anatomy import Reading
 
 __all__ = [
     "REGISTRY",
@@ -21,8 +25,10 @@ __all__ = [
     "SetMetric",
     "SubjectMetric",
     "TooFewVolumes",
+    "UndeclaredError",
     "Volume",
     "pair_metric",
+    "shared_instruments",
 ]
 
 REGISTRY: dict[str, type["Metric"]] = {}
@@ -33,6 +39,10 @@ Family = Literal["distribution", "fidelity", "change"]
 
 class MetricError(ValueError):
     """A metric is not defined on what it was given; the message is fit for a table's note."""
+
+
+class UndeclaredError(Exception):
+    """A metric measures with what its class does not declare."""
 
 
 class TooFewVolumes(MetricError):  # noqa: N818 - reads as the reason that it is
@@ -53,8 +63,12 @@ class Metric(ABC):
         unit: Unit of the value, empty for a pure number.
         decimals: How many a table prints.
         source: Paper or library that defines it.
-        uses_extractor: Whether it measures with ``instruments.extractor``, which is then loaded
-            before hours of work.
+        parameters: What changes the value besides mask and instruments, as JSON values.
+        mask: Where it looks, such as ``"source's head"``; empty for no mask.
+        uses_extractor: Whether it measures with the feature extractor, which is then loaded before
+            hours of work.
+        uses_segmentation: Whether it measures with the embedded segmentation.
+        instruments: What it may measure with: what the two lines above declare.
     """
 
     name: ClassVar[str]
@@ -65,11 +79,16 @@ class Metric(ABC):
     unit: ClassVar[str] = ""
     decimals: ClassVar[int] = 3
     source: ClassVar[str] = ""
+    parameters: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    mask: ClassVar[str] = ""
     uses_extractor: ClassVar[bool] = False
+    uses_segmentation: ClassVar[bool] = False
 
     def __init__(self, instruments: Instruments | None = None) -> None:
         """Args: what to measure with, shared between metrics; by default what is embedded."""
-        self.instruments = instruments or Instruments()
+        shared = instruments or Instruments()
+        name = getattr(self, "name", type(self).__name__)
+        self.instruments = Allowed(shared, name, self.uses_extractor, self.uses_segmentation)
 
     def __init_subclass__(cls, *, name: str | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -79,7 +98,80 @@ class Metric(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """Full name for tables: window, mask, extractor, whatever changes the value."""
+        """Full name for people: window, mask, extractor. Nothing is decided by it."""
+
+    def prepare(self) -> None:
+        """Get what it needs besides the instruments, before hours of work.
+
+        Raises:
+            MetricError: A package or a file is missing; the message says how to get it.
+        """
+        return
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What is measured, as JSON values: values of equal definitions may be ranked together.
+
+        Raises:
+            WeightsError: The extractor's weights are not understood, or their file is not there.
+        """
+        told = {"name": self.name, "parameters": dict(self.parameters), "mask": self.mask}
+        if self.uses_extractor:
+            told["extractor"] = shared_instruments(self).extractor_definition
+        if self.uses_segmentation:
+            told["segmentation"] = shared_instruments(self).segmentation_definition
+        return told
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The shared instruments, less what a metric does not declare to use.
+
+    A value is used again while its metric and what that measures with are the same; what is not
+    declared would not be missed when it changes.
+    """
+
+    _shared: Instruments
+    _metric: str
+    _extractor: bool
+    _segmentation: bool
+
+    @property
+    def title(self) -> str:
+        """Name of the feature extractor, for a metric's title."""
+        return self._shared.title
+
+    def features(self, scan: Scan) -> "Features":
+        """Pooled features (d,) of a volume; for metrics with ``uses_extractor``."""
+        self._check("uses_extractor", self._extractor)
+        return self._shared.features(scan)
+
+    def feature_maps(self, scan: Scan) -> tuple[Any, ...]:
+        """Maps (C, x, y, z) of the extractor's stages; for metrics with ``uses_extractor``."""
+        self._check("uses_extractor", self._extractor)
+        return self._shared.feature_maps(scan)
+
+    def volumes(self, scan: Scan) -> dict[str, float]:
+        """Volumes of structures in ml; for metrics with ``uses_segmentation``."""
+        self._check("uses_segmentation", self._segmentation)
+        return self._shared.volumes(scan)
+
+    def reading(self, scan: Scan) -> "Reading":
+        """What the embedded network sees; for metrics with ``uses_segmentation``."""
+        self._check("uses_segmentation", self._segmentation)
+        return self._shared.reading(scan)
+
+    def _check(self, declaration: str, declared: bool) -> None:
+        if not declared:
+            raise UndeclaredError(
+                f"metric '{self._metric}' measures with what its class does not declare; add "
+                f"'{declaration} = True' to it"
+            )
+
+
+def shared_instruments(metric: Metric) -> Instruments:
+    """What a metric's instruments are lent from, for those who build and identify metrics."""
+    return metric.instruments._shared
 
 
 class PairMetric(Metric):
@@ -200,7 +292,7 @@ class Floor:
     count: int
 
 
-def pair_metric(
+def pair_metric(  # noqa: PLR0913 - what every metric tells of itself
     name: str,
     *,
     title: str,
@@ -208,6 +300,8 @@ def pair_metric(
     unit: str = "",
     decimals: int = 3,
     source: str = "",
+    parameters: Mapping[str, Any] = MappingProxyType({}),
+    mask: str = "",
 ) -> Callable[[Callable[..., float]], type[PairMetric]]:
     """Register a function of plain volumes as a pair metric.
 
@@ -218,6 +312,8 @@ def pair_metric(
         unit: Unit of the value.
         decimals: How many a table prints.
         source: Paper or library that defines it.
+        parameters: What changes the value besides the mask.
+        mask: Where it looks.
 
     Returns:
         A decorator for ``def f(*, generated, reference, source) -> float`` on arrays (X, Y, Z) in
@@ -231,6 +327,8 @@ def pair_metric(
             "unit": unit,
             "decimals": decimals,
             "source": source,
+            "parameters": parameters,
+            "mask": mask,
             "__call__": _on_voxels(function),
             "__doc__": function.__doc__,
             "__module__": function.__module__,

@@ -1,5 +1,7 @@
 """Do the ventricles of a generated course go the way of the real ones, visit after visit?"""
 
+from types import MappingProxyType
+
 import numpy as np
 
 from metrics.metric import Features, MetricError, Scan, SubjectMetric
@@ -16,6 +18,9 @@ class Monotonicity(SubjectMetric, name="monotonicity"):
     family = "change"
     higher_is_better = True
     source = "this suite; volumes by the embedded segmentation"
+
+    parameters = MappingProxyType({"structure": "ventricles"})
+    uses_segmentation = True
 
     @property
     def title(self) -> str:

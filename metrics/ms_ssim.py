@@ -1,10 +1,13 @@
 """Multi-scale structural similarity (Wang, Simoncelli, Bovik 2003)."""
 
+from types import MappingProxyType
+
 import numpy as np
 
+from metrics.masks import Region
 from metrics.metric import MetricError, PairMetric, Scan
 from metrics.pairs import Values, same_shape, unit_range
-from metrics.windows import compare, gaussian
+from metrics.windows import K1, K2, compare, gaussian
 
 WINDOW = gaussian(7, sigma=1.5)
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, section 3
@@ -26,6 +29,11 @@ class MultiScaleSSIM(PairMetric, name="ms-ssim"):
     higher_is_better = True
     decimals = 4
     source = "Wang, Simoncelli, Bovik 2003, Asilomar, doi:10.1109/ACSSC.2003.1292216, eq. 7"
+
+    parameters = MappingProxyType(
+        {"window": WINDOW.name, "weights": list(WEIGHTS), "k1": K1, "k2": K2, "range": 1}
+    )
+    mask = Region.WHOLE.value
 
     @property
     def title(self) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics.masks import Region
 from metrics.metric import MetricError, PairMetric, Scan
 from metrics.pairs import same_shape
 
@@ -22,6 +23,7 @@ class Perceptual(PairMetric, name="perceptual"):
     higher_is_better = False
     decimals = 4
     source = "Zhang et al. 2018, arXiv:1801.03924, eq. 1 with w = 1, in 3D"
+    mask = Region.WHOLE.value
     uses_extractor = True
 
     @property

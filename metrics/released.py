@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from metrics.checkpoints import WeightsError, checksum, load
 from metrics.medicalnet import DILATED, STRIDED, MedicalNet
@@ -22,6 +23,11 @@ CHECKSUMS = {
     "resnet_152.pth": "e96c459f5317ef2cbb898c91575402da2c78b31a31f55c5d28943683fe0626da",
     "resnet_200.pth": "df58525b0276117169782617a379480d2cbc75230e84e152c603bf22a1fabfa8",
 }
+
+
+def network_definition(depth: int, weights: str, network: str = "MedicalNet") -> dict[str, Any]:
+    """A ResNet by depth and weights, the latter by their SHA256 or how they are drawn."""
+    return {"network": network, "depth": depth, "weights": weights}
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,12 @@ class ReleasedWeights:
         """Network and training data."""
         network, _ = TRUNKS[self.trunk]
         return f"{network} ResNet-{self.depth}, {23 if self.more_datasets else 8} datasets"
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Network and the released file's SHA256, wherever a copy of it lies."""
+        network, _ = TRUNKS[self.trunk]
+        return network_definition(self.depth, CHECKSUMS[self.file_name], network)
 
     def network(self) -> MedicalNet:
         """Find or download the file, verify it, load it.

@@ -1,9 +1,11 @@
 """How much fine detail a generated volume has beside the real one: what blurring takes away."""
 
+from types import MappingProxyType
+
 import numpy as np
 from scipy import ndimage
 
-from metrics.masks import Mask, source_mask
+from metrics.masks import Mask, Region, source_mask
 from metrics.metric import MetricError, PairMetric, Scan
 from metrics.pairs import same_shape, unit_range
 
@@ -24,6 +26,9 @@ class Sharpness(PairMetric, name="sharpness"):
     source = (
         "this suite: 10 log10 of the ratio of high-pass energies; high-pass as in unsharp masking"
     )
+
+    parameters = MappingProxyType({"sigma_voxels": SIGMA})
+    mask = Region.HEAD.value
 
     @property
     def title(self) -> str:

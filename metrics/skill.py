@@ -1,5 +1,6 @@
 """Skill against copying: how much of the copy's error a method takes away."""
 
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -24,7 +25,9 @@ class Skill(PairMetric, name="skill"):
     family = "change"
     higher_is_better = True
     source = "Murphy 1988, Mon. Wea. Rev. 116:2417: skill score, with persistence as reference"
+    parameters = MappingProxyType({"error": "MAE"})
     region: ClassVar[Region] = Region.WHOLE
+    mask: ClassVar[str] = region.value
 
     @property
     def title(self) -> str:
@@ -54,3 +57,4 @@ class HeadSkill(Skill, name="skill-head"):
     """Skill against copying inside the source's head."""
 
     region = Region.HEAD
+    mask = region.value

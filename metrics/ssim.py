@@ -1,5 +1,6 @@
 """Structural similarity (Wang, Bovik, Sheikh, Simoncelli 2004), in 3D with Wang's settings."""
 
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from metrics.masks import Region
 from metrics.metric import PairMetric, Scan
 from metrics.pairs import Values, derive_with, same_shape, unit_range
-from metrics.windows import Window, compare, gaussian
+from metrics.windows import K1, K2, Window, compare, gaussian
 
 WANG = gaussian(11, sigma=1.5)
 
@@ -25,7 +26,9 @@ class SSIM(PairMetric, name="ssim"):
     source = "Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4):600, doi:10.1109/TIP.2003.819861"
     window: ClassVar[Window] = WANG
     window_title: ClassVar[str] = "Wang"
+    parameters = MappingProxyType({"window": WANG.name, "k1": K1, "k2": K2, "range": 1})
     region: ClassVar[Region] = Region.WHOLE
+    mask: ClassVar[str] = region.value
 
     @property
     def title(self) -> str:
@@ -56,6 +59,7 @@ class HeadSSIM(SSIM, name="ssim-head"):
     """
 
     region = Region.HEAD
+    mask = region.value
 
 
 def ssim_map(generated: Scan, reference: Scan, window: Window = WANG) -> Values:

@@ -1,5 +1,6 @@
 """SSIM as scikit-image computes it unless told otherwise."""
 
+from types import MappingProxyType
 from typing import ClassVar
 
 from metrics.masks import Region
@@ -18,7 +19,10 @@ class ScikitSSIM(SSIM, name="ssim-skimage"):
     """
 
     source = "scikit-image, skimage.metrics.structural_similarity with its defaults"
-    window: ClassVar[Window] = Window((1 / SIDE,) * SIDE, SIDE**3 / (SIDE**3 - 1))
+    window: ClassVar[Window] = Window(
+        f"uniform, {SIDE} voxels, sample covariance", (1 / SIDE,) * SIDE, SIDE**3 / (SIDE**3 - 1)
+    )
+    parameters = MappingProxyType({**SSIM.parameters, "window": window.name})
     window_title = "uniform 7³ window, scikit-image's defaults"
 
 
@@ -26,3 +30,4 @@ class HeadScikitSSIM(ScikitSSIM, name="ssim-skimage-head"):
     """Mean of scikit-image's map over the source's head; see ``ssim-head``."""
 
     region = Region.HEAD
+    mask = region.value

@@ -5,15 +5,24 @@ slowly?), ``ventricles-error`` (how far off is it for a person?) and ``ventricle
 (does it tell who changes fast from who does not?).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from metrics.correlation import correlation
-from metrics.instruments import STRUCTURES, Instruments
-from metrics.metric import Features, Metric, MetricError, PairMetric, Scan, SetMetric, TooFewVolumes
+from metrics.metric import (
+    Allowed,
+    Features,
+    Metric,
+    MetricError,
+    PairMetric,
+    Scan,
+    SetMetric,
+    TooFewVolumes,
+)
+from metrics.structures import STRUCTURES
 
 
 @dataclass(frozen=True)
@@ -26,12 +35,16 @@ class Structure:
         measured_by: The segmentation, for the title's brackets.
         volume: Its volume in ml; 0 where there is none of it; raises ``MetricError`` where it
             cannot be measured.
+        uses_segmentation: Whether the embedded segmentation measures it.
+        parameters: What else defines it.
     """
 
     name: str
     title: str
     measured_by: str
-    volume: Callable[[Instruments, Scan], float]
+    volume: Callable[[Allowed, Scan], float]
+    uses_segmentation: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _TissueChange(Metric):
@@ -157,7 +170,13 @@ def register(structure: Structure) -> None:
     """Register the three metrics of a structure as ``<structure>-bias`` and so on."""
     for suffix, base in KINDS.items():
         name = f"{structure.name}-{suffix}"
-        told = {"structure": structure, "__doc__": base.__doc__, "__module__": base.__module__}
+        told = {
+            "structure": structure,
+            "parameters": {"structure": structure.name, **structure.parameters},
+            "uses_segmentation": structure.uses_segmentation,
+            "__doc__": base.__doc__,
+            "__module__": structure.volume.__module__,
+        }
         type(name.title().replace("-", ""), (base,), told, name=name)
 
 
@@ -165,10 +184,11 @@ def embedded(name: str) -> Structure:
     """A structure of the embedded segmentation, one of ``STRUCTURES``."""
     titles = {"grey": "Grey matter", "white": "White matter", "csf": "CSF"}
 
-    def volume(instruments: Instruments, scan: Scan) -> float:
+    def volume(instruments: Allowed, scan: Scan) -> float:
         return instruments.volumes(scan)[name]
 
-    return Structure(name, titles.get(name, name.capitalize()), "embedded segmentation", volume)
+    title = titles.get(name, name.capitalize())
+    return Structure(name, title, "embedded segmentation", volume, uses_segmentation=True)
 
 
 for _name in STRUCTURES:

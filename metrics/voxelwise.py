@@ -4,6 +4,7 @@ The background is empty in both volumes and flatters all of them; the head is wh
 """
 
 from abc import abstractmethod
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ class Voxelwise(PairMetric):
     """A number made of the intensities of two volumes in a region."""
 
     region: ClassVar[Region] = Region.WHOLE
+    mask: ClassVar[str] = region.value
     full_name: ClassVar[str]
     settings: ClassVar[str] = ""
 
@@ -57,6 +59,7 @@ class PSNR(Voxelwise, name="psnr"):
     decimals = 2
     source = "Huynh-Thu and Ghanbari 2008, Electronics Letters 44(13):800, doi:10.1049/el:20080522"
     full_name = "PSNR"
+    parameters = MappingProxyType({"range": 1, "at_most_db": PSNR_CAP})
     settings = "range 1, at most 100 dB, "
 
     def compare(self, x: Values, y: Values) -> float:
@@ -69,6 +72,7 @@ class HeadPSNR(PSNR, name="psnr-head"):
     """Peak signal-to-noise ratio inside the source's head."""
 
     region = Region.HEAD
+    mask = region.value
 
 
 class MAE(Voxelwise, name="mae"):
@@ -78,6 +82,7 @@ class MAE(Voxelwise, name="mae"):
     decimals = 4
     source = "mean of |generated - real|, as in sklearn.metrics.mean_absolute_error"
     full_name = "MAE"
+    parameters = MappingProxyType({"range": 1})
     settings = "intensities from 0 to 1, "
 
     def compare(self, x: Values, y: Values) -> float:
@@ -89,6 +94,7 @@ class HeadMAE(MAE, name="mae-head"):
     """Mean absolute error inside the source's head."""
 
     region = Region.HEAD
+    mask = region.value
 
 
 class NCC(Voxelwise, name="ncc"):
@@ -115,3 +121,4 @@ class HeadNCC(NCC, name="ncc-head"):
     """Normalised cross-correlation inside the source's head."""
 
     region = Region.HEAD
+    mask = region.value

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from metrics.checkpoints import WeightsError, checksum, load, told_depth
 from metrics.medicalnet import ARCHITECTURES, MedicalNet, with_random_weights
-from metrics.released import TRUNKS, ReleasedWeights
+from metrics.released import TRUNKS, ReleasedWeights, network_definition
 
 EMBEDDED = "embedded"  # what comes with the project; see docs/anatomy.md
 RANDOM_DEPTH = 10
@@ -24,6 +24,10 @@ class Weights(Protocol):
     @property
     def title(self) -> str:
         """Network and origin, for the metric's name."""
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Network and weights, as JSON values: equal ones give equal features."""
 
     def network(self) -> MedicalNet:
         """Build the network with these weights, in evaluation mode."""
@@ -78,12 +82,33 @@ class EmbeddedWeights:
 
     seed: int | None
 
+    @property
+    def title(self) -> str:
+        """Network, version or seed, and the length of its features."""
+        from metrics.anatomy import FEATURES, VERSION
+
+        origin = f"v{VERSION}" if self.seed is None else f"random:{self.seed}"
+        return f"embedded anatomy {origin}, d={FEATURES}"
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Network and weights."""
+        from metrics.anatomy import COARSEST_MM, SHA256
+
+        weights = SHA256 if self.seed is None else f"random:{self.seed}"
+        return {"network": "embedded anatomy", "weights": weights, "coarsest_mm": COARSEST_MM}
+
 
 @dataclass(frozen=True)
 class RandomWeights:
     """Weights drawn from a seed."""
 
     seed: int
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Network and seed."""
+        return network_definition(RANDOM_DEPTH, f"random:{self.seed}")
 
     @property
     def title(self) -> str:
@@ -102,9 +127,14 @@ class FileWeights:
     path: Path
 
     @property
+    def definition(self) -> dict[str, Any]:
+        """Network and the file's SHA256: the path would not identify it."""
+        return network_definition(told_depth(self.path), checksum(self.path))
+
+    @property
     def title(self) -> str:
-        """Network and the beginning of the file's SHA256: the path would not identify it."""
-        return f"MedicalNet ResNet-{told_depth(self.path)}, file {checksum(self.path)[:8]}"
+        """Network and the file's name; what is in the file, the definition says."""
+        return f"MedicalNet ResNet-{told_depth(self.path)}, file {self.path.name}"
 
     def network(self) -> MedicalNet:
         """Load the file.

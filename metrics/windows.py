@@ -8,8 +8,9 @@ import numpy as np
 from metrics.metric import MetricError
 from metrics.pairs import Values
 
-C1 = 0.01**2  # (K1 L)^2 with L = 1
-C2 = 0.03**2  # (K2 L)^2
+K1, K2 = 0.01, 0.03
+C1 = K1**2  # (K1 L)^2 with L = 1
+C2 = K2**2  # (K2 L)^2
 SLAB = 16  # planes filtered at once: few enough for the processor's cache
 
 
@@ -18,10 +19,12 @@ class Window:
     """A separable window with the same weights along each axis.
 
     Attributes:
+        name: What it is, for a metric's definition.
         weights: Odd in number, summing to 1.
         covariance_factor: n / (n - 1) for sample covariances, 1 for population covariances.
     """
 
+    name: str
     weights: tuple[float, ...]
     covariance_factor: float = 1.0
 
@@ -61,7 +64,8 @@ def gaussian(size: int, sigma: float) -> Window:
     """A Gaussian window of ``size`` voxels a side, sampled and made to sum to 1."""
     distances = np.arange(size) - size // 2
     weights = np.exp(-(distances**2) / (2 * sigma**2))
-    return Window(tuple((weights / weights.sum()).tolist()))
+    name = f"Gaussian, {size} voxels, sigma {sigma:g}"
+    return Window(name, tuple((weights / weights.sum()).tolist()))
 
 
 def compare(x: Values, y: Values, window: Window) -> Iterator[tuple[slice, Values, Values]]:

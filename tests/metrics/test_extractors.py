@@ -1,5 +1,7 @@
 """Features of a volume: deterministic, in the stated form, without side effects."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -8,10 +10,12 @@ from metrics.checkpoints import WeightsError
 from metrics.extractors import Extractor, extractor, extractor_title
 from metrics.scan import Scan
 
+CPU = torch.device("cpu")
+
 
 @pytest.fixture(scope="module")
 def network() -> Extractor:
-    return extractor("random:0", "as-is")
+    return extractor("random:0", "as-is", CPU)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +45,12 @@ def test_maps_go_from_fine_to_coarse(network: Extractor, scan: Scan) -> None:
 
 
 def test_the_same_in_another_extractor(network: Extractor, scan: Scan) -> None:
-    np.testing.assert_array_equal(extractor("random:0", "as-is").pooled(scan), network.pooled(scan))
-    assert np.abs(extractor("random:1", "as-is").pooled(scan) - network.pooled(scan)).max() > 0.1
+    np.testing.assert_array_equal(
+        extractor("random:0", "as-is", CPU).pooled(scan), network.pooled(scan)
+    )
+    assert (
+        np.abs(extractor("random:1", "as-is", CPU).pooled(scan) - network.pooled(scan)).max() > 0.1
+    )
 
 
 def test_reads_read_only_and_double_volumes(network: Extractor, scan: Scan) -> None:
@@ -53,12 +61,12 @@ def test_reads_read_only_and_double_volumes(network: Extractor, scan: Scan) -> N
 
 def test_leaves_the_global_random_generator_alone(scan: Scan) -> None:
     before = torch.get_rng_state()
-    extractor("random:3", "as-is").pooled(scan)
+    extractor("random:3", "as-is", CPU).pooled(scan)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_convention_changes_features_and_title(network: Extractor, scan: Scan) -> None:
-    standardised = extractor("random:0", "z-score").pooled(scan)
+    standardised = extractor("random:0", "z-score", CPU).pooled(scan)
     assert np.abs(standardised - network.pooled(scan)).max() > 0.1
     assert extractor_title("random:0", "z-score") == (
         "MedicalNet ResNet-10, random:0, input z-score"
@@ -72,18 +80,20 @@ def test_the_plain_convention_is_not_in_the_title(convention: str) -> None:
 
 @pytest.mark.parametrize("weights", ["embedded", "embedded-random:1"])
 def test_the_embedded_network(weights: str, scan: Scan) -> None:
-    network, title = extractor(weights, "ha-gan"), extractor_title(weights, "ha-gan")
+    network, title = extractor(weights, "ha-gan", CPU), extractor_title(weights, "ha-gan")
     features = network.pooled(scan)
     assert features.dtype == np.float64
     assert np.isfinite(features).all()
     assert title.startswith("embedded anatomy ")
     assert title.endswith(f"d={len(features)}")
-    np.testing.assert_array_equal(extractor(weights, "as-is").pooled(Scan(scan.voxels)), features)
+    np.testing.assert_array_equal(
+        extractor(weights, "as-is", CPU).pooled(Scan(scan.voxels)), features
+    )
     sides = [m.shape[1] for m in network.maps(scan)]
     assert sides == sorted(sides, reverse=True)
 
 
-@pytest.mark.parametrize("build", [extractor, extractor_title])
+@pytest.mark.parametrize("build", [partial(extractor, device=CPU), extractor_title])
 def test_what_is_not_known_is_refused(build: object) -> None:
     assert callable(build)
     with pytest.raises(WeightsError, match="input convention 'minmax' is not known"):

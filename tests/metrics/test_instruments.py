@@ -107,6 +107,8 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     anatomy = SimpleNamespace(
         VERSION=1,
         FEATURES=2,
+        SHA256="0" * 64,
+        COARSEST_MM=2.5,
         read=read,
         load_embedded=lambda: Network(7),
         random_twin=Network,

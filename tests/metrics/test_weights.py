@@ -124,7 +124,8 @@ def test_strided_trunk_takes_the_same_file(known: Path) -> None:
 
 def test_own_file_tells_its_depth(released: Path) -> None:
     own = parse(f"file:{released}")
-    assert own.title == f"MedicalNet ResNet-10, file {checksum(released)[:8]}"
+    assert own.title == f"MedicalNet ResNet-10, file {released.name}"
+    assert own.definition["weights"] == checksum(released)
     assert torch.equal(own.network().conv1.weight, with_random_weights(10, 5).conv1.weight)
 
 

@@ -1,0 +1,3 @@
+"""Which structures the embedded segmentation measures."""
+
+STRUCTURES = ("brain", "grey", "white", "csf", "ventricles")
