@@ -61,7 +61,7 @@ def compile_networks(
     wanted = settings.compile == "on" or (settings.compile == "auto" and device.type == "cuda")
     if not wanted or not method.networks():
         return False
-    if not _recalled(choices, device, settings, lambda: _pays(method, work, console)):
+    if not _recalled(choices, device, settings, lambda: _pays(method, work, device, console)):
         return False
     for network in method.networks():
         network.compile(dynamic=False)
@@ -81,33 +81,36 @@ def _recalled(
     return known[key] > (0 if settings.compile == "on" else 1)
 
 
-def _pays(method: Method, work: Callable[[Method], None], console: Console) -> float:
+def _pays(
+    method: Method, work: Callable[[Method], None], device: torch.device, console: Console
+) -> float:
     """How many times faster a compiled copy works; 0 where it cannot be compiled."""
     trial = copy.deepcopy(method)
-    eager = _seconds(lambda: work(trial))
+    eager = _seconds(lambda: work(trial), device)
     try:
         for network in trial.networks():
             network.compile(dynamic=False)
-        return eager / _seconds(lambda: work(trial))
+        return eager / _seconds(lambda: work(trial), device)
     except Exception as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         console.warn(f"torch.compile failed ({reason}); going on without")
         return 0.0
 
 
-def _seconds(work: Callable[[], None]) -> float:
+def _seconds(work: Callable[[], None], device: torch.device) -> float:
     for _ in range(WARM_UP):
         work()
-    _wait()
+    synchronise(device.type)
     began = time.perf_counter()
     for _ in range(TIMED):
         work()
-    _wait()
+    synchronise(device.type)
     return (time.perf_counter() - began) / TIMED
 
 
-def _wait() -> None:
-    if torch.cuda.is_available():
+def synchronise(kind: str) -> None:
+    """Wait until a kind of device, ``cpu`` or ``cuda``, has done what it was given."""
+    if kind == "cuda":
         torch.cuda.synchronize()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmark.acceleration import synchronise
 from benchmark.footprint import footprint
 from benchmark.recipe import Recipe
 
@@ -31,18 +32,17 @@ def measure_peak(kind: str, precision: str) -> float:
     factor = torch.ones(side, side, device=kind, dtype=TYPES.get(precision, torch.float32))
     product = torch.empty_like(factor)
     with torch.inference_mode():
-        return 2 * side**3 / _shortest(lambda: torch.mm(factor, factor, out=product))
+        return 2 * side**3 / _shortest(lambda: torch.mm(factor, factor, out=product), kind)
 
 
-def _shortest(work: Callable[[], Tensor]) -> float:
+def _shortest(work: Callable[[], Tensor], kind: str) -> float:
     """Seconds of the fastest repetition, after one that warms up."""
     times: list[float] = []
     end = time.perf_counter() + SECONDS
     while len(times) < 3 or time.perf_counter() < end:
         began = time.perf_counter()
         work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        synchronise(kind)
         times.append(time.perf_counter() - began)
     return min(times[1:])
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
+from benchmark.acceleration import synchronise
 from benchmark.cell import Cell
 from benchmark.console import Console
 from benchmark.data import read_volume
@@ -190,9 +191,11 @@ class _Trial:
         if self.step.scored:
             return 0.0
         every, pairs = self.step.generation.pairs, self.pairs
-        metrics = build_metrics(self.metrics, self.measured, self.step.generation.recipe.plugins)
-        workers = self.cell.scoring.workers
+        scoring = self.cell.scoring
+        metrics = build_metrics(self.metrics, self.measured, scoring.plugins, scoring.accelerator)
+        workers = scoring.workers
         evaluator = Evaluator(metrics, pairs, Console(quiet=True), self.measured, workers)
+        evaluator = evaluator.only(self.step.metrics_left)
         self._make_plausible()
         began = time.monotonic()
         evaluator.score(find_predictions(self.folder / "drawn"), self.cell.label)
@@ -203,7 +206,9 @@ def _time_training(fabric: "Fabric", job: TrainingJob, left: int, place: Path) -
     """Time building, steps of every stage and checkpoints; write what is left of the training."""
     if fabric.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(fabric.device)
-    building, trainer = _timed(lambda: Trainer.start(fabric, job, Console(quiet=True)))
+    building, trainer = _timed(
+        lambda: Trainer.start(fabric, job, Console(quiet=True)), fabric.device.type
+    )
     try:
         begins, total = trainer.schedule.begins, job.training.iterations
         ends = [*begins[1:], total]
@@ -211,7 +216,7 @@ def _time_training(fabric: "Fabric", job: TrainingJob, left: int, place: Path) -
         for begin, end in zip(begins, ends, strict=True):
             if end > total - left:
                 steps += _seconds_per_step(trainer, begin) * (end - max(begin, total - left))
-        saving, _ = _timed(trainer.save)
+        saving, _ = _timed(trainer.save, fabric.device.type)
     finally:
         trainer.updates.close()
     saves = -(-left // job.training.checkpoint_every)
@@ -229,7 +234,7 @@ def _seconds_per_step(trainer: Trainer, begin: int) -> float:
     trainer.step = begin
 
     def advance() -> float:
-        seconds, _ = _timed(trainer.advance)
+        seconds, _ = _timed(trainer.advance, trainer.fabric.device.type)
         # processes agree on how many steps are taken
         return float(trainer.fabric.broadcast(seconds))
 
@@ -244,11 +249,10 @@ def _seconds_per_step(trainer: Trainer, begin: int) -> float:
     return sum(times) / len(times)
 
 
-def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+def _timed(work: Callable[[], Any], kind: str) -> tuple[float, Any]:
     began = time.monotonic()
     result = work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    synchronise(kind)
     return time.monotonic() - began, result
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+NAMES = {"32-true": "float32", "64-true": "float64", "bf16-mixed": "bf16 mixed"}
+
 
 def lead(settings: DeviceSettings, work: Callable[[], Result]) -> Result | None:
     """Do a whole command's work with all devices asked for at hand.
@@ -237,6 +239,36 @@ def precision(settings: DeviceSettings, kind: str) -> str:
         return settings.precision
     has_bf16 = kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16-mixed" if has_bf16 else "32-true"
+
+
+def resolved(settings: DeviceSettings) -> DeviceSettings:
+    """The settings with what ``auto`` means on this machine: results are named by it.
+
+    What is not ``auto`` is not looked for here: it may be meant for another machine.
+
+    Raises:
+        UserError: As ``accelerator``.
+    """
+    asked = settings.accelerator
+    kind = accelerator(settings) if asked == "auto" else asked
+    return settings.model_copy(update={"accelerator": kind, "precision": precision(settings, kind)})
+
+
+def resolved_here(settings: DeviceSettings) -> DeviceSettings:
+    """As ``resolved``, for work on this machine.
+
+    Raises:
+        UserError: More GPUs are asked for than there are.
+    """
+    accelerator(settings)
+    return resolved(settings)
+
+
+def arithmetic(settings: DeviceSettings) -> str:
+    """Name of the arithmetic of settings that are ``resolved``: two of them are two results."""
+    tensor_cores = settings.tf32 and settings.accelerator == "cuda"
+    name = NAMES[settings.precision]
+    return f"{name}, TF32" if tensor_cores and name == "float32" else name
 
 
 def processes_here(settings: DeviceSettings) -> int:

@@ -209,8 +209,8 @@ class EvaluationSettings(Section):
 class DeviceSettings(Section):
     """Where the work runs (Lightning Fabric), and how fast.
 
-    Only ``precision`` is part of what a result depends on: the rest changes speed and memory, and
-    a result by the rounding of its arithmetic at most.
+    Only the precision that is used, TF32 included, is part of what a result depends on: the rest
+    changes speed and memory, and a result by the rounding of its arithmetic at most.
 
     Attributes:
         accelerator: ``auto``, ``cpu`` or ``cuda``.

@@ -53,7 +53,7 @@ def test_a_gpu_reads_the_features_that_a_cpu_reads(
     weights: str, pairs: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan = real_scan(pairs["target"].iloc[0])
-    on_gpu = Instruments(weights).features(scan)
+    on_gpu = Instruments(weights, device="cuda").features(scan)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     on_cpu = Instruments(weights).features(real_scan(pairs["target"].iloc[0]))
     np.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-3, atol=1e-4)

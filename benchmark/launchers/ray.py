@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from benchmark import engine
 from benchmark.cell import Cell, complete
 from benchmark.checkpoints import last_step
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.interruption import Stopped, interruptible, stoppable
-from benchmark.settings import Settings
+from benchmark.settings import DeviceSettings, Settings
 
 PATIENCE = 120  # seconds: a dead machine's lock on a network file system is given up by then
 GRACE = 300  # seconds that stopped cells have to save
@@ -72,6 +73,27 @@ def launch(cells: Sequence[Cell], settings: Settings, console: Console) -> None:
         )
 
 
+def resolved(settings: Settings, console: Console) -> DeviceSettings:
+    """What ``auto`` means where the cells will run: a machine of a cluster is asked.
+
+    Without a running cluster one is started here later, so that this machine is asked.
+    """
+    device = settings.device
+    if device.accelerator == "cpu" or "auto" not in (device.accelerator, device.precision):
+        return engine.resolved(device)
+    with _cluster(console, address="auto") as ray:
+        if ray is None:
+            return engine.resolved(device)
+        there = [node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"]]
+        on_gpu = device.accelerator == "cuda" or any(there)
+        # next to nothing, so that the answer comes while the cluster is at work
+        needs = {"num_cpus": 0, "num_gpus": 0.01 if on_gpu else 0}
+        if on_gpu:
+            console.say("asking a machine of the Ray cluster what its GPU can do")
+        answer: DeviceSettings = ray.get(ray.remote(**needs)(engine.resolved).remote(device))
+        return answer
+
+
 def work(cell: Cell, place: str, quiet: bool) -> str:
     """Complete a cell in a worker, going on where another one ended.
 
@@ -120,8 +142,13 @@ def _quiet(cell: Cell) -> Cell:
 
 
 @contextmanager
-def _cluster(console: Console) -> Iterator[Any]:
-    """Ray, connected; what Ray prints goes to stderr, for stdout is left to results."""
+def _cluster(console: Console, address: str | None = None) -> Iterator[Any]:
+    """Ray, connected; what Ray prints goes to stderr, for stdout is left to results.
+
+    Args:
+        console: Tells whether to be quiet.
+        address: ``auto`` for a cluster that is running already, and None where there is none.
+    """
     for name, value in HOW.items():  # read when Ray is imported
         os.environ.setdefault(name, value)
     try:
@@ -135,8 +162,13 @@ def _cluster(console: Console) -> Iterator[Any]:
             yield ray
             return
         try:
-            ray.init(log_to_driver=not console.quiet, logging_level=logging.WARNING)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+            ray.init(address, log_to_driver=not console.quiet, logging_level=logging.WARNING)
+        except ConnectionError as error:
+            if address is None:
+                raise UserError(f"--launcher ray: no cluster can be reached: {error}") from error
+            yield None
+            return
+        except (RuntimeError, ValueError) as error:
             raise UserError(f"--launcher ray: no cluster can be reached: {error}") from error
         try:
             yield ray

@@ -1,6 +1,11 @@
+from typing import Any
+
+import pytest
 import torch
 
-from benchmark.engine import count_processes, launch
+from benchmark.acceleration import synchronise
+from benchmark.costs import measure_peak
+from benchmark.engine import arithmetic, count_processes, launch, resolved
 from benchmark.settings import DeviceSettings
 
 CPU = DeviceSettings(accelerator="cpu")
@@ -46,3 +51,45 @@ def test_double_precision_reaches_the_work() -> None:
 def test_without_a_crew_there_is_one_process() -> None:
     assert count_processes(CPU) == 1
     assert count_processes(DeviceSettings(devices=3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("gpus", "bf16", "asked", "expected", "name"),
+    [
+        (0, False, {}, ("cpu", "32-true"), "float32"),
+        (1, True, {}, ("cuda", "bf16-mixed"), "bf16 mixed"),
+        (1, False, {}, ("cuda", "32-true"), "float32, TF32"),
+        (1, False, {"tf32": False}, ("cuda", "32-true"), "float32"),
+        (1, True, {"accelerator": "cpu"}, ("cpu", "32-true"), "float32"),
+        (0, True, {"accelerator": "cuda"}, ("cuda", "bf16-mixed"), "bf16 mixed"),
+        (1, True, {"precision": "32-true"}, ("cuda", "32-true"), "float32, TF32"),
+        (0, False, {"precision": "64-true"}, ("cpu", "64-true"), "float64"),
+    ],
+)
+def test_auto_is_what_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: int,
+    bf16: bool,
+    asked: dict[str, Any],
+    expected: tuple[str, str],
+    name: str,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
+    found = resolved(DeviceSettings(**asked))
+    assert (found.accelerator, found.precision) == expected
+    assert arithmetic(found) == name
+    assert resolved(found) == found
+
+
+def test_the_cpu_waits_for_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though there is one: a call would start CUDA on it, or fail where it is another process's."""
+    calls: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: calls.append("synchronize"))
+    synchronise("cpu")
+    measure_peak.cache_clear()
+    measure_peak("cpu", "32-true")
+    assert calls == []
+    synchronise("cuda")
+    assert calls == ["synchronize"]

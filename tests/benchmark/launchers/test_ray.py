@@ -1,6 +1,7 @@
 """Cells on a real Ray cluster of two workers on this machine."""
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,8 +9,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
-from benchmark.launchers.ray import HOW
+from benchmark import engine
+from benchmark.console import Console
+from benchmark.launchers.ray import HOW, resolved
+from benchmark.settings import load_settings
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'longibench[ray]'")
 
@@ -97,3 +102,33 @@ def test_a_worker_that_is_told_to_stop_saves_and_another_goes_on(
     assert result.code == 0, result.err
     did = steps_and_draws(many)
     assert all(did[name, "step"] == CELLS_A_METHOD * ITERATIONS for name in ("one", "two", "three"))
+
+
+def test_auto_is_what_a_machine_of_the_running_cluster_has(
+    cluster: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not what the driver has: here it believes to have a GPU, and the workers know of none."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    settings = load_settings("demo")
+    assert engine.resolved(settings.device).accelerator == "cuda"
+    found = resolved(settings, Console(quiet=True))
+    assert (found.accelerator, found.precision) == ("cpu", "32-true")
+    assert ray.is_initialized()  # somebody else's cluster is left alone
+
+
+def test_without_a_running_cluster_this_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoCluster:
+        """Ray where nothing runs."""
+
+        @staticmethod
+        def is_initialized() -> bool:
+            return False
+
+        @staticmethod
+        def init(address: str, **how: object) -> None:
+            raise ConnectionError(f"nothing at {address}")
+
+    monkeypatch.setitem(sys.modules, "ray", NoCluster)
+    settings = load_settings("demo")
+    assert resolved(settings, Console(quiet=True)) == engine.resolved(settings.device)
