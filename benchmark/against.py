@@ -1,7 +1,6 @@
 """A protocol for scoring alone: a cohort's real follow-ups, and nothing that is trained."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import nibabel as nib
@@ -13,7 +12,6 @@ from benchmark.data import load_nifti
 from benchmark.errors import UserError
 from benchmark.files import digest
 from benchmark.geometry import Fit
-from benchmark.measures import build_metrics
 from benchmark.pairs import COLUMNS, make_pairs
 from benchmark.predictions import KEYS, Predictions
 from benchmark.protocol import (
@@ -42,13 +40,11 @@ class Choice:
             is then one of its own.
         as_is: Take the cohort's scans on their own grid, intensities as this says, instead of
             preparing them.
-        plugins: Files with further metrics.
     """
 
     part: Part = "all"
     some: bool = False
     as_is: Fit | None = None
-    plugins: tuple[Path, ...] = ()
 
 
 def build_scoring_protocol(
@@ -70,7 +66,6 @@ def build_scoring_protocol(
     Raises:
         UserError: Any problem of the data or settings.
     """
-    metrics = build_metrics(settings.metrics, plugins=choice.plugins)
     found = open_cohort(settings.cohort, settings, workspace, console)
     if choice.as_is:
         with workspace.lock(workspace.prepared, PATIENCE):
@@ -90,9 +85,7 @@ def build_scoring_protocol(
     }
     evaluation = Evaluation(source, pairs, settings.pairs, split["digest"], training="")
     nobody = pd.DataFrame(columns=COLUMNS)
-    return finish_protocol(
-        evaluation, metrics, settings, info, train_pairs=nobody, validation_pairs=nobody
-    )
+    return finish_protocol(evaluation, settings, info, train_pairs=nobody, validation_pairs=nobody)
 
 
 def preset_for(predictions: Predictions) -> str:

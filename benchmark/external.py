@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,15 @@ from benchmark.evaluation import Evaluator, Label, collect_scores, read_pairs
 from benchmark.files import atomic_file, digest, file_digest, write_json, write_text
 from benchmark.generation import file_name
 from benchmark.geometry import PLAIN, Fit, Space, read_generated
-from benchmark.measures import build_metrics, describe_metric, load_extractors
+from benchmark.measures import build_metrics, load_extractors, prepare_metrics
+from benchmark.metric_identity import identify
 from benchmark.predictions import MANIFEST, Predictions, join_pairs
+from benchmark.protocol import require_current
+from benchmark.recorded_metrics import read_recorded, record_metrics, recorded_settings
+from benchmark.scores import merge_scores, read_scores
 from benchmark.settings import MetricSettings
 from benchmark.workspace import Workspace
+from metrics.metric import Metric
 
 NAME = re.compile(r"\w[\w.-]*")  # becomes part of a folder's name
 
@@ -69,17 +75,31 @@ class Terms:
         protocol: Name of the protocol.
         info: What its ``protocol.json`` says.
         pairs: Its pairs, with paths that can be opened.
+        metrics: By what it is scored; several entries where extractors differ.
+        recorded: Names and definitions of the metrics that it has; empty for a new protocol.
     """
 
     protocol: str
     info: dict[str, Any]
     pairs: pd.DataFrame
+    metrics: tuple[MetricSettings, ...]
+    recorded: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
     def of(cls, folder: Path) -> "Terms":
-        """The terms of a protocol that was run."""
+        """The terms of a protocol that was run.
+
+        Raises:
+            UserError: An earlier version ran it, and nothing is added to it.
+        """
+        require_current(folder)
         info = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
-        return cls(folder.name, info, read_pairs(folder))
+        metrics = tuple(recorded_settings(folder))
+        if not metrics:
+            raise UserError(f"{folder}: no metric has been computed; run it first")
+        facts = read_recorded(folder)
+        recorded = frozenset((its["name"], its["definition"]) for its in facts)
+        return cls(folder.name, info, read_pairs(folder), metrics, recorded)
 
 
 def score_submission(
@@ -89,6 +109,7 @@ def score_submission(
     console: Console,
     plugins: Sequence[Path] = (),
     workers: int = 0,
+    device: str = "cpu",
 ) -> pd.DataFrame:
     """Score volumes; nothing but measured values is written.
 
@@ -99,30 +120,86 @@ def score_submission(
         console: For progress.
         plugins: Files with further metrics.
         workers: Volumes scored side by side; 0 takes one a core.
+        device: Where the metrics' networks compute.
 
     Raises:
         UserError: A volume is missing, extra, unreadable, or has another geometry or range.
     """
-    settings = MetricSettings.model_validate(terms.info["metric_settings"])
-    metrics = build_metrics(settings, workspace.measured, plugins)
-    if [describe_metric(metric) for metric in metrics] != terms.info["metrics"]:
-        raise UserError(f"{terms.protocol}: its metrics are defined otherwise today; run it anew")
+    groups = [
+        metrics
+        for settings in terms.metrics
+        if (metrics := _built(settings, terms, workspace, console, plugins, device))
+    ]
+    if not groups:
+        raise UserError(f"{terms.protocol}: none of its metrics can be computed here")
     join_pairs(submission.predictions, terms.pairs)  # told before the extractor is loaded
     split = terms.info["split"]["digest"]
     label = Label(terms.protocol, split, submission.name, submission.made_by, 0)
-    load_extractors(metrics)
-    evaluator = Evaluator(metrics, terms.pairs, console, workspace.measured, workers)
-    return evaluator.score(submission.predictions, label, submission.fit)
+    scores = None
+    for metrics in groups:
+        load_extractors(metrics)
+        evaluator = Evaluator(metrics, terms.pairs, console, workspace.measured, workers)
+        found = evaluator.score(submission.predictions, label, submission.fit)
+        scores = merge_scores(scores, found)
+    assert scores is not None  # there is a group
+    return scores
+
+
+def _built(
+    settings: MetricSettings,
+    terms: Terms,
+    workspace: Workspace,
+    console: Console,
+    plugins: Sequence[Path],
+    device: str,
+) -> list[Metric]:
+    """The metrics that can be computed here: a protocol may know some that need a plugin."""
+    names = []
+    for name in settings.names:
+        try:
+            _try(settings.model_copy(update={"names": (name,)}), terms, plugins)
+            names.append(name)
+        except UserError as error:
+            if not terms.recorded:  # what was asked for must be there
+                raise
+            console.warn(f"{name} gets no value: {error}")
+    if not names:
+        return []
+    chosen = settings.model_copy(update={"names": tuple(names)})
+    return build_metrics(chosen, workspace.measured, plugins, device)
+
+
+def _try(settings: MetricSettings, terms: Terms, plugins: Sequence[Path]) -> None:
+    """Build one metric, and hold that it is defined as in the protocol's tables.
+
+    Raises:
+        UserError: It cannot be computed here, or is defined otherwise.
+    """
+    metrics = build_metrics(settings, None, plugins)
+    prepare_metrics(metrics)
+    for metric in metrics:
+        its = identify(metric)
+        if terms.recorded and (its.name, its.definition) not in terms.recorded:
+            raise UserError(
+                "it is defined otherwise today; 'python cli.py run' the protocol's methods again"
+            )
 
 
 def add_submission(
-    submission: Submission, terms: Terms, scores: pd.DataFrame, workspace: Workspace
+    submission: Submission,
+    terms: Terms,
+    scores: pd.DataFrame,
+    workspace: Workspace,
+    plugins: Sequence[Path] = (),
 ) -> None:
     """Add a scored submission to the tables of its protocol."""
     folder = workspace.protocol(terms.protocol)
     place = folder / "predictions" / f"{submission.name}-{submission.made_by}"
     with workspace.lock(place):
         _write(place, submission, terms.pairs, scores)
+    if not terms.recorded:
+        for settings in terms.metrics:
+            record_metrics(folder, build_metrics(settings, None, plugins), settings)
     collect_scores(folder)
 
 
@@ -137,12 +214,15 @@ def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.
             "details": "volumes made elsewhere",
             "summary": "",
             "came_from": str(predictions.where.resolve()),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "fit": {"rule": submission.fit.rule, "range": submission.fit.intensities},
         }
         table = predictions.table.assign(generated=_as_scored(place, submission, pairs))
         write_text(place / MANIFEST, table.to_csv(index=False))
         write_json(place / "run.json", run)
-    write_text(place / "scores.csv", scores.to_csv(index=False))
+    path = place / "scores.csv"
+    known = read_scores(path) if path.is_file() else None
+    write_text(path, merge_scores(known, scores).to_csv(index=False))
 
 
 def _as_scored(place: Path, submission: Submission, pairs: pd.DataFrame) -> list[str]:

@@ -1,5 +1,6 @@
-"""A protocol: the cohort, split, pairs, grid and metrics under which scores may be compared."""
+"""A protocol: the cohort, split, pairs, grid and preparation under which scores are compared."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from benchmark.cohorts.subjects import is_worldwide
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.files import digest, write_json, write_text
-from benchmark.measures import build_metrics, describe_metric
 from benchmark.pairs import COLUMNS, PATHS, annotate, make_pairs
 from benchmark.preparation.cohort import Prepared, compare_traits, prepare_cohort
 from benchmark.preparation.labels import label_contents, prepare_labels
@@ -21,7 +21,8 @@ from benchmark.settings import PairSettings, Settings
 from benchmark.splits.split import Split, split_cohort
 from benchmark.visits import Cohort
 from benchmark.workspace import PATIENCE, Workspace
-from metrics.metric import Metric
+
+FORMAT = 2  # of protocol.json and of what is named by digests; see docs/identity.md
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,12 @@ class Protocol:
     validation_pairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
 
-def build_protocol(
-    settings: Settings, workspace: Workspace, console: Console, plugins: Sequence[Path] = ()
-) -> Protocol:
+def build_protocol(settings: Settings, workspace: Workspace, console: Console) -> Protocol:
     """Read, prepare, split and pair.
 
     Raises:
         UserError: Any problem of the user's data or settings.
     """
-    metrics = build_metrics(settings.metrics, plugins=plugins)
     found = open_cohort(settings.cohort, settings, workspace, console)
     split_cohort(found.visits, settings.split)  # what is wrong is told before scans are prepared
     train = prepared_source(found, settings, workspace, console)
@@ -88,7 +86,6 @@ def build_protocol(
     }
     return finish_protocol(
         evaluation,
-        metrics,
         settings,
         info,
         train_pairs=train_pairs,
@@ -114,8 +111,8 @@ class Evaluation:
     split: str
     training: str
 
-    def name(self, metrics: Sequence[Metric], settings: Settings) -> str:
-        """Cohort and digest of everything that scores depend on."""
+    def name(self, settings: Settings) -> str:
+        """Cohort and digest of everything that scores depend on besides methods and metrics."""
         identity = {
             "training": self.training,
             "test": _content(self.pairs, self.source.table),
@@ -123,7 +120,6 @@ class Evaluation:
             "pairs": self.rule.model_dump(),
             "grid": settings.grid.model_dump(),
             "preparation": self.source.prepared.plan.digest,
-            "metrics": [metric.title for metric in metrics],
         }
         labels = label_contents(annotate(self.pairs, self.source.table))
         if labels:
@@ -133,7 +129,6 @@ class Evaluation:
 
 def finish_protocol(
     evaluation: Evaluation,
-    metrics: Sequence[Metric],
     settings: Settings,
     info: dict[str, Any],
     *,
@@ -141,15 +136,14 @@ def finish_protocol(
     validation_pairs: pd.DataFrame,
 ) -> Protocol:
     """Name a protocol by what determines its scores, and say what it is."""
-    name = evaluation.name(metrics, settings)
+    name = evaluation.name(settings)
     info = {
+        "format": FORMAT,
         "protocol": name,
         "preset": settings.preset,
         **info,
         "pairs": _pairs_info(evaluation.pairs, evaluation.rule),
         "grid": settings.grid.model_dump(mode="json"),
-        "metrics": [describe_metric(metric) for metric in metrics],
-        "metric_settings": settings.metrics.model_dump(mode="json"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     test_pairs = annotate(evaluation.pairs, evaluation.source.table)
@@ -157,15 +151,50 @@ def finish_protocol(
 
 
 def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
-    """Write ``protocol.json`` and ``pairs.csv``; the first to be written stays."""
+    """Write ``protocol.json`` and ``pairs.csv``; the first to be written stays, if it is whole."""
     folder = workspace.protocol(protocol.name)
-    if not (folder / "protocol.json").is_file():
+    if format_of(folder) is None:
         pairs = protocol.test_pairs.copy()
         for column in PATHS & set(pairs.columns):  # relative, so that a workspace can be moved
             pairs[column] = [_relative(path, workspace.root) for path in pairs[column]]
         write_text(folder / "pairs.csv", pairs.to_csv(index=False))
         write_json(folder / "protocol.json", protocol.info)
     return folder
+
+
+def older_protocols(workspace: Workspace) -> list[str]:
+    """Names of protocols that an earlier version wrote: readable, and not added to."""
+    formats = {name: format_of(workspace.protocol(name)) for name in workspace.protocols()}
+    return [name for name, found in formats.items() if found is not None and found < FORMAT]
+
+
+def format_of(folder: Path) -> int | None:
+    """Format of a protocol's folder, 1 before it was written down; None where it is damaged."""
+    try:
+        info = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
+        return int(info.get("format", 1))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def require_current(folder: Path) -> None:
+    """Hold that this version may add to a protocol.
+
+    Raises:
+        UserError: Another version wrote it, or it is damaged.
+    """
+    found = format_of(folder)
+    if found is None:
+        raise UserError(
+            f"{folder / 'protocol.json'}: cannot be read; the same 'python cli.py run' writes it "
+            "anew"
+        )
+    if found != FORMAT:
+        which = "an earlier" if found < FORMAT else "a later"
+        raise UserError(
+            f"{folder}: {which} version of longibench ran it, and nothing is added to it; run it "
+            "again, which makes a new one beside it"
+        )
 
 
 @dataclass(frozen=True)

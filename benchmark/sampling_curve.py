@@ -12,12 +12,14 @@ import numpy as np
 
 from benchmark.cell import Cell, complete, make_cell
 from benchmark.console import Console
+from benchmark.engine import resolved_here
 from benchmark.errors import UserError, unknown
 from benchmark.evaluation import collect_scores
 from benchmark.files import digest, write_json
 from benchmark.measures import build_metrics, load_extractors
 from benchmark.protocol import Protocol, build_protocol, write_protocol
 from benchmark.recipe import Recipe
+from benchmark.recorded_metrics import record_metrics
 from benchmark.runner import provenance
 from benchmark.settings import Settings
 from benchmark.workspace import Workspace
@@ -119,13 +121,16 @@ def draw_curve(
     settings = settings.model_copy(update={"metrics": few})
     own = [_recipe(name, settings, plugins) for name in dict.fromkeys(sweep.methods)]
     recipes = [variant for recipe in own for variant in _variants(recipe, sweep, console)]
-    metrics = build_metrics(few, workspace.measured, plugins)
-    protocol = _fewer(build_protocol(settings, workspace, console, plugins), sweep.pairs)
+    device = resolved_here(settings.device)
+    settings = settings.model_copy(update={"device": device})
+    metrics = build_metrics(few, workspace.measured, plugins, device.accelerator)
+    protocol = _apart(build_protocol(settings, workspace, console), sweep.pairs)
     cells = [make_cell(recipe, settings, protocol, workspace, console) for recipe in recipes]
     folder = write_protocol(protocol, workspace)
+    record_metrics(folder, metrics, few)
     _tell(cells, protocol, console)
-    if not all(cell.scored for cell in cells):
-        load_extractors(metrics)
+    left = {name for cell in cells for name in cell.metrics_left}
+    load_extractors([metric for metric in metrics if metric.name in left])
     evaluator = cells[0].scoring.evaluator(console, metrics)
     for place, cell in enumerate(cells, 1):
         if not cell.scored:
@@ -187,21 +192,20 @@ def _describe(recipe: Recipe) -> str:
     return f"{recipe.name}, {sampler.describe()}, {sampler.steps} steps"
 
 
-def _fewer(protocol: Protocol, count: int) -> Protocol:
-    """The protocol on some of its pairs, evenly over the list, which goes by subject."""
+def _apart(protocol: Protocol, count: int) -> Protocol:
+    """The protocol on some of its pairs, evenly over the list, which goes by subject.
+
+    On all of them too it is one of its own: the points of a curve are no rows of a run's tables.
+    """
     every = len(protocol.test_pairs)
-    if not count or count >= every:
-        return protocol
+    count = min(count or every, every)
     places = np.linspace(0, every - 1, count).round().astype(int)
     pairs = protocol.test_pairs.iloc[places].reset_index(drop=True)
-    identity = digest([protocol.name, pairs[["subject", "visit"]].to_numpy().tolist()])
+    identity = digest(["curve", protocol.name, pairs[["subject", "visit"]].to_numpy().tolist()])
     name = f"{protocol.name.rpartition('-')[0]}-{identity}"
     facts = protocol.info["pairs"]
-    told = {
-        "rule": f"{facts['rule']}, {count} of {every}",
-        "count": count,
-        "subjects": int(pairs["subject"].nunique()),
-    }
+    rule = facts["rule"] if count == every else f"{facts['rule']}, {count} of {every}"
+    told = {"rule": rule, "count": count, "subjects": int(pairs["subject"].nunique())}
     info = {**protocol.info, "protocol": name, "pairs": {**facts, **told}}
     return replace(protocol, name=name, test_pairs=pairs, info=info)
 

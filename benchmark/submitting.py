@@ -7,13 +7,17 @@ from typing import get_args
 
 from benchmark.against import Choice, Part, build_scoring_protocol, preset_for
 from benchmark.console import Console
+from benchmark.engine import resolved_here
 from benchmark.errors import UserError, unknown
 from benchmark.external import Submission, Terms, add_submission, score_submission
 from benchmark.geometry import Fit, Rule
+from benchmark.measures import build_metrics
 from benchmark.predictions import Predictions, find_predictions
 from benchmark.protocol import Protocol, write_protocol
 from benchmark.settings import Settings, load_settings
 from benchmark.workspace import Workspace
+
+OF_DEVICE = "device."  # beginning of overrides that change no value
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
     Raises:
         UserError: Anything that the user can mend; no score is written then.
     """
-    terms = None
+    terms, device = None, _device(options)
     if options.against is None:
         _refuse_for_protocol(options)
         terms = Terms.of(workspace.find_protocol(options.protocol))
@@ -58,31 +62,35 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
     _ = submission.made_by  # a file that does not exist is told first
     protocol = None
     if terms is None:
-        protocol = _scoring_protocol(options, predictions, workspace, console)
-        terms = Terms(protocol.name, protocol.info, protocol.test_pairs)
+        settings = _settings(options, predictions)
+        build_metrics(settings.metrics, None, options.plugins)  # what is wrong is told first
+        protocol = _scoring_protocol(options, settings, predictions, workspace, console)
+        terms = Terms(protocol.name, protocol.info, protocol.test_pairs, (settings.metrics,))
     scores = score_submission(
-        submission, terms, workspace, console, options.plugins, options.workers
+        submission, terms, workspace, console, options.plugins, options.workers, device
     )
     if protocol is not None:
         write_protocol(protocol, workspace)
         workspace.set_latest(protocol.name)
-    add_submission(submission, terms, scores, workspace)
+    add_submission(submission, terms, scores, workspace, options.plugins)
     return workspace.protocol(terms.protocol), name
 
 
 def _scoring_protocol(
-    options: Options, predictions: Predictions, workspace: Workspace, console: Console
+    options: Options,
+    settings: Settings,
+    predictions: Predictions,
+    workspace: Workspace,
+    console: Console,
 ) -> Protocol:
     if options.protocol:
         raise UserError("--protocol names a protocol that was run; drop it, or --against")
     if options.part not in get_args(Part):
         raise unknown("--part", options.part, get_args(Part))
-    settings = _settings(options, predictions)
     choice = Choice(
         options.part,  # type: ignore[arg-type]
         options.some,
         Fit(intensities=_fit(options).intensities) if options.as_is else None,
-        options.plugins,
     )
     return build_scoring_protocol(settings, workspace, console, predictions, choice)
 
@@ -97,6 +105,12 @@ def _settings(options: Options, predictions: Predictions) -> Settings:
         names = [name.strip() for name in options.metrics.split(",") if name.strip()]
         values.append(f"metrics.names={json.dumps(names)}")
     return load_settings(preset, [*values, *options.overrides])
+
+
+def _device(options: Options) -> str:
+    """Where the metrics' networks compute: it changes no definition, so any protocol allows it."""
+    overrides = [value for value in options.overrides if value.startswith(OF_DEVICE)]
+    return resolved_here(load_settings("demo", overrides).device).accelerator
 
 
 def _extractor(weights: str | None) -> str | None:
@@ -114,7 +128,7 @@ def _refuse_for_protocol(options: Options) -> None:
         "--metrics": options.metrics,
         "--weights": options.weights,
         "--preset": options.preset,
-        "--set": options.overrides,
+        "--set": [value for value in options.overrides if not value.startswith(OF_DEVICE)],
     }
     wrong = [name for name, value in given.items() if value]
     if wrong:

@@ -38,12 +38,13 @@ def test_the_name_follows_from_what_is_compared(settings: Settings, workspace: P
     others = {
         "split": settings.split.model_copy(update={"test": 4}),
         "pairs": settings.pairs.model_copy(update={"rule": "all"}),
-        "metrics": MetricSettings(extractor="random:1"),
     }
     names = {
         build(changed(settings, **{key: value}), workspace).name for key, value in others.items()
     }
-    assert len(names | {name}) == 4
+    assert len(names | {name}) == 3
+    other = MetricSettings(names=("ssim",), extractor="random:1")
+    assert build(changed(settings, metrics=other), workspace).name == name
 
 
 def test_a_workspace_can_be_moved(settings: Settings, workspace: Path, tmp_path: Path) -> None:

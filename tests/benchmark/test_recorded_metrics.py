@@ -1,0 +1,74 @@
+"""A protocol remembers every metric that was computed, and how to build it."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import UserError
+from benchmark.measures import build_metrics
+from benchmark.recorded_metrics import (
+    METRICS_FILE,
+    read_recorded,
+    record_metrics,
+    recorded_settings,
+)
+from benchmark.settings import MetricSettings
+from metrics.ssim import SSIM
+
+
+def record(folder: Path, *names: str, extractor: str = "random:0") -> None:
+    settings = MetricSettings(names=names, extractor=extractor)
+    record_metrics(folder, build_metrics(settings), settings)
+
+
+def names(folder: Path) -> list[str]:
+    return [facts["name"] for facts in read_recorded(folder)]
+
+
+def test_metrics_are_added_and_none_is_taken_away(tmp_path: Path) -> None:
+    folder = tmp_path / "protocol"
+    assert read_recorded(folder) == []
+    record(folder, "fid", "ssim")
+    record(folder, "psnr")
+    record(folder, "ssim")
+    assert names(folder) == ["fid", "ssim", "psnr"]
+    assert read_recorded(folder)[0]["title"] == "FID [MedicalNet ResNet-10, random:0]"
+
+
+def test_what_is_known_already_writes_nothing(tmp_path: Path) -> None:
+    record(tmp_path, "fid", "ssim")
+    before = (tmp_path / METRICS_FILE).stat().st_mtime_ns
+    record(tmp_path, "ssim")
+    assert (tmp_path / METRICS_FILE).stat().st_mtime_ns == before
+
+
+def test_two_definitions_of_a_metric_are_two_metrics(tmp_path: Path) -> None:
+    record(tmp_path, "fid", "ssim")
+    record(tmp_path, "fid", "ssim", extractor="random:1")
+    assert names(tmp_path) == ["fid", "ssim", "fid"]
+    found = recorded_settings(tmp_path)
+    assert [(its.extractor, its.names) for its in found] == [
+        ("random:0", ("fid",)),
+        ("embedded", ("ssim",)),  # it measures with none
+        ("random:1", ("fid",)),
+    ]
+
+
+def test_a_changed_definition_takes_the_place_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(tmp_path, "fid", "ssim")
+    before = read_recorded(tmp_path)
+    monkeypatch.setattr(SSIM, "parameters", {"window": "another"})
+    record(tmp_path, "ssim")
+    after = read_recorded(tmp_path)
+    assert names(tmp_path) == ["fid", "ssim"]
+    assert [its["definition"] for its in after[:1]] == [its["definition"] for its in before[:1]]
+    assert after[1]["definition"] != before[1]["definition"]
+
+
+@pytest.mark.parametrize("text", ["{", "5", '["fid"]'])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / METRICS_FILE).write_text(text)
+    with pytest.raises(UserError, match=r"metrics\.json: cannot be read"):
+        read_recorded(tmp_path)
