@@ -4,22 +4,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import torch
 from torch import Tensor
 
-from benchmark.acceleration import accelerate
+from benchmark.acceleration import accelerate, synchronise
 from benchmark.checkpoints import last_step
 from benchmark.console import Console
 from benchmark.data import BACKGROUND, pad_to_multiple
-from benchmark.engine import accelerator
+from benchmark.engine import accelerator, count_processes, resolved
 from benchmark.generation import GenerationJob, missing_requests
+from benchmark.memory_plan import MemoryPlan, available_gb, plan_memory
 from benchmark.protocol import Protocol
+from benchmark.settings import DEFAULT_METRICS
 from benchmark.training import TrainingJob
 from methods.method import Method
 
 LARGEST_ON_CPU = 400_000  # voxels; timing a step of a larger grid would itself take minutes
-SCORING_SECONDS = 0.15  # a volume, all metrics, small grids
+SCORING_SECONDS = 0.15  # a volume, the default metrics, small grids
+FEW = 3  # metrics that a line of the plan names
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,12 @@ class Step:
     generation: GenerationJob
     trained: bool
     generated: bool
-    scored: bool
+    metrics_left: tuple[str, ...]
+
+    @property
+    def scored(self) -> bool:
+        """Whether there is nothing left to score."""
+        return not self.metrics_left
 
     @property
     def name(self) -> str:
@@ -77,8 +86,17 @@ def _describe(step: Step) -> str:
     elif step.training is not None:
         parts.append("trained already")
     parts.append(f"draw {step.volumes_left} volumes" if step.volumes_left else "drawn already")
-    parts.append("scored already" if step.scored else "score")
+    parts.append(_scoring(step))
     return ", ".join(parts)
+
+
+def _scoring(step: Step) -> str:
+    """What is left of the metrics: of a finished cell it may be some."""
+    if step.scored:
+        return "scored already"
+    names = step.metrics_left
+    few = step.generated and len(names) <= FEW
+    return f"score {', '.join(names)}" if few else "score"
 
 
 def _about(seconds: float | None) -> str:
@@ -91,51 +109,77 @@ def _about(seconds: float | None) -> str:
 
 def _estimate(step: Step) -> float | None:
     """Seconds left, from one timed training step and one timed forward pass."""
-    scoring = 0.0 if step.scored else SCORING_SECONDS * len(step.generation.pairs)
+    share = min(1.0, len(step.metrics_left) / len(DEFAULT_METRICS))
+    scoring = SCORING_SECONDS * share * len(step.generation.pairs)
     if not step.iterations_left and not step.volumes_left:
         return scoring
     if step.training is None:
         return scoring  # no parameters: drawing costs reading and writing
-    shape = step.generation.recipe.shape
-    if shape[0] * shape[1] * shape[2] > LARGEST_ON_CPU and not torch.cuda.is_available():
+    if not _can_be_timed(step.training):
         return None
-    update, evaluation, evaluations = _time(step.training)
+    update, evaluation, evaluations = _time(step.training, trains=step.iterations_left > 0)
     return scoring + step.iterations_left * update + step.volumes_left * evaluation * evaluations
 
 
-def _time(job: TrainingJob) -> tuple[float, float, int]:
-    """Seconds an update, seconds a network evaluation and volume, evaluations a volume."""
-    settings = job.training
-    device = torch.device(accelerator(job.device))
-    with torch.random.fork_rng():
-        method = accelerate(job.recipe.build(), job.device).to(device)
-        batch = _fake_batch(method, settings.batch_size, device)
-        turn = method.stages()[0].turns[0]
+def _can_be_timed(job: TrainingJob) -> bool:
+    """Whether the device is here, as it is not where others run the cells, and fast enough."""
+    if job.device.accelerator == "cuda" and not torch.cuda.is_available():
+        return False
+    return accelerator(job.device) == "cuda" or prod(job.recipe.shape) <= LARGEST_ON_CPU
 
-        def update() -> None:
-            turn.loss(*batch).backward()
+
+def _time(job: TrainingJob, *, trains: bool) -> tuple[float, float, int]:
+    """Seconds an update, seconds a network evaluation and volume, evaluations a volume.
+
+    A pass is timed as it will be run: with the planned pairs and precision, activations computed
+    again where that is planned. More might not fit the memory. Where nothing is left to train, no
+    update is timed.
+
+    Raises:
+        UserError: No pass of what is left to train fits the memory.
+    """
+    device, arithmetic = torch.device(accelerator(job.device)), resolved(job.device).precision
+    plan = _planned(job) if trains else MemoryPlan(1, 1)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        dtype = torch.float64 if arithmetic == "64-true" else torch.float32
+        method = accelerate(job.recipe.build(), job.device).to(device, dtype)
+        method.recompute(plan.levels)
+        batch = _fake_batch(method, plan.micro_batch, device, dtype)
+        turn = method.stages()[0].turns[0]
+        mixed = torch.autocast(device.type, torch.bfloat16, enabled=arithmetic == "bf16-mixed")
+
+        def one_pass() -> None:
+            with mixed:
+                loss = turn.loss(*batch)
+            loss.backward()
 
         def evaluate() -> None:
-            with torch.no_grad():
+            with torch.no_grad(), mixed:
                 turn.loss(*batch)
 
-        step = _shortest(update)
-        evaluation = _shortest(evaluate) / settings.batch_size
+        step = _shortest(one_pass, device) * plan.accumulate if trains else 0.0
+        evaluation = _shortest(evaluate, device) / plan.micro_batch
     return step, evaluation, method.evaluations
 
 
-def _fake_batch(method: Method, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    empty = torch.full((size, 1, *method.shape), BACKGROUND)
+def _planned(job: TrainingJob) -> MemoryPlan:
+    available, processes = available_gb(job.device), count_processes(job.device)
+    return plan_memory(job.recipe, job.training, job.device, available, processes)
+
+
+def _fake_batch(
+    method: Method, size: int, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    empty = torch.full((size, 1, *method.shape), BACKGROUND, dtype=dtype)
     volume = pad_to_multiple(empty, method.multiple).to(device)
-    return volume, volume, torch.ones(size, device=device)
+    return volume, volume, torch.ones(size, device=device, dtype=dtype)
 
 
-def _shortest(work: Callable[[], None]) -> float:
+def _shortest(work: Callable[[], None], device: torch.device) -> float:
     times = []
     for _ in range(2):  # the first pass warms up
         began = time.perf_counter()
         work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        synchronise(device.type)
         times.append(time.perf_counter() - began)
     return min(times)
