@@ -50,6 +50,9 @@ def run(  # noqa: PLR0913 - one argument an option
     folds: Annotated[
         str | None, typer.Option(help="all, or such as 0,2; of how many: --set split.folds=5.")
     ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Name in tables of what was overridden, such as 'lr 0.01'.")
+    ] = None,
     launcher: Annotated[
         str, typer.Option(help="in-process, ray, or slurm: only writes the scripts.")
     ] = "in-process",
@@ -70,6 +73,7 @@ def run(  # noqa: PLR0913 - one argument an option
     from benchmark.console import Console
     from benchmark.launchers.slurm import write_array
     from benchmark.matrix import Matrix
+    from benchmark.row_names import Naming
     from benchmark.runner import known_launcher
     from benchmark.runner import run as run_benchmark
     from benchmark.settings import DeviceSettings, load_settings
@@ -82,6 +86,7 @@ def run(  # noqa: PLR0913 - one argument an option
     # as JSON, so that a path with '#' or ': ' in it is not read as YAML
     given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
     settings = load_settings(preset, [*given, *set_])
+    naming = Naming(label, load_settings(preset))
     names = [name.strip() for name in methods.split(",") if name.strip()]
     matrix = Matrix.parse(seeds, folds, settings)
     place, console = Workspace(workspace), Console(quiet)
@@ -98,11 +103,13 @@ def run(  # noqa: PLR0913 - one argument an option
         return
     if known_launcher(launcher) == "slurm":
         options = ["--preset", preset, *(f"--set={value}" for value in [*given, *set_])]
-        typer.echo(write_array(names, settings, matrix, place, options, tuple(plugin)))
+        typer.echo(write_array(names, settings, matrix, place, options, tuple(plugin), label))
         return
     tables = _led(
         settings.device if launcher == "in-process" else DeviceSettings(),  # cells have the devices
-        lambda: run_benchmark(names, settings, place, console, tuple(plugin), matrix, launcher),
+        lambda: run_benchmark(
+            names, settings, place, console, tuple(plugin), matrix, launcher, naming
+        ),
     )
     for table in tables or []:
         typer.echo(table)
@@ -154,7 +161,8 @@ def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet 
     from reports.report import write_report
 
     written = write_report(Workspace(workspace).find_protocol(protocol), Console(quiet))
-    typer.echo((written.parent / "table_1.md").read_text(encoding="utf-8"))
+    for table in sorted(written.parent.glob("table_*.md"))[:1]:  # there may be no Table I
+        typer.echo(table.read_text(encoding="utf-8"))
     typer.echo(written)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -267,5 +268,6 @@ def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", spent: _Spen
         "network_evaluations": method.evaluations,
         "peak_memory_gb": round(peak_memory_gb(fabric), 2),
         "device": device_name(fabric),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_json(job.folder / RUN, run)

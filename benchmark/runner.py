@@ -13,6 +13,7 @@ import torch
 from benchmark.cell import Cell, make_cell
 from benchmark.console import Console
 from benchmark.dry_run import Prediction, predict
+from benchmark.engine import resolved_here
 from benchmark.errors import unknown
 from benchmark.evaluation import collect_scores
 from benchmark.files import write_json
@@ -20,8 +21,10 @@ from benchmark.launchers import in_process, ray
 from benchmark.matrix import Matrix, read_recipes
 from benchmark.measures import build_metrics, load_extractors
 from benchmark.plan import Step, show_plan
-from benchmark.protocol import Protocol, build_protocol, write_protocol
+from benchmark.protocol import Protocol, build_protocol, older_protocols, write_protocol
 from benchmark.recipe import Recipe
+from benchmark.recorded_metrics import record_metrics
+from benchmark.row_names import Naming, name_rows
 from benchmark.settings import Settings
 from benchmark.workspace import Workspace
 
@@ -41,7 +44,7 @@ LIBRARIES = (
 )
 
 
-def run(
+def run(  # noqa: PLR0913 - what a user can say of a run
     methods: list[str],
     settings: Settings,
     workspace: Workspace,
@@ -49,6 +52,7 @@ def run(
     plugins: tuple[Path, ...] = (),
     matrix: Matrix | None = None,
     launcher: str = "in-process",
+    naming: Naming = Naming(),  # noqa: B008 - frozen
 ) -> list[Path]:
     """Train, generate and score methods, with every training seed on every fold.
 
@@ -62,6 +66,7 @@ def run(
         plugins: Files with further methods.
         matrix: Training seeds and folds; the settings' own where left out.
         launcher: Where the cells run, ``in-process`` or ``ray``.
+        naming: What the rows are called in tables.
 
     Returns:
         The score table of each protocol: one a fold.
@@ -72,23 +77,41 @@ def run(
     """
     matrix = matrix or Matrix()
     recipes = read_recipes(methods, settings, plugins)
-    metrics = build_metrics(settings.metrics, workspace.measured, plugins)
+    asked, on_ray = settings, launcher == "ray"
+    device = ray.resolved(settings, console) if on_ray else resolved_here(settings.device)
+    settings = settings.model_copy(update={"device": device})
+    here = "cpu" if on_ray else device.accelerator
+    metrics = build_metrics(settings.metrics, workspace.measured, plugins, here)
     planned = [
         _plan(recipes, fold, matrix, workspace, console, plugins)
         for fold in matrix.by_fold(settings)
     ]
     cells = [cell for plan in planned for cell in plan.cells]
-    if not all(cell.scored for cell in cells):
-        load_extractors(metrics)
+    _say_what_is_older([plan.protocol.name for plan in planned], workspace, console)
+    left = {name for cell in cells for name in cell.metrics_left}
+    load_extractors([metric for metric in metrics if metric.name in left])
     for plan in planned:
-        write_protocol(plan.protocol, workspace)
+        folder = write_protocol(plan.protocol, workspace)
+        record_metrics(folder, metrics, settings.metrics)
+        name_rows(folder, plan.cells, asked, naming)
         show_plan([_step(cell) for cell in plan.cells], plan.protocol, console)
     workspace.set_latest(planned[0].protocol.name)
-    if launcher == "ray":
+    if on_ray:
         ray.launch(cells, settings, console)
     else:
         in_process.launch(cells, metrics, console)
     return [_collected(plan, workspace) for plan in planned]
+
+
+def _say_what_is_older(planned: list[str], workspace: Workspace, console: Console) -> None:
+    """In one sentence, and once, what a run neither uses nor touches."""
+    older = older_protocols(workspace)
+    if older and not set(planned) & set(workspace.protocols()):
+        console.say(
+            f"{workspace.root} holds results of an earlier version of longibench "
+            f"({', '.join(older)}): they stay as they are, for 'report --protocol NAME', and this "
+            "run makes its own beside them"
+        )
 
 
 def dry_run(
@@ -107,7 +130,9 @@ def dry_run(
     """
     matrix = matrix or Matrix()
     recipes = read_recipes(methods, settings, plugins)
-    load_extractors(build_metrics(settings.metrics, None, plugins))
+    device = resolved_here(settings.device)
+    settings = settings.model_copy(update={"device": device})
+    load_extractors(build_metrics(settings.metrics, None, plugins, device.accelerator))
     planned = [
         _plan(recipes, fold, matrix, workspace, console, plugins)
         for fold in matrix.by_fold(settings)
@@ -133,7 +158,7 @@ def _plan(
     console: Console,
     plugins: tuple[Path, ...],
 ) -> _Planned:
-    protocol = build_protocol(settings, workspace, console, plugins)
+    protocol = build_protocol(settings, workspace, console)
     cells = [
         make_cell(recipe, of_seed, protocol, workspace, console)
         for recipe in recipes
@@ -150,7 +175,8 @@ def _collected(planned: _Planned, workspace: Workspace) -> Path:
 
 
 def _step(cell: Cell) -> Step:
-    return Step(cell.training, cell.generation, cell.trained, cell.generated, cell.scored)
+    left = tuple(cell.metrics_left)
+    return Step(cell.training, cell.generation, cell.trained, cell.generated, left)
 
 
 def known_launcher(name: str) -> str:

@@ -46,6 +46,7 @@ def write_array(
     workspace: Workspace,
     options: Sequence[str],
     plugins: tuple[Path, ...] = (),
+    label: str | None = None,
 ) -> str:
     """Write ``slurm/<name>.sh``, an index of its array a cell, and what prepares their scans.
 
@@ -56,6 +57,7 @@ def write_array(
         workspace: Where the scripts go, and the results of what they run.
         options: Options of the command line that led to the settings.
         plugins: Files with further methods.
+        label: What the rows are called in tables.
 
     Returns:
         The shell command that submits both.
@@ -63,9 +65,10 @@ def write_array(
     Raises:
         UserError: An unknown method or fold, or the scripts cannot be written.
     """
+    labelled = [] if label is None else ["--label", label]
     names = [recipe.name for recipe in read_recipes(methods, settings, plugins)]
     cells = [
-        _cell(name, one, [*options, *_plugins(plugins)], workspace)
+        _cell(name, one, [*options, *_plugins(plugins), *labelled], workspace)
         for one in matrix.settings(settings)
         for name in names
     ]
