@@ -63,12 +63,9 @@ def preparation(steps: dict[str, Any]) -> str:
 
 
 def cohort(facts: dict[str, Any]) -> str:
-    """A cohort as ``"phantom (96 subjects, 480 visits, digest ...)"``."""
-    return (
-        f"{facts['name']} ({count(facts['subjects'], 'subject')}, "
-        f"{count(facts['visits'], 'visit')}, "
-        f"digest {facts['digest']})"
-    )
+    """A cohort as ``"phantom (96 subjects, 480 visits)"``."""
+    sizes = f"{count(facts['subjects'], 'subject')}, {count(facts['visits'], 'visit')}"
+    return f"{facts['name']} ({sizes})"
 
 
 def _cohort(protocol: dict[str, Any]) -> str:
@@ -80,7 +77,7 @@ def _cohort(protocol: dict[str, Any]) -> str:
 def _evaluation(protocol: dict[str, Any]) -> str:
     split = protocol["split"]
     return (
-        f"Split by subject: {split['rule']} (digest {split['digest']}), "
+        f"Split by subject: {split['rule']}, "
         f"{count(split['train_subjects'], 'subject')} to train, {split['test_subjects']} to "
         f"evaluate; {pairs(protocol)}. "
         f"Grid: {grid(protocol)}.{_prepared(protocol)}"

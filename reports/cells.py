@@ -2,12 +2,20 @@
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 from reports.estimates import AtFloor, Estimate
 from reports.formats import interval, number
-from reports.metric_facts import MetricFacts
+from reports.metric_facts import MetricFacts, within_brackets
 from reports.printed import Notes
 from reports.results import REFERENCE, Entry
+
+OTHER_CODE = (
+    "computed by other code than most of the column, by an equal definition: ranked with it; the "
+    "same 'python cli.py run', or 'evaluate' of volumes made elsewhere, computes it by today's"
+)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,19 @@ class Column:
         metric: What it is.
         title: The full name, with extractor and N or window and mask.
         floor: What real volumes score among themselves; None where that is not known.
+        volumes: Volumes behind most values of a metric of the whole set; 0 for other metrics.
+        code: Digest of the code that computed most values.
     """
 
     metric: MetricFacts
     title: str
     floor: AtFloor | None = None
+    volumes: int = 0
+    code: str = ""
+
+    def ranks(self, value: Estimate) -> bool:
+        """Whether a value is defined as the column's, and of as many volumes."""
+        return self.metric.by_subject or value.volumes in (0, self.volumes)
 
     @property
     def head(self) -> str:
@@ -50,19 +66,25 @@ class Column:
 
 
 def make_column(metric: MetricFacts, estimates: list[Estimate]) -> Column:
-    """The column under which most estimates fall: the most common full name."""
-    titles = [value.title for value in estimates if value.title]
+    """The column of a metric: of as many volumes, and by the code, as most of its estimates."""
     floors = [value.floor for value in estimates if value.floor]
-    title = max(titles, key=titles.count) if titles else metric.title
-    return Column(metric, title, floors[0] if floors else None)
+    codes = [code for value in estimates for code in sorted(value.codes)]
+    sizes = [value.volumes for value in estimates if value.volumes]
+    volumes = 0 if metric.by_subject else _most_common(sizes, 0)
+    title = within_brackets(metric.title, f"N={volumes}") if volumes else metric.title
+    return Column(metric, title, floors[0] if floors else None, volumes, _most_common(codes, ""))
+
+
+def _most_common(values: list[T], default: T) -> T:
+    return max(values, key=values.count) if values else default
 
 
 def make_cells(
     column: Column, entries: list[Entry], estimates: list[Estimate], notes: Notes
 ) -> tuple[Cell, ...]:
-    """Print and rank a column; the reference and other definitions are not ranked."""
+    """Print and rank a column; the reference and values of other sizes are not ranked."""
     ranked = [
-        entry.method != REFERENCE and value.title == column.title
+        entry.method != REFERENCE and column.ranks(value)
         for entry, value in zip(entries, estimates, strict=True)
     ]
     best = _best(column.metric, [e for e, ok in zip(estimates, ranked, strict=True) if ok])
@@ -101,11 +123,12 @@ def _badness(column: Column, value: Estimate) -> float:
 
 
 def _cell_note(value: Estimate, column: Column) -> str:
-    if value.title and value.title != column.title:
-        return f"{value.title}: another definition than the column's, so not ranked with it. " + (
-            value.note
-        )
-    return value.note
+    notes = [value.note]
+    if not column.ranks(value):
+        notes.append(f"N={value.volumes}, the column's {column.volumes}: not ranked with it")
+    if value.codes - {column.code}:
+        notes.append(OTHER_CODE)
+    return "; ".join(note for note in notes if note)
 
 
 def spread(value: Estimate, decimals: int) -> str:

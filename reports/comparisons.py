@@ -103,9 +103,9 @@ def _record(one: Compared) -> dict[str, Any]:
         "title": metric.title,
         "family": metric.family,
         "better": one.better.method,
-        "better_settings": one.better.settings,
+        "better_label": one.better.label,
         "worse": one.worse.method,
-        "worse_settings": one.worse.settings,
+        "worse_label": one.worse.label,
     }
     found = None if isinstance(result, str) else result
     return {

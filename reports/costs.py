@@ -86,7 +86,7 @@ def cost_records(results: Results) -> list[dict[str, Any]]:
     return [
         {
             "method": entry.method,
-            "settings": entry.settings,
+            "label": entry.label,
             **{cost.key: facts.get(cost.key) for cost in COSTS},
         }
         for entry, facts in _first_runs(results)

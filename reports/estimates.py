@@ -45,6 +45,7 @@ class Estimate:
         title: The metric's full name, as the scores carry it.
         volumes: Generated volumes behind the value of one training seed.
         by_seed: The value of each training seed, in the order of the seeds.
+        codes: Digests of the code that computed the values.
         note: Why a value is missing.
         floor: Of a set metric, where the scores tell it.
     """
@@ -53,6 +54,7 @@ class Estimate:
     title: str = ""
     volumes: int = 0
     by_seed: tuple[float, ...] = ()
+    codes: frozenset[str] = frozenset()
     note: str = ""
     floor: AtFloor | None = None
 
@@ -81,6 +83,7 @@ def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
         title=title,
         volumes=int(seeds["n"].sum().max() if metric.by_subject else scored["n"].max()),
         by_seed=tuple(_mean_of_subjects(its) for _, its in seeds),
+        codes=frozenset(scored["code"]),
         note=_partly(values),
         floor=_floor(rows),
     )
@@ -96,9 +99,11 @@ def compare(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) ->
         The first entry against the second, or the reason why they cannot be compared.
     """
     first, second = (results.scores_of(entry, metric) for entry in pair)
-    titles = sorted({title for rows in (first, second) for title in _value_titles(rows)})
-    if len(titles) != 1:
-        return f"scored differently: {', '.join(titles)}" if titles else "not scored"
+    if first.empty or second.empty:
+        return "not scored"
+    sizes = sorted({count for rows in (first, second) for count in _volumes(rows)})
+    if not metric.by_subject and len(sizes) > 1:
+        return f"on different numbers of volumes: N = {', '.join(map(str, sizes))}"
     compared = _paired_means if metric.by_subject else _paired_sets
     comparison = compared(first, second, metric.best)
     if comparison is None or math.isnan(comparison.difference.estimate):
@@ -144,8 +149,8 @@ def _paired_sets(
     return compare_leave_outs((_set_value(first), _set_value(second)), *left_out, best=best)
 
 
-def _value_titles(rows: pd.DataFrame) -> set[str]:
-    return {str(title) for title in rows.loc[rows["role"] == "value", "title"]}
+def _volumes(rows: pd.DataFrame) -> set[int]:
+    return {int(count) for count in rows.loc[rows["role"] == "value", "n"]}
 
 
 def _set_value(rows: pd.DataFrame) -> float:

@@ -3,9 +3,18 @@
 from dataclasses import dataclass
 
 
+def within_brackets(title: str, more: str) -> str:
+    """A title with more in its brackets: ``"FID [random:0, N=82]"``."""
+    return f"{title[:-1]}, {more}]" if title.endswith("]") else f"{title} [{more}]"
+
+
 @dataclass(frozen=True)
 class MetricFacts:
-    """One entry of ``metrics`` in ``protocol.json``; see ``metrics.metric.Metric``."""
+    """One entry of ``metrics.json``; see ``metrics.metric.Metric``.
+
+    Attributes:
+        definition: Digest: values of one name and definition make a column.
+    """
 
     name: str
     title: str
@@ -16,6 +25,7 @@ class MetricFacts:
     source: str
     family: str = "fidelity"
     best: float | None = None
+    definition: str = ""  # empty in what an earlier version wrote
 
     @property
     def arrow(self) -> str:
@@ -29,6 +39,10 @@ class MetricFacts:
         """Full name with unit and direction, such as ``"PSNR [range 2], dB ↑"``."""
         unit = f", {self.unit}" if self.unit else ""
         return f"{self.title}{unit} {self.arrow}"
+
+    def numbered(self, number: int) -> str:
+        """The title of one of several definitions that share it."""
+        return within_brackets(self.title, f"definition {number}")
 
     @property
     def by_subject(self) -> bool:

@@ -6,8 +6,9 @@ from typing import Literal
 from metrics.statistics_paired import Comparison
 from reports.estimates import compare, estimate
 from reports.formats import interval
+from reports.labels import method_label
 from reports.metric_facts import MetricFacts
-from reports.results import LABELS, Entry, Results
+from reports.results import Entry, Results
 
 Verdict = Literal[
     "holds",
@@ -19,8 +20,11 @@ Verdict = Literal[
 
 # The paper's Table I: by FID ours, then Med-DDPM, then VAE; by SSIM ours is best.
 CLAIMS = {
-    "fid": ("ours, then Med-DDPM, then VAE by FID", (("ours", "med-ddpm"), ("med-ddpm", "vae"))),
-    "ssim": ("ours best by SSIM", (("ours", "med-ddpm"), ("ours", "vae"))),
+    "fid": (
+        "Dao et al. (ours), then Med-DDPM, then VAE by FID",
+        (("ours", "med-ddpm"), ("med-ddpm", "vae")),
+    ),
+    "ssim": ("Dao et al. (ours) best by SSIM", (("ours", "med-ddpm"), ("ours", "vae"))),
 }
 SURE = 0.975  # one side of a 95% interval
 
@@ -61,12 +65,12 @@ class Step:
 
 
 def order_statements(results: Results) -> list[Statement]:
-    """Check each claim of the paper whose metric the protocol has."""
-    metrics = {metric.name: metric for metric in results.metrics}
+    """Check each claim of the paper on each definition of its metric that the protocol has."""
     return [
-        _statement(results, metrics[name], claim, steps)
-        for name, (claim, steps) in CLAIMS.items()
-        if name in metrics
+        _statement(results, metric, *CLAIMS[metric.name])
+        for name in CLAIMS
+        for metric in results.metrics
+        if metric.name == name
     ]
 
 
@@ -74,13 +78,23 @@ def _statement(
     results: Results, metric: MetricFacts, claim: str, steps: tuple[tuple[str, str], ...]
 ) -> Statement:
     names = dict.fromkeys(name for step in steps for name in step)
-    found = {name: entry for name in names if (entry := results.newest(name)) is not None}
-    lacking = [f"{LABELS[name]} is not scored here." for name in names if name not in found]
+    found = {name: entry for name in names if (entry := results.of_preset(name)) is not None}
+    lacking = [f"{method_label(name)} is not scored here." for name in names if name not in found]
     lacking += [reason for entry in found.values() if (reason := _lack(results, metric, entry))]
     if lacking:
         return Statement(claim, "cannot be said", tuple(lacking))
     compared = [_step(results, metric, found[first], found[second]) for first, second in steps]
-    return Statement(claim, _verdict(compared), tuple(_sentence(step) for step in compared))
+    sentences = [_rows(list(found.values()), metric), *map(_sentence, compared)]
+    return Statement(claim, _verdict(compared), tuple(sentences))
+
+
+def _rows(entries: list[Entry], metric: MetricFacts) -> str:
+    """Which rows the verdict is of: a method may have several."""
+    named = [
+        f"{entry.label} ({f'preset {entry.preset}' if entry.preset else 'no row of a preset'})"
+        for entry in entries
+    ]
+    return f"By {metric.title}, of the rows {'; '.join(named)}."
 
 
 def _lack(results: Results, metric: MetricFacts, entry: Entry) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.caption import cohort, grid, pairs, preparation
+from reports.code_warnings import warnings
 from reports.drawing import BANNER
 from reports.html import render_html
 from reports.metric_facts import MetricFacts
@@ -69,7 +70,7 @@ def render_page(results: Results, first: Table, tables: Tables, pictures: Sequen
         "strata": tables.strata,
         "pictures": pictures,
         "statements": order_statements(results),
-        "warnings": results.protocol.get("warnings", []),
+        "warnings": warnings(results),
         "metrics": results.metrics,
         "provenance": _provenance(results.provenance),
     }
@@ -123,8 +124,8 @@ def _facts(protocol: dict[str, Any]) -> dict[str, str]:
     return {
         "Protocol": protocol["protocol"],
         "Preset": protocol["preset"],
-        "Cohort": cohort(protocol["cohort"]),
-        "Trained on": cohort(training) if training else "the same cohort",
+        "Cohort": _with_digest(protocol["cohort"]),
+        "Trained on": _with_digest(training) if training else "the same cohort",
         "Split": f"{split['rule']}; digest {split['digest']}",
         "Subjects": f"{split['train_subjects']} to train, {split['test_subjects']} to evaluate",
         "Pairs": pairs(protocol),
@@ -132,6 +133,11 @@ def _facts(protocol: dict[str, Any]) -> dict[str, str]:
         **({"Preparation": preparation(done)} if done else {}),
         "Created": protocol["created"],
     }
+
+
+def _with_digest(facts: dict[str, Any]) -> str:
+    """A cohort so that another installation can tell whether it has the same."""
+    return f"{cohort(facts)}; digest {facts['digest']}"
 
 
 def _provenance(facts: dict[str, Any]) -> dict[str, str]:

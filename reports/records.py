@@ -27,7 +27,7 @@ def table_records(table: Table) -> list[dict[str, Any]]:
 def _record(table: Table, row: Row) -> dict[str, Any]:
     record: dict[str, Any] = {
         "method": row.entry.method,
-        "settings": row.entry.settings,
+        "label": row.entry.label,
         "details": row.details,
         "training_seeds": row.seeds,
     }

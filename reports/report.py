@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from benchmark.console import Console
 from benchmark.files import write_text
+from reports.code_warnings import code_warnings
 from reports.comparisons import build_comparisons, comparison_records, print_comparisons
 from reports.costs import cost_records, print_costs
 from reports.curves import draw_curves
@@ -50,6 +51,8 @@ def write_report(folder: Path, console: Console) -> Path:
             f"{target} shows participants of '{results.protocol['cohort']['name']}', which is not "
             "declared shareable: it must not leave this machine"
         )
+    for warning in code_warnings(results):
+        console.warn(warning)
     with console.bar("Tables", total=2) as bar:
         first, numbered = _numbered(results, target)
         bar.advance(note="comparisons, strata")

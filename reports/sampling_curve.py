@@ -18,11 +18,12 @@ from reports.caption import RANKS, caption
 from reports.drawing import COLOURS, INK, MUTED, save
 from reports.estimates import Estimate, estimate
 from reports.formats import interval, number
+from reports.labels import method_label
 from reports.metric_facts import MetricFacts
 from reports.printed import Box, Printed, Section
 from reports.records import to_csv
 from reports.render import to_markdown
-from reports.results import LABELS, Entry, Results, read_results
+from reports.results import Entry, Results, read_results
 
 FOLDER = "sampling"
 DEFAULT = "default"
@@ -37,12 +38,12 @@ _ABOUT = (
 
 @dataclass(frozen=True)
 class Drawn:
-    """A point with its cost and its estimates, by metric name."""
+    """A point with its cost and its estimates, by metric."""
 
     point: Point
     seconds: float
     evaluations: int
-    estimates: dict[str, Estimate]
+    estimates: dict[MetricFacts, Estimate]
 
 
 def write_curve(folder: Path) -> Path:
@@ -94,7 +95,7 @@ def _read(results: Results, point: Point) -> Drawn:
         point,
         seconds=float(facts["seconds_per_volume"]),
         evaluations=int(facts["network_evaluations"]),
-        estimates={metric.name: estimate(results, entry, metric) for metric in results.metrics},
+        estimates={metric: estimate(results, entry, metric) for metric in results.metrics},
     )
 
 
@@ -106,14 +107,14 @@ def curve_records(results: Results, drawn: list[Drawn]) -> list[dict[str, Any]]:
             "sampler": its.point.sampler,
             "steps": its.point.steps,
             "metric": metric.name,
-            "value": its.estimates[metric.name].value,
-            "low": its.estimates[metric.name].interval.low,
-            "high": its.estimates[metric.name].interval.high,
+            "value": its.estimates[metric].value,
+            "low": its.estimates[metric].interval.low,
+            "high": its.estimates[metric].interval.high,
             "seconds_per_volume": its.seconds,
             "network_evaluations": its.evaluations,
             "eta": its.point.eta,
             "default": its.point.default,
-            "title": its.estimates[metric.name].title,
+            "title": its.estimates[metric].title,
         }
         for its in drawn
         for metric in results.metrics
@@ -125,7 +126,7 @@ def print_curve(results: Results, drawn: list[Drawn]) -> Printed:
     heads = ("Steps", "Seconds a volume", *(_short(metric) for metric in results.metrics))
     sections = tuple(
         Section(
-            f"{_label(method)}, {NAMES[sampler]}",
+            f"{method_label(method)}, {NAMES[sampler]}",
             tuple(_line(results, its) for its in _curve(drawn, method, sampler)),
         )
         for method, sampler in _curves(drawn)
@@ -141,7 +142,7 @@ def _line(results: Results, its: Drawn) -> tuple[Box, ...]:
 
 
 def _box(its: Drawn, metric: MetricFacts) -> Box:
-    found = its.estimates[metric.name]
+    found = its.estimates[metric]
     within = interval(found.interval, metric.decimals)
     return Box(number(found.value, metric.decimals), (within,) if within else ())
 
@@ -157,7 +158,7 @@ def draw_panels(results: Results, drawn: list[Drawn]) -> Figure:
         for panel, metric in zip(row, metrics, strict=True):
             _draw_panel(panel, metric, [its for its in drawn if its.point.method == method])
             panel.set_title(_short(metric) if method == methods[0] else "", fontsize=8.5, color=INK)
-        row[0].set_ylabel(_label(method), fontsize=9, color=INK, weight="bold")
+        row[0].set_ylabel(method_label(method), fontsize=9, color=INK, weight="bold")
     _label_steps(grid[0][0], sorted({its.point.steps for its in drawn}))
     for panel in grid[-1]:
         panel.set_xlabel("steps (network evaluations)", fontsize=7, color=MUTED)
@@ -187,7 +188,7 @@ def _draw_legend(figure: Figure) -> None:
 
 def _draw_panel(panel: Axes, metric: MetricFacts, drawn: list[Drawn]) -> None:
     samplers = list(dict.fromkeys(its.point.sampler for its in drawn))
-    known = [its for its in drawn if not math.isnan(its.estimates[metric.name].value)]
+    known = [its for its in drawn if not math.isnan(its.estimates[metric].value)]
     for place, sampler in enumerate(samplers):
         shift = _APART ** (place - (len(samplers) - 1) / 2)
         _draw_curve(panel, metric, [its for its in known if its.point.sampler == sampler], shift)
@@ -209,7 +210,7 @@ def _draw_curve(panel: Axes, metric: MetricFacts, curve: list[Drawn], shift: flo
     sampler = curve[0].point.sampler
     colour = COLOURS[list(NAMES).index(sampler)]
     steps = [its.point.steps * shift for its in curve]
-    found = [its.estimates[metric.name] for its in curve]
+    found = [its.estimates[metric] for its in curve]
     bounds = [its.interval.low for its in found], [its.interval.high for its in found]
     panel.vlines(steps, *bounds, color=colour, linewidth=0.7, alpha=0.45)
     values = [its.value for its in found]
@@ -252,7 +253,3 @@ def _short(metric: MetricFacts) -> str:
     """The name without what its brackets hold, unless two would be the same."""
     unit = f", {metric.unit}" if metric.unit else ""
     return f"{metric.title.partition(' [')[0]}{unit} {metric.arrow}"
-
-
-def _label(method: str) -> str:
-    return LABELS.get(method, method)

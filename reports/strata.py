@@ -90,7 +90,7 @@ def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
             "title": value.metric.title,
             "family": value.metric.family,
             "method": value.entry.method,
-            "settings": value.entry.settings,
+            "label": value.entry.label,
             "mean": value.interval.estimate,
             "low": value.interval.low,
             "high": value.interval.high,

@@ -99,7 +99,8 @@ def _head(column: Column) -> Box:
 
 
 def _line(row: Row) -> Line:
-    label = Box(row.entry.label, _some(row.details), note=row.note)
+    details = "" if row.details in row.entry.label else row.details
+    label = Box(row.entry.label, _some(details), note=row.note)
     published = [Box(value, muted=True) for value in row.published]
     return (label, *(_box(cell) for cell in row.cells), *published)
 

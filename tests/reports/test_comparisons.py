@@ -49,14 +49,14 @@ def test_only_metrics_by_subject_have_a_share_of_subjects(compared: list[Compare
 def test_what_cannot_be_compared_keeps_its_reason(results: Results) -> None:
     scores = results.scores.copy()
     chosen = (scores["metric"] == "fid") & (scores["method"] == "ours")
-    scores.loc[chosen, "title"] = "FID [random:0, N=36]"
+    scores.loc[chosen, "n"] = 36
     found = build_comparisons(replace(results, scores=scores))
     record = comparison_records(found)[1]
-    assert "scored differently" in record["note"]
+    assert "on different numbers of volumes" in record["note"]
     assert record["difference"] is None
     table = print_comparisons(found)[0]
     assert table.sections[0].lines[1][1].text == "—"
-    assert "scored differently" in table.notes[0]
+    assert "on different numbers of volumes" in table.notes[0]
 
 
 def test_records_are_aggregates(compared: list[Compared]) -> None:

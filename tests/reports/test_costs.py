@@ -14,7 +14,7 @@ def test_a_line_a_cost_and_a_column_a_method(results: Results) -> None:
         "Copy of the source",
         "VAE",
         "Med-DDPM",
-        "Ours",
+        "Dao et al. (ours)",
     ]
     lines = [[box.text for box in line] for section in table.sections for line in section.lines]
     assert ["Time", "—", "2 min 10 s", "2 min 10 s", "2 min 10 s"] in lines

@@ -13,7 +13,7 @@ def test_one_panel_a_trained_method(folder: Path) -> None:
     figure = draw_curves(read_results(folder))
     assert figure is not None
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["VAE", "Med-DDPM", "Ours"]
+    assert titles == ["VAE", "Med-DDPM", "Dao et al. (ours)"]
     assert all(len(axes.lines) == 2 for axes in figure.axes)  # raw and smoothed
 
 

@@ -109,7 +109,7 @@ def test_paired_difference(results: Results, name: str, expected: float) -> None
 def test_different_counts_are_not_compared(results: Results) -> None:
     scores = results.scores.copy()
     chosen = (scores["metric"] == "fid") & (scores["method"] == "ours")
-    scores.loc[chosen, "title"] = "FID [random:0, N=36]"
+    scores.loc[chosen, "n"] = 36
     pair = _entry(results, "ours"), _entry(results, "vae")
     reason = compare(replace(results, scores=scores), pair, results.metrics[0])
-    assert reason == "scored differently: FID [random:0, N=18], FID [random:0, N=36]"
+    assert reason == "on different numbers of volumes: N = 18, 36"

@@ -45,7 +45,7 @@ def test_without_real_change_the_range_does_not_magnify_noise(sheet: Sheet) -> N
 
 
 def test_missing_volume_is_said(sheet: Sheet) -> None:
-    gone = replace(sheet, rows=(*sheet.rows[:-1], ("Ours", (None, None, None))))
+    gone = replace(sheet, rows=(*sheet.rows[:-1], ("Dao et al. (ours)", (None, None, None))))
     for figure in (draw_sheet(gone), draw_changes(gone)):
         texts = [text.get_text() for axes in figure.axes for text in axes.texts]
         assert texts.count("no volume") == 3

@@ -1,7 +1,10 @@
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from reports.order import order_statements
@@ -17,9 +20,9 @@ def _moved(results: Results, method: str, metric: str, by: float) -> Results:
 def test_the_papers_order_holds_in_the_fake(results: Results) -> None:
     statements = order_statements(results)
     assert [statement.verdict for statement in statements] == ["holds", "holds"]
-    assert "difference -10.0 (better)" in statements[0].sentences[0]
-    assert "difference +0.040 (better)" in statements[1].sentences[0]
-    assert "more than 99.9% sure that Ours is better" in statements[1].sentences[0]
+    assert "difference -10.0 (better)" in statements[0].sentences[1]
+    assert "difference +0.040 (better)" in statements[1].sentences[1]
+    assert "more than 99.9% sure that Dao et al. (ours) is better" in statements[1].sentences[1]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,7 @@ def test_one_subject_cannot_be_sure(tmp_path: Path, fake: Any) -> None:
     results = read_results(replace(fake, subjects=1).write(tmp_path))
     statement = order_statements(results)[1]
     assert statement.verdict == "holds, but not surely"
-    assert "one subject gives no interval" in statement.sentences[0]
+    assert "one subject gives no interval" in statement.sentences[1]
 
 
 def test_reason_of_a_missing_fid_is_told(results: Results) -> None:
@@ -60,3 +63,28 @@ def test_reason_of_a_missing_fid_is_told(results: Results) -> None:
     statement = order_statements(replace(results, scores=scores))[0]
     assert statement.verdict == "cannot be said"
     assert "needs two subjects" in statement.sentences[0]
+
+
+def test_the_verdict_is_of_the_rows_of_the_preset_and_says_so(tmp_path: Path, fake: Any) -> None:
+    folder = fake.write(tmp_path)
+    scores = pd.read_csv(folder / "scores.csv", keep_default_na=False)
+    better = scores[scores["method"] == "ours"].assign(settings="bbbb")
+    better["value"] *= 0.9
+    pd.concat([scores, better]).to_csv(folder / "scores.csv", index=False)
+    run = folder / "predictions" / "ours-s0" / "run.json"
+    newer = folder / "predictions" / "ours-s0-bbbb" / "run.json"
+    newer.parent.mkdir()
+    newer.write_text(run.read_text().replace("aaaa", "bbbb").replace("10 steps", "5 steps"))
+    os.utime(run, ns=(1, 1))
+    rows = {name: {"aaaa": {"preset": "demo"}} for name in ("ours", "med-ddpm", "vae")}
+    (folder / "rows.json").write_text(json.dumps(rows))
+    statement = order_statements(read_results(folder))[0]
+    assert statement.sentences[0] == (
+        "By FID [random:0], of the rows Dao et al. (ours), predicts x0, DDIM 10 steps (preset "
+        "demo); Med-DDPM (preset demo); VAE (preset demo)."
+    )
+    assert "difference -10.0 (better)" in statement.sentences[1]  # not the other's 27 against 40
+    (folder / "rows.json").unlink()
+    newest = order_statements(read_results(folder))[0]
+    assert "DDIM 5 steps (no row of a preset)" in newest.sentences[0]
+    assert "difference -13.0 (better)" in newest.sentences[1]

@@ -101,9 +101,11 @@ def test_banner_where_the_cohort_is_not_shareable(
 
 def test_headline_names_the_best_and_what_a_copy_scores(results: Results) -> None:
     sentences = headlines(first_table(results))
-    assert sentences[0].startswith("Ours has the lowest FID [random:0, N=18]: 30.0 (95% interval ")
+    assert sentences[0].startswith(
+        "Dao et al. (ours) has the lowest FID [random:0, N=18]: 30.0 (95% interval "
+    )
     assert sentences[0].endswith("; an unchanged copy of the source scores 5.0.")
-    assert sentences[1].startswith("Ours has the highest SSIM")
+    assert sentences[1].startswith("Dao et al. (ours) has the highest SSIM")
 
 
 def test_one_method_has_no_headline(tmp_path: Path, fake: Any) -> None:

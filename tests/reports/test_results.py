@@ -26,7 +26,7 @@ def test_two_settings_of_a_method_are_two_labelled_rows(folder: Path) -> None:
     again = scores[scores["method"] == "ours"].assign(settings="bbbb")
     pd.concat([scores, again]).to_csv(folder / "scores.csv", index=False)
     labels = [entry.label for entry in read_results(folder).entries]
-    assert labels[-2:] == ["Ours (aaaa)", "Ours (bbbb)"]
+    assert labels[-2:] == ["Dao et al. (ours), predicts x0, DDIM 10 steps", "Dao et al. (ours)"]
 
 
 def test_newest_entry_is_the_one_generated_last(folder: Path) -> None:

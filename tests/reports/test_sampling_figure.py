@@ -80,8 +80,8 @@ def test_the_table_marks_the_default_under_each_sampler(drawn: Path) -> None:
     results = read_results(drawn)
     printed = print_curve(results, read_points(results))
     assert [section.heading for section in printed.sections] == [
-        "Ours, ancestral DDPM",
-        "Ours, DDIM",
+        "Dao et al. (ours), ancestral DDPM",
+        "Dao et al. (ours), DDIM",
         "Med-DDPM, DDIM",
     ]
     (line,) = printed.sections[0].lines

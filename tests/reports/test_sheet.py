@@ -26,7 +26,7 @@ def test_among_equals_the_most_ordinary_score_is_shown(results: Results) -> None
 def test_rows_are_real_then_each_method(results: Results) -> None:
     sheet = build_sheet(results)
     labels = [label for label, _ in sheet.rows]
-    assert labels == ["Real", "Copy of the source", "VAE", "Med-DDPM", "Ours"]
+    assert labels == ["Real", "Copy of the source", "VAE", "Med-DDPM", "Dao et al. (ours)"]
     assert all(len(volumes) == len(sheet.years) == 3 for _, volumes in sheet.rows)
     assert "secret" not in str(labels)
 

@@ -93,7 +93,12 @@ def test_missing_scores_leave_a_dash(results: Results) -> None:
     scores = results.scores
     late = (scores["method"] == "ours") & (scores["interval_years"] > 2.5)
     table = print_strata(build_strata(replace(results, scores=scores[~late])))[0]
-    assert [box.text for box in table.sections[0].lines[-1]] == ["Ours", "0.900", "0.900", "—"]
+    assert [box.text for box in table.sections[0].lines[-1]] == [
+        "Dao et al. (ours)",
+        "0.900",
+        "0.900",
+        "—",
+    ]
 
 
 def test_a_table_a_kind_and_family(values: list[StratumValue]) -> None:

@@ -48,7 +48,7 @@ def test_one_method_alone_is_not_best(tmp_path: Path, fake: Any) -> None:
 def test_another_count_of_volumes_is_not_ranked(results: Results) -> None:
     scores = results.scores.copy()
     chosen = (scores["method"] == "ours") & (scores["metric"] == "fid")
-    scores.loc[chosen, "title"] = "FID [random:0, N=36]"
+    scores.loc[chosen, "n"] = 36
     table = build_table(replace(results, scores=scores))
     assert table.columns[0].title == "FID [random:0, N=18]"
     assert _best(table, 0) == ["med-ddpm"]
@@ -80,7 +80,7 @@ def test_published_values_stand_beside_and_are_not_comparable(results: Results) 
 
 def test_caption_states_how_the_numbers_were_made(results: Results) -> None:
     caption = build_table(results).caption
-    for fact in ("phantom (96 subjects", "digest 5b1", "18 pairs", "6 subjects", "16", "8 mm"):
+    for fact in ("phantom (96 subjects", "lowest hash", "18 pairs", "6 subjects", "16", "8 mm"):
         assert fact in caption
     for fact in ("bootstrap", "jackknife", "fewer than 10 subjects", "One training seed"):
         assert fact in caption

@@ -25,7 +25,9 @@ def test_empty_tables_are_left_out(results: Results) -> None:
 def test_older_protocols_know_no_family(results: Results) -> None:
     old = {**results.protocol["metrics"][0], "name": "older"}
     del old["family"], old["best"]
-    table = build_tables(replace(results, protocol={**results.protocol, "metrics": [old]}))[0]
+    protocol = {**results.protocol, "metrics": [old]}
+    scores = results.scores.assign(metric="older")
+    table = build_tables(replace(results, protocol=protocol, scores=scores))[0]
     assert (table.number, table.columns[0].metric.family) == ("II", "fidelity")
 
 
@@ -35,7 +37,7 @@ def test_table_i_has_a_line_a_method_and_the_others_a_line_a_metric(full: Result
         "Copy of the source",
         "VAE",
         "Med-DDPM",
-        "Ours",
+        "Dao et al. (ours)",
         "Real against real",
     ]
     assert [section.heading.partition(":")[0] for section in second.sections] == [
@@ -55,7 +57,7 @@ def test_nearest_to_the_best_value_is_best(full: Results) -> None:
     third = printed(build_tables(full)[2])
     bias = dict(zip(third.heads, third.sections[0].lines[0], strict=True))
     texts = {head.text: box.text for head, box in bias.items()}
-    assert (texts["Med-DDPM"], texts["Ours"]) == ("-0.10", "0.31")
+    assert (texts["Med-DDPM"], texts["Dao et al. (ours)"]) == ("-0.10", "0.31")
     assert [head.text for head, box in bias.items() if box.best] == ["Med-DDPM"]
 
 
