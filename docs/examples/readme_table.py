@@ -1,0 +1,63 @@
+"""Write README's table from a finished run: python docs/examples/readme_table.py PROTOCOL_FOLDER.
+
+The run: python cli.py run --methods vae,med-ddpm,ours,copy-source
+"""
+
+import sys
+from pathlib import Path
+
+from reports.results import Results, read_results
+from reports.table import Table, build_table
+from reports.tables import REAL
+
+README = Path(__file__).parents[2] / "README.md"
+BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
+SHOWN = (
+    *("fid", "ssim", "ssim-head", "skill-head", "change-correlation"),
+    *("ventricles-error", "monotonicity"),
+)
+
+
+def block(results: Results) -> str:
+    """The table, a line a metric, and what a reader must know of it."""
+    shown = [metric for metric in results.metrics if metric.name in SHOWN]
+    table = build_table(results, shown, "", "", "")
+    labels = [row.entry.label for row in table.rows]
+    lines = [["", *labels, REAL], ["---", *["---:"] * (len(labels) + 1)], *_lines(table)]
+    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    details = "; ".join(f"{row.entry.label}: {row.details}" for row in table.rows if row.details)
+    pairs = results.protocol["pairs"]
+    return (
+        f"{text}\n{pairs['count']} pairs of {pairs['subjects']} evaluation subjects of the "
+        f"phantom; 95% intervals over subjects; {len(shown)} of the {len(results.metrics)} metrics "
+        f"that are computed, by `docs/examples/readme_table.py`. {details}. The paper's values, on "
+        "ADNI with an extractor that it does not name, are not comparable.\n"
+    )
+
+
+def _lines(table: Table) -> list[list[str]]:
+    lines = []
+    for place, column in enumerate(table.columns):
+        cells = [row.cells[place] for row in table.rows]
+        values = [f"**{cell.text}**" if cell.best else cell.text for cell in cells]
+        within = [f" ({cell.interval})" if cell.interval else "" for cell in cells]
+        both = [value + bounds for value, bounds in zip(values, within, strict=True)]
+        lines.append([f"{column.title}, {column.metric.unit}".rstrip(", "), *both, ""])
+        lines[-1][0] += f" {column.metric.arrow}"
+        if column.floor:
+            halves = [cell.halves.removeprefix("in halves ") for cell in cells]
+            real = f"{column.floor.real:.{column.metric.decimals}f}"
+            lines.append([f"the same in halves, n = {column.floor.volumes}", *halves, real])
+    return lines
+
+
+def main() -> None:
+    """Replace the table between README's marks."""
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    made = block(read_results(Path(sys.argv[1])))
+    README.write_text(f"{before}{BEGIN}{made}{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
