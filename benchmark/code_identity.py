@@ -6,7 +6,9 @@ standard library is used, so that any Python can be asked for a digest.
 """
 
 import ast
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import PathFinder
@@ -15,8 +17,9 @@ from types import ModuleType
 from typing import Any
 
 from benchmark.code_imports import Link, Source, what_runs
-from benchmark.files import FileState, digest, file_state
+from benchmark.files import FileState, digest, file_digest, file_state
 
+DEEPEST = 50_000  # calls
 UNSEEN = ("ctx", "kind", "type_comment")  # fields of a syntax tree that change nothing
 
 Part = ModuleType | Callable[..., Any]
@@ -88,8 +91,23 @@ def _read(source: Source, without: frozenset[str]) -> _Module:
 
 @lru_cache(maxsize=1024)
 def _parsed(source: Source, without: frozenset[str], _: FileState) -> _Module:
-    tree, links = what_runs(source, without)
-    return _Module(digest(_plain(tree)), links)
+    try:
+        with _deep():
+            tree, links = what_runs(source, without)
+            return _Module(digest(_plain(tree)), links)
+    except SyntaxError:  # nobody can import it: a file that only lies beside
+        return _Module(file_digest(source.path), ())
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    """A long sum is a deep tree."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEPEST))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,11 @@ from typing import Any
 HOME = Path(__file__).parents[1]  # where the project's packages lie side by side
 PACKAGES = ("methods", "metrics", "benchmark", "reports")
 IMPORTERS = ("import_module", "__import__")  # functions that are given a module's name
-LOADERS = ("spec_from_file_location", "run_path", "run_module")  # and a file's, or what to run
+LOADERS = (  # and a file's, or what to run
+    *("spec_from_file_location", "SourceFileLoader", "resolve_name"),
+    *("run_path", "run_module", "exec"),
+)
+INSTALLED = ("site-packages", "dist-packages")
 OF_TYPES_ALONE = "TYPE_CHECKING"  # what stands under it does not run
 
 
@@ -33,9 +37,11 @@ class Source:
     @classmethod
     def of(cls, name: str, path: Path) -> "Source":
         """The module of a name and file: one of the project's, or a plugin."""
-        if name.partition(".")[0] not in PACKAGES:
-            return cls(name, path, beside=path.parent)
-        return cls(name, path, name if path.stem == "__init__" else name.rpartition(".")[0])
+        is_package = path.stem == "__init__"
+        package = name if is_package else name.rpartition(".")[0]
+        if name.partition(".")[0] in PACKAGES:
+            return cls(name, path, package)
+        return cls(name, path, package, path.parents[name.count(".") + is_package])
 
 
 @dataclass(frozen=True)
@@ -125,16 +131,29 @@ class _Runs(ast.NodeTransformer):
         return node if kept else None
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        called = self._importers.get(called, called)
-        if called in IMPORTERS:
+        if self._original(node.func) in IMPORTERS:
             self._follow_call(node)
-        elif called in LOADERS:
-            self._follow_all()
+            node.args = [self.visit(its) for its in node.args]
+            node.keywords = [self.visit(its) for its in node.keywords]
+            return node
+        if self._original(node.func) in LOADERS:
+            self._follow_all(node)
         return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if isinstance(node.ctx, ast.Load) and self._original(node) in IMPORTERS:
+            self._follow_all(node)  # handed on, to be called with who knows what
+        return node
+
+    def _original(self, node: ast.expr) -> str:
+        """What a function was called where it was imported from."""
+        name = str(getattr(node, "attr", getattr(node, "id", "")))
+        return self._importers.get(name, name)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """``methods.blocks.fold`` after any import that binds ``methods``."""
+        if node.attr in IMPORTERS:
+            self._follow_all(node)
         parts = _dotted(node)
         name = self._bound.get(parts[0], "") if parts else ""
         for part in parts[1:]:
@@ -150,11 +169,10 @@ class _Runs(ast.NodeTransformer):
         given |= dict(zip(("name", "package"), node.args, strict=False))
         name, package = (getattr(given.get(key), "value", None) for key in ("name", "package"))
         if not isinstance(name, str):
-            self._follow_all()
+            self._follow_all(node)
             return
-        if name.startswith("."):
-            base = package if isinstance(package, str) else self._source.package
-            name = resolve_name(name, base or "methods")
+        base = package if isinstance(package, str) else self._source.package
+        name = _resolved(name, base)
         if self._found(name):
             self._add("", "", name)
         texts = [its.value for its in ast.walk(node) if isinstance(its, ast.Constant)]
@@ -162,15 +180,22 @@ class _Runs(ast.NodeTransformer):
             if self._found(inner):
                 self._add("", "", inner)
 
-    def _follow_all(self) -> None:
-        """Nobody can tell what is imported: all files around count, for a plugin methods too."""
-        places = [(self._source.path.parent, "" if self._source.beside else self._source.package)]
-        places += [(HOME / "methods", "methods")] if self._source.beside else []
-        for folder, package in places:
-            for path in sorted(folder.glob("*.py")):
-                name = f"{package}.{path.stem}".strip(".")
-                if path != self._source.path and self._found(name):
-                    self._add("", "", name)
+    def _follow_all(self, node: ast.AST) -> None:
+        """Nobody can tell what is imported: all files around count.
+
+        Of a plugin those beside it, of the project those of its package, and those of the packages
+        that are named.
+        """
+        texts = [str(its.value) for its in ast.walk(node) if isinstance(its, ast.Constant)]
+        named = {text.partition(".")[0] for text in texts} & set(PACKAGES)
+        own = self._source.name.partition(".")[0]
+        packages = named | ({"methods"} if self._source.beside else {own})
+        names = [its for package in packages for its in _modules(HOME / package, package)]
+        if self._source.beside:
+            names += _neighbours(self._source.beside)
+        for name in sorted(names):
+            if name != self._source.name and self._found(name):
+                self._add("", "", name)
 
     def _follow_module(self, alias: ast.alias) -> bool:
         if not self._found(alias.name):
@@ -191,7 +216,11 @@ class _Runs(ast.NodeTransformer):
         self.links.append(Link(bound, attribute, None if left_out else self._found(name)))
 
     def _found(self, name: str) -> Source | None:
-        return find_source(name, self._source.beside)
+        beside, first = self._source.beside, name.partition(".")[0]
+        installed = beside is not None and beside.name in INSTALLED
+        if installed and first not in (*PACKAGES, self._source.name.partition(".")[0]):
+            return None  # of what is installed, only the package that the method is in
+        return find_source(name, beside)
 
 
 def find_source(name: str, beside: Path | None) -> Source | None:
@@ -239,6 +268,27 @@ def _dotted(node: ast.expr) -> list[str]:
         above = _dotted(node.value)
         return [*above, node.attr] if above else []
     return []
+
+
+def _modules(folder: Path, package: str) -> list[str]:
+    """Names of a package's modules, those of its packages too."""
+    files = [path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py")]
+    return [".".join([package, *parts]).removesuffix(".__init__") for parts in files]
+
+
+def _neighbours(folder: Path) -> list[str]:
+    """Names of the modules and packages in a plugin's folder."""
+    inside = sorted(path.parent for path in folder.glob("*/__init__.py"))
+    names = [name for place in inside for name in _modules(place, place.name)]
+    return [*names, *(path.stem for path in folder.glob("*.py"))]
+
+
+def _resolved(name: str, package: str) -> str:
+    """A module's full name; as it is where it leads out of its package, as Python would say."""
+    try:
+        return resolve_name(name, package or "methods")
+    except ImportError:
+        return name
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

@@ -146,6 +146,65 @@ def test_a_package_follows_its_own_files(project: Path, form: str) -> None:
     assert code_digest(source) != before
 
 
+@pytest.mark.parametrize(
+    ("text", "followed"),
+    [
+        ("import_module(f'parts.{x}')", {"parts", "parts.a", "helper", "methods.blocks"}),
+        ("load = import_module\nload('helper')", {"parts.a", "helper"}),
+        ("import importlib\nload = importlib.import_module", {"parts.a", "helper"}),
+        ("SourceFileLoader('helper', 'helper.py').load_module()", {"helper"}),
+        ("exec(open('helper.py').read())", {"helper"}),
+        ("import_module(f'metrics.{x}')", {"metrics.ssim", "helper"}),
+        ("try:\n    import_module('..x', 'methods')\nexcept ImportError:\n    pass", set()),
+    ],
+)
+def test_where_the_name_is_computed_whatever_it_could_be_counts(
+    tmp_path: Path, text: str, followed: set[str]
+) -> None:
+    (tmp_path / "parts").mkdir()
+    for name in ("helper.py", "parts/__init__.py", "parts/a.py"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "broken.py").write_text("print 'not of this Python'")
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    source = Source.of("longibench_plugin_mine", path)
+    names = {its.name for its in closure(source)}
+    assert followed <= names
+    assert bool(followed) == (len(names) > 1)
+    assert code_digest(source)
+
+
+@pytest.mark.parametrize("form", ["from . import blocks", "from pkg.blocks import f", "import top"])
+def test_a_class_in_a_package_beside_a_plugin_has_its_helpers(tmp_path: Path, form: str) -> None:
+    (tmp_path / "pkg").mkdir()
+    for name in ("pkg/__init__.py", "pkg/blocks.py", "top.py"):
+        (tmp_path / name).write_text("")
+    path = tmp_path / "pkg" / "model.py"
+    path.write_text(form)
+    source = Source.of("pkg.model", path)
+    before = code_digest(source)
+    for name in ("pkg/blocks.py", "top.py"):
+        (tmp_path / name).write_text("def f(): ...")
+    assert code_digest(source) != before
+
+
+def test_of_what_is_installed_only_the_methods_own_package_is_followed(tmp_path: Path) -> None:
+    place = tmp_path / "site-packages"
+    for folder in ("theirs", "torch"):
+        (place / folder).mkdir(parents=True)
+        (place / folder / "__init__.py").write_text("")
+    (place / "theirs" / "net.py").write_text("")
+    path = place / "theirs" / "model.py"
+    path.write_text("import torch\nfrom theirs import net\nfrom methods import blocks")
+    names = {its.name for its in closure(Source.of("theirs.model", path))}
+    assert {"theirs.net", "methods.blocks"} <= names
+    assert "torch" not in names
+
+
+def test_a_long_sum_is_read(digest_of: Digest) -> None:
+    assert digest_of(f"x = {' + '.join(['1'] * 3000)}") != digest_of("x = 1")
+
+
 def test_an_import_can_be_left_out_of_one_module_alone(project: Path) -> None:
     (project / "mine.py").write_text("import methods.blocks\nimport methods.other\n")
     (project / "other.py").write_text("import methods.blocks\n")
