@@ -46,10 +46,18 @@ def build_metrics(
             device,
             instrument_code(settings.extractor),
         )
-        built = [find_metric(name)(instruments) for name in settings.names]
+        built = [_build(name, instruments) for name in settings.names]
         for metric in built:
             identify(metric)  # by its code as it is now; names the weights' file, if there is one
     return built
+
+
+def _build(name: str, instruments: Instruments) -> Metric:
+    """Build one metric; a plugin's class may fail in its own ways."""
+    try:
+        return find_metric(name)(instruments)
+    except (TypeError, AttributeError) as error:
+        raise UserError(f"metric '{name}' cannot be built: {error}") from error
 
 
 def load_extractors(metrics: Sequence[Metric]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from metrics.correlation import correlation
-from metrics.masks import Region, source_mask
+from metrics.masks import HEAD, Region, source_mask
 from metrics.metric import MetricError, PairMetric, Scan
 from metrics.pairs import Values, derive_with, same_shape, unit_range
 
@@ -25,7 +25,7 @@ class ChangeCorrelation(PairMetric, name="change-correlation"):
     higher_is_better = True
     source = "this suite: Pearson's correlation of difference images"
 
-    parameters = MappingProxyType({"sigma_mm": SIGMA_MM})
+    parameters = MappingProxyType({"sigma_mm": SIGMA_MM, **HEAD})
     mask = Region.HEAD.value
 
     @property
@@ -58,7 +58,7 @@ class ChangeSign(PairMetric, name="change-sign"):
     higher_is_better = True
     source = "this suite; balanced as in Brodersen et al. 2010, doi:10.1109/ICPR.2010.764"
 
-    parameters = MappingProxyType({"sigma_mm": SIGMA_MM, "threshold": THRESHOLD})
+    parameters = MappingProxyType({"sigma_mm": SIGMA_MM, "threshold": THRESHOLD, **HEAD})
     mask = Region.HEAD.value
 
     @property

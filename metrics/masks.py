@@ -1,6 +1,7 @@
 """Where in a volume a metric looks."""
 
 from enum import Enum
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,12 @@ from metrics.metric import MetricError, Scan, Volume
 from metrics.pairs import Values
 
 Mask = NDArray[np.bool_]
+
+
+PERCENTILES = (2, 98)
+SHARE = 0.1  # of the way between them
+HEAD = MappingProxyType({"head": {"percentiles": list(PERCENTILES), "share": SHARE}})
+"""How the head is found, for the definition of a metric that looks there."""
 
 
 class Region(Enum):
@@ -52,8 +59,8 @@ def head_mask(source: Volume) -> Mask:
     Raises:
         MetricError: Nothing stands out of the background.
     """
-    low, high = np.percentile(source, [2, 98])
-    foreground = source > low + 0.1 * (high - low)
+    low, high = np.percentile(source, PERCENTILES)
+    foreground = source > low + SHARE * (high - low)
     if not foreground.any():
         raise MetricError("no head found in the source: its intensities are constant")
     components, _ = ndimage.label(foreground)

@@ -1,5 +1,6 @@
 """The three kinds of metric, and their registry."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.instruments import Instruments
+from metrics.instruments import Instruments as _Instruments
 from metrics.scan import Scan, Volume
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ class Metric(ABC):
         uses_extractor: Whether it measures with the feature extractor, which is then loaded before
             hours of work.
         uses_segmentation: Whether it measures with the embedded segmentation.
-        instruments: What it may measure with: what the two lines above declare.
     """
 
     name: ClassVar[str]
@@ -84,11 +84,16 @@ class Metric(ABC):
     uses_extractor: ClassVar[bool] = False
     uses_segmentation: ClassVar[bool] = False
 
-    def __init__(self, instruments: Instruments | None = None) -> None:
+    def __init__(self, instruments: _Instruments | None = None) -> None:
         """Args: what to measure with, shared between metrics; by default what is embedded."""
-        shared = instruments or Instruments()
+        shared = instruments or _Instruments()
         name = getattr(self, "name", type(self).__name__)
-        self.instruments = Allowed(shared, name, self.uses_extractor, self.uses_segmentation)
+        self._allowed = Allowed(shared, name, self.uses_extractor, self.uses_segmentation)
+
+    @property
+    def instruments(self) -> "Allowed":
+        """What it may measure with."""
+        return self._allowed
 
     def __init_subclass__(cls, *, name: str | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -131,7 +136,7 @@ class Allowed:
     declared would not be missed when it changes.
     """
 
-    _shared: Instruments
+    _shared: _Instruments
     _metric: str
     _extractor: bool
     _segmentation: bool
@@ -169,7 +174,7 @@ class Allowed:
             )
 
 
-def shared_instruments(metric: Metric) -> Instruments:
+def shared_instruments(metric: Metric) -> _Instruments:
     """What a metric's instruments are lent from, for those who build and identify metrics."""
     return metric.instruments._shared
 
@@ -356,6 +361,10 @@ def _register(cls: type[Metric], name: str) -> None:
     ]
     if abstract:
         raise TypeError(f"{cls.__name__} cannot be registered: it lacks {', '.join(abstract)}")
+    try:
+        json.dumps(dict(cls.parameters))
+    except TypeError as error:
+        raise TypeError(f"{cls.__name__}.parameters: not JSON values: {error}") from error
     if name in REGISTRY:
         other = REGISTRY[name]
         raise TypeError(f"metric name '{name}' is taken by {other.__module__}.{other.__qualname__}")

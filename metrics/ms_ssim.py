@@ -31,7 +31,14 @@ class MultiScaleSSIM(PairMetric, name="ms-ssim"):
     source = "Wang, Simoncelli, Bovik 2003, Asilomar, doi:10.1109/ACSSC.2003.1292216, eq. 7"
 
     parameters = MappingProxyType(
-        {"window": WINDOW.name, "weights": list(WEIGHTS), "k1": K1, "k2": K2, "range": 1}
+        {
+            "window": WINDOW.name,
+            "weights": list(WEIGHTS),
+            "scales": "as fit: side / (scales - 1)^2 and side / 2^(scales - 1) hold the window",
+            "k1": K1,
+            "k2": K2,
+            "range": 1,
+        }
     )
     mask = Region.WHOLE.value
 

@@ -1,5 +1,7 @@
 """Perceptual distance on the maps of a 3D network (Zhang et al. 2018, LPIPS, without its 2D)."""
 
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,7 @@ class Perceptual(PairMetric, name="perceptual"):
     higher_is_better = False
     decimals = 4
     source = "Zhang et al. 2018, arXiv:1801.03924, eq. 1 with w = 1, in 3D"
+    parameters = MappingProxyType({"epsilon": EPSILON, "stages": "summed", "channels": "alike"})
     mask = Region.WHOLE.value
     uses_extractor = True
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
-from metrics.masks import Mask, Region, source_mask
+from metrics.masks import HEAD, Mask, Region, source_mask
 from metrics.metric import MetricError, PairMetric, Scan
 from metrics.pairs import same_shape, unit_range
 
@@ -27,7 +27,7 @@ class Sharpness(PairMetric, name="sharpness"):
         "this suite: 10 log10 of the ratio of high-pass energies; high-pass as in unsharp masking"
     )
 
-    parameters = MappingProxyType({"sigma_voxels": SIGMA})
+    parameters = MappingProxyType({"sigma_voxels": SIGMA, **HEAD})
     mask = Region.HEAD.value
 
     @property

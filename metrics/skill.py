@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from metrics.masks import Region
+from metrics.masks import HEAD, Region
 from metrics.metric import MetricError, PairMetric, Scan
 from metrics.pairs import same_shape, unit_range
 
@@ -58,3 +58,4 @@ class HeadSkill(Skill, name="skill-head"):
 
     region = Region.HEAD
     mask = region.value
+    parameters = MappingProxyType({**Skill.parameters, **HEAD})

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from metrics.masks import Region
+from metrics.masks import HEAD, Region
 from metrics.metric import PairMetric, Scan
 from metrics.pairs import Values, derive_with, same_shape, unit_range
 from metrics.windows import K1, K2, Window, compare, gaussian
@@ -60,6 +60,7 @@ class HeadSSIM(SSIM, name="ssim-head"):
 
     region = Region.HEAD
     mask = region.value
+    parameters = MappingProxyType({**SSIM.parameters, **HEAD})
 
 
 def ssim_map(generated: Scan, reference: Scan, window: Window = WANG) -> Values:

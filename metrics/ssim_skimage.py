@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import ClassVar
 
-from metrics.masks import Region
+from metrics.masks import HEAD, Region
 from metrics.ssim import SSIM
 from metrics.windows import Window
 
@@ -31,3 +31,4 @@ class HeadScikitSSIM(ScikitSSIM, name="ssim-skimage-head"):
 
     region = Region.HEAD
     mask = region.value
+    parameters = MappingProxyType({**ScikitSSIM.parameters, **HEAD})

@@ -172,7 +172,11 @@ def register(structure: Structure) -> None:
         name = f"{structure.name}-{suffix}"
         told = {
             "structure": structure,
-            "parameters": {"structure": structure.name, **structure.parameters},
+            "parameters": {
+                "structure": structure.name,
+                "change": "% of the source a year",
+                **structure.parameters,
+            },
             "uses_segmentation": structure.uses_segmentation,
             "__doc__": base.__doc__,
             "__module__": structure.volume.__module__,

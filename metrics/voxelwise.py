@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from metrics.correlation import correlation
-from metrics.masks import Region
+from metrics.masks import HEAD, Region
 from metrics.metric import PairMetric, Scan
 from metrics.pairs import Values, same_shape, unit_range
 
@@ -73,6 +73,7 @@ class HeadPSNR(PSNR, name="psnr-head"):
 
     region = Region.HEAD
     mask = region.value
+    parameters = MappingProxyType({**PSNR.parameters, **HEAD})
 
 
 class MAE(Voxelwise, name="mae"):
@@ -95,6 +96,7 @@ class HeadMAE(MAE, name="mae-head"):
 
     region = Region.HEAD
     mask = region.value
+    parameters = MappingProxyType({**MAE.parameters, **HEAD})
 
 
 class NCC(Voxelwise, name="ncc"):
@@ -122,3 +124,4 @@ class HeadNCC(NCC, name="ncc-head"):
 
     region = Region.HEAD
     mask = region.value
+    parameters = MappingProxyType({**NCC.parameters, **HEAD})

@@ -6,9 +6,12 @@ import pytest
 
 from benchmark.code_identity import module_digest
 from benchmark.errors import UserError
+from benchmark.measures import build_metrics
 from benchmark.plugins import find_method, find_metric, load_methods, load_metrics
 from benchmark.recipe import code_of
+from benchmark.settings import MetricSettings
 from methods.method import REGISTRY
+from metrics.metric import REGISTRY as METRICS
 
 
 def test_every_file_is_found() -> None:
@@ -112,3 +115,38 @@ def test_what_a_plugin_imports_beside_it_is_part_of_its_code(plugin: Callable[..
     (path.parent / "plugin_helper.py").write_text("N = 2")
     assert module_digest(sys.modules[REGISTRY["of-a"].__module__]) != digest
     assert code_of(REGISTRY["of-a"]) == code_of(REGISTRY["of-a"])  # of what was imported
+
+
+METRIC = """
+import numpy as np
+from metrics.metric import PairMetric
+
+class Odd(PairMetric, name="odd-one"):
+    higher_is_better = True
+    title = "Odd [one]"
+    {line}
+    def __call__(self, *, generated, reference, source, interval_years):
+        return 0.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("parameters = {'sigma': np.float32(2)}", "parameters: not JSON values"),
+        (
+            "def __init__(self, instruments=None): self.instruments = instruments",
+            "metric 'odd-one' cannot be built: ",
+        ),
+    ],
+)
+def test_a_metric_that_breaks_its_contract_is_named(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    path = tmp_path / "odd.py"
+    path.write_text(METRIC.format(line=line))
+    try:
+        with pytest.raises(UserError, match=message):
+            build_metrics(MetricSettings(names=("odd-one",)), plugins=[path])
+    finally:
+        METRICS.pop("odd-one", None)
