@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark.errors import UserError
 from benchmark.evaluation import read_pairs
-from benchmark.recorded_metrics import read_recorded
+from benchmark.recorded_metrics import current_metrics, read_recorded
 from benchmark.row_names import Rows, read_rows
 from benchmark.scores import METRIC, read_scores
 from reports.labels import RowFacts, row_labels
@@ -105,12 +105,12 @@ class Results:
     def metrics(self) -> list[MetricFacts]:
         """The metrics that were computed, the paper's first; two definitions are two metrics."""
         fields = MetricFacts.__dataclass_fields__
-        facts = [
-            MetricFacts(**{key: value for key, value in metric.items() if key in fields})
-            for metric in self.recorded or self.protocol.get("metrics", [])
-        ]
         computed = {(name, definition) for *_, name, definition in self._places}
-        known = [metric for metric in facts if (metric.name, metric.definition) in computed]
+        current = current_metrics(self.recorded or self.protocol.get("metrics", []), computed)
+        known = [
+            MetricFacts(**{key: value for key, value in facts.items() if key in fields})
+            for facts in current
+        ]
         return sorted(_told_apart(known), key=lambda its: _rank(its.name, FIRST_METRICS))
 
     @cached_property
@@ -166,7 +166,7 @@ class Results:
             method,
             label=row.get("label", ""),
             preset=row.get("preset", ""),
-            made_by=facts.get("made_by", {}),
+            made_by=made_by if isinstance(made_by := facts.get("made_by"), dict) else {},
             details=str(facts.get("details") or ""),
             created=runs[0].created if runs else "",
         )

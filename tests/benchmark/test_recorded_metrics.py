@@ -3,16 +3,19 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmark.errors import UserError
 from benchmark.measures import build_metrics
 from benchmark.recorded_metrics import (
     METRICS_FILE,
+    current_metrics,
     read_recorded,
     record_metrics,
     recorded_settings,
 )
 from benchmark.settings import MetricSettings
+from metrics.medicalnet import with_random_weights
 from metrics.ssim import SSIM
 
 
@@ -54,20 +57,38 @@ def test_two_definitions_of_a_metric_are_two_metrics(tmp_path: Path) -> None:
     ]
 
 
-def test_a_changed_definition_takes_the_place_of_the_one_before(
+def test_a_changed_definition_is_shown_as_soon_as_it_has_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record(tmp_path, "fid", "ssim")
-    before = read_recorded(tmp_path)
+    record(tmp_path, "fid", "ssim", "psnr")
+    (before,) = (its["definition"] for its in read_recorded(tmp_path) if its["name"] == "ssim")
+    plain = SSIM.parameters
     monkeypatch.setattr(SSIM, "parameters", {"window": "another"})
     record(tmp_path, "ssim")
-    after = read_recorded(tmp_path)
-    assert names(tmp_path) == ["fid", "ssim"]
-    assert [its["definition"] for its in after[:1]] == [its["definition"] for its in before[:1]]
-    assert after[1]["definition"] != before[1]["definition"]
+    facts = read_recorded(tmp_path)
+    assert [its["name"] for its in facts] == ["fid", "ssim", "ssim", "psnr"]
+    after = facts[2]["definition"]
+    assert recorded_settings(tmp_path)[1].names == ("ssim", "psnr")
+    for computed, shown in (({before}, before), ({before, after}, after), ({after}, after)):
+        current = current_metrics(facts, {("ssim", its) for its in computed})
+        assert [its["definition"] for its in current] == [shown]
+    monkeypatch.setattr(SSIM, "parameters", plain)
+    record(tmp_path, "ssim")
+    assert read_recorded(tmp_path)[2]["definition"] == before  # and now this is today's again
 
 
-@pytest.mark.parametrize("text", ["{", "5", '["fid"]'])
+def test_one_file_of_weights_is_one_metric_however_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save({"state_dict": with_random_weights(10, 0).state_dict()}, tmp_path / "w.pth")
+    folder = tmp_path / "protocol"
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "w.pth", "w.pth"):
+        record(folder, "fid", extractor=f"file:{path}")
+    assert [its["settings"]["extractor"] for its in read_recorded(folder)] == ["file:w.pth"]
+
+
+@pytest.mark.parametrize("text", ["{", "5", '["fid"]', '[{"name": "fid"}]'])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / METRICS_FILE).write_text(text)
     with pytest.raises(UserError, match=r"metrics\.json: cannot be read"):

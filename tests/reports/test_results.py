@@ -1,3 +1,4 @@
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -68,3 +69,19 @@ def test_what_is_better_follows_direction_and_best_value(full: Results) -> None:
     bias = facts["ventricles-bias"]
     assert bias.badness(-0.1) < bias.badness(0.2)
     assert [facts[name].arrow for name in ("ssim", "fid", "ventricles-bias")] == ["↑", "↓", "→ 0"]
+
+
+@pytest.mark.parametrize("made_by", ["null", "[]", '"x"', '{"training": null, "settings": [1]}'])
+def test_what_is_odd_in_a_run_stops_no_report(folder: Path, made_by: str) -> None:
+    run = folder / "predictions" / "ours-s0" / "run.json"
+    run.write_text(run.read_text().replace("{", f'{{"made_by": {made_by}, ', 1))
+    assert [entry.label for entry in read_results(folder).entries][-1] == "Dao et al. (ours)"
+
+
+def test_without_facts_on_metrics_it_says_what_to_do(folder: Path) -> None:
+    path = folder / "protocol.json"
+    facts = json.loads(path.read_text())
+    del facts["metrics"]
+    path.write_text(json.dumps(facts))
+    with pytest.raises(UserError, match="says nothing of its metrics"):
+        read_results(folder)
