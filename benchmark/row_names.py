@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.engine import arithmetic, resolved
 from benchmark.errors import UserError
 from benchmark.files import write_json
 from benchmark.recipe import Recipe
@@ -97,14 +98,19 @@ def read_rows(folder: Path) -> Rows:
 
 
 def _equal(recipe: Recipe, settings: Settings, preset: Settings) -> bool:
-    """Whether a method is made as the preset makes it."""
-    name = recipe.name
-    if Recipe.of(name, preset, recipe.plugins).values != recipe.values:
+    """Whether a method is made as the preset makes it, on this machine."""
+    try:
+        made, of_preset = (_made(recipe, its) for its in (settings, preset))
+    except UserError:  # the preset alone does not say all that the method needs
         return False
-    trainings = [its.training_of(name).identity() for its in (settings, preset)]
-    others = [
-        (its.generation.samples, its.device.precision, its.device.tf32)
-        for its in (settings, preset)
+    return made == of_preset
+
+
+def _made(recipe: Recipe, settings: Settings) -> list[Any]:
+    name, learns = recipe.name, recipe.method().learns
+    return [
+        Recipe.of(name, settings, recipe.plugins).values,
+        settings.training_of(name).identity() if learns else None,
+        settings.generation.samples,
+        arithmetic(resolved(settings.device)),
     ]
-    learns = recipe.method().learns
-    return others[0] == others[1] and (trainings[0] == trainings[1] or not learns)

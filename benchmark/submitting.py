@@ -110,7 +110,7 @@ def _settings(options: Options, predictions: Predictions) -> Settings:
 def _device(options: Options) -> str:
     """Where the metrics' networks compute: it changes no definition, so any protocol allows it."""
     overrides = [value for value in options.overrides if value.startswith(OF_DEVICE)]
-    return resolved_here(load_settings("demo", overrides).device).accelerator
+    return resolved_here(load_settings(options.preset or "demo", overrides).device).accelerator
 
 
 def _extractor(weights: str | None) -> str | None:

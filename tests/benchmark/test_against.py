@@ -13,7 +13,7 @@ from benchmark.console import Console
 from benchmark.data import load_nifti
 from benchmark.errors import UserError
 from benchmark.scores import read_scores
-from benchmark.submitting import Options, submit
+from benchmark.submitting import Options, _device, submit
 from benchmark.workspace import Workspace
 
 PATTERN = "sub-{subject}_{visit}_sample-{sample}_T1w.nii.gz"
@@ -181,3 +181,14 @@ def test_the_grid_is_that_of_the_volumes(base: Path, tmp_path: Path) -> None:
         ours, theirs = (t.loc[t["metric"] == name, "value"] for t in (scores, old))
         np.testing.assert_array_equal(ours, theirs)  # ids differ: labels of a BIDS cohort
     assert load_nifti(next(folder.glob("*.nii.gz"))).shape == (16, 20, 16)
+
+
+def test_the_presets_device_is_where_metrics_compute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("extends: demo\ndevice: {accelerator: cpu}\n")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    assert _device(Options(tmp_path)) == "cuda"
+    assert _device(Options(tmp_path, preset=str(preset))) == "cpu"
+    assert _device(Options(tmp_path, overrides=("device.accelerator=cpu",))) == "cpu"

@@ -12,6 +12,7 @@ from benchmark.recipe import Recipe
 from benchmark.row_names import ROWS_FILE, Naming, name_rows, read_rows
 from benchmark.settings import Settings, load_settings
 from benchmark.workspace import Workspace
+from methods.method import REGISTRY
 
 
 @pytest.fixture
@@ -38,6 +39,8 @@ def cell_of(method: str, settings: Settings, workspace: Path) -> Cell:
         (["training.iterations=7"], False),
         (["generation.samples=2"], False),
         (["device.precision=64-true"], False),
+        (["device.precision=32-true"], True),  # what auto means here
+        (["device.tf32=false"], True),  # on a CPU
     ],
 )
 def test_a_row_is_the_presets_where_nothing_of_its_own_was_overridden(
@@ -47,6 +50,35 @@ def test_a_row_is_the_presets_where_nothing_of_its_own_was_overridden(
     cell = cell_of("ours", settings, workspace)
     found = Naming(preset=preset).preset_of(cell, settings)
     assert found == ("demo" if is_the_preset else "")
+
+
+def test_a_method_that_the_preset_does_not_know_is_not_its(
+    given: list[str], workspace: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "needs_width.py"
+    path.write_text(NEEDS_WIDTH)
+    preset = load_settings("demo", given)
+    settings = load_settings("demo", [*given, "methods.needs-width.width=3"])
+    try:
+        recipe = Recipe.of("needs-width", settings, (path,))
+        place, console = Workspace(workspace), Console(quiet=True)
+        protocol = build_protocol(settings, place, console)
+        cell = make_cell(recipe, settings, protocol, place, console)
+        assert Naming(preset=preset).preset_of(cell, settings) == ""
+    finally:
+        REGISTRY.pop("needs-width", None)
+
+
+NEEDS_WIDTH = """
+from methods.copy_source import CopySource
+from methods.method import MethodSettings
+
+class Width(MethodSettings):
+    width: int
+
+class NeedsWidth(CopySource, name="needs-width"):
+    Settings = Width
+"""
 
 
 def test_rows_are_added_to_those_that_are_there(given: list[str], workspace: Path) -> None:
