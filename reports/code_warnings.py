@@ -16,7 +16,9 @@ def code_warnings(results: Results) -> list[str]:
 
     They are ranked together, for equal definitions are what two installations share.
     """
+    shown = pd.MultiIndex.from_tuples([(its.name, its.definition) for its in results.metrics])
     scores = results.scores
+    scores = scores[pd.MultiIndex.from_frame(scores[METRIC]).isin(shown)]
     codes = scores.groupby(METRIC)["code"].transform("nunique")
     mixed = scores[codes > 1]
     if mixed.empty:

@@ -1,7 +1,8 @@
 """What the rows of a table are called: the method, and what tells its rows apart."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,14 +16,16 @@ LABELS = {
 }
 NOT_SHOWN = ("method", "code", "shape")  # of what made a row: equal for all, or unreadable
 SHORT = {
-    "training.learning_rate": "lr {:g}",
-    "training.iterations": "{:,} iterations",
+    "training.learning_rate": "lr {}",
+    "training.iterations": "{} iterations",
     "training.batch_size": "batch {}",
-    "training.ema.decay": "EMA {:g}",
+    "training.ema.decay": "EMA {}",
     "precision": "{}",
     "samples": "{} samples",
 }
 MOST = 4  # differences that a label names
+MOST_OF_PRESET = 2  # in the row of a preset, which others are told from
+LONGEST = 24  # characters of a value
 SAMPLER = "sampler."
 OF_PARENT = ("kind", "steps", "start", "every")  # keys that say nothing without the one above
 
@@ -75,26 +78,37 @@ def differences(row: RowFacts, others: Sequence[RowFacts]) -> list[str]:
     A row that has not the preset's settings is told by what it has otherwise than the preset's
     row; without such a row, or in it, all that differs is named.
     """
-    flat = {id(its): _flat(its.made_by) for its in (row, *others)}
-    own = flat[id(row)]
     reference = next((its for its in others if its.preset and its.made_by), None)
     compared = others if reference is None or reference is row else [reference]
-    changed = [key for key in own if any(flat[id(its)].get(key) != own[key] for its in compared)]
-    return _texts(changed, own)
+    flat = [_flat(its.made_by) for its in others]
+    every = {key for its in flat for key in its if any(_differ(key, its, one) for one in flat)}
+    own = _flat(row.made_by)
+    against = [_flat(its.made_by) for its in compared if its.made_by] if row.made_by else []
+    keys = dict.fromkeys([*own, *(key for its in against for key in its)])
+    changed = [key for key in keys if any(_differ(key, own, its) for its in against)]
+    return _texts(changed, own, every)
+
+
+def _differ(key: str, values: Values, others: Values) -> bool:
+    """Whether two rows differ in a setting: 1 and true are not the same."""
+    texts = [json.dumps(its.get(key)) if key in its else "" for its in (values, others)]
+    return texts[0] != texts[1]
 
 
 def _named(row: RowFacts, rows: Sequence[RowFacts]) -> str:
     if row.label:
         return f"{method_label(row.method)}, {row.label}"
     others = [its for its in rows if its.method == row.method]
-    if row.preset and all(its.label for its in others if its is not row):
-        return method_label(row.method)  # what differs has names
-    return _with(method_label(row.method), _cut(differences(row, others)))
+    told = differences(row, others)
+    named = all(its.label for its in others if its is not row)
+    if row.preset and (named or len(told) > MOST_OF_PRESET):
+        return method_label(row.method)  # the others say what they have otherwise
+    return _with(method_label(row.method), _cut(told))
 
 
 def _by_difference(name: str, row: RowFacts, rows: Sequence[RowFacts]) -> str:
     """Rows of one name: what is known of their settings, else of what they say of themselves."""
-    told = differences(row, rows) if row.label else []
+    told = differences(row, rows)
     if not told and len({its.details for its in rows}) > 1:
         told = [row.details]
     return _with(name, _cut(told))
@@ -106,10 +120,15 @@ def _by_time(name: str, row: RowFacts, rows: Sequence[RowFacts]) -> str:
 
 
 def _numbered(names: Sequence[str]) -> Iterator[str]:
-    seen: Counter[str] = Counter()
+    """What is called alike all the same is counted."""
+    taken: set[str] = set()
     for name in names:
-        seen[name] += 1
-        yield name if seen[name] == 1 else f"{name}, {seen[name]}"
+        told, number = name, 1
+        while told in taken or (number > 1 and told in names):
+            number += 1
+            told = f"{name}, {number}"
+        taken.add(told)
+        yield told
 
 
 def _with(name: str, told: Sequence[str]) -> str:
@@ -131,8 +150,8 @@ def _flat(values: Values, above: str = "") -> dict[str, Any]:
     return flat
 
 
-def _texts(keys: Sequence[str], values: Values) -> list[str]:
-    texts = [_sampler(key, values) or _text(key, keys, values[key]) for key in keys]
+def _texts(keys: Sequence[str], values: Values, every: Collection[str]) -> list[str]:
+    texts = [_sampler(key, values) or _text(key, every, values) for key in keys]
     return list(dict.fromkeys(texts))
 
 
@@ -145,15 +164,40 @@ def _sampler(key: str, values: Values) -> str:
     return f"{SAMPLERS[kind]} {values.get(f'{above}{SAMPLER}steps', '')}".strip()
 
 
-def _text(key: str, keys: Sequence[str], value: Any) -> str:
-    if key in SHORT:
-        return SHORT[key].format(value)
-    parts = key.split(".")
-    alike = sum(its.split(".")[-1] == parts[-1] for its in keys)
-    chosen = parts[-2:] if alike > 1 or parts[-1] in OF_PARENT else parts[-1:]
-    name = " ".join(chosen).replace("_", " ").removesuffix(" kind")
+def _text(key: str, every: Collection[str], values: Values) -> str:
+    """A setting with its value; ``no name`` where the row has no such setting."""
+    name = _short(key, every)
+    if key not in values:
+        return f"no {name}"
+    value = values[key]
     if isinstance(value, bool):
         return f"{name} {'on' if value else 'off'}"
+    if key in SHORT and isinstance(value, int | float | str):
+        return SHORT[key].format(_number(value))
     if isinstance(value, list):
-        return f"{name} {'-'.join(map(str, value))}"
-    return f"{name} {value}"
+        return f"{name} {_plain('-'.join(map(str, value)) or 'none')}"
+    return f"{name} {_plain(str(_number(value)))}"
+
+
+def _short(key: str, every: Collection[str]) -> str:
+    """The end of a key by which it is no other's, in words."""
+    parts = key.split(".")
+    count = 2 if parts[-1] in OF_PARENT else 1
+    while count < len(parts) and any(
+        its != key and its.split(".")[-count:] == parts[-count:] for its in every
+    ):
+        count += 1
+    return " ".join(parts[-count:]).replace("_", " ").removesuffix(" kind")
+
+
+def _number(value: Any) -> Any:
+    """A number as people write it, as far as no digit is lost."""
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else value
+
+
+def _plain(text: str) -> str:
+    """A value that somebody wrote, fit for a table: the end of a path, no odd characters."""
+    name = text.rstrip("/").rpartition("/")[2]
+    return "".join(letter for letter in name if letter.isalnum() or letter in " .,+-_()")[:LONGEST]

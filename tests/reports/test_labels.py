@@ -149,6 +149,44 @@ def test_many_differences_are_cut() -> None:
     assert row_labels([first, second])[0].endswith("option 3 3, and 5 more")
 
 
+def test_a_number_in_a_label_is_not_mistaken_for_another_row() -> None:
+    rows = [RowFacts("mine", label="2"), RowFacts("mine"), RowFacts("mine")]
+    assert row_labels(rows) == ["mine, 2", "mine", "mine, 3"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "labels"),
+    [
+        (
+            [{"settings__a": {"net": {"width": 2}}}, {"settings__b": {"net": {"width": 2}}}],
+            ["a net width 2, no b net width", "b net width 2, no a net width"],
+        ),
+        ([{"settings__x": 1}, {"settings__x": True}], ["x 1", "x on"]),
+        ([{"settings__x": []}, {"settings__x": [1]}], ["x none", "x 1"]),
+        (
+            [{"training__learning_rate": 0.0100000001}, {"training__learning_rate": 0.01}],
+            ["lr 0.0100000001", "lr 0.01"],
+        ),
+        ([{"training__learning_rate": "fast"}, {}], ["lr fast", "lr 0.002"]),
+        (
+            [{"settings__init": "/home/somebody/a|<b>$.pt"}, {"settings__init": "c.pt"}],
+            ["init ab.pt", "init c.pt"],
+        ),
+    ],
+)
+def test_odd_settings_are_told_apart(changes: list[dict[str, Any]], labels: list[str]) -> None:
+    found = row_labels([ours(**its) for its in changes])
+    assert found == [f"Dao et al. (ours), {label}" for label in labels]
+
+
+def test_of_equal_names_what_differs_between_them_is_named() -> None:
+    common = {f"settings__option_{number}": number for number in range(9)}
+    rows = [ours(preset="demo"), *(ours(**common, settings__zeta=number) for number in (1, 2))]
+    labels = row_labels(rows)
+    assert labels[0] == "Dao et al. (ours)"  # the others are told from it
+    assert [label[-18:] for label in labels[1:]] == ["and 6 more, zeta 1", "and 6 more, zeta 2"]
+
+
 def test_no_label_holds_a_digest() -> None:
     rows = [ours(code=f"{DIGEST[:-1]}{number}") for number in range(3)]
     assert not any(DIGEST[:6] in label for label in row_labels(rows))
