@@ -96,6 +96,7 @@ def test_a_metric_is_added_to_a_finished_protocol_and_none_is_taken_away(
     assert written(workspace, "*/predictions/*/*.nii.gz") | written(workspace, "models/*/*") == made
 
 
+@pytest.mark.slow
 def test_another_extractor_adds_a_column(run: Cli, cli: Cli) -> None:
     scores = table(run("--set", "metrics.names=[perceptual]"))
     run("--set", "metrics.names=[perceptual]", "--set", "metrics.extractor=embedded-random:3")
@@ -161,6 +162,7 @@ def test_values_of_other_code_are_ranked_with_a_warning(
     assert code_warnings(read_results(scores.parent)) == []
 
 
+@pytest.mark.slow
 def test_rows_of_one_method_say_what_differs(run: Cli, cli: Cli) -> None:
     scores = table(run())
     run("--set", "training.learning_rate=0.01")
@@ -231,6 +233,7 @@ def older(tmp_path: Path) -> Path:
     return place / (place / "latest").read_text().strip()
 
 
+@pytest.mark.slow
 def test_a_workspace_of_an_earlier_version_is_read_and_left_alone(
     cli: Cli, options: tuple[str, ...], older: Path
 ) -> None:
@@ -334,6 +337,7 @@ class Backwards(DDIM):
 """
 
 
+@pytest.mark.slow
 def test_a_new_sampler_trains_nothing_again(
     options: tuple[str, ...], base: Path, tmp_path: Path
 ) -> None:
