@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
-from benchmark.code_imports import Link, Source, what_runs
+from benchmark.code_imports import INSTALLED, STANDARD_LIBRARY, Link, Source, what_runs
 from benchmark.files import FileState, digest, file_digest, file_state
 
 DEEPEST = 50_000  # calls
@@ -45,6 +45,27 @@ def module_digest(module: ModuleType, without: Iterable[Part | str] = ()) -> str
     source = Source.of(module.__name__, Path(module.__file__))
     names = [part if isinstance(part, str) else name_of(part) for part in without]
     return code_digest(source, frozenset(names))
+
+
+def class_digest(kind: type, without: Iterable[Part | str] = ()) -> str:
+    """Digest of the code of a class: of its module, and of those that its functions are from.
+
+    A class that was made by calling ``type`` says that it is from ``abc``.
+    """
+    functions = [its for its in vars(kind).values() if isinstance(its, FunctionType)]
+    names = dict.fromkeys([kind.__module__, *(its.__module__ for its in functions)])
+    modules = [module for name in names if (module := sys.modules.get(name))]
+    own = [its for its in modules if _is_ours(its, kind)] or modules[:1]
+    without = tuple(without)
+    return digest(sorted(module_digest(its, without) for its in own))
+
+
+def _is_ours(module: ModuleType, kind: type) -> bool:
+    """Neither Python's nor, but for the class's own module, an installed package's."""
+    path = Path(module.__file__ or "")
+    if path.parent == STANDARD_LIBRARY:
+        return False
+    return module.__name__ == kind.__module__ or not set(path.parts) & set(INSTALLED)
 
 
 def name_of(part: Part) -> str:

@@ -15,6 +15,7 @@ LOADERS = (  # and a file's, or what to run
     *("run_path", "run_module", "exec"),
 )
 INSTALLED = ("site-packages", "dist-packages")
+STANDARD_LIBRARY = Path(ast.__file__).parent
 OF_TYPES_ALONE = "TYPE_CHECKING"  # what stands under it does not run
 
 
@@ -191,7 +192,7 @@ class _Runs(ast.NodeTransformer):
         own = self._source.name.partition(".")[0]
         packages = named | ({"methods"} if self._source.beside else {own})
         names = [its for package in packages for its in _modules(HOME / package, package)]
-        if self._source.beside:
+        if self._source.beside and not is_installed(self._source.beside):
             names += _neighbours(self._source.beside)
         for name in sorted(names):
             if name != self._source.name and self._found(name):
@@ -217,10 +218,15 @@ class _Runs(ast.NodeTransformer):
 
     def _found(self, name: str) -> Source | None:
         beside, first = self._source.beside, name.partition(".")[0]
-        installed = beside is not None and beside.name in INSTALLED
-        if installed and first not in (*PACKAGES, self._source.name.partition(".")[0]):
+        own = self._source.name.partition(".")[0]
+        if beside is not None and is_installed(beside) and first not in (*PACKAGES, own):
             return None  # of what is installed, only the package that the method is in
         return find_source(name, beside)
+
+
+def is_installed(folder: Path) -> bool:
+    """Whether a folder holds installed packages, or Python's own modules."""
+    return folder.name in INSTALLED or folder == STANDARD_LIBRARY
 
 
 def find_source(name: str, beside: Path | None) -> Source | None:

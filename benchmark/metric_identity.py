@@ -1,11 +1,10 @@
 """Identity of a metric's values: what may be used again, and what may be ranked together."""
 
-import sys
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
-from benchmark.code_identity import module_digest
+from benchmark.code_identity import class_digest, module_digest
 from benchmark.files import digest
 from metrics import anatomy, anatomy_network, conventions, instruments, released
 from metrics.instruments import Code
@@ -46,7 +45,7 @@ def identify(metric: Metric) -> Identity:
         WeightsError: The extractor's weights are not understood, or their file is not there.
     """
     code = shared_instruments(metric).code
-    parts = [_code_of(sys.modules[type(metric).__module__], APART)]
+    parts = [_code_of_class(type(metric))]
     parts += [code.features] if metric.uses_extractor else []
     parts += [code.segmentation] if metric.uses_segmentation else []
     return Identity(metric.name, digest(metric.definition), digest(parts))
@@ -62,6 +61,11 @@ def instrument_code(weights: str) -> Code:
     if isinstance(parse(weights), EmbeddedWeights):
         return Code(embedded, embedded)
     return Code(_code_of(instruments, OTHERS_NEED_NOT), embedded)
+
+
+@cache  # first asked right after the import: a file that is changed later is not what runs
+def _code_of_class(kind: type[Metric]) -> str:
+    return class_digest(kind, APART)
 
 
 @cache  # first asked right after the import: a file that is changed later is not what runs

@@ -1,12 +1,11 @@
 """A method with its settings: enough to build it again in any process, and its identity."""
 
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmark.code_identity import module_digest
+from benchmark.code_identity import class_digest
 from benchmark.plugins import find_method, load_methods
 from benchmark.settings import Settings, validate
 from methods.method import Method, MethodSettings
@@ -78,4 +77,4 @@ def code_of(method: type[Method], *, training: bool = False) -> str:
         training: Leave out what the method says matters to generation alone.
     """
     own = method.__dict__.get("generation_only", ())
-    return module_digest(sys.modules[method.__module__], own if training else ())
+    return class_digest(method, own if training else ())

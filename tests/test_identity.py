@@ -121,9 +121,11 @@ def changed_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], No
 
         monkeypatch.setattr(code_identity, "_parsed", parsed)
         metric_identity._code_of.cache_clear()
+        metric_identity._code_of_class.cache_clear()
 
     yield change
     metric_identity._code_of.cache_clear()
+    metric_identity._code_of_class.cache_clear()
 
 
 def test_a_changed_segmentation_renews_what_measures_with_it_and_nothing_else(

@@ -3,13 +3,24 @@
 import shutil
 import subprocess
 import sys
+from abc import ABC
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from torch import nn
+from torch.nn import functional
 
-from benchmark import code_imports
-from benchmark.code_identity import Source, closure, code_digest, module_digest, name_of
+from benchmark import code_identity, code_imports
+from benchmark.code_identity import (
+    Source,
+    class_digest,
+    closure,
+    code_digest,
+    module_digest,
+    name_of,
+)
+from benchmark.files import digest
 from methods import ours, samplers
 from methods.diffusion import GaussianDiffusion
 
@@ -199,6 +210,28 @@ def test_of_what_is_installed_only_the_methods_own_package_is_followed(tmp_path:
     names = {its.name for its in closure(Source.of("theirs.model", path))}
     assert {"theirs.net", "methods.blocks"} <= names
     assert "torch" not in names
+
+
+def test_a_class_that_type_made_is_where_its_functions_are() -> None:
+    made = type("Made", (ABC,), {"__call__": code_digest, "number": 3})
+    assert made.__module__ == "abc"
+    assert class_digest(made) == digest([module_digest(code_identity)])
+
+
+def test_a_function_or_class_of_a_library_makes_no_class_a_part_of_it() -> None:
+    class Kind:
+        layer = nn.ReLU
+        loss = staticmethod(functional.relu)
+        relu = functional.relu
+
+        def method(self) -> None: ...
+
+    assert class_digest(Kind) == digest([module_digest(sys.modules[__name__])])
+
+
+def test_pythons_own_modules_are_not_followed() -> None:
+    module = sys.modules["abc"]
+    assert [its.name for its in closure(Source.of("abc", Path(str(module.__file__))))] == ["abc"]
 
 
 def test_a_long_sum_is_read(digest_of: Digest) -> None:

@@ -45,8 +45,10 @@ def other_segmentation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(code_identity, "_parsed", parsed)
     metric_identity._code_of.cache_clear()
+    metric_identity._code_of_class.cache_clear()
     yield
     metric_identity._code_of.cache_clear()
+    metric_identity._code_of_class.cache_clear()
 
 
 def test_the_segmentation_is_part_of_what_measures_with_it(
