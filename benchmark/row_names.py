@@ -100,17 +100,19 @@ def read_rows(folder: Path) -> Rows:
 def _equal(recipe: Recipe, settings: Settings, preset: Settings) -> bool:
     """Whether a method is made as the preset makes it, on this machine."""
     try:
-        made, of_preset = (_made(recipe, its) for its in (settings, preset))
+        accelerator = resolved(settings.device).accelerator  # where it is made decides no row
+        made, of_preset = (_made(recipe, its, accelerator) for its in (settings, preset))
     except UserError:  # the preset alone does not say all that the method needs
         return False
     return made == of_preset
 
 
-def _made(recipe: Recipe, settings: Settings) -> list[Any]:
+def _made(recipe: Recipe, settings: Settings, accelerator: str) -> list[Any]:
     name, learns = recipe.name, recipe.method().learns
+    device = settings.device.model_copy(update={"accelerator": accelerator})
     return [
         Recipe.of(name, settings, recipe.plugins).values,
         settings.training_of(name).identity() if learns else None,
         settings.generation.samples,
-        arithmetic(resolved(settings.device)),
+        arithmetic(resolved(device)),
     ]
