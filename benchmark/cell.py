@@ -133,7 +133,12 @@ def _identities_in(path: Path, _: FileState) -> frozenset[tuple[str, ...]]:
 
 
 def make_cell(
-    recipe: Recipe, settings: Settings, protocol: Protocol, workspace: Workspace, console: Console
+    recipe: Recipe,
+    settings: Settings,
+    protocol: Protocol,
+    workspace: Workspace,
+    console: Console,
+    scoring: Scoring,
 ) -> Cell:
     """The jobs and folders of one method; nothing is done yet."""
     training, device = settings.training_of(recipe.name), resolved(settings.device)
@@ -180,7 +185,7 @@ def make_cell(
         training=job,
         generation=generation,
         label=Label(protocol.name, split, recipe.name, made_by, settings.seed),
-        scoring=scoring_of(settings, protocol, workspace, recipe.plugins),
+        scoring=scoring,
         name=f"{name}, fold {settings.split.fold}" if settings.split.folds else name,
     )
 
@@ -188,7 +193,7 @@ def make_cell(
 def scoring_of(
     settings: Settings, protocol: Protocol, workspace: Workspace, plugins: tuple[Path, ...]
 ) -> Scoring:
-    """How the cells of a protocol are scored under the settings."""
+    """How all cells of a protocol are scored: weights are looked at once."""
     accelerator = resolved(settings.device).accelerator
     metrics = build_metrics(settings.metrics, None, plugins)
     return Scoring(

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmark.cell import Cell, make_cell
+from benchmark.cell import Cell, make_cell, scoring_of
 from benchmark.console import Console
 from benchmark.dry_run import Prediction, predict
 from benchmark.engine import resolved_here
@@ -159,8 +159,9 @@ def _plan(
     plugins: tuple[Path, ...],
 ) -> _Planned:
     protocol = build_protocol(settings, workspace, console)
+    scoring = scoring_of(settings, protocol, workspace, plugins)
     cells = [
-        make_cell(recipe, of_seed, protocol, workspace, console)
+        make_cell(recipe, of_seed, protocol, workspace, console, scoring)
         for recipe in recipes
         for of_seed in matrix.by_seed(settings)
     ]

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from benchmark.cell import Cell, complete, make_cell
+from benchmark.cell import Cell, complete, make_cell, scoring_of
 from benchmark.console import Console
 from benchmark.engine import resolved_here
 from benchmark.errors import UserError, unknown
@@ -125,7 +125,10 @@ def draw_curve(
     settings = settings.model_copy(update={"device": device})
     metrics = build_metrics(few, workspace.measured, plugins, device.accelerator)
     protocol = _apart(build_protocol(settings, workspace, console), sweep.pairs)
-    cells = [make_cell(recipe, settings, protocol, workspace, console) for recipe in recipes]
+    scoring = scoring_of(settings, protocol, workspace, plugins)
+    cells = [
+        make_cell(recipe, settings, protocol, workspace, console, scoring) for recipe in recipes
+    ]
     folder = write_protocol(protocol, workspace)
     record_metrics(folder, metrics, few)
     _tell(cells, protocol, console)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cell import Cell, complete, hold_identity, make_cell
+from benchmark.cell import Cell, complete, hold_identity, make_cell, scoring_of
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.protocol import build_protocol
@@ -21,7 +21,8 @@ def cell(options: tuple[str, ...], workspace: Path) -> Cell:
     place, console = Workspace(workspace), Console(quiet=True)
     protocol = build_protocol(settings, place, console)
     recipe = Recipe.of("copy-source", settings)
-    return make_cell(recipe, settings, protocol, place, console)
+    scoring = scoring_of(settings, protocol, place, ())
+    return make_cell(recipe, settings, protocol, place, console, scoring)
 
 
 def of_other_code(cell: Cell, name: str) -> Cell:

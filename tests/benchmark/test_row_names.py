@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cell import Cell, make_cell
+from benchmark.cell import Cell, make_cell, scoring_of
 from benchmark.console import Console
 from benchmark.errors import UserError
 from benchmark.protocol import build_protocol
@@ -23,7 +23,8 @@ def given(options: tuple[str, ...]) -> list[str]:
 def cell_of(method: str, settings: Settings, workspace: Path) -> Cell:
     place, console = Workspace(workspace), Console(quiet=True)
     protocol = build_protocol(settings, place, console)
-    return make_cell(Recipe.of(method, settings), settings, protocol, place, console)
+    scoring = scoring_of(settings, protocol, place, ())
+    return make_cell(Recipe.of(method, settings), settings, protocol, place, console, scoring)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,8 @@ def test_a_method_that_the_preset_does_not_know_is_not_its(
         recipe = Recipe.of("needs-width", settings, (path,))
         place, console = Workspace(workspace), Console(quiet=True)
         protocol = build_protocol(settings, place, console)
-        cell = make_cell(recipe, settings, protocol, place, console)
+        scoring = scoring_of(settings, protocol, place, (path,))
+        cell = make_cell(recipe, settings, protocol, place, console, scoring)
         assert Naming(preset=preset).preset_of(cell, settings) == ""
     finally:
         REGISTRY.pop("needs-width", None)
