@@ -20,7 +20,7 @@ from benchmark.metric_identity import Identity, identify
 from benchmark.pairs import PATHS, STRATA
 from benchmark.predictions import KEYS, Predictions, find_predictions, join_pairs
 from benchmark.preparation.pool import count_workers
-from benchmark.scores import IDENTITY, SCHEMA, read_scores
+from benchmark.scores import IDENTITY, SCHEMA, read_scores, within_brackets
 from benchmark.scoring import Scorer, SubjectScores, Value
 from benchmark.workspace import Workspace
 from metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
@@ -180,7 +180,7 @@ def _subject_rows(
 def set_rows(metric: SetMetric, groups: list[str], scores: list[SubjectScores]) -> list[Row]:
     """The value, the value without each subject, and what real volumes score among themselves."""
     count = len(groups)
-    whole = {"n": count, "title": _with_count(metric, count)}
+    whole = {"n": count, "title": within_brackets(metric.title, f"N={count}")}
     problems = [its.problems[metric.name] for its in scores if metric.name in its.problems]
     if problems:
         return [_row(metric, (np.nan, problems[0]), **whole)]
@@ -217,7 +217,7 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
         return []
     if floor is None:
         return []
-    title = _with_count(metric, floor.count)
+    title = within_brackets(metric.title, f"N={floor.count}")
     return [
         _row(metric, (value, ""), n=floor.count, title=title, role=role)
         for role, value in (("floor", floor.real), ("half", floor.generated))
@@ -230,12 +230,6 @@ def _row(metric: Metric, found: Value, **given: Any) -> Row:
     value, note = found
     told = {"n": 1, "metric": metric.name, "title": metric.title, "value": value, "note": note}
     return {**row, **told, **given}
-
-
-def _with_count(metric: Metric, count: int) -> str:
-    """Put N into a set metric's title, inside its brackets where it has some."""
-    title = metric.title
-    return f"{title[:-1]}, N={count}]" if title.endswith("]") else f"{title} [N={count}]"
 
 
 def _labelled(rows: list[Row], label: Label, metrics: Sequence[Metric]) -> pd.DataFrame:

@@ -83,6 +83,11 @@ def merge_scores(known: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts or [new]).sort_values(METRIC, kind="stable", ignore_index=True)
 
 
+def within_brackets(title: str, more: str) -> str:
+    """A metric's title with more in its brackets: ``"FID [random:0, N=82]"``."""
+    return f"{title[:-1]}, {more}]" if title.endswith("]") else f"{title} [{more}]"
+
+
 def _keys(scores: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(scores[METRIC])
 

@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import TypeVar
 
+from benchmark.scores import within_brackets
 from reports.estimates import AtFloor, Estimate
 from reports.formats import interval, number
-from reports.metric_facts import MetricFacts, within_brackets
+from reports.metric_facts import MetricFacts
 from reports.printed import Notes
 from reports.results import REFERENCE, Entry
 

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-
-def within_brackets(title: str, more: str) -> str:
-    """A title with more in its brackets: ``"FID [random:0, N=82]"``."""
-    return f"{title[:-1]}, {more}]" if title.endswith("]") else f"{title} [{more}]"
+from benchmark.scores import within_brackets
 
 
 @dataclass(frozen=True)
