@@ -23,7 +23,7 @@ from benchmark.measures import build_metrics, load_extractors, prepare_metrics
 from benchmark.metric_identity import identify
 from benchmark.predictions import MANIFEST, Predictions, join_pairs
 from benchmark.protocol import require_current
-from benchmark.recorded_metrics import read_recorded, record_metrics, recorded_settings
+from benchmark.recorded_metrics import read_recorded, recorded_settings
 from benchmark.scores import merge_scores, read_scores
 from benchmark.settings import MetricSettings
 from benchmark.workspace import Workspace
@@ -94,10 +94,10 @@ class Terms:
         """
         require_current(folder)
         info = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
-        metrics = tuple(recorded_settings(folder))
-        if not metrics:
-            raise UserError(f"{folder}: no metric has been computed; run it first")
         facts = read_recorded(folder)
+        if not facts:
+            raise UserError(f"{folder}: no metric has been computed; run it first")
+        metrics = tuple(recorded_settings(facts))
         recorded = frozenset((its["name"], its["definition"]) for its in facts)
         return cls(folder.name, info, read_pairs(folder), metrics, recorded)
 
@@ -186,20 +186,13 @@ def _try(settings: MetricSettings, terms: Terms, plugins: Sequence[Path]) -> Non
 
 
 def add_submission(
-    submission: Submission,
-    terms: Terms,
-    scores: pd.DataFrame,
-    workspace: Workspace,
-    plugins: Sequence[Path] = (),
+    submission: Submission, terms: Terms, scores: pd.DataFrame, workspace: Workspace
 ) -> None:
     """Add a scored submission to the tables of its protocol."""
     folder = workspace.protocol(terms.protocol)
     place = folder / "predictions" / f"{submission.name}-{submission.made_by}"
     with workspace.lock(place):
         _write(place, submission, terms.pairs, scores)
-    if not terms.recorded:
-        for settings in terms.metrics:
-            record_metrics(folder, build_metrics(settings, None, plugins), settings)
     collect_scores(folder)
 
 

@@ -98,10 +98,10 @@ def current_metrics(recorded: Iterable[Facts], computed: Container[tuple[str, st
     return list(slots.values())
 
 
-def recorded_settings(folder: Path) -> list[MetricSettings]:
-    """From what the metrics of a protocol can be built: one entry an extractor and input."""
+def recorded_settings(recorded: Iterable[Facts]) -> list[MetricSettings]:
+    """From what recorded metrics can be built: one entry an extractor and input."""
     groups: dict[str, Facts] = {}
-    for facts in read_recorded(folder):
+    for facts in recorded:
         built_from = facts["settings"]
         group = groups.setdefault(repr(built_from), {**built_from, "names": []})
         if facts["name"] not in group["names"]:  # it may have had other definitions before

@@ -14,6 +14,7 @@ from benchmark.geometry import Fit, Rule
 from benchmark.measures import build_metrics
 from benchmark.predictions import Predictions, find_predictions
 from benchmark.protocol import Protocol, write_protocol
+from benchmark.recorded_metrics import record_metrics
 from benchmark.settings import Settings, load_settings
 from benchmark.workspace import Workspace
 
@@ -60,19 +61,20 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
     name = options.name or options.place.resolve().name.partition(".")[0]
     submission = Submission(predictions, name, _fit(options))
     _ = submission.made_by  # a file that does not exist is told first
-    protocol = None
+    protocol, metrics = None, []
     if terms is None:
         settings = _settings(options, predictions)
-        build_metrics(settings.metrics, None, options.plugins)  # what is wrong is told first
+        metrics = build_metrics(settings.metrics, None, options.plugins)  # errors come first
         protocol = _scoring_protocol(options, settings, predictions, workspace, console)
         terms = Terms(protocol.name, protocol.info, protocol.test_pairs, (settings.metrics,))
     scores = score_submission(
         submission, terms, workspace, console, options.plugins, options.workers, device
     )
     if protocol is not None:
-        write_protocol(protocol, workspace)
+        folder = write_protocol(protocol, workspace)
+        record_metrics(folder, metrics, terms.metrics[0])
         workspace.set_latest(protocol.name)
-    add_submission(submission, terms, scores, workspace, options.plugins)
+    add_submission(submission, terms, scores, workspace)
     return workspace.protocol(terms.protocol), name
 
 

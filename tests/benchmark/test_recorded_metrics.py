@@ -49,7 +49,7 @@ def test_two_definitions_of_a_metric_are_two_metrics(tmp_path: Path) -> None:
     record(tmp_path, "fid", "ssim")
     record(tmp_path, "fid", "ssim", extractor="random:1")
     assert names(tmp_path) == ["fid", "ssim", "fid"]
-    found = recorded_settings(tmp_path)
+    found = recorded_settings(read_recorded(tmp_path))
     assert [(its.extractor, its.names) for its in found] == [
         ("random:0", ("fid",)),
         ("embedded", ("ssim",)),  # it measures with none
@@ -68,7 +68,7 @@ def test_a_changed_definition_is_shown_as_soon_as_it_has_values(
     facts = read_recorded(tmp_path)
     assert [its["name"] for its in facts] == ["fid", "ssim", "ssim", "psnr"]
     after = facts[2]["definition"]
-    assert recorded_settings(tmp_path)[1].names == ("ssim", "psnr")
+    assert recorded_settings(read_recorded(tmp_path))[1].names == ("ssim", "psnr")
     for computed, shown in (({before}, before), ({before, after}, after), ({after}, after)):
         current = current_metrics(facts, {("ssim", its) for its in computed})
         assert [its["definition"] for its in current] == [shown]
