@@ -138,15 +138,15 @@ def _time(job: TrainingJob, *, trains: bool) -> tuple[float, float, int]:
     Raises:
         UserError: No pass of what is left to train fits the memory.
     """
-    device, arithmetic = torch.device(accelerator(job.device)), resolved(job.device).precision
+    device, precision = torch.device(accelerator(job.device)), resolved(job.device).precision
     plan = _planned(job) if trains else MemoryPlan(1, 1)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        dtype = torch.float64 if arithmetic == "64-true" else torch.float32
+        dtype = torch.float64 if precision == "64-true" else torch.float32
         method = accelerate(job.recipe.build(), job.device).to(device, dtype)
         method.recompute(plan.levels)
         batch = _fake_batch(method, plan.micro_batch, device, dtype)
         turn = method.stages()[0].turns[0]
-        mixed = torch.autocast(device.type, torch.bfloat16, enabled=arithmetic == "bf16-mixed")
+        mixed = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
 
         def one_pass() -> None:
             with mixed:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +62,8 @@ def name_rows(folder: Path, cells: Sequence["Cell"], settings: Settings, naming:
         naming: What they are called.
     """
     with Workspace(folder.parent).lock(folder / ROWS_FILE, PATIENCE):
-        before, rows = read_rows(folder), read_rows(folder)
+        before = read_rows(folder)
+        rows = deepcopy(before)
         presets = [naming.preset_of(cell, settings) for cell in cells]
         learns = [cell.training is not None for cell in cells]
         overridden = any(one and not preset for one, preset in zip(learns, presets, strict=True))

@@ -24,7 +24,7 @@ SHORT = {
     "samples": "{} samples",
 }
 MOST = 4  # differences that a label names
-MOST_OF_PRESET = 2  # in the row of a preset, which others are told from
+MOST_OF_PRESET = 2  # in the row of a preset, with which others are compared
 LONGEST = 24  # characters of a value
 SAMPLER = "sampler."
 OF_PARENT = ("kind", "steps", "start", "every")  # keys that say nothing without the one above
@@ -75,7 +75,7 @@ def row_labels(rows: Sequence[RowFacts]) -> list[str]:
 def differences(row: RowFacts, others: Sequence[RowFacts]) -> list[str]:
     """What tells a row from others of its method, such as ``lr 0.01`` or ``DDIM 5``.
 
-    A row that has not the preset's settings is told by what it has otherwise than the preset's
+    A row that has not the preset's settings is named by what it has otherwise than the preset's
     row; without such a row, or in it, all that differs is named.
     """
     reference = next((its for its in others if its.preset and its.made_by), None)
