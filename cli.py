@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from benchmark.settings import DeviceSettings
+    from benchmark.settings.schema import DeviceSettings
 
 Result = TypeVar("Result")
 
@@ -70,14 +70,15 @@ def run(  # noqa: PLR0913 - one argument an option
 
     Example: python cli.py run --methods vae,med-ddpm,ours --seeds 0,1,2
     """
-    from benchmark.console import Console
-    from benchmark.launchers.slurm import write_array
-    from benchmark.matrix import Matrix
-    from benchmark.row_names import Naming
-    from benchmark.runner import known_launcher
-    from benchmark.runner import run as run_benchmark
-    from benchmark.settings import DeviceSettings, load_settings
-    from benchmark.workspace import Workspace
+    from benchmark.core.console import Console
+    from benchmark.core.workspace import Workspace
+    from benchmark.runs.launchers.slurm import write_array
+    from benchmark.runs.matrix import Matrix
+    from benchmark.runs.row_names import Naming
+    from benchmark.runs.runner import known_launcher
+    from benchmark.runs.runner import run as run_benchmark
+    from benchmark.settings.loading import load_settings
+    from benchmark.settings.schema import DeviceSettings
 
     options = {
         "cohort": cohort, "test_cohort": test_cohort, "pairs.rule": pairs, "seed": seed,
@@ -91,8 +92,8 @@ def run(  # noqa: PLR0913 - one argument an option
     matrix = Matrix.parse(seeds, folds, settings)
     place, console = Workspace(workspace), Console(quiet)
     if dry_run:
-        from benchmark.runner import dry_run as predict
-        from reports.prediction import prediction_table
+        from benchmark.runs.runner import dry_run as predict
+        from reports.tables.dry_run_table import prediction_table
 
         found = _led(
             settings.device,
@@ -102,8 +103,8 @@ def run(  # noqa: PLR0913 - one argument an option
             typer.echo(prediction_table(found))
         return
     if known_launcher(launcher) == "slurm":
-        options = ["--preset", preset, *(f"--set={value}" for value in [*given, *set_])]
-        typer.echo(write_array(names, settings, matrix, place, options, tuple(plugin), label))
+        repeated = ["--preset", preset, *(f"--set={value}" for value in [*given, *set_])]
+        typer.echo(write_array(names, settings, matrix, place, repeated, tuple(plugin), label))
         return
     tables = _led(
         settings.device if launcher == "in-process" else DeviceSettings(),  # cells have the devices
@@ -133,11 +134,11 @@ def curve(  # noqa: PLR0913 - one argument an option
 
     Example: python cli.py curve --methods ours --steps 5,10,25,50
     """
-    from benchmark.console import Console
-    from benchmark.sampling_curve import Sweep, draw_curve
-    from benchmark.settings import load_settings
-    from benchmark.workspace import Workspace
-    from reports.sampling_curve import write_curve
+    from benchmark.core.console import Console
+    from benchmark.core.workspace import Workspace
+    from benchmark.runs.sampler_sweep import Sweep, draw_curve
+    from benchmark.settings.loading import load_settings
+    from reports.figures.sampling_curve import write_curve
 
     sweep = Sweep.parse(methods, samplers, steps, pairs)
     settings = load_settings(preset, set_)
@@ -156,9 +157,9 @@ def curve(  # noqa: PLR0913 - one argument an option
 @app.command()
 def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet = False) -> None:
     """Write tables, figures and the summary page of a protocol."""
-    from benchmark.console import Console
-    from benchmark.workspace import Workspace
-    from reports.report import write_report
+    from benchmark.core.console import Console
+    from benchmark.core.workspace import Workspace
+    from reports.pages.report import write_report
 
     written = write_report(Workspace(workspace).find_protocol(protocol), Console(quiet))
     for table in sorted(written.parent.glob("table_*.md"))[:1]:  # there may be no Table I
@@ -169,7 +170,7 @@ def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet 
 @app.command()
 def methods(plugin: Plugins = []) -> None:  # noqa: B006
     """List the methods: name, one line, paper, parameters, what they condition on."""
-    from reports.catalogue import method_table
+    from reports.tables.method_list import method_table
 
     typer.echo(method_table(plugin))
 
@@ -177,7 +178,7 @@ def methods(plugin: Plugins = []) -> None:  # noqa: B006
 @app.command()
 def metrics(plugin: Plugins = []) -> None:  # noqa: B006
     """List the metrics: name, full title, direction, unit, source."""
-    from reports.metric_catalogue import metric_table
+    from reports.tables.metric_list import metric_table
 
     typer.echo(metric_table(plugin))
 
@@ -229,10 +230,10 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     Example: python cli.py evaluate my-volumes --against bids:/data/study
     """
-    from benchmark.console import Console
-    from benchmark.submitting import Options, submit
-    from benchmark.workspace import Workspace
-    from reports.summary import summary
+    from benchmark.core.console import Console
+    from benchmark.core.workspace import Workspace
+    from benchmark.evaluation.evaluate_command import Options, submit
+    from reports.tables.terminal_summary import summary
 
     chosen = Options(
         place, against, name or "", pattern, grid, range_, as_is, some, part, pairs, names,
@@ -261,11 +262,11 @@ def cohort(
 
     Example: python cli.py cohort auto:/data/adni
     """
-    from benchmark.console import Console
-    from benchmark.settings import load_settings
-    from benchmark.workspace import Workspace
+    from benchmark.core.console import Console
+    from benchmark.core.workspace import Workspace
+    from benchmark.settings.loading import load_settings
     from reports.cohorts.as_json import cohort_json
-    from reports.cohorts.report import report_cohort
+    from reports.cohorts.commands import report_cohort
     from reports.cohorts.text import print_description
 
     settings = load_settings(preset, [f"cohort={json.dumps(spec)}", *set_])
@@ -291,10 +292,10 @@ def prepare(
 
     Example: python cli.py prepare adni:/data/adni --preset paper
     """
-    from benchmark.console import Console
-    from benchmark.settings import load_settings
-    from benchmark.workspace import Workspace
-    from reports.cohorts.report import report_preparation
+    from benchmark.core.console import Console
+    from benchmark.core.workspace import Workspace
+    from benchmark.settings.loading import load_settings
+    from reports.cohorts.commands import report_preparation
 
     chosen = [] if workers is None else [f"preparation.workers={workers}"]
     settings = load_settings(preset, [f"cohort={json.dumps(spec)}", *chosen, *set_])
@@ -314,9 +315,9 @@ def phantom(
 ) -> None:
     """Simulate the longitudinal phantom cohort as a BIDS dataset."""
     from benchmark.cohorts.phantom.dataset import write_phantom
-    from benchmark.cohorts.phantom.settings import PhantomSettings
-    from benchmark.console import Console
-    from benchmark.settings import validate
+    from benchmark.core.console import Console
+    from benchmark.settings.messages import validate
+    from benchmark.settings.phantom import PhantomSettings
 
     options = {"subjects": subjects, "spacing_mm": spacing, "seed": seed}
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
@@ -331,8 +332,8 @@ def _led(settings: "DeviceSettings", work: Callable[[], Result]) -> Result | Non
     Returns:
         What the work returns; None in processes that only help with it.
     """
-    from benchmark.engine import lead
-    from benchmark.interruption import Stopped
+    from benchmark.core.signals import Stopped
+    from benchmark.devices.fabric import lead
 
     try:
         return lead(settings, work)
@@ -346,8 +347,8 @@ def main() -> None:
     Exit code 130 after Ctrl-C, 75 where a signal of the system stopped the run: what is finished
     is kept, and the same command continues.
     """
-    from benchmark.errors import UserError
-    from benchmark.interruption import INTERRUPTED, RESUMABLE
+    from benchmark.core.errors import UserError
+    from benchmark.core.signals import INTERRUPTED, RESUMABLE
 
     try:
         app()

@@ -1,1 +1,8 @@
-"""The protocol, the same for every method: cohorts, splits, pairs, training, evaluation."""
+"""The harness, the same for every method.
+
+Packages import downwards only:
+
+    runs > evaluation > protocol, training > preparation > cohorts, devices > settings > core
+
+The docstring of each says what it is for and what it may import; a test holds it.
+"""

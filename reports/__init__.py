@@ -1,1 +1,4 @@
-"""Renderers of the score table: tables, figures and the summary page."""
+"""Renderers of the score table.
+
+Packages import downwards only: cohorts > pages > figures > tables > model.
+"""

@@ -119,7 +119,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("plugin") / "tiny.py"
     path.write_text(TINY)
     yield path
-    from benchmark.plugins import plugin_name
+    from benchmark.settings.plugins import plugin_name
     from methods.method import REGISTRY
 
     REGISTRY.pop("tiny", None)
@@ -130,7 +130,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def tiny_does(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Tell the tiny method what to do, and at which call from now on."""
 
-    from benchmark.plugins import plugin_name
+    from benchmark.settings.plugins import plugin_name
 
     def tell(what: str) -> None:
         monkeypatch.setenv("TINY_DO", what)
@@ -172,7 +172,7 @@ def predictions(protocol: Path) -> Path:
 @pytest.fixture
 def pairs(protocol: Path) -> pd.DataFrame:
     """The protocol's pairs, readable."""
-    from benchmark.evaluation import read_pairs
+    from benchmark.evaluation.evaluate import read_pairs
 
     return read_pairs(protocol)
 

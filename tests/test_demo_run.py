@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark.checkpoints import require_latest
-from benchmark.console import Console
-from benchmark.data import read_volume
-from benchmark.evaluation import read_manifest, read_pairs
-from benchmark.recipe import Recipe
-from benchmark.seeds import sample_seed
-from benchmark.settings import load_settings
-from benchmark.workspace import Workspace
+from benchmark.core.console import Console
+from benchmark.core.seeds import sample_seed
+from benchmark.core.workspace import Workspace
+from benchmark.evaluation.evaluate import read_manifest, read_pairs
+from benchmark.settings.loading import load_settings
+from benchmark.training.checkpoints import require_latest
+from benchmark.training.pair_loader import read_volume
+from benchmark.training.recipe import Recipe
 from metrics.masks import head_mask
 from metrics.scan import Scan
 from metrics.ssim import SSIM

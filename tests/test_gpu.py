@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark.data import read_volume
-from benchmark.energy import start_meter
-from benchmark.generation import GenerationJob, generate
-from benchmark.recipe import Recipe
-from benchmark.scoring import real_scan
-from benchmark.settings import DeviceSettings, GenerationSettings, TrainingSettings, load_settings
-from benchmark.training import TrainingJob, train
+from benchmark.devices.energy import start_meter
+from benchmark.evaluation.generate import GenerationJob, generate
+from benchmark.evaluation.subject_scorer import real_scan
+from benchmark.settings.loading import load_settings
+from benchmark.settings.schema import DeviceSettings, GenerationSettings, TrainingSettings
+from benchmark.training.loop import TrainingJob, train
+from benchmark.training.pair_loader import read_volume
+from benchmark.training.recipe import Recipe
 from metrics.instruments import Instruments
 
 pytestmark = [

@@ -14,14 +14,15 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark import code_identity, metric_identity
-from benchmark.code_imports import PACKAGES
-from benchmark.engine import resolved
-from benchmark.scores import read_scores
-from benchmark.settings import DeviceSettings
-from reports.code_warnings import code_warnings
-from reports.results import read_results
-from reports.table import build_table
+from benchmark.core import code_identity
+from benchmark.core.code_imports import PACKAGES
+from benchmark.devices.fabric import resolved
+from benchmark.evaluation.score_table import read_scores
+from benchmark.protocol import metric_identity
+from benchmark.settings.schema import DeviceSettings
+from reports.model.code_warnings import code_warnings
+from reports.model.results import read_results
+from reports.tables.metric_table import build_table
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., Any]

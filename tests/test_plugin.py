@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmark.plugins import load_methods, plugin_name
+from benchmark.settings.plugins import load_methods, plugin_name
 from methods.method import REGISTRY
 
 ROOT = Path(__file__).parents[1]

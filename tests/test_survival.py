@@ -22,8 +22,8 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from benchmark.files import UNFINISHED, file_digest
-from benchmark.interruption import RESUMABLE
+from benchmark.core.files import UNFINISHED, file_digest
+from benchmark.core.signals import RESUMABLE
 
 DISTURBANCES = 20
 ITERATIONS = 90
@@ -65,7 +65,7 @@ def run(arguments, said):
 def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Child:
     (tmp_path / "survival_child.py").write_text(CHILD)
     monkeypatch.syspath_prepend(tmp_path)
-    context.set_forkserver_preload(["cli", "benchmark.runner", "lightning_fabric", "pandas"])
+    context.set_forkserver_preload(["cli", "benchmark.runs.runner", "lightning_fabric", "pandas"])
     found: Child = importlib.import_module("survival_child").run
     return found
 

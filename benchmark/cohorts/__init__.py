@@ -1,1 +1,4 @@
-"""Where scans come from: each reader turns a place on disk into a visit table."""
+"""Where scans come from: each reader turns a place on disk into a visit table.
+
+May import settings and core.
+"""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark.cohorts.parsing.dates import YEAR
 from benchmark.cohorts.reader import (
     LISTED_TWICE,
     NOT_TAKEN,
@@ -17,9 +18,8 @@ from benchmark.cohorts.reader import (
     LeftOut,
     Listing,
 )
-from benchmark.cohorts.times import YEAR
-from benchmark.errors import UserError
-from benchmark.visits import COVARIATES, LEFT_OUT, Cohort, visit_table
+from benchmark.cohorts.visit_table import COVARIATES, LEFT_OUT, Cohort, visit_table
+from benchmark.core.errors import UserError
 
 MONTH_LABEL = re.compile(r"m(\d+)|bl|baseline", re.IGNORECASE)
 

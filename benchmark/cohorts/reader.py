@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from benchmark.errors import unknown
-from benchmark.preparation.settings import Step
+from benchmark.core.errors import unknown
+from benchmark.settings.preparation import Step
 
 Covariates = dict[str, float | str | None]
 

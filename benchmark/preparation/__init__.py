@@ -1,1 +1,4 @@
-"""From scans as found to volumes on the benchmark's grid."""
+"""From scans as found to volumes on the grid, and the store that keeps them.
+
+May import cohorts, settings and core.
+"""

@@ -19,22 +19,22 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.colors import ListedColormap
-
-from benchmark.anatomy_training.anatomies import World
-from benchmark.anatomy_training.damage import DAMAGES
-from benchmark.anatomy_training.images import Camera
-from benchmark.anatomy_training.overlap import segment_held_out, summarise
-from benchmark.anatomy_training.sensitivity import (
+from anatomy_training.anatomies import World
+from anatomy_training.damage import DAMAGES
+from anatomy_training.images import Camera
+from anatomy_training.overlap import segment_held_out, summarise
+from anatomy_training.sensitivity import (
     Extract,
     atrophy_row,
     damage_table,
     draw_subjects,
 )
+from matplotlib.colors import ListedColormap
+
 from benchmark.cohorts.phantom.dataset import write_phantom
-from benchmark.cohorts.phantom.settings import PhantomSettings
-from benchmark.console import Console
-from benchmark.data import load_nifti
+from benchmark.core.console import Console
+from benchmark.settings.phantom import PhantomSettings
+from benchmark.training.pair_loader import load_nifti
 from metrics.anatomy import WEIGHTS, load_embedded, random_twin, read, tissue_volumes
 from metrics.anatomy_network import AnatomyNetwork
 

@@ -15,17 +15,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from benchmark.cohorts.open_cohort import read_cohort
 from benchmark.cohorts.phantom.dataset import write_phantom
 from benchmark.cohorts.phantom.labels import LABELS
-from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.cohorts.phantom.truth import BRAIN_MASK, DSEG, TRUTH, read_pose, truth_file
 from benchmark.cohorts.readers.bids import Bids
-from benchmark.cohorts.sources import read_cohort
-from benchmark.console import Console
-from benchmark.data import BACKGROUND, load_nifti, read_volume
-from benchmark.preparation.cohort import Prepared, prepare_cohort
-from benchmark.preparation.quality import dice
-from benchmark.settings import load_settings
+from benchmark.core.console import Console
+from benchmark.preparation.prepare import Prepared, prepare_cohort
+from benchmark.preparation.steps.quality import dice
+from benchmark.settings.loading import load_settings
+from benchmark.settings.phantom import PhantomSettings
+from benchmark.training.pair_loader import BACKGROUND, load_nifti, read_volume
 
 YEARS = 5.0
 SAMPLE = 4  # every n-th voxel of the brain along each axis is looked at

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.checkpoints import load_latest
-from benchmark.console import Console
-from benchmark.preparation.volumes import write_volume
-from benchmark.recipe import Recipe
-from benchmark.settings import DeviceSettings, TrainingSettings, load_settings
-from benchmark.training import TrainingJob, train
+from benchmark.core.console import Console
+from benchmark.preparation.store.volumes import write_volume
+from benchmark.settings.loading import load_settings
+from benchmark.settings.schema import DeviceSettings, TrainingSettings
+from benchmark.training.checkpoints import load_latest
+from benchmark.training.loop import TrainingJob, train
+from benchmark.training.recipe import Recipe
 
 SHAPE = (16, 16, 16)
 STEPS = 50

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "speed"))
 
 HEADER = "| {} | {} | s a sample | times as fast as plain |\n|---|---|---|---|"
 ROW = "| {} | {} | {:.3f} | {} |"

@@ -2,15 +2,16 @@
 
     python docs/examples/plan_cards.py
 
-An estimate from shapes alone (``benchmark/footprint.py``), which no GPU has confirmed.
+An estimate from shapes alone (``benchmark/training/footprint.py``), which no GPU has confirmed.
 """
 
 import re
 
-from benchmark.errors import UserError
-from benchmark.memory_plan import plan_memory
-from benchmark.recipe import Recipe
-from benchmark.settings import DeviceSettings, load_settings
+from benchmark.core.errors import UserError
+from benchmark.settings.loading import load_settings
+from benchmark.settings.schema import DeviceSettings
+from benchmark.training.memory_plan import plan_memory
+from benchmark.training.recipe import Recipe
 
 CARDS = (16, 24, 40, 80)  # GiB, as cards are sold
 USABLE = 0.95 * 1.0737  # GB of a GiB, beside the driver and a display

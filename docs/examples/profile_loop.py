@@ -19,10 +19,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmark.preparation.volumes import write_volume
-from benchmark.recipe import Recipe
-from benchmark.settings import DeviceSettings, TrainingSettings
-from benchmark.training import TrainingJob, train
+from benchmark.preparation.store.volumes import write_volume
+from benchmark.settings.schema import DeviceSettings, TrainingSettings
+from benchmark.training.loop import TrainingJob, train
+from benchmark.training.recipe import Recipe
 from methods.method import Method
 
 SHAPE = (8, 8, 8)

@@ -6,8 +6,9 @@ Goes on from where it was stopped. The weights that come out belong in ``metrics
 import sys
 from pathlib import Path
 
-from benchmark.anatomy_training.training import Recipe, train
-from benchmark.console import Console
+from anatomy_training.training import Recipe, train
+
+from benchmark.core.console import Console
 
 if __name__ == "__main__":
     print(train(Path(sys.argv[1]), Recipe(), Console()))

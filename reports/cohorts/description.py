@@ -6,17 +6,17 @@ from typing import get_args
 import pandas as pd
 
 from benchmark.cohorts.reader import find_reader
-from benchmark.errors import UserError
-from benchmark.files import digest
-from benchmark.preparation.settings import PreparationSettings, Step
-from benchmark.preparation.steps import CUT_OUT, resolve
-from benchmark.settings import Settings, SplitSettings
-from benchmark.splits.balance import balance, imbalances
-from benchmark.splits.people import MISSING, levels, people_of
-from benchmark.splits.split import Split, split_cohort
-from benchmark.visits import COVARIATES, Cohort
+from benchmark.cohorts.visit_table import COVARIATES, Cohort
+from benchmark.core.errors import UserError
+from benchmark.core.files import digest
+from benchmark.preparation.steps.plan import CUT_OUT, resolve
+from benchmark.protocol.splits.balance import balance, imbalances
+from benchmark.protocol.splits.people import MISSING, levels, people_of
+from benchmark.protocol.splits.split import Split, split_cohort
+from benchmark.settings.preparation import PreparationSettings, Step
+from benchmark.settings.schema import Settings, SplitSettings
 from reports.cohorts.facts import Description, Known, Parts, Reason, StepState
-from reports.cohorts.times import describe_intervals, describe_pairs, sorted_counts, spread
+from reports.cohorts.intervals import describe_intervals, describe_pairs, sorted_counts, spread
 
 CASES = 3  # of each reason, told in full
 NUMBERS = ("age", "education", "mmse")  # the other covariates are levels

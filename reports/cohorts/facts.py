@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from benchmark.splits.balance import Comparison
+from benchmark.protocol.splits.balance import Comparison
 
 
 @dataclass(frozen=True)

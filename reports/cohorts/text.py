@@ -7,10 +7,10 @@ from pathlib import Path
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from benchmark.splits.people import MISSING
+from benchmark.protocol.splits.people import MISSING
+from reports.cohorts.balance_table import balance_table
 from reports.cohorts.bars import interval_bars
 from reports.cohorts.facts import Description, Known, Pairs, Parts, Reason, Spread, StepState
-from reports.cohorts.split import balance_table
 from reports.cohorts.terminal import facts, indented, remark, section, stdout, table, warning, write
 
 LEVELS = 6  # of a covariate that are named

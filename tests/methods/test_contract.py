@@ -17,14 +17,19 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from benchmark.checkpoints import load_latest
-from benchmark.console import Console
-from benchmark.data import load_nifti, pad_to_multiple
-from benchmark.generation import GenerationJob, generate
-from benchmark.plugins import load_methods
-from benchmark.recipe import Recipe
-from benchmark.settings import DeviceSettings, EMASettings, GenerationSettings, TrainingSettings
-from benchmark.training import TrainingJob, train
+from benchmark.core.console import Console
+from benchmark.evaluation.generate import GenerationJob, generate
+from benchmark.settings.plugins import load_methods
+from benchmark.settings.schema import (
+    DeviceSettings,
+    EMASettings,
+    GenerationSettings,
+    TrainingSettings,
+)
+from benchmark.training.checkpoints import load_latest
+from benchmark.training.loop import TrainingJob, train
+from benchmark.training.pair_loader import load_nifti, pad_to_multiple
+from benchmark.training.recipe import Recipe
 from methods.method import Method, MethodSettings
 from methods.noise import SeededNoise
 

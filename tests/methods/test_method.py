@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.checkpoints import Checkpoint, load_latest
-from benchmark.console import Console
-from benchmark.recipe import Recipe
-from benchmark.settings import DeviceSettings, TrainingSettings
-from benchmark.training import TrainingJob, train
+from benchmark.core.console import Console
+from benchmark.settings.schema import DeviceSettings, TrainingSettings
+from benchmark.training.checkpoints import Checkpoint, load_latest
+from benchmark.training.loop import TrainingJob, train
+from benchmark.training.recipe import Recipe
 from methods.method import REGISTRY, Method, MethodSettings, Stage, Turn
 
 SHAPE = (4, 4, 4)

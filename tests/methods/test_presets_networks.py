@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.data import pad_to_multiple
-from benchmark.recipe import Recipe
-from benchmark.settings import load_settings
+from benchmark.settings.loading import load_settings
+from benchmark.training.pair_loader import pad_to_multiple
+from benchmark.training.recipe import Recipe
 from methods.conditional_diffusion import ConditionalDiffusion
 from methods.method import Method
 from methods.vae import VAE

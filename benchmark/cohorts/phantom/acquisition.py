@@ -18,10 +18,10 @@ from benchmark.cohorts.phantom.person import Person, generator
 from benchmark.cohorts.phantom.raw_scanner import Head, RawScanner
 from benchmark.cohorts.phantom.raw_session import RawSession, draw_raw_session
 from benchmark.cohorts.phantom.scanner import Scanner, Session, draw_session
-from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.cohorts.phantom.surroundings import participant_surroundings, surround
 from benchmark.cohorts.phantom.template import Template
 from benchmark.cohorts.phantom.truth import Voxels
+from benchmark.settings.phantom import PhantomSettings
 
 Row = dict[str, float | str]
 

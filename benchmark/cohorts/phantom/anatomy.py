@@ -10,8 +10,8 @@ from torch import Tensor
 from benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian, total
 from benchmark.cohorts.phantom.person import Person, generator
 from benchmark.cohorts.phantom.progression import Modes
-from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.cohorts.phantom.template import Image
+from benchmark.settings.phantom import PhantomSettings
 
 FIELD = Lattice((34, 42, 34), 5.0)  # where maps are computed; a margin around 160 x 200 x 160 mm
 SMOOTHNESS_MM = (25.0, 9.0)  # standard deviations of the coarse and the fine part of anatomy

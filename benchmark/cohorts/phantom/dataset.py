@@ -16,12 +16,12 @@ from benchmark.cohorts.phantom.anatomy import FIELD, TISSUES, Body, draw_anatomy
 from benchmark.cohorts.phantom.nifti import centred, write_nifti
 from benchmark.cohorts.phantom.person import YEAR, Person, draw_person, generator, normal
 from benchmark.cohorts.phantom.progression import MODES, Modes, atrophy_modes
-from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.cohorts.phantom.template import MEASURED_FWHM_MM, Image, load_template
 from benchmark.cohorts.phantom.truth import TRUTH, write_voxels
-from benchmark.console import Console
-from benchmark.errors import UserError
-from benchmark.files import atomic_folder
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import atomic_folder
+from benchmark.settings.phantom import PhantomSettings
 
 WORKERS = 2
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from benchmark.cohorts.phantom.anatomy import carried
 from benchmark.cohorts.phantom.layers import Layers, Thickness
 from benchmark.cohorts.phantom.raw_session import RawSession, Shape
-from benchmark.cohorts.phantom.raw_settings import RawSettings, SliceProtocol
 from benchmark.cohorts.phantom.template import Image, Template
+from benchmark.settings.phantom_raw import RawSettings, SliceProtocol
 
 WHITE = 600  # stored intensity of the template's brightest tissue at gain 1
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from benchmark.cohorts.phantom.person import normal
-from benchmark.cohorts.phantom.raw_settings import RawSettings, SliceProtocol
+from benchmark.settings.phantom_raw import RawSettings, SliceProtocol
 
 VIEW_MM = (204.0, 250.0, 220.0)  # field of view along x, y and z
 BELOW_MM = 15.0  # the middle of the field of view lies so far below that of the brain

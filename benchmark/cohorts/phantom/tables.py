@@ -10,7 +10,6 @@ import pandas as pd
 
 from benchmark.cohorts.phantom.labels import LABELS
 from benchmark.cohorts.phantom.person import YEAR, Person
-from benchmark.cohorts.phantom.settings import PhantomSettings
 from benchmark.cohorts.phantom.texts import (
     LABEL_COLUMNS,
     PARTICIPANTS,
@@ -22,7 +21,8 @@ from benchmark.cohorts.phantom.texts import (
     TRUTH_COLUMNS,
     TRUTH_README,
 )
-from benchmark.preparation.settings import Step
+from benchmark.settings.phantom import PhantomSettings
+from benchmark.settings.preparation import Step
 
 BIDS = "1.9.0"
 MNI_LICENCE = (

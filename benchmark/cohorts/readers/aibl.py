@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from benchmark.cohorts.reader import (
-    Covariates,
-    FoundScan,
-    LeftOut,
-    Listing,
-    Reader,
-    ReaderSettings,
-)
-from benchmark.cohorts.studies import (
+from benchmark.cohorts.parsing.dates import MONTHS, YEAR
+from benchmark.cohorts.parsing.study_files import (
     MISSING_CODES,
     NearestRows,
     day_of,
@@ -26,10 +19,17 @@ from benchmark.cohorts.studies import (
     scan_in,
     subfolders,
 )
-from benchmark.cohorts.tables import Row, number_of, text_of
-from benchmark.cohorts.times import MONTHS, YEAR
-from benchmark.cohorts.values import apoe4_of
-from benchmark.errors import UserError
+from benchmark.cohorts.parsing.tables import Row, number_of, text_of
+from benchmark.cohorts.parsing.values import apoe4_of
+from benchmark.cohorts.reader import (
+    Covariates,
+    FoundScan,
+    LeftOut,
+    Listing,
+    Reader,
+    ReaderSettings,
+)
+from benchmark.core.errors import UserError
 
 RID = re.compile(r"\d{1,5}")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}_\d{2}_\d{2}\.\d+")

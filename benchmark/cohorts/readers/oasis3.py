@@ -5,6 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchmark.cohorts.parsing.dates import YEAR
+from benchmark.cohorts.parsing.study_files import (
+    NearestRows,
+    existing_folder,
+    find_folders,
+    find_tables,
+    first_rows,
+    read_tables,
+)
+from benchmark.cohorts.parsing.tables import Row, number_of
+from benchmark.cohorts.parsing.values import apoe4_of, diagnosis_of_cdr
 from benchmark.cohorts.reader import (
     Covariates,
     FoundScan,
@@ -14,18 +25,7 @@ from benchmark.cohorts.reader import (
     ReaderSettings,
 )
 from benchmark.cohorts.readers.bids.scans import NO_T1W
-from benchmark.cohorts.studies import (
-    NearestRows,
-    existing_folder,
-    find_folders,
-    find_tables,
-    first_rows,
-    read_tables,
-)
-from benchmark.cohorts.tables import Row, number_of
-from benchmark.cohorts.times import YEAR
-from benchmark.cohorts.values import apoe4_of, diagnosis_of_cdr
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 
 SESSION = re.compile(r"(OAS3\d{4})_MR_d(\d+)")
 RUN = re.compile(r"_run-(\d+)")

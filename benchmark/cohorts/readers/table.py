@@ -8,8 +8,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from benchmark.cohorts.clock import Clock, age_unit, find_clock
-from benchmark.cohorts.codings import Coding, covariate_columns
+from benchmark.cohorts.parsing.covariates import Coding, covariate_columns
+from benchmark.cohorts.parsing.dates import Unit
+from benchmark.cohorts.parsing.path_templates import PathTemplate
+from benchmark.cohorts.parsing.study_files import TEXT_TABLES, read_header
+from benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_table, text_of
+from benchmark.cohorts.parsing.visit_times import Clock, age_unit, find_clock
 from benchmark.cohorts.reader import (
     NOT_ON_DISK,
     FoundScan,
@@ -18,13 +22,9 @@ from benchmark.cohorts.reader import (
     Reader,
     ReaderSettings,
 )
-from benchmark.cohorts.studies import TEXT_TABLES, read_header
-from benchmark.cohorts.subjects import canonical_subject
-from benchmark.cohorts.tables import SHEETS, Row, plain, read_table, text_of
-from benchmark.cohorts.templates import PathTemplate
-from benchmark.cohorts.times import Unit
-from benchmark.errors import UserError, unknown
-from benchmark.preparation.settings import Step
+from benchmark.cohorts.subject_ids import canonical_subject
+from benchmark.core.errors import UserError, unknown
+from benchmark.settings.preparation import Step
 
 KEY = "readers.table"  # where the settings stand
 SPELLINGS = {

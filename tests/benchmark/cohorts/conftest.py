@@ -12,9 +12,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from benchmark.cohorts.open_cohort import read_cohort
 from benchmark.cohorts.readers.bids import Bids
-from benchmark.cohorts.sources import read_cohort
-from benchmark.visits import Cohort
+from benchmark.cohorts.visit_table import Cohort
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import pytest
 
 from benchmark.cohorts.assembly import assemble
 from benchmark.cohorts.reader import FoundScan, LeftOut, Listing
-from benchmark.errors import UserError
-from benchmark.visits import Cohort
+from benchmark.cohorts.visit_table import Cohort
+from benchmark.core.errors import UserError
 
 HERE = Path("/study")
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.console import Console
-from benchmark.errors import UserError
-from benchmark.pairs import annotate
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.workspace import Workspace
+from benchmark.evaluation.evaluate_command import Options, submit
+from benchmark.evaluation.score_table import read_scores
 from benchmark.preparation.labels import carry_labels
-from benchmark.scores import read_scores
-from benchmark.submitting import Options, submit
-from benchmark.workspace import Workspace
+from benchmark.protocol.pairs import annotate
 
 AFFINE = np.diag([2.0, 2, 2, 1])
 SHAPE = (16, 18, 16)

@@ -8,13 +8,13 @@ from datetime import date
 from pathlib import Path
 
 from benchmark.cohorts import reader
+from benchmark.cohorts.parsing.dates import YEAR, parse_date
+from benchmark.cohorts.parsing.study_files import MISSING_CODES
+from benchmark.cohorts.parsing.tables import number_of, text_of
+from benchmark.cohorts.parsing.values import diagnosis_of, sex_of
 from benchmark.cohorts.readers.adni.records import nominal_tesla
 from benchmark.cohorts.readers.adni.tables import Kind, newest, rows_of
-from benchmark.cohorts.studies import MISSING_CODES
-from benchmark.cohorts.tables import number_of, text_of
-from benchmark.cohorts.times import YEAR, parse_date
-from benchmark.cohorts.values import diagnosis_of, sex_of
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 
 LAST_NUMBER = re.compile(r"\d+$")
 NEAR = 180  # days: an examination tells of a scan no further away (visits are 6 months apart)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from benchmark.cohorts.parsing.dates import month_label
 from benchmark.cohorts.reader import FoundScan
 from benchmark.cohorts.readers.adni.codes import entry_of
-from benchmark.cohorts.times import month_label
 
 ENTRY_DAYS = 120  # screening and baseline are one visit within so many days
 SAME_CODE_DAYS = 90  # scans under one code are one visit; planned visits are 3 months apart

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from benchmark.cohorts import reader
+from benchmark.cohorts.parsing.dates import parse_date
+from benchmark.cohorts.parsing.tables import number_of
+from benchmark.cohorts.parsing.values import sex_of
 from benchmark.cohorts.reader import FoundScan, LeftOut
 from benchmark.cohorts.readers.adni.choice import (
     UNUSABLE,
@@ -17,11 +20,8 @@ from benchmark.cohorts.readers.adni.grouping import Dated
 from benchmark.cohorts.readers.adni.images import Image
 from benchmark.cohorts.readers.adni.records import Record, Records, nominal_tesla, tesla_of
 from benchmark.cohorts.readers.adni.sequences import NOT_T1, sequence_of, why_not_t1
-from benchmark.cohorts.subjects import ADNI_ID, canonical_subject
-from benchmark.cohorts.tables import number_of
-from benchmark.cohorts.times import parse_date
-from benchmark.cohorts.values import sex_of
-from benchmark.errors import UserError
+from benchmark.cohorts.subject_ids import ADNI_ID, canonical_subject
+from benchmark.core.errors import UserError
 
 NO_DATE = "no date of acquisition"
 FAILED = "failed ADNI's quality check"

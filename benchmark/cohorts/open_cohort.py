@@ -1,0 +1,102 @@
+"""Where a cohort comes from: ``phantom`` or ``READER:PATH``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmark.cohorts.assembly import assemble
+from benchmark.cohorts.reader import Reader, find_reader, load_readers
+from benchmark.cohorts.readers.bids import Bids
+from benchmark.cohorts.visit_table import Cohort
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import digest
+from benchmark.core.workspace import Workspace
+from benchmark.settings.messages import validate
+from benchmark.settings.phantom import PhantomSettings
+from benchmark.settings.schema import Settings
+
+AUTO = "auto"
+
+
+def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Console) -> Cohort:
+    """Read a cohort; the phantom is simulated into the workspace first, then read like any other.
+
+    Args:
+        spec: ``phantom``, ``READER:PATH``, or ``auto:PATH`` for whichever reader knows the place.
+        settings: The run's settings; the phantom takes its spacing from the grid.
+        workspace: Where a simulated cohort is kept.
+        console: For progress, and for what ``auto`` recognised.
+
+    Raises:
+        UserError: An unknown source, a missing path, or what the reader refuses.
+    """
+    if spec == "phantom":
+        return read_cohort(Bids, _simulated(settings, workspace, console), spec)
+    name, separator, place = spec.partition(":")
+    if not separator and Path(spec).expanduser().exists():
+        raise UserError(f"cohort '{spec}': say how to read it, such as {AUTO}:{spec}")
+    kind = None if name == AUTO else find_reader(name)
+    if not separator or not place:
+        raise UserError(f"cohort '{spec}': write it as {name}:PATH")
+    path = Path(place).expanduser()
+    if kind is None:
+        kind, why = recognise(path)
+        console.say(f"{path}: read as {kind.name}, for {why}")
+    own = settings.readers.get(kind.name, {})
+    return read_cohort(kind, path, f"{kind.name}:{place}", own)
+
+
+def recognise(path: Path) -> tuple[type[Reader], str]:
+    """The one reader that knows a place, and why.
+
+    Raises:
+        UserError: No such place, or none or several readers know it.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    readers = load_readers().values()
+    known = [(reader, why) for reader in readers if (why := reader.recognises(path))]
+    if len(known) == 1:
+        return known[0]
+    if known:
+        reasons = "; ".join(f"{reader.name}, for {why}" for reader, why in known)
+        raise UserError(f"{path}: could be several layouts ({reasons}); write NAME:{path}")
+    layouts = "\n".join(f"  {reader.name:<8} {reader.summary}" for reader in readers)
+    raise UserError(f"{path}: no known layout; these are read:\n{layouts}")
+
+
+def read_cohort(
+    kind: type[Reader], path: Path, name: str, values: Mapping[str, Any] | None = None
+) -> Cohort:
+    """Read a place with a reader.
+
+    Args:
+        kind: The reader.
+        path: The place.
+        name: How the user named it.
+        values: The reader's own settings; see its ``Settings``.
+
+    Raises:
+        UserError: A setting that does not exist, or what the reader refuses.
+    """
+    own = validate(kind.Settings, dict(values or {}), f"readers.{kind.name}")
+    return assemble(kind(own).read(path), name, path)
+
+
+def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Path:
+    from benchmark.cohorts.phantom.dataset import write_phantom  # torch is slow to import
+
+    own = settings.phantom
+    if "spacing_mm" in own.model_fields_set and own.spacing_mm != settings.grid.spacing_mm:
+        raise UserError(
+            f"phantom.spacing_mm={own.spacing_mm}: a run simulates on its grid; "
+            "set grid.spacing_mm instead"
+        )
+    values = {**settings.phantom.model_dump(), "spacing_mm": settings.grid.spacing_mm}
+    phantom: PhantomSettings = validate(PhantomSettings, values, "phantom")
+    folder = workspace.cohorts / f"phantom-{digest(phantom.model_dump(mode='json'))}"
+    with workspace.lock(folder):
+        if not folder.is_dir():
+            write_phantom(folder, phantom, console)
+    return folder

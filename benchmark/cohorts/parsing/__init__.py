@@ -1,0 +1,1 @@
+"""What readers share: tables, dates, times of visits, covariates, patterns of paths."""

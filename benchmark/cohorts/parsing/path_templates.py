@@ -1,0 +1,87 @@
+"""File names made from the cells of a table's row, such as ``{subject}/visit_{month:03d}.nii``."""
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmark.cohorts.parsing.study_files import MISSING_CODES
+from benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
+from benchmark.core.errors import UserError, unknown
+
+WHOLE, DECIMAL = "bdoxX", "eEfFgG%"  # format types (Python's) that need a number
+
+
+@dataclass(frozen=True)
+class Part:
+    """Text, and the column behind it (empty at the end) with its format."""
+
+    text: str
+    column: str
+    spec: str
+
+
+class PathTemplate:
+    """A template with columns in braces, each with an optional format such as ``:03d``."""
+
+    def __init__(
+        self, template: str, columns: Sequence[str], aliases: Mapping[str, str], key: str
+    ) -> None:
+        """Check a template.
+
+        Args:
+            template: The template.
+            columns: The table's columns in the plain spelling.
+            aliases: Further names, and the columns that they stand for.
+            key: Name of the setting, for errors.
+
+        Raises:
+            UserError: A placeholder that is no column, or a format that does not exist.
+        """
+        self._template, self._key = template, key
+        try:
+            parsed = list(string.Formatter().parse(template))
+        except ValueError as error:
+            raise UserError(f"{key}={template}: {error}") from error
+        self._parts = []
+        for text, name, spec, conversion in parsed:
+            column = plain(name or "")
+            column = column if column in columns else aliases.get(column, column)
+            if name is not None and (conversion or column not in columns):
+                raise unknown(f"placeholder in {key}={template}:", name, [*columns, *aliases])
+            self._parts.append(Part(text, column, spec or ""))
+            self._check(self._parts[-1])
+
+    def fill(self, row: Row, where: str) -> str | None:
+        """The name for a row; None where one of its cells is empty, -1 or -4.
+
+        Raises:
+            UserError: A cell that its format does not fit.
+        """
+        name = ""
+        for part in self._parts:
+            cell = text_of(row.get(part.column), MISSING_CODES) if part.column else ""
+            if cell is None:
+                return None
+            name += part.text + (self._format(part, cell, where) if part.column else "")
+        return name
+
+    def _check(self, part: Part) -> None:
+        try:
+            format(1 if part.spec[-1:] in WHOLE + DECIMAL and part.spec else "a", part.spec)
+        except ValueError as error:
+            raise UserError(
+                f"{self._key}={self._template}: '{part.spec}' is no format for {part.column}; "
+                "write :03d for a whole number with leading zeros"
+            ) from error
+
+    def _format(self, part: Part, cell: str, where: str) -> str:
+        kind = part.spec[-1:]
+        if not kind or kind not in WHOLE + DECIMAL:
+            return format(cell, part.spec)
+        value = number_of(cell)
+        if value is None or (kind in WHOLE and value != int(value)):
+            raise UserError(
+                f"{where}, column {part.column}: '{cell}' does not fit :{part.spec} of "
+                f"{self._key}={self._template}"
+            )
+        return format(int(value) if kind in WHOLE else value, part.spec)

@@ -1,0 +1,198 @@
+"""What the readers of study downloads share: tables known by their columns, folders by name."""
+
+import csv
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from benchmark.cohorts.parsing.dates import parse_date
+from benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_table
+from benchmark.cohorts.subject_ids import canonical_subject
+from benchmark.core.errors import UserError
+
+TEXT_TABLES = (".csv", ".tsv", ".txt")
+SUBJECT = re.compile("sub-.+")
+DEPTH = 3  # levels of folders that downloads put around what one looks for
+MISSING_CODES = ("-1", "-4", "-1.0", "-4.0")  # LONI's codes: confirmed missing, not applicable
+
+
+def existing_folder(path: Path, what: str) -> Path:
+    """The folder itself.
+
+    Raises:
+        UserError: There is none; ``what`` says which one to give.
+    """
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder; give {what}")
+    return path
+
+
+def find_folders(root: Path, name: re.Pattern[str], depth: int = DEPTH) -> Iterator[Path]:
+    """Folders whose whole name fits a pattern, in the order of their names.
+
+    Args:
+        root: Where to look.
+        name: Pattern of the name; what lies inside a match is not looked at.
+        depth: How many levels to go down; 1 looks at what lies directly in ``root``.
+    """
+    for folder in subfolders(root):
+        if name.fullmatch(folder.name):
+            yield folder
+        elif depth > 1:
+            yield from find_folders(folder, name, depth - 1)
+
+
+def subject_folders(root: Path, layout: str) -> dict[str, Path]:
+    """Folders ``sub-*`` by canonical id.
+
+    Args:
+        root: The folder that holds them.
+        layout: What it should be, for the error where there are none.
+
+    Raises:
+        UserError: There is none, or two are the same person.
+    """
+    people: dict[str, Path] = {}
+    for folder in find_folders(root, SUBJECT, depth=1):
+        subject = canonical_subject(folder.name)
+        if subject in people:
+            raise UserError(
+                f"{root}: {people[subject].name} and {folder.name} are the same person "
+                f"({subject}); keep one folder a person"
+            )
+        people[subject] = folder
+    if not people:
+        raise UserError(f"{root}: not {layout}: it holds no folder named sub-*")
+    return people
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders directly in a folder, by name, without hidden ones."""
+    return [Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
+
+
+def find_tables(root: Path, *columns: str, skip: re.Pattern[str] | None = None) -> list[Path]:
+    """Tables in a study's folder or beside it that have certain columns, whatever their name.
+
+    Only headers are read. Excel sheets are opened where no text table serves.
+
+    Args:
+        root: The study's folder; its own files, those of folders in it and those beside it count.
+        columns: Names in the plain spelling (``tables.plain``) that must all be there.
+        skip: Pattern of the names of folders that hold scans, which are not entered.
+
+    Returns:
+        The tables, nearest to ``root`` first, then by name.
+    """
+    files = _tables_in(root, skip, DEPTH)
+    if root.resolve().parent != root.resolve():
+        files += _tables_in(root.resolve().parent, skip, 0)
+    for suffixes in (TEXT_TABLES, SHEETS):
+        found = [
+            path
+            for path in files
+            if path.suffix.lower() in suffixes and set(columns) <= set(read_header(path))
+        ]
+        if found:
+            return found
+    return []
+
+
+def read_header(path: Path) -> list[str]:
+    """Names of a table's columns in the plain spelling; empty where it cannot be read."""
+    try:
+        if path.suffix.lower() in SHEETS:
+            return list(read_table(path).columns)
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            line = file.readline(100_000)
+    except (OSError, UserError):
+        return []
+    separator = "\t" if line.count("\t") > line.count(",") else ","
+    return [plain(name) for name in next(csv.reader([line], delimiter=separator), [])]
+
+
+def read_tables(paths: Iterable[Path], *columns: str) -> list[Row]:
+    """Rows of tables that have certain columns, below one another, whole duplicates dropped."""
+    rows: dict[tuple[tuple[str, str], ...], Row] = {}
+    for path in paths:
+        for cells in read_table(path, *columns).to_dict("records"):
+            row = {str(name): str(cell) for name, cell in cells.items()}
+            rows.setdefault(tuple(row.items()), row)
+    return list(rows.values())
+
+
+def first_rows(rows: Iterable[Row], key: str) -> dict[str, Row]:
+    """The first row of each value of a column."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row[key], row)
+    return first
+
+
+class NearestRows:
+    """Rows of a table by subject and day, to find the one nearest to a scan."""
+
+    def __init__(self, rows: Iterable[tuple[str, float, Row]]) -> None:
+        """Args: subject, day and cells of each row."""
+        self._rows: dict[str, list[tuple[float, Row]]] = defaultdict(list)
+        for subject, day, row in rows:
+            self._rows[subject].append((day, row))
+
+    def near(self, subject: str, day: float, within: float) -> Row:
+        """The subject's row nearest to a day, at most ``within`` days off; empty if there is none.
+
+        Of two equally near the earlier one is taken.
+        """
+        rows = [
+            (abs(other - day), other, number)
+            for number, (other, _) in enumerate(self._rows.get(subject, []))
+            if abs(other - day) <= within
+        ]
+        return self._rows[subject][min(rows)[2]][1] if rows else {}
+
+
+def day_of(text: str) -> float | None:
+    """A date's ordinal in days; None where the text is empty, -1, -4 or no date."""
+    try:
+        return float(parse_date(text).toordinal())
+    except ValueError:
+        return None
+
+
+def scan_in(leaf: Path) -> Path | None:
+    """What is read of a series' folder: its NIfTI file, else the folder where it holds DICOM.
+
+    Of several NIfTI files the first by name is taken; None where there is neither.
+    """
+    files = [Path(entry.path) for entry in _entries(leaf) if entry.is_file()]
+    for suffixes in ((".nii", ".nii.gz"), (".dcm", ".dicom", ".ima")):
+        fitting = [path for path in files if path.name.lower().endswith(suffixes)]
+        if fitting:
+            return fitting[0] if suffixes[0] == ".nii" else leaf
+    return None
+
+
+def _tables_in(folder: Path, skip: re.Pattern[str] | None, depth: int) -> list[Path]:
+    entries = _entries(folder)
+    files = [
+        Path(entry.path)
+        for entry in entries
+        if entry.name.lower().endswith((*TEXT_TABLES, *SHEETS)) and entry.is_file()
+    ]
+    if depth > 0:
+        for entry in entries:
+            if entry.is_dir() and not (skip and skip.fullmatch(entry.name)):
+                files += _tables_in(Path(entry.path), skip, depth - 1)
+    return files
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What a folder holds, by name, without hidden things; nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as found:
+            shown = [entry for entry in found if not entry.name.startswith((".", "__MACOSX"))]
+    except OSError:
+        return []
+    return sorted(shown, key=lambda entry: entry.name)

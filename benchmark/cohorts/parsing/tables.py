@@ -1,0 +1,152 @@
+"""Reads the tables that come with a study: CSV, TSV or Excel, whatever their headers' spelling."""
+
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.core.errors import UserError
+
+MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?")
+SHEETS = (".xlsx", ".xls")
+
+Row = dict[str, str]  # cell by the plain name of its column
+
+
+def read_table(path: Path, *required: str) -> pd.DataFrame:
+    """Read a table as text.
+
+    Args:
+        path: CSV, TSV (also ``.txt`` with tabs) or Excel.
+        required: Columns that must be there, in the plain spelling.
+
+    Returns:
+        All cells as stripped text, missing ones as ``""``; column names in the plain spelling
+        (``plain``); the index is the row of the file, counted from 1 with the header as 1.
+
+    Raises:
+        UserError: The file cannot be read, or a column is missing.
+    """
+    table = _read_sheet(path) if path.suffix.lower() in SHEETS else _read_text(path)
+    table.columns = pd.Index([plain(str(name)) for name in table.columns])
+    table = table.loc[:, ~table.columns.duplicated()].fillna("")
+    table = table.apply(lambda column: column.str.strip())
+    table.index = pd.RangeIndex(2, len(table) + 2, name="row")
+    _require(table.columns, required, path)
+    return table
+
+
+def read_lines(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Read a large CSV or TSV of which few columns are wanted.
+
+    Args:
+        path: The table.
+
+    Returns:
+        Names of the columns in the plain spelling, and the cells of each row, not yet stripped; the
+        first row is row 2 of the file.
+
+    Raises:
+        UserError: As ``read_table``.
+    """
+    header, lines = _parse(path)
+    return [plain(name) for name in header], lines
+
+
+def read_rows(path: Path, key: str) -> dict[str, Row]:
+    """Read a small CSV or TSV by the rows' names, far faster than ``read_table`` can.
+
+    Args:
+        path: The table.
+        key: The column that names the rows.
+
+    Returns:
+        Rows by name, cells as in ``read_table``; of several rows of one name the first.
+
+    Raises:
+        UserError: As ``read_table``.
+    """
+    header, lines = _parse(path)
+    names = [plain(name) for name in header]
+    _require(names, (key,), path)
+    rows: dict[str, Row] = {}
+    for line in lines:
+        row: Row = {}
+        for name, cell in zip(names, line, strict=True):
+            row.setdefault(name, cell.strip())
+        rows.setdefault(row[key], row)
+    return rows
+
+
+def plain(name: str) -> str:
+    """A column's name in lower case, words joined by ``_``: ``Image Data ID`` is image_data_id."""
+    return re.sub(r"[^0-9a-z]+", "_", name.strip().lower()).strip("_")
+
+
+def text_of(cell: str | None, missing: Iterable[str] = ()) -> str | None:
+    """A cell's text, or None where it is empty, n/a or one of the study's codes for missing."""
+    text = (cell or "").strip()
+    return None if text.lower() in MISSING or text in missing else text
+
+
+def number_of(cell: str | None, missing: Iterable[str] = ()) -> float | None:
+    """A cell's number, or None where it is missing or not a finite number."""
+    text = text_of(cell, missing)
+    try:
+        value = float(text) if text is not None else float("nan")
+    except ValueError:
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def _require(columns: Iterable[str], required: Iterable[str], path: Path) -> None:
+    present = list(columns)
+    for name in required:
+        if name not in present:
+            raise UserError(f"{path}: has no column {name}; it has {', '.join(present)}")
+
+
+def _read_text(path: Path) -> pd.DataFrame:
+    header, lines = _parse(path)
+    return pd.DataFrame(lines, columns=header, dtype=str)
+
+
+def _parse(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV or TSV, each row as long as the header."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            first = file.readline()
+            file.seek(0)
+            separator = "\t" if first.count("\t") > first.count(",") else ","
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            header = next(reader, [])
+            lines = [_fitted(line, header, path, reader.line_num) for line in reader if line]
+    except (OSError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read as a table: {error}") from error
+    if not header:
+        raise UserError(f"{path}: cannot be read as a table: it is empty")
+    return header, lines
+
+
+def _fitted(line: list[str], header: list[str], path: Path, number: int) -> list[str]:
+    """Fill a short row up; a longer one has lost its columns, unless nothing is in them."""
+    surplus = line[len(header) :]
+    if any(cell.strip() for cell in surplus):
+        raise UserError(
+            f"{path}, line {number}: {len(line)} cells under {len(header)} columns; "
+            "a cell that holds the separator needs quotes"
+        )
+    return line[: len(header)] + [""] * (len(header) - len(line))
+
+
+def _read_sheet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_excel(path, dtype=str, keep_default_na=False)
+    except ImportError as error:
+        raise UserError(
+            f"{path}: to read Excel, pip install openpyxl, or save it as CSV"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read as an Excel table: {error}") from error

@@ -1,0 +1,70 @@
+"""Values that every study codes in its own way."""
+
+import re
+
+from benchmark.cohorts.parsing.tables import number_of, text_of
+
+SEXES = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M"}
+DIAGNOSES = {
+    "cn": "CN",
+    "nl": "CN",
+    "control": "CN",
+    "nondemented": "CN",
+    "mci": "MCI",
+    "ad": "AD",
+    "dementia": "AD",
+    "demented": "AD",
+}
+
+# Columns of what is known of a participant, and of a visit; names in the plain spelling.
+PARTICIPANT = {
+    "age": ("age", "age_bl", "age_at_first_visit"),
+    "sex": ("sex", "gender", "ptgender", "m_f"),
+    "group": ("group", "diagnosis", "diagnosis_sc", "diagnosis_bl", "dx_bl", "dx"),
+    "site": ("site", "site_id", "siteid"),
+    "education": ("education_level", "education", "educ", "pteducat"),
+    "apoe4": ("apoe4",),
+}
+SESSION = {
+    "diagnosis": ("diagnosis", "dx"),
+    "mmse": ("mmse",),
+    "field_tesla": ("mri_field", "field_strength", "magneticfieldstrength"),
+}
+CHANGE = re.compile(r".+\bto\s+(\w+)", re.IGNORECASE)  # as in MCI to Dementia
+GENOTYPE = re.compile(r"e?([234])[/ ,]?e?([234])", re.IGNORECASE)
+NUMBERS = ("age", "education", "apoe4", "mmse", "field_tesla")
+
+
+def sex_of(cell: str | None) -> str | None:
+    """``F`` or ``M``; None where it says neither."""
+    return SEXES.get((text_of(cell) or "").lower())
+
+
+def diagnosis_of(cell: str | None) -> str | None:
+    """``CN``, ``MCI`` or ``AD`` where the cell names one of them, else what it says.
+
+    Of a change, such as ``MCI to Dementia``, it is what the participant changed to.
+    """
+    text = text_of(cell)
+    if text is None:
+        return None
+    change = CHANGE.fullmatch(text)
+    return DIAGNOSES.get((change[1] if change else text).lower(), text)
+
+
+def diagnosis_of_cdr(cell: str | None, half: str) -> str | None:
+    """Diagnosis from the global Clinical Dementia Rating, for studies that give nothing else.
+
+    0 is ``CN``, 1 and above ``AD`` (dementia). 0.5 lies between the two: the studies call it very
+    mild dementia, others mild cognitive impairment; ``half`` says what it is to be called.
+    """
+    rating = number_of(cell)
+    if rating is None or rating < 0:
+        return None
+    return "CN" if rating == 0 else half if rating < 1 else "AD"
+
+
+def apoe4_of(genotype: str | None) -> float | None:
+    """Number of APOE e4 alleles of a genotype such as ``34`` or ``e3/e4``; None where unknown."""
+    match = GENOTYPE.fullmatch((genotype or "").strip())
+    return float(match.groups().count("4")) if match else None

@@ -1,0 +1,306 @@
+"""Which files of ours a module imports, in whatever form, and what else runs in it."""
+
+import ast
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import resolve_name
+from pathlib import Path
+from typing import Any
+
+HOME = Path(__file__).parents[2]  # where the project's packages lie side by side
+PACKAGES = ("methods", "metrics", "benchmark", "reports")
+IMPORTERS = ("import_module", "__import__")  # functions that are given a module's name
+LOADERS = (  # and a file's, or what to run
+    *("spec_from_file_location", "SourceFileLoader", "resolve_name"),
+    *("run_path", "run_module", "exec"),
+)
+INSTALLED = ("site-packages", "dist-packages")
+STANDARD_LIBRARY = Path(ast.__file__).parent
+OF_TYPES_ALONE = "TYPE_CHECKING"  # what stands under it does not run
+
+
+@dataclass(frozen=True)
+class Source:
+    """A module as a file.
+
+    Attributes:
+        name: Its name, such as ``methods.blocks``.
+        path: Its file.
+        package: The package that its relative imports count from; empty outside of one.
+        beside: Where a plugin lies, whose neighbours are followed; None in the project's packages.
+    """
+
+    name: str
+    path: Path
+    package: str = ""
+    beside: Path | None = None
+
+    @classmethod
+    def of(cls, name: str, path: Path) -> "Source":
+        """The module of a name and file: one of the project's, or a plugin."""
+        is_package = path.stem == "__init__"
+        package = name if is_package else name.rpartition(".")[0]
+        if name.partition(".")[0] in PACKAGES:
+            return cls(name, path, package)
+        return cls(name, path, package, path.parents[name.count(".") + is_package])
+
+
+@dataclass(frozen=True)
+class Link:
+    """An import that is followed: the name that it binds, what of the module, and the module."""
+
+    bound: str
+    attribute: str
+    target: Source | None  # None for what is left out
+
+
+def what_runs(source: Source, without: frozenset[str]) -> tuple[ast.AST, tuple[Link, ...]]:
+    """What runs in a module, less the imports that are followed, and those imports.
+
+    Args:
+        source: The module.
+        without: Names of modules, functions and imports that do not count.
+    """
+    runs = _Runs(source, without)
+    tree = runs.visit(ast.parse(source.path.read_bytes()))
+    return tree, tuple(runs.links)
+
+
+class _Runs(ast.NodeTransformer):
+    """Leaves in a tree what runs, and takes down the imports that are followed."""
+
+    def __init__(self, source: Source, without: frozenset[str]) -> None:
+        self.links: list[Link] = []
+        self._source, self._without = source, without
+        self._inside: list[str] = []  # classes and functions around
+        self._bound: dict[str, str] = {}  # names that stand for modules that are followed
+        self._importers: dict[str, str] = {}  # other names of import_module and its like
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if _is_text(node.value) else self.generic_visit(node)  # a docstring
+
+    def visit_Pass(self, node: ast.Pass) -> None:
+        return None
+
+    def visit_If(self, node: ast.If) -> Any:
+        test = node.test
+        name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", "")
+        if name != OF_TYPES_ALONE:
+            return self.generic_visit(node)
+        return [kept for kept in map(self.visit, node.orelse) if kept is not None]
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self._within(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST | None:
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST | None:
+        return self._function(node)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST | None:
+        qualified = ".".join([*self._inside, node.name])
+        if f"{self._source.name}:{qualified}" in self._without:
+            return None
+        return self._within(node, "<locals>")
+
+    def _within(self, node: Any, *more: str) -> ast.AST:
+        self._inside += [node.name, *more]
+        visited = self.generic_visit(node)
+        del self._inside[-1 - len(more) :]
+        return visited
+
+    def visit_Import(self, node: ast.Import) -> ast.AST | None:
+        node.names = [alias for alias in node.names if not self._follow_module(alias)]
+        return node if node.names else None
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        base = _absolute(node, self._source.package)
+        known = bool(self._found(base))
+        kept = []
+        for alias in node.names:
+            bound, inner = alias.asname or alias.name, f"{base}.{alias.name}"
+            if self._found(inner):
+                self._bound[bound] = inner
+                self._add(bound, "", inner)
+            elif known:
+                self._add(bound, alias.name, base)
+            else:
+                self._importers[bound] = alias.name
+                kept.append(alias)
+        node.names = kept
+        return node if kept else None
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if self._original(node.func) in IMPORTERS:
+            self._follow_call(node)
+            node.args = [self.visit(its) for its in node.args]
+            node.keywords = [self.visit(its) for its in node.keywords]
+            return node
+        if self._original(node.func) in LOADERS:
+            self._follow_all(node)
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if isinstance(node.ctx, ast.Load) and self._original(node) in IMPORTERS:
+            self._follow_all(node)  # handed on, to be called with who knows what
+        return node
+
+    def _original(self, node: ast.expr) -> str:
+        """What a function was called where it was imported from."""
+        name = str(getattr(node, "attr", getattr(node, "id", "")))
+        return self._importers.get(name, name)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """``methods.blocks.fold`` after any import that binds ``methods``."""
+        if node.attr in IMPORTERS:
+            self._follow_all(node)
+        parts = _dotted(node)
+        name = self._bound.get(parts[0], "") if parts else ""
+        for part in parts[1:]:
+            name = f"{name}.{part}" if name else ""
+            if not self._found(name):
+                break
+            self._add("", "", name)
+        return self.generic_visit(node)
+
+    def _follow_call(self, node: ast.Call) -> None:
+        """Follow ``import_module`` and ``__import__``; all around where the name is computed."""
+        given = {str(its.arg): its.value for its in node.keywords}
+        given |= dict(zip(("name", "package"), node.args, strict=False))
+        name, package = (getattr(given.get(key), "value", None) for key in ("name", "package"))
+        if not isinstance(name, str):
+            self._follow_all(node)
+            return
+        base = package if isinstance(package, str) else self._source.package
+        name = _resolved(name, base)
+        if self._found(name):
+            self._add("", "", name)
+        texts = [its.value for its in ast.walk(node) if isinstance(its, ast.Constant)]
+        for inner in (f"{name}.{text!s}" for text in texts):  # fromlist names modules too
+            if self._found(inner):
+                self._add("", "", inner)
+
+    def _follow_all(self, node: ast.AST) -> None:
+        """Nobody can tell what is imported: all files around count.
+
+        Of a plugin those beside it, of the project those of its package, and those of the packages
+        that are named.
+        """
+        texts = [str(its.value) for its in ast.walk(node) if isinstance(its, ast.Constant)]
+        named = {text.partition(".")[0] for text in texts} & set(PACKAGES)
+        own = self._source.name.partition(".")[0]
+        packages = named | ({"methods"} if self._source.beside else {own})
+        names = [its for package in packages for its in _modules(HOME / package, package)]
+        if self._source.beside and not is_installed(self._source.beside):
+            names += _neighbours(self._source.beside)
+        for name in sorted(names):
+            if name != self._source.name and self._found(name):
+                self._add("", "", name)
+
+    def _follow_module(self, alias: ast.alias) -> bool:
+        if not self._found(alias.name):
+            return False
+        first = alias.name.partition(".")[0]
+        self._bound[alias.asname or first] = alias.name if alias.asname else first
+        self._add(alias.asname or alias.name, "", alias.name)
+        return True
+
+    def _add(self, bound: str, attribute: str, name: str) -> None:
+        """Follow a module, and the packages around it, whose ``__init__`` runs first."""
+        parts = name.split(".")
+        for end in range(1, len(parts)):
+            around = self._found(".".join(parts[:end]))
+            if around:
+                self.links.append(Link("", "", around))
+        left_out = {name, f"{self._source.name}>{name}"} & self._without
+        self.links.append(Link(bound, attribute, None if left_out else self._found(name)))
+
+    def _found(self, name: str) -> Source | None:
+        beside, first = self._source.beside, name.partition(".")[0]
+        own = self._source.name.partition(".")[0]
+        if beside is not None and is_installed(beside) and first not in (*PACKAGES, own):
+            return None  # of what is installed, only the package that the method is in
+        return find_source(name, beside)
+
+
+def is_installed(folder: Path) -> bool:
+    """Whether a folder holds installed packages, or Python's own modules."""
+    return folder.name in INSTALLED or folder == STANDARD_LIBRARY
+
+
+def find_source(name: str, beside: Path | None) -> Source | None:
+    """The file of a module, if it is of the project's packages or lies beside a plugin."""
+    if name.partition(".")[0] in PACKAGES:
+        folder, beside = HOME, None
+    elif beside is not None:
+        folder = beside
+    else:
+        return None
+    spec = _spec_in(folder, name)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    is_package = spec.submodule_search_locations is not None
+    package = name if is_package else name.rpartition(".")[0]
+    return Source(name, Path(spec.origin), package, beside)
+
+
+def _spec_in(folder: Path, name: str) -> ModuleSpec | None:
+    """A module as Python would find it in this folder alone; nothing is imported."""
+    places: list[str] | None = [str(folder)]
+    spec = None
+    for part in name.split("."):
+        if not part or not places:
+            return None
+        spec = PathFinder.find_spec(part, places)
+        if spec is None:
+            return None
+        if spec.loader is None:  # a folder without __init__, whose own list asks what is imported
+            places = [str(Path(place) / part) for place in places]
+        else:
+            places = spec.submodule_search_locations
+    return spec
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _dotted(node: ast.expr) -> list[str]:
+    """``["a", "b", "c"]`` of ``a.b.c``; nothing of what does not begin with a name."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Attribute):
+        above = _dotted(node.value)
+        return [*above, node.attr] if above else []
+    return []
+
+
+def _modules(folder: Path, package: str) -> list[str]:
+    """Names of a package's modules, those of its packages too."""
+    files = [path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py")]
+    return [".".join([package, *parts]).removesuffix(".__init__") for parts in files]
+
+
+def _neighbours(folder: Path) -> list[str]:
+    """Names of the modules and packages in a plugin's folder."""
+    inside = sorted(path.parent for path in folder.glob("*/__init__.py"))
+    names = [name for place in inside for name in _modules(place, place.name)]
+    return [*names, *(path.stem for path in folder.glob("*.py"))]
+
+
+def _resolved(name: str, package: str) -> str:
+    """A module's full name; as it is where it leads out of its package, as Python would say."""
+    try:
+        return resolve_name(name, package or "methods")
+    except ImportError:
+        return name
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """Name of the module of a ``from`` import, relative ones resolved."""
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    base = ".".join(parts[: len(parts) - node.level + 1])
+    return ".".join(part for part in (base, node.module) if part)

@@ -1,0 +1,75 @@
+"""Work spread over processes that end when they should: with the work, Ctrl-C, or their parent."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from benchmark.core.errors import UserError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+WORKER_BYTES = 2 * 2**30  # that a worker may take
+
+
+def count_workers(asked: int, tasks: int) -> int:
+    """How many processes to use; 0 asks for one a core, as far as the memory goes."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    most = asked or min(_cores(), max(1, memory // WORKER_BYTES))
+    return max(1, min(most, tasks))
+
+
+def run_parallel(
+    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int
+) -> Iterator[Result]:
+    """Yield results as they come.
+
+    Args:
+        function: Something a fresh process can import.
+        tasks: Its arguments.
+        workers: How many processes.
+
+    Raises:
+        UserError: A process was ended from outside; what it had stored is kept.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would copy threads' locked locks
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    try:
+        for future in as_completed([pool.submit(function, task) for task in tasks]):
+            yield future.result()
+        pool.shutdown()
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a process that prepared scans was ended by the system, most likely for want of "
+            "memory; lower preparation.workers. What was finished is kept, and the same command "
+            "continues."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+
+
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _begin() -> None:
+    """Make a worker quiet on Ctrl-C, which its parent answers, and end it with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,103 @@
+"""The run folder: where everything lies, and who may write it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from benchmark.core.errors import UserError, unknown
+from benchmark.core.files import sweep, write_text
+
+PATIENCE = 600  # seconds to wait while others, such as an array, look at the same prepared scans
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Layout of a workspace.
+
+    ``cohorts/`` simulated cohorts; ``prepared/`` volumes on the grid; ``measured/`` what was
+    measured on volumes; ``models/<run>/`` what training leaves; ``<protocol>/`` pairs,
+    predictions, scores and report of one protocol. Names carry the digest of what determines the
+    content, so that work is done once.
+    """
+
+    root: Path
+
+    @property
+    def cohorts(self) -> Path:
+        """Simulated cohorts, BIDS."""
+        return self.root / "cohorts"
+
+    @property
+    def measured(self) -> Path:
+        """Features, tissue volumes and values that were measured, named by content."""
+        return self.root / "measured"
+
+    @property
+    def prepared(self) -> Path:
+        """Prepared volumes, named by content."""
+        return self.root / "prepared"
+
+    def model(self, run: str) -> Path:
+        """Checkpoints, losses and settings of one training."""
+        return self.root / "models" / run
+
+    def protocol(self, protocol: str) -> Path:
+        """Everything that belongs to one protocol."""
+        return self.root / protocol
+
+    def predictions(self, protocol: str, run: str) -> Path:
+        """Generated volumes of one model under one protocol."""
+        return self.root / protocol / "predictions" / run
+
+    def protocols(self) -> list[str]:
+        """Names of the protocols that have been run here."""
+        return sorted(path.parent.name for path in self.root.glob("*/protocol.json"))
+
+    def set_latest(self, protocol: str) -> None:
+        """Remember which protocol a report should show."""
+        write_text(self.root / "latest", protocol + "\n")
+
+    def find_protocol(self, name: str | None) -> Path:
+        """Folder of a protocol by name, or of the latest.
+
+        Raises:
+            UserError: There is none, or none of that name.
+        """
+        known = self.protocols()
+        if not known:
+            raise UserError(
+                f"{self.root}: nothing has been run here; start with 'python cli.py run'"
+            )
+        if name is None:
+            marker = self.root / "latest"
+            name = marker.read_text().strip() if marker.is_file() else known[-1]
+        if name not in known:
+            raise unknown("protocol", name, known)
+        return self.protocol(name)
+
+    @contextmanager
+    def lock(self, folder: Path, wait_seconds: float = 0) -> Iterator[None]:
+        """Hold a folder for writing; the lock goes with the process, however it ends.
+
+        Args:
+            folder: The folder, or a file that several processes add to.
+            wait_seconds: How long to wait for another process before giving up.
+
+        Raises:
+            UserError: Another process holds it, or it cannot be written.
+        """
+        path = folder.with_name(f".{folder.name}.lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path, timeout=wait_seconds):
+                sweep(folder)
+                yield
+        except Timeout:
+            raise UserError(
+                f"another process is writing {folder}; wait for it, or use another --workspace"
+            ) from None
+        except OSError as error:
+            raise UserError(f"cannot write {folder}: {error.strerror or error}") from error

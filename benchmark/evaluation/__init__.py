@@ -1,0 +1,4 @@
+"""From a checkpoint to volumes on disk, and from volumes to the score table.
+
+May import protocol, training, preparation, cohorts, devices, settings and core.
+"""

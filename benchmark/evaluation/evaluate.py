@@ -1,0 +1,277 @@
+"""Score volumes on disk against the real follow-ups: the same for ours and for anybody's."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from threadpoolctl import threadpool_limits
+
+from benchmark.core.console import Bar, Console
+from benchmark.core.files import write_text
+from benchmark.core.process_pool import count_workers
+from benchmark.core.workspace import Workspace
+from benchmark.evaluation.predictions import KEYS, Predictions, find_predictions, join_pairs
+from benchmark.evaluation.score_table import IDENTITY, SCHEMA, read_scores, within_brackets
+from benchmark.evaluation.subject_scorer import Scorer, SubjectScores, Value
+from benchmark.preparation.space import PLAIN, Fit, Space, read_generated
+from benchmark.protocol.metric_identity import Identity, identify
+from benchmark.protocol.pairs import PATHS, STRATA
+from benchmark.training.pair_loader import load_nifti
+from metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Label:
+    """What every row of a folder's scores says of where it comes from."""
+
+    protocol: str
+    split: str
+    method: str
+    settings: str
+    training_seed: int
+
+
+class Evaluator:
+    """Scores folders of predictions. Values are kept on disk: what is interrupted goes on."""
+
+    def __init__(
+        self,
+        metrics: Sequence[Metric],
+        pairs: pd.DataFrame,
+        console: Console,
+        cache: Path,
+        workers: int = 0,
+    ) -> None:
+        """Args: metrics; pairs with readable paths; a console; a folder for values; threads."""
+        self._metrics = list(metrics)
+        self._pairs = pairs
+        self._console = console
+        self._cache = cache
+        self._workers = workers
+
+    def score(self, predictions: Predictions, label: Label, fit: Fit = PLAIN) -> pd.DataFrame:
+        """Score every volume, after all of them were looked at.
+
+        The result depends neither on the order of the volumes nor on the number of threads.
+
+        Raises:
+            UserError: A missing, extra, duplicate or unreadable volume, another geometry or range.
+        """
+        table = join_pairs(predictions, self._pairs)
+        subjects = _by_subject(table)
+        self._check(subjects, predictions, fit)
+        scorer = Scorer(self._metrics, predictions.folder, fit, self._cache)
+        with self._console.bar(f"score {label.method}", len(table)) as bar:
+            scores = self._over(subjects, scorer, bar)
+        rows = [*_pair_rows(self._metrics, subjects, scores)]
+        rows += _subject_rows(self._metrics, subjects, scores)
+        for metric in self._metrics:
+            if isinstance(metric, SetMetric):
+                rows += set_rows(metric, table["subject"].tolist(), scores)
+        return _labelled(rows, label, self._metrics)
+
+    @property
+    def identities(self) -> list[Identity]:
+        """What makes a value of each metric one that may be used again."""
+        return [identify(metric) for metric in self._metrics]
+
+    def only(self, names: Sequence[str]) -> "Evaluator":
+        """An evaluator of some of the metrics."""
+        chosen = [metric for metric in self._metrics if metric.name in names]
+        return Evaluator(chosen, self._pairs, self._console, self._cache, self._workers)
+
+    def measure(
+        self, predictions: Predictions, rank: int, world_size: int, fit: Fit = PLAIN
+    ) -> None:
+        """Measure every ``world_size``-th subject, from ``rank`` on, and keep the values.
+
+        ``score`` finds them, in this process or another one.
+
+        Raises:
+            UserError: As ``score``.
+        """
+        subjects = _by_subject(join_pairs(predictions, self._pairs))[rank::world_size]
+        self._check(subjects, predictions, fit)
+        scorer = Scorer(self._metrics, predictions.folder, fit, self._cache)
+        with self._console.bar("measure", sum(map(len, subjects))) as bar:
+            self._over(subjects, scorer, bar)
+
+    def _check(self, subjects: list[list[Row]], predictions: Predictions, fit: Fit) -> None:
+        def look(rows: list[Row]) -> None:
+            space = Space.of(load_nifti(rows[0]["source"]))
+            for row in rows:
+                read_generated(predictions.path(row["generated"]), space, fit)
+
+        with self._console.bar("check volumes", sum(map(len, subjects))) as bar:
+            self._over(subjects, look, bar)
+
+    def _over(self, subjects: list[list[Row]], work: Any, bar: Bar) -> list[Any]:
+        """Results in the order of the subjects; the first error in that order is the one told."""
+        results = []
+        with (
+            _one_thread_each(),
+            ThreadPoolExecutor(count_workers(self._workers, len(subjects))) as pool,
+        ):
+            try:
+                for rows, result in zip(subjects, pool.map(work, subjects), strict=True):
+                    results.append(result)
+                    bar.advance(len(rows))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return results
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Volumes are scored side by side, each on one thread: sums then have one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _by_subject(table: pd.DataFrame) -> list[list[Row]]:
+    """Rows of each subject, in the order of their names."""
+    return [_records(rows) for _, rows in table.groupby("subject", sort=True)]
+
+
+def _records(table: pd.DataFrame) -> list[Row]:
+    """Rows of a table as dictionaries by column name."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _pair_rows(
+    metrics: list[Metric], subjects: list[list[Row]], scores: list[SubjectScores]
+) -> Iterator[Row]:
+    for rows, its in zip(subjects, scores, strict=True):
+        for record, values in zip(rows, its.pairs, strict=True):
+            identity = {
+                key: record[key] for key in ("subject", "visit", "interval_years", "sample")
+            }
+            for metric in metrics:
+                if isinstance(metric, PairMetric):
+                    yield _row(metric, values[metric.name], **identity)
+
+
+def _subject_rows(
+    metrics: list[Metric], subjects: list[list[Row]], scores: list[SubjectScores]
+) -> Iterator[Row]:
+    for rows, its in zip(subjects, scores, strict=True):
+        for sample, values in its.subjects.items():
+            identity = {"subject": rows[0]["subject"], "sample": sample}
+            count = sum(row["sample"] == sample for row in rows)
+            for metric in metrics:
+                if isinstance(metric, SubjectMetric):
+                    yield _row(metric, values[metric.name], n=count, **identity)
+
+
+def set_rows(metric: SetMetric, groups: list[str], scores: list[SubjectScores]) -> list[Row]:
+    """The value, the value without each subject, and what real volumes score among themselves."""
+    count = len(groups)
+    whole = {"n": count, "title": within_brackets(metric.title, f"N={count}")}
+    problems = [its.problems[metric.name] for its in scores if metric.name in its.problems]
+    if problems:
+        return [_row(metric, (np.nan, problems[0]), **whole)]
+    features = [pair for its in scores for pair in its.features[metric.name]]
+    generated, real = (np.stack(part) for part in zip(*features, strict=True))
+    given = {"generated": generated, "reference": real}
+    try:
+        value = metric(**given)
+    except MetricError as error:
+        return [_row(metric, (np.nan, str(error)), **whole)]
+    grouped = {**given, "groups": groups}
+    return [
+        _row(metric, (value, ""), **whole),
+        *_left_out_rows(metric, grouped, whole),
+        *_floor_rows(metric, grouped),
+    ]
+
+
+def _left_out_rows(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
+    try:
+        without = metric.leave_one_out(**given)
+    except MetricError:  # the value stands, without an interval
+        return []
+    return [
+        _row(metric, (value, ""), subject=subject, role="leave-out", **whole)
+        for subject, value in without.items()
+    ]
+
+
+def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
+    try:
+        floor = metric.floor(**given)
+    except MetricError:
+        return []
+    if floor is None:
+        return []
+    title = within_brackets(metric.title, f"N={floor.count}")
+    return [
+        _row(metric, (value, ""), n=floor.count, title=title, role=role)
+        for role, value in (("floor", floor.real), ("half", floor.generated))
+    ]
+
+
+def _row(metric: Metric, found: Value, **given: Any) -> Row:
+    """One row of the score table, with defaults for what does not apply."""
+    row = {"subject": "", "visit": "", "interval_years": np.nan, "sample": 0, "role": "value"}
+    value, note = found
+    told = {"n": 1, "metric": metric.name, "title": metric.title, "value": value, "note": note}
+    return {**row, **told, **given}
+
+
+def _labelled(rows: list[Row], label: Label, metrics: Sequence[Metric]) -> pd.DataFrame:
+    scores = pd.DataFrame(rows)
+    identities = {metric.name: vars(identify(metric)) for metric in metrics}
+    for key in IDENTITY:
+        scores[key] = [identities[name][key] for name in scores["metric"]]
+    for key, value in vars(label).items():
+        scores[key] = value
+    return SCHEMA.validate(scores[list(SCHEMA.columns)])
+
+
+def read_manifest(folder: Path) -> pd.DataFrame:
+    """The volumes that a folder's manifest lists; see ``benchmark.evaluation.predictions``.
+
+    Raises:
+        UserError: No manifest, a missing column, a volume that stands twice.
+    """
+    return find_predictions(folder).table
+
+
+def collect_scores(protocol_folder: Path) -> Path:
+    """Join the scores of all predictions into the protocol's one table.
+
+    Returns:
+        The path of ``scores.csv``.
+    """
+    path = protocol_folder / "scores.csv"
+    with Workspace(protocol_folder.parent).lock(path, wait_seconds=60):
+        found = sorted(protocol_folder.glob("predictions/*/scores.csv"))
+        parts = [read_scores(part) for part in found]
+        write_text(path, pd.concat(parts, ignore_index=True).to_csv(index=False))
+    return path
+
+
+def read_pairs(protocol_folder: Path) -> pd.DataFrame:
+    """Read a protocol's pairs, with paths that can be opened."""
+    told = dict.fromkeys([*KEYS, *STRATA], str)
+    pairs = pd.read_csv(protocol_folder / "pairs.csv", dtype=told)
+    for column in PATHS & set(pairs.columns):
+        paths = pairs[column]
+        pairs[column] = paths.where(
+            paths.isna(), str(protocol_folder.parent) + "/" + paths.astype(str)
+        )
+    return pairs

@@ -1,0 +1,158 @@
+"""The evaluate command: from what a user typed to a scored submission."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError, unknown
+from benchmark.core.workspace import Workspace
+from benchmark.devices.fabric import resolved_here
+from benchmark.evaluation.external_protocol import Choice, Part, build_scoring_protocol, preset_for
+from benchmark.evaluation.predictions import Predictions, find_predictions
+from benchmark.evaluation.submission import Submission, Terms, add_submission, score_submission
+from benchmark.preparation.space import Fit, Rule
+from benchmark.protocol.protocol import Protocol, write_protocol
+from benchmark.protocol.protocol_metrics import build_metrics
+from benchmark.protocol.recorded_metrics import record_metrics
+from benchmark.settings.loading import load_settings
+from benchmark.settings.schema import Settings
+
+OF_DEVICE = "device."  # beginning of overrides that change no value
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``evaluate`` was told, as typed; see its help."""
+
+    place: Path
+    against: str | None = None
+    name: str = ""
+    pattern: str = ""
+    grid: str = "strict"
+    intensities: str = ""
+    as_is: bool = False
+    some: bool = False
+    part: str = "all"
+    pairs: str | None = None
+    metrics: str = ""
+    weights: str | None = None
+    preset: str | None = None
+    overrides: tuple[str, ...] = ()
+    plugins: tuple[Path, ...] = ()
+    protocol: str | None = None
+    workers: int = 0
+
+
+def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Path, str]:
+    """Score volumes made elsewhere.
+
+    Returns:
+        The protocol's folder, and the name of the method in its tables.
+
+    Raises:
+        UserError: Anything that the user can mend; no score is written then.
+    """
+    terms, device = None, _device(options)
+    if options.against is None:
+        _refuse_for_protocol(options)
+        terms = Terms.of(workspace.find_protocol(options.protocol))
+    predictions = find_predictions(options.place, options.pattern)
+    name = options.name or options.place.resolve().name.partition(".")[0]
+    submission = Submission(predictions, name, _fit(options))
+    _ = submission.made_by  # a file that does not exist is told first
+    protocol, metrics = None, []
+    if terms is None:
+        settings = _settings(options, predictions)
+        metrics = build_metrics(settings.metrics, None, options.plugins)  # errors come first
+        protocol = _scoring_protocol(options, settings, predictions, workspace, console)
+        terms = Terms(protocol.name, protocol.info, protocol.test_pairs, (settings.metrics,))
+    scores = score_submission(
+        submission, terms, workspace, console, options.plugins, options.workers, device
+    )
+    if protocol is not None:
+        folder = write_protocol(protocol, workspace)
+        record_metrics(folder, metrics, terms.metrics[0])
+        workspace.set_latest(protocol.name)
+    add_submission(submission, terms, scores, workspace)
+    return workspace.protocol(terms.protocol), name
+
+
+def _scoring_protocol(
+    options: Options,
+    settings: Settings,
+    predictions: Predictions,
+    workspace: Workspace,
+    console: Console,
+) -> Protocol:
+    if options.protocol:
+        raise UserError("--protocol names a protocol that was run; drop it, or --against")
+    if options.part not in get_args(Part):
+        raise unknown("--part", options.part, get_args(Part))
+    choice = Choice(
+        options.part,  # type: ignore[arg-type]
+        options.some,
+        Fit(intensities=_fit(options).intensities) if options.as_is else None,
+    )
+    return build_scoring_protocol(settings, workspace, console, predictions, choice)
+
+
+def _settings(options: Options, predictions: Predictions) -> Settings:
+    """The preset whose grid the volumes have, and what the options change in it."""
+    preset = options.preset or ("demo" if options.as_is else preset_for(predictions))
+    given = {"cohort": options.against, "pairs.rule": options.pairs}
+    given["metrics.extractor"] = _extractor(options.weights)
+    values = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    if options.metrics:
+        names = [name.strip() for name in options.metrics.split(",") if name.strip()]
+        values.append(f"metrics.names={json.dumps(names)}")
+    return load_settings(preset, [*values, *options.overrides])
+
+
+def _device(options: Options) -> str:
+    """Where the metrics' networks compute: it changes no definition, so any protocol allows it."""
+    overrides = [value for value in options.overrides if value.startswith(OF_DEVICE)]
+    return resolved_here(load_settings(options.preset or "demo", overrides).device).accelerator
+
+
+def _extractor(weights: str | None) -> str | None:
+    """A file stands for the weights in it."""
+    return f"file:{weights}" if weights and Path(weights).is_file() else weights
+
+
+def _refuse_for_protocol(options: Options) -> None:
+    """What a protocol has settled already cannot be chosen anew."""
+    given = {
+        "--as-is": options.as_is,
+        "--some": options.some,
+        "--part": options.part != "all",
+        "--pairs": options.pairs,
+        "--metrics": options.metrics,
+        "--weights": options.weights,
+        "--preset": options.preset,
+        "--set": [value for value in options.overrides if not value.startswith(OF_DEVICE)],
+    }
+    wrong = [name for name, value in given.items() if value]
+    if wrong:
+        raise UserError(
+            f"{wrong[0]} goes with --against COHORT; a protocol that was run has its own"
+        )
+
+
+def _fit(options: Options) -> Fit:
+    if options.grid not in get_args(Rule):
+        raise unknown("--grid", options.grid, get_args(Rule))
+    return Fit(options.grid, _range(options.intensities))  # type: ignore[arg-type]
+
+
+def _range(text: str) -> tuple[float, float] | None:
+    if not text:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--range '{text}': write two numbers, such as --range 0,1") from None
+    if not low < high:
+        raise UserError(f"--range '{text}': the first value must be the lower one")
+    return low, high

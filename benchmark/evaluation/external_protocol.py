@@ -1,0 +1,134 @@
+"""A protocol for scoring alone: a cohort's real follow-ups, and nothing that is trained."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import nibabel as nib
+import pandas as pd
+
+from benchmark.cohorts.open_cohort import open_cohort
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import digest
+from benchmark.core.workspace import PATIENCE, Workspace
+from benchmark.evaluation.predictions import KEYS, Predictions
+from benchmark.preparation.as_is import take_as_is
+from benchmark.preparation.space import Fit
+from benchmark.protocol.pairs import COLUMNS, make_pairs
+from benchmark.protocol.protocol import (
+    Evaluation,
+    Protocol,
+    Source,
+    finish_protocol,
+    prepared_source,
+)
+from benchmark.protocol.splits.split import split_cohort
+from benchmark.settings.loading import load_settings, presets
+from benchmark.settings.schema import Settings
+from benchmark.training.pair_loader import load_nifti
+
+Part = Literal["all", "test"]
+EVERYBODY = "everybody is evaluated; nothing was trained here"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of a cohort is scored against, and how.
+
+    Attributes:
+        part: ``test``: only those whom the settings' split holds out.
+        some: Score the pairs that have a volume, instead of refusing what lacks one. The protocol
+            is then one of its own.
+        as_is: Take the cohort's scans on their own grid, intensities as this says, instead of
+            preparing them.
+    """
+
+    part: Part = "all"
+    some: bool = False
+    as_is: Fit | None = None
+
+
+def build_scoring_protocol(
+    settings: Settings,
+    workspace: Workspace,
+    console: Console,
+    predictions: Predictions,
+    choice: Choice,
+) -> Protocol:
+    """Read and pair a cohort whose generated follow-ups lie elsewhere.
+
+    Args:
+        settings: Its ``cohort`` is scored against; pairs, grid, preparation and metrics count too.
+        workspace: Where prepared volumes are kept.
+        console: For progress.
+        predictions: The volumes that will be scored.
+        choice: What of the cohort is scored against.
+
+    Raises:
+        UserError: Any problem of the data or settings.
+    """
+    found = open_cohort(settings.cohort, settings, workspace, console)
+    if choice.as_is:
+        with workspace.lock(workspace.prepared, PATIENCE):
+            prepared, grid = take_as_is(found, workspace.prepared, console, choice.as_is)
+        source, settings = Source(found, prepared), settings.model_copy(update={"grid": grid})
+    else:
+        source = prepared_source(found, settings, workspace, console)
+    chosen, split = _chosen(source.table, settings, choice.part)
+    pairs = make_pairs(chosen, settings.pairs)
+    if choice.some:
+        pairs = _with_volume(pairs, predictions)
+    info: dict[str, Any] = {
+        "cohort": {**source.info(), "shareable": found.shareable},
+        "training_cohort": None,
+        "split": split,
+        "warnings": [],
+    }
+    evaluation = Evaluation(source, pairs, settings.pairs, split["digest"], training="")
+    nobody = pd.DataFrame(columns=COLUMNS)
+    return finish_protocol(evaluation, settings, info, train_pairs=nobody, validation_pairs=nobody)
+
+
+def preset_for(predictions: Predictions) -> str:
+    """The preset whose grid has the shape of the volumes.
+
+    Raises:
+        UserError: The first volume cannot be read, or no preset has its shape.
+    """
+    path = predictions.path(str(predictions.table["generated"].iloc[0]))
+    try:
+        shape = tuple(load_nifti(path).shape)
+    except (OSError, ValueError, nib.filebasedimages.ImageFileError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    shapes = {tuple(load_settings(name).grid.shape): name for name in reversed(presets())}
+    if shape not in shapes:
+        known = ", ".join(f"{name} {'x'.join(map(str, sides))}" for sides, name in shapes.items())
+        raise UserError(
+            f"{path}: its shape is {shape}, which no preset's grid has ({known}). If the cohort's "
+            "scans lie on the same grid, say --as-is; else name the grid to compare on: "
+            "--preset NAME or --set grid.shape=[X,Y,Z] with a preset, and --grid resample"
+        )
+    return shapes[shape]
+
+
+def _chosen(
+    table: pd.DataFrame, settings: Settings, part: Part
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Visits of those who are evaluated, and what is recorded of the choice."""
+    subjects = sorted(table["subject"].unique())
+    rule, name = EVERYBODY, digest([EVERYBODY, subjects])
+    if part == "test":
+        split = split_cohort(table, settings.split)
+        subjects, rule, name = sorted(split.test), split.rule, split.digest
+    told = {"rule": rule, "digest": name, "train_subjects": 0, "validation_subjects": 0}
+    return table[table["subject"].isin(subjects)], {**told, "test_subjects": len(subjects)}
+
+
+def _with_volume(pairs: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
+    kept = pairs.merge(predictions.table[KEYS].drop_duplicates(), on=KEYS)
+    if kept.empty:
+        raise UserError(
+            f"{predictions.where}: no volume belongs to a pair of the cohort; its subjects are "
+            f"such as {pairs['subject'].iloc[0]}, its visits such as {pairs['visit'].iloc[0]}"
+        )
+    return kept[COLUMNS]

@@ -1,0 +1,279 @@
+"""Generate follow-ups with a trained method: volumes on disk and a manifest, sample by sample."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from benchmark.core.console import Bar, Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import atomic_file, write_json, write_text
+from benchmark.core.seeds import sample_seed
+from benchmark.core.signals import Stopped, interruptible
+from benchmark.devices.acceleration import accelerate, compile_networks
+from benchmark.devices.conv3d_cpu import fast_convolutions
+from benchmark.devices.energy import start_meter
+from benchmark.devices.fabric import device_name, gpus_here, launch, machines, peak_memory_gb
+from benchmark.devices.process_group import agreed
+from benchmark.settings.schema import DeviceSettings, GenerationSettings
+from benchmark.training.checkpoints import read_final, require_latest
+from benchmark.training.pair_loader import (
+    BACKGROUND,
+    crop_to_shape,
+    load_nifti,
+    pad_to_multiple,
+    read_volume,
+)
+from benchmark.training.recipe import Recipe
+from benchmark.training.throughput import costs_of_run
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from methods.method import Method
+
+MANIFEST, RUN = "manifest.csv", "run.json"
+
+
+@dataclass(frozen=True)
+class GenerationJob:
+    """What a generation is determined by, and where it goes.
+
+    Attributes:
+        recipe: The method and its settings.
+        model: Folder of the trained model; None for a method without parameters.
+        generation: Samples a pair, batch size.
+        device: Where to run.
+        pairs: Pairs to generate; the targets are not read.
+        seed: Run seed.
+        folder: Where volumes, manifest and ``run.json`` go.
+        info: What ``run.json`` should say besides.
+        quiet: Show no progress.
+    """
+
+    recipe: Recipe
+    model: Path | None
+    generation: GenerationSettings
+    device: DeviceSettings
+    pairs: pd.DataFrame
+    seed: int
+    folder: Path
+    info: dict[str, Any]
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """One volume to draw, and the files it serves: several where the interval does not matter."""
+
+    source: str
+    interval_years: float
+    seed: int
+    files: tuple[str, ...]
+
+
+def generate(job: GenerationJob) -> None:
+    """Generate what is missing in the folder, then write the manifest and ``run.json``.
+
+    Raises:
+        UserError: No usable checkpoint, a failure to write, a method that breaks its contract.
+        Stopped: By the user or the system; finished volumes stay.
+    """
+    launch(job.device, _generate, job)
+
+
+def is_generated(folder: Path) -> bool:
+    """Whether a folder of predictions is complete."""
+    return (folder / RUN).is_file()
+
+
+def manifest(job: GenerationJob) -> pd.DataFrame:
+    """One row a volume: subject, visit, interval_years, sample, seed, generated (file name)."""
+    listed = job.pairs[["subject", "visit", "interval_years"]].itertuples(index=False)
+    rows = [
+        (subject, visit, years, sample, sample_seed(job.seed, subject, sample))
+        for subject, visit, years in listed
+        for sample in range(job.generation.samples)
+    ]
+    table = pd.DataFrame(rows, columns=["subject", "visit", "interval_years", "sample", "seed"])
+    named = zip(table["subject"], table["visit"], table["sample"], strict=True)
+    table["generated"] = [file_name(subject, visit, sample) for subject, visit, sample in named]
+    return table
+
+
+def file_name(subject: str, visit: str, sample: int) -> str:
+    """Name of a generated volume."""
+    return f"sub-{subject}_{visit}_sample-{sample}_T1w.nii.gz"
+
+
+def requests(job: GenerationJob) -> list[Request]:
+    """What is to be drawn; a method blind to the interval draws once a subject and sample."""
+    by_interval = "interval" in job.recipe.method().conditions_on
+    table = manifest(job).merge(job.pairs[["subject", "visit", "source"]], on=["subject", "visit"])
+    keys = ["subject", "sample", *(["interval_years"] if by_interval else [])]
+    return [
+        Request(
+            source=group["source"].iloc[0],
+            interval_years=float(group["interval_years"].iloc[0]),
+            seed=int(group["seed"].iloc[0]),
+            files=tuple(group["generated"]),
+        )
+        for _, group in table.groupby(keys, sort=True)
+    ]
+
+
+def missing_requests(job: GenerationJob) -> list[Request]:
+    """What has not been drawn yet."""
+    return [request for request in requests(job) if not _is_drawn(request, job.folder)]
+
+
+def _is_drawn(request: Request, folder: Path) -> bool:
+    return all((folder / name).is_file() for name in request.files)
+
+
+def _generate(fabric: "Fabric", job: GenerationJob) -> None:
+    console = Console(quiet=job.quiet or fabric.global_rank > 0)
+    method = _loaded(fabric, job, console)
+    _compiled(fabric, job, method, console)
+    batches = _batches(requests(job), job.generation.batch_size)
+    # asked once: another process may have drawn something by the time this one looks
+    missing: list[list[Request]] = fabric.broadcast(_unfinished(batches, job.folder))
+    total, left = sum(map(len, batches)), sum(map(len, missing))
+    began, meter = time.monotonic(), start_meter(fabric.device.type, gpus_here(fabric))
+    with console.bar(f"generate {job.recipe.name}", total, total - left) as bar:
+        _draw_all(fabric, job, method, missing, bar)
+    if fabric.is_global_zero:
+        seconds, joules = time.monotonic() - began, meter.joules()
+        spent = _Spent(
+            seconds * fabric.world_size / max(left, 1),
+            None if joules is None else joules * machines(fabric) / max(left, 1),
+        )
+        _finish(job, method, fabric, spent)
+
+
+def _draw_all(
+    fabric: "Fabric", job: GenerationJob, method: "Method", missing: list[list[Request]], bar: Bar
+) -> None:
+    """Draw in rounds of one batch a process: all stop after the same round."""
+    with interruptible() as interruption:
+        for start in range(0, len(missing), fabric.world_size):
+            batches = missing[start : start + fabric.world_size]
+            for batch in batches[fabric.global_rank : fabric.global_rank + 1]:
+                for request, volume in zip(batch, _draw(fabric, method, batch), strict=True):
+                    write_volume(volume, request, job.folder)
+            stop = agreed(interruption)
+            bar.advance(sum(map(len, batches)))
+            if stop:
+                raise Stopped(interruption.number)
+
+
+def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
+    method = accelerate(job.recipe.build(), job.device)
+    if job.model is not None:
+        method.load_state_dict(require_latest(job.model, console).to_generate)
+    dtype = torch.float64 if job.device.precision == "64-true" else torch.float32
+    return method.to(fabric.device, dtype).eval()
+
+
+def _compiled(fabric: "Fabric", job: GenerationJob, method: "Method", console: Console) -> None:
+    """Compile the networks where that pays; one loss costs what one evaluation does."""
+    if job.model is None:
+        return
+    batch = job.generation.batch_size
+    volumes = torch.full((batch, 1, *method.shape), BACKGROUND)
+    source = pad_to_multiple(volumes, method.multiple).to(fabric.device, _dtype(method))
+    years = torch.ones(batch, device=fabric.device, dtype=source.dtype)
+
+    @torch.inference_mode()
+    def evaluate(trial: "Method") -> None:
+        with fabric.autocast():
+            trial.training_loss(source, source, years)
+
+    choices = job.model / f"compile-drawing-{batch}.json"
+    compile_networks(method, evaluate, job.device, fabric.device, choices, console)
+
+
+def _batches(items: list[Request], size: int) -> list[list[Request]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _unfinished(batches: list[list[Request]], folder: Path) -> list[list[Request]]:
+    """Batches with something left to draw.
+
+    A batch is drawn whole again, for in another company a volume's last bit can differ: what was
+    interrupted then equals what was not, bit for bit.
+    """
+    return [batch for batch in batches if not all(_is_drawn(r, folder) for r in batch)]
+
+
+@torch.inference_mode()
+def _draw(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
+    """Volumes (B, X, Y, Z) in [-1, 1] on the CPU."""
+    volumes = [torch.from_numpy(read_volume(request.source).copy())[None] for request in batch]
+    padded = pad_to_multiple(torch.stack(volumes), method.multiple)
+    source = padded.to(fabric.device, _dtype(method))
+    years = torch.tensor([r.interval_years for r in batch], device=fabric.device).to(source)
+    seeds = torch.tensor([request.seed for request in batch], dtype=torch.int64)
+    with fabric.autocast(), fast_convolutions(fabric.device.type):
+        drawn = method.generate(source, years, seeds)
+    if drawn.shape != source.shape or not torch.isfinite(drawn).all():
+        raise UserError(
+            f"method '{method.name}': generate must return finite volumes of shape "
+            f"{tuple(source.shape)}, got {tuple(drawn.shape)}"
+        )
+    return crop_to_shape(drawn.float().cpu().clamp(-1, 1), method.shape)[:, 0]
+
+
+def _dtype(method: "Method") -> torch.dtype:
+    """Of a method's weights; one that has none works on float32."""
+    return next((parameter.dtype for parameter in method.parameters()), torch.float32)
+
+
+def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
+    """Write a volume (X, Y, Z) to the files that it serves, on the grid of its source."""
+    affine = load_nifti(request.source).affine
+    for name in request.files:
+        image = nib.Nifti1Image(volume.numpy().astype(np.float32), affine)
+        image.set_qform(affine, code="scanner")
+        image.set_sform(affine, code="scanner")
+        with atomic_file(folder / name) as temporary:
+            nib.save(image, temporary)
+
+
+@dataclass(frozen=True)
+class _Spent:
+    """Seconds and joules a volume; the latter None where no driver tells."""
+
+    seconds: float
+    joules: float | None
+
+
+def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", spent: _Spent) -> None:
+    write_text(job.folder / MANIFEST, manifest(job).to_csv(index=False))
+    trained = read_final(job.model) if job.model else None
+    trained = trained or {"iterations": 0, "seconds": 0.0}
+    run = {
+        **job.info,
+        "iterations": trained["iterations"],
+        "train_seconds": trained["seconds"],
+        "details": method.describe(),
+        "summary": method.summary,
+        "parameters": sum(parameter.numel() for parameter in method.parameters()),
+        "train_energy_j": trained.get("energy_j"),
+        **costs_of_run(trained),
+        "seconds_per_volume": round(spent.seconds, 3),
+        "energy_j_per_volume": None if spent.joules is None else round(spent.joules, 3),
+        "generate_seconds": round(spent.seconds * len(requests(job)), 1),
+        "network_evaluations": method.evaluations,
+        "peak_memory_gb": round(peak_memory_gb(fabric), 2),
+        "device": device_name(fabric),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(job.folder / RUN, run)

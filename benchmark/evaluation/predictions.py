@@ -1,0 +1,187 @@
+"""Which file holds which pair's generated volume: a manifest, or names that follow a pattern."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.cohorts.subject_ids import canonical_subject
+from benchmark.core.errors import UserError
+
+MANIFEST = "manifest.csv"
+KEYS = ["subject", "visit"]
+COLUMNS = [*KEYS, "sample", "generated"]
+ENDINGS = (".nii", ".nii.gz")
+FIELDS = ("subject", "visit", "sample")
+PATTERN = "sub-{subject}_{visit}.nii.gz"  # an example for messages
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Generated volumes as they lie on disk.
+
+    Attributes:
+        where: The manifest or the folder, for messages.
+        folder: To which files are relative.
+        table: Columns subject (canonical), visit, sample, generated, and labels where a label map
+            of the generated volume is given.
+    """
+
+    where: Path
+    folder: Path
+    table: pd.DataFrame
+
+    def path(self, file: str) -> Path:
+        """Where a file of the table lies."""
+        return self.folder / file
+
+
+def find_predictions(place: Path, pattern: str = "") -> Predictions:
+    """Find the volumes of a folder or a CSV file.
+
+    Args:
+        place: A folder with ``manifest.csv``, a folder of files named by a pattern, or a CSV file
+            that names files relative to itself.
+        pattern: Names of the files below the folder, with ``{subject}``, ``{visit}`` and perhaps
+            ``{sample}``, such as ``sub-{subject}_{visit}.nii.gz``.
+
+    Raises:
+        UserError: Nothing there, no manifest and no pattern, a volume that stands twice, or a
+            file that the pattern does not explain.
+    """
+    if place.is_file():
+        return _read_csv(place)
+    if not place.is_dir():
+        raise UserError(f"{place}: no such folder or CSV file")
+    if pattern:
+        return _by_pattern(place, pattern)
+    if not (place / MANIFEST).is_file():
+        raise UserError(
+            f"{place / MANIFEST}: no manifest; write one with the columns subject, visit, "
+            f"generated, or say how files are named: --pattern '{PATTERN}'"
+        )
+    return _read_csv(place / MANIFEST)
+
+
+def _read_csv(path: Path) -> Predictions:
+    """Read a list of volumes: columns subject, visit, generated; sample and labels if any.
+
+    Raises:
+        UserError: No manifest, a missing column, no row, a volume that stands twice.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:  # also what pandas raises on a file that is no table
+        raise UserError(f"{path}: cannot be read as a table: {error}") from error
+    missing = [column for column in (*KEYS, "generated") if column not in table]
+    if missing:
+        raise UserError(f"{path}: column {missing[0]} is missing; found {', '.join(table.columns)}")
+    if table.empty:
+        raise UserError(f"{path}: lists no volume; there is nothing to score")
+    for column in (*KEYS, "generated"):
+        empty = table.index[table[column].str.strip() == ""]
+        if len(empty):
+            raise UserError(f"{path}, row {empty[0] + 2}: column {column} is empty")
+    return Predictions(path, path.parent, _checked(table, path))
+
+
+def _by_pattern(folder: Path, pattern: str) -> Predictions:
+    expression = _expression(pattern)
+    rows, unexplained = [], []
+    files = sorted(path for path in folder.rglob("*") if path.name.endswith(ENDINGS))
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        match = expression.fullmatch(name)
+        if match is None:
+            unexplained.append(name)
+        else:
+            rows.append({**match.groupdict(), "generated": name})
+    if not rows:
+        found = f"; there is {unexplained[0]}" if unexplained else ", nor any other volume"
+        raise UserError(f"{folder}: no file is named '{pattern}'{found}")
+    if unexplained:
+        raise UserError(
+            f"{folder}: {len(unexplained)} volume(s) are not named '{pattern}', such as "
+            f"{unexplained[0]}; move them away, or list what counts in a manifest"
+        )
+    return Predictions(folder, folder, _checked(pd.DataFrame(rows, dtype=str), folder))
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w*)\}", pattern)
+    fields = parts[1::2]
+    wrong = [field for field in fields if field not in FIELDS or fields.count(field) > 1]
+    if wrong or not {"subject", "visit"} <= set(fields):
+        raise UserError(
+            f"--pattern '{pattern}': it needs {{subject}} and {{visit}} once each, and may have "
+            f"{{sample}}, such as '{PATTERN}'"
+        )
+    texts = [re.escape(part) for part in parts[0::2]]
+    named = [f"(?P<{field}>[^/]+?)" for field in fields] + [""]
+    return re.compile("".join(text + name for text, name in zip(texts, named, strict=True)))
+
+
+def _checked(table: pd.DataFrame, where: Path) -> pd.DataFrame:
+    if "sample" not in table:
+        table["sample"] = "0"
+    odd = table[~table["sample"].str.fullmatch(r"\d+")]
+    if not odd.empty:
+        raise UserError(f"{where}: sample '{odd['sample'].iloc[0]}' is not a whole number")
+    table["sample"] = table["sample"].astype(int)
+    table["subject"] = table["subject"].map(canonical_subject)
+    twice = table.duplicated([*KEYS, "sample"])
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise UserError(
+            f"{where}: subject {row['subject']}, visit {row['visit']} stands twice; several "
+            "samples of one pair need a column sample"
+        )
+    return table[[*COLUMNS, *(["labels"] if "labels" in table else [])]]
+
+
+def join_pairs(predictions: Predictions, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The volumes with each pair's source, target and interval; exactly the protocol's pairs.
+
+    Returns:
+        One row a volume, sorted by subject, visit and sample.
+
+    Raises:
+        UserError: A pair without a volume, a volume without a pair, or with fewer samples.
+    """
+    table = predictions.table.merge(pairs, on=KEYS, how="outer", indicator=True)
+    for side, problem in (
+        ("right_only", "is missing"),
+        ("left_only", "is not a pair of this protocol"),
+    ):
+        wrong = table[table["_merge"] == side]
+        if not wrong.empty:
+            row = wrong.iloc[0]
+            raise UserError(
+                f"{predictions.where}: {len(wrong)} volume(s) do not fit: "
+                f"subject {row['subject']}, visit {row['visit']} {problem}{_hint(side, pairs, row)}"
+            )
+    _refuse_fewer_samples(table, predictions.where)
+    return table.drop(columns="_merge").sort_values([*KEYS, "sample"], ignore_index=True)
+
+
+def _hint(side: str, pairs: pd.DataFrame, row: pd.Series) -> str:
+    """What the subject's pairs are called, where a volume has none."""
+    if side == "right_only":
+        return "; every pair needs its volume (evaluate --some scores what is there)"
+    visits = pairs.loc[pairs["subject"] == row["subject"], "visit"].tolist()
+    if not visits:
+        return f"; its subjects are such as {pairs['subject'].iloc[0]}"
+    return f"; the subject's are {', '.join(visits)}"
+
+
+def _refuse_fewer_samples(table: pd.DataFrame, where: Path) -> None:
+    """Refuse a pair with fewer samples than another: it would weigh less in a set metric."""
+    counts = table.groupby(KEYS)["sample"].transform("count")
+    fewer = table[counts < counts.max()]
+    if not fewer.empty:
+        row = fewer.iloc[0]
+        raise UserError(
+            f"{where}: subject {row['subject']}, visit {row['visit']} has fewer "
+            f"samples than others; {counts.max()} are needed of every pair"
+        )

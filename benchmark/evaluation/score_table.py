@@ -1,0 +1,102 @@
+"""The score table: long and tidy, one a protocol, the only form in which results travel."""
+
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+
+from benchmark.core.errors import UserError
+
+SCHEMA = pa.DataFrameSchema(
+    {
+        "protocol": pa.Column(str),
+        "split": pa.Column(str),  # digest of subjects and rule
+        "method": pa.Column(str),
+        "settings": pa.Column(str),  # digest of what made it, without the training seed
+        "training_seed": pa.Column(int),
+        "subject": pa.Column(str),  # empty for a set metric's value
+        "visit": pa.Column(str),
+        "interval_years": pa.Column(float, nullable=True),
+        "sample": pa.Column(int),
+        "metric": pa.Column(str),  # registry name: ssim, ssim-head, fid
+        "definition": pa.Column(str),  # digest: equal ones may be ranked together
+        "code": pa.Column(str),  # digest of what computed it
+        "title": pa.Column(str),  # full name for people: window, mask, extractor, N
+        "role": pa.Column(str, pa.Check.isin(["value", "leave-out", "floor", "half"])),
+        "value": pa.Column(float, nullable=True),  # missing where it cannot be computed
+        "n": pa.Column(int, pa.Check.ge(0)),  # volumes behind the value
+        "note": pa.Column(str),  # why a value is missing
+    },
+    strict=True,
+    coerce=True,
+    ordered=True,
+)
+
+# Read as text, or an id such as 0002 would lose its zeros.
+_TEXT = (
+    *("protocol", "split", "method", "settings", "subject", "visit"),
+    *("metric", "definition", "code", "title", "role", "note"),
+)
+IDENTITY = ["definition", "code"]  # earlier versions wrote tables without them
+METRIC = ["metric", "definition"]
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read a score table.
+
+    Rows with role ``"value"`` are results. The others belong to a set metric. ``"leave-out"``: its
+    value without the row's subject, from which the jackknife interval is computed. ``"floor"``:
+    real volumes of half of the subjects against the other half's. ``"half"``: generated volumes of
+    the one half against real ones of the other, the value to hold beside the floor.
+
+    Raises:
+        UserError: The file is missing or is not a score table.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no score table; make one with 'python cli.py run'")
+    try:
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_TEXT, str),
+            keep_default_na=False,
+            na_values={"value": [""], "interval_years": [""]},
+        )
+        return SCHEMA.validate(_with_identity(table))
+    except pa.errors.SchemaErrors as error:
+        columns = ", ".join(SCHEMA.columns)
+        raise UserError(f"{path}: not a score table; its columns must be {columns}") from error
+    except (pa.errors.SchemaError, ValueError) as error:
+        raise UserError(f"{path}: not a score table: {str(error).splitlines()[0]}") from error
+
+
+def merge_scores(known: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
+    """A folder's scores with those of some metrics in place of what they were.
+
+    The order is one whatever was computed first: by metric, then as computed.
+
+    Args:
+        known: The scores so far; None where there are none.
+        new: All scores of some metrics.
+    """
+    kept = [] if known is None else [known[~_keys(known).isin(_keys(new))]]
+    parts = [part for part in (*kept, new) if len(part)]
+    return pd.concat(parts or [new]).sort_values(METRIC, kind="stable", ignore_index=True)
+
+
+def within_brackets(title: str, more: str) -> str:
+    """A metric's title with more in its brackets: ``"FID [random:0, N=82]"``."""
+    return f"{title[:-1]}, {more}]" if title.endswith("]") else f"{title} [{more}]"
+
+
+def _keys(scores: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(scores[METRIC])
+
+
+def _with_identity(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with empty columns for what an earlier version did not write."""
+    if "metric" not in table or set(IDENTITY) <= set(table):
+        return table
+    place = list(table).index("metric") + 1
+    for column in reversed(IDENTITY):
+        table.insert(place, column, "")
+    return table

@@ -1,0 +1,229 @@
+"""Score one subject: its volumes read once, every metric on them, what was known reused."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+from nibabel.affines import voxel_sizes
+
+from benchmark.core.errors import UserError
+from benchmark.core.files import digest, write_json
+from benchmark.core.memory import give_back
+from benchmark.preparation.space import Fit, Space, read_generated
+from benchmark.protocol.metric_identity import identify
+from benchmark.training.pair_loader import load_nifti, read_volume
+from metrics.metric import (
+    Features,
+    Metric,
+    MetricError,
+    PairMetric,
+    Scan,
+    SetMetric,
+    SubjectMetric,
+    UndeclaredError,
+)
+from metrics.scan import Labels
+
+Value = tuple[float, str]  # of a metric, and why it is missing where it is
+
+
+@dataclass
+class SubjectScores:
+    """What one subject adds to the tables.
+
+    Attributes:
+        pairs: For each volume, the values of the pair metrics by name.
+        subjects: For each sample, the values of the subject metrics by name.
+        features: For each set metric, the features of the generated and of the real volumes,
+            volume by volume; empty with a reason where one could not be measured.
+    """
+
+    pairs: list[dict[str, Value]] = field(default_factory=list)
+    subjects: dict[int, dict[str, Value]] = field(default_factory=dict)
+    features: dict[str, list[tuple[Features, Features]]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class Scorer:
+    """Scores subjects, one at a time; may be called by several threads."""
+
+    def __init__(self, metrics: Sequence[Metric], folder: Path, fit: Fit, cache: Path) -> None:
+        """Args: metrics; where volumes lie; what may be done to them; where values are kept."""
+        self._pair = [metric for metric in metrics if isinstance(metric, PairMetric)]
+        self._subject = [metric for metric in metrics if isinstance(metric, SubjectMetric)]
+        self._set = [metric for metric in metrics if isinstance(metric, SetMetric)]
+        self._folder, self._fit, self._cache = folder, fit, cache
+        self._kept_as = {metric.name: identify(metric).reuse for metric in self._pair}
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> SubjectScores:
+        """Score one subject.
+
+        Args:
+            rows: Its volumes, sorted by visit and sample: subject, visit, sample, generated,
+                interval_years, source, target, and label maps where there are any.
+
+        Raises:
+            UserError: A volume cannot be read or does not fit.
+        """
+        try:
+            return self._score(rows)
+        except UndeclaredError as error:
+            raise UserError(str(error)) from error
+
+    def _score(self, rows: Sequence[dict[str, Any]]) -> SubjectScores:
+        scores = SubjectScores()
+        source = real_scan(rows[0]["source"], rows[0].get("source_labels"))
+        space = Space.of(load_nifti(rows[0]["source"]))
+        real: dict[str, Scan] = {}
+        measured: list[dict[str, Any]] = []
+        for row in rows:
+            target = str(row["target"])
+            if target not in real:
+                _forget(real.values())
+                real = {target: real_scan(target, row.get("target_labels"))}  # one at a time
+            generated = self._generated(row, space, source)
+            scores.pairs.append(self._pair_values(row, generated, real[target], source))
+            measured.append(self._measure(row, generated, real[target], source))
+            _forget([generated])
+        _forget([*real.values(), source])
+        give_back()
+        self._gather(rows, measured, scores)
+        return scores
+
+    def _generated(self, row: dict[str, Any], space: Space, source: Scan) -> Scan:
+        voxels = read_generated(self._folder / row["generated"], space, self._fit)
+        labels = _labels(self._folder, row.get("labels"), space.shape)
+        return Scan(voxels, source.spacing_mm, labels, real=False)
+
+    def _pair_values(
+        self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
+    ) -> dict[str, Value]:
+        """The pair metrics, each from disk where it scored these very volumes before."""
+        scans = {"generated": generated, "reference": reference, "source": source}
+        years = float(row["interval_years"])
+        key = digest([
+            *(scan.content for scan in scans.values()), row["interval_years"],
+            [_label_digest(scan) for scan in scans.values()],
+        ])  # fmt: skip
+        path = self._cache / f"{key}.json"
+        known = _known(path)
+        left = [metric for metric in self._pair if self._kept_as[metric.name] not in known]
+        for metric in left:
+            compute = partial(metric, **scans, interval_years=years)
+            known[self._kept_as[metric.name]] = _value(compute)
+        if left:
+            _keep(path, known)
+        return {metric.name: known[self._kept_as[metric.name]] for metric in self._pair}
+
+    def _measure(
+        self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
+    ) -> dict[str, Any]:
+        """Features of both volumes by metric, or the reason why there are none."""
+        years = float(row["interval_years"])
+        found: dict[str, Any] = {}
+        for metric in (*self._subject, *self._set):
+            try:
+                found[metric.name] = tuple(
+                    metric.features(scan, source=source, interval_years=years)
+                    for scan in (generated, reference)
+                )
+            except MetricError as error:
+                found[metric.name] = str(error)
+        return found
+
+    def _gather(
+        self, rows: Sequence[dict[str, Any]], measured: list[dict[str, Any]], scores: SubjectScores
+    ) -> None:
+        for metric in self._set:
+            found = [its[metric.name] for its in measured]
+            problems = [its for its in found if isinstance(its, str)]
+            if problems:
+                scores.problems[metric.name] = problems[0]
+            else:
+                scores.features[metric.name] = found
+        for sample in sorted({row["sample"] for row in rows}):
+            chosen = [i for i, row in enumerate(rows) if row["sample"] == sample]
+            chosen.sort(key=lambda i: rows[i]["interval_years"])
+            years = np.array([rows[i]["interval_years"] for i in chosen], float)
+            scores.subjects[sample] = {
+                metric.name: _subject_value(
+                    metric, [measured[i][metric.name] for i in chosen], years
+                )
+                for metric in self._subject
+            }
+
+
+def real_scan(path: str, labels: Any = None) -> Scan:
+    """Read a prepared volume as a scan, with its label map if there is one."""
+    image = load_nifti(path)
+    x, y, z = (float(size) for size in voxel_sizes(image.affine))
+    return Scan(read_volume(path), (x, y, z), _labels(Path(), labels, image.shape))
+
+
+def _forget(scans: Iterable[Scan]) -> None:
+    """Free large arrays now, not when the garbage collector comes by."""
+    for scan in scans:
+        scan.forget()
+
+
+def _labels(folder: Path, given: Any, shape: tuple[int, ...]) -> Labels | None:
+    if not isinstance(given, str) or not given:
+        return None
+    path = folder / given
+    try:
+        values = np.asarray(load_nifti(path).dataobj)
+    except (OSError, ValueError, nib.filebasedimages.ImageFileError) as error:
+        raise UserError(f"{path}: the label map cannot be read: {error}") from error
+    if values.shape != tuple(shape):
+        raise UserError(
+            f"{path}: the label map's shape is {values.shape}, the source's {tuple(shape)}; "
+            "segment the prepared or generated volume itself"
+        )
+    return np.rint(values).astype(np.int32)
+
+
+def _label_digest(scan: Scan) -> str:
+    return "" if scan.labels is None else hashlib.sha256(scan.labels.tobytes()).hexdigest()
+
+
+def _value(compute: Any) -> Value:
+    try:
+        return float(compute()), ""
+    except MetricError as error:
+        return float("nan"), str(error)
+
+
+def _subject_value(metric: SubjectMetric, found: list[Any], years: Features) -> Value:
+    problems = [its for its in found if isinstance(its, str)]
+    if problems:
+        return float("nan"), problems[0]
+    generated, reference = (np.stack(part) for part in zip(*found, strict=True))
+    return _value(lambda: metric(generated=generated, reference=reference, interval_years=years))
+
+
+def _known(path: Path) -> dict[str, Value]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            str(name): (float("nan") if value is None else float(value), str(note))
+            for name, (value, note) in stored.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _keep(path: Path, values: dict[str, Value]) -> None:
+    stored = {
+        name: [None if pd.isna(value) else value, note] for name, (value, note) in values.items()
+    }
+    try:
+        write_json(path, stored)
+    except UserError:  # a full disk costs time, not the result
+        return

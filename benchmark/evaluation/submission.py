@@ -1,0 +1,240 @@
+"""Score volumes that somebody else's code made, under a protocol of the workspace."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import pandas as pd
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import atomic_file, digest, file_digest, write_json, write_text
+from benchmark.core.workspace import Workspace
+from benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
+from benchmark.evaluation.generate import file_name
+from benchmark.evaluation.predictions import MANIFEST, Predictions, join_pairs
+from benchmark.evaluation.score_table import merge_scores, read_scores
+from benchmark.preparation.space import PLAIN, Fit, Space, read_generated
+from benchmark.protocol.metric_identity import identify
+from benchmark.protocol.protocol import require_current
+from benchmark.protocol.protocol_metrics import build_metrics, load_extractors, prepare_metrics
+from benchmark.protocol.recorded_metrics import read_recorded, recorded_settings
+from benchmark.settings.schema import MetricSettings
+from benchmark.training.pair_loader import load_nifti
+from metrics.metric import Metric
+
+NAME = re.compile(r"\w[\w.-]*")  # becomes part of a folder's name
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Volumes made elsewhere.
+
+    Attributes:
+        predictions: Where they lie.
+        name: Name of the method in tables.
+        fit: What may be done to them.
+    """
+
+    predictions: Predictions
+    name: str
+    fit: Fit = PLAIN
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise UserError(f"--name '{self.name}': use letters, digits, '.', '_' and '-' only")
+
+    @cached_property
+    def made_by(self) -> str:
+        """Digest of the files and of what is done to them.
+
+        Raises:
+            UserError: A file does not exist.
+        """
+        files = sorted(self._digest_of(file) for file in self.predictions.table["generated"])
+        return digest(files if self.fit.is_plain else [*files, repr(self.fit)])
+
+    def _digest_of(self, file: str) -> str:
+        path = self.predictions.path(file)
+        if not path.is_file():
+            raise UserError(f"{path}: {self.predictions.where} names it, but it does not exist")
+        return file_digest(path)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Under what a submission is scored.
+
+    Attributes:
+        protocol: Name of the protocol.
+        info: What its ``protocol.json`` says.
+        pairs: Its pairs, with paths that can be opened.
+        metrics: By what it is scored; several entries where extractors differ.
+        recorded: Names and definitions of the metrics that it has; empty for a new protocol.
+    """
+
+    protocol: str
+    info: dict[str, Any]
+    pairs: pd.DataFrame
+    metrics: tuple[MetricSettings, ...]
+    recorded: frozenset[tuple[str, str]] = frozenset()
+
+    @classmethod
+    def of(cls, folder: Path) -> "Terms":
+        """The terms of a protocol that was run.
+
+        Raises:
+            UserError: An earlier version ran it, and nothing is added to it.
+        """
+        require_current(folder)
+        info = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
+        facts = read_recorded(folder)
+        if not facts:
+            raise UserError(f"{folder}: no metric has been computed; run it first")
+        metrics = tuple(recorded_settings(facts))
+        recorded = frozenset((its["name"], its["definition"]) for its in facts)
+        return cls(folder.name, info, read_pairs(folder), metrics, recorded)
+
+
+def score_submission(
+    submission: Submission,
+    terms: Terms,
+    workspace: Workspace,
+    console: Console,
+    plugins: Sequence[Path] = (),
+    workers: int = 0,
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """Score volumes; nothing but measured values is written.
+
+    Args:
+        submission: The volumes.
+        terms: What they are scored under.
+        workspace: Where measured values are kept.
+        console: For progress.
+        plugins: Files with further metrics.
+        workers: Volumes scored side by side; 0 takes one a core.
+        device: Where the metrics' networks compute.
+
+    Raises:
+        UserError: A volume is missing, extra, unreadable, or has another geometry or range.
+    """
+    groups = [
+        metrics
+        for settings in terms.metrics
+        if (metrics := _built(settings, terms, workspace, console, plugins, device))
+    ]
+    if not groups:
+        raise UserError(f"{terms.protocol}: none of its metrics can be computed here")
+    join_pairs(submission.predictions, terms.pairs)  # told before the extractor is loaded
+    split = terms.info["split"]["digest"]
+    label = Label(terms.protocol, split, submission.name, submission.made_by, 0)
+    scores = None
+    for metrics in groups:
+        load_extractors(metrics)
+        evaluator = Evaluator(metrics, terms.pairs, console, workspace.measured, workers)
+        found = evaluator.score(submission.predictions, label, submission.fit)
+        scores = merge_scores(scores, found)
+    assert scores is not None  # there is a group
+    return scores
+
+
+def _built(
+    settings: MetricSettings,
+    terms: Terms,
+    workspace: Workspace,
+    console: Console,
+    plugins: Sequence[Path],
+    device: str,
+) -> list[Metric]:
+    """The metrics that can be computed here: a protocol may know some that need a plugin."""
+    names = []
+    for name in settings.names:
+        try:
+            _try(settings.model_copy(update={"names": (name,)}), terms, plugins)
+            names.append(name)
+        except UserError as error:
+            if not terms.recorded:  # what was asked for must be there
+                raise
+            console.warn(f"{name} gets no value: {error}")
+    if not names:
+        return []
+    chosen = settings.model_copy(update={"names": tuple(names)})
+    return build_metrics(chosen, workspace.measured, plugins, device)
+
+
+def _try(settings: MetricSettings, terms: Terms, plugins: Sequence[Path]) -> None:
+    """Build one metric, and hold that it is defined as in the protocol's tables.
+
+    Raises:
+        UserError: It cannot be computed here, or is defined otherwise.
+    """
+    metrics = build_metrics(settings, None, plugins)
+    prepare_metrics(metrics)
+    for metric in metrics:
+        its = identify(metric)
+        if terms.recorded and (its.name, its.definition) not in terms.recorded:
+            raise UserError(
+                "it is defined otherwise today; 'python cli.py run' the protocol's methods again"
+            )
+
+
+def add_submission(
+    submission: Submission, terms: Terms, scores: pd.DataFrame, workspace: Workspace
+) -> None:
+    """Add a scored submission to the tables of its protocol."""
+    folder = workspace.protocol(terms.protocol)
+    place = folder / "predictions" / f"{submission.name}-{submission.made_by}"
+    with workspace.lock(place):
+        _write(place, submission, terms.pairs, scores)
+    collect_scores(folder)
+
+
+def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.DataFrame) -> None:
+    predictions = submission.predictions
+    if place.resolve() != predictions.folder.resolve():
+        run = {
+            "method": submission.name,
+            "settings": submission.made_by,
+            "training_seed": 0,
+            "model": None,
+            "details": "volumes made elsewhere",
+            "summary": "",
+            "came_from": str(predictions.where.resolve()),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "fit": {"rule": submission.fit.rule, "range": submission.fit.intensities},
+        }
+        table = predictions.table.assign(generated=_as_scored(place, submission, pairs))
+        write_text(place / MANIFEST, table.to_csv(index=False))
+        write_json(place / "run.json", run)
+    path = place / "scores.csv"
+    known = read_scores(path) if path.is_file() else None
+    write_text(path, merge_scores(known, scores).to_csv(index=False))
+
+
+def _as_scored(place: Path, submission: Submission, pairs: pd.DataFrame) -> list[str]:
+    """The files for the report: those given, or copies where they were scored otherwise."""
+    table = submission.predictions.table
+    if submission.fit.is_plain:
+        return [str(submission.predictions.path(file).resolve()) for file in table["generated"]]
+    sources = pairs.drop_duplicates("subject").set_index("subject")["source"]
+    return [
+        _fitted(place, submission, row, str(sources[row["subject"]]))
+        for row in table.to_dict("records")
+    ]
+
+
+def _fitted(place: Path, submission: Submission, row: dict[Any, Any], source: str) -> str:
+    grid = load_nifti(source)
+    name = file_name(row["subject"], row["visit"], row["sample"])
+    path = submission.predictions.path(row["generated"])
+    voxels = read_generated(path, Space.of(grid), submission.fit)
+    with atomic_file(place / name) as temporary:
+        nib.save(nib.Nifti1Image(voxels, grid.affine), temporary)
+    return name

@@ -1,0 +1,83 @@
+"""A cohort whose scans lie on one grid already, taken as they are: no interpolation, no scaling."""
+
+from pathlib import Path
+
+import numpy as np
+from nibabel.affines import voxel_sizes
+
+from benchmark.cohorts.visit_table import Cohort
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import digest, file_digest
+from benchmark.core.grid import Grid
+from benchmark.preparation.labels import prepare_labels
+from benchmark.preparation.prepared import Prepared
+from benchmark.preparation.space import Fit, Misfit, Space, read_fitting
+from benchmark.preparation.steps.plan import Plan
+from benchmark.preparation.steps.traits import Traits
+from benchmark.preparation.store.volumes import UNREADABLE, load_nifti, write_volume
+
+EVEN = 0.01  # sides of a voxel that differ by less, relatively, are equal
+AS_IS = Plan(percentiles=(0.0, 100.0))
+
+
+def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tuple[Prepared, Grid]:
+    """Store a cohort's scans in the benchmark's format, voxel by voxel.
+
+    Args:
+        cohort: Scans of one shape and affine, prepared by other means.
+        folder: Where volumes are kept, by content.
+        console: For progress.
+        fit: Which stored values are -1 and 1.
+
+    Returns:
+        The cohort and its grid.
+
+    Raises:
+        UserError: A scan lies on another grid than the first or is out of range, or voxels are no
+            cubes.
+    """
+    table = cohort.visits.reset_index(drop=True)
+    first = Path(str(table["path"].iloc[0]))
+    space, grid = _grid_of(first)
+    contents, volumes = [], []
+    for path in console.track(table["path"], "reading scans", len(table)):
+        content = file_digest(Path(path))
+        contents.append(content)
+        volumes.append(_stored(Path(path), content, space, fit, folder))
+    table = table.assign(content=contents, volume=volumes)
+    twice = table[table["content"].duplicated()]
+    if not twice.empty:
+        raise UserError(f"{twice['path'].iloc[0]}: a scan stands twice; remove one of them")
+    side = grid.spacing_mm
+    traits = Traits(True, True, (side, side, side), float("nan"))
+    stays = {volume: np.eye(4) for volume in volumes}
+    prepared = Prepared(table, cohort.left_out, traits, AS_IS, stays)
+    return prepare_labels(prepared, folder), grid
+
+
+def _grid_of(path: Path) -> tuple[Space, Grid]:
+    try:
+        image = load_nifti(path)
+    except UNREADABLE as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    sizes = voxel_sizes(image.affine)
+    if len(image.shape) != 3 or np.ptp(sizes) > EVEN * sizes.mean():
+        raise UserError(
+            f"{path}: shape {image.shape}, voxels of {sizes.round(3).tolist()} mm: not one volume "
+            "of cubes; leave --as-is out, so that scans are prepared"
+        )
+    x, y, z = image.shape
+    return Space.of(image), Grid(shape=(x, y, z), spacing_mm=round(float(sizes.mean()), 6))
+
+
+def _stored(path: Path, content: str, space: Space, fit: Fit, folder: Path) -> str:
+    name = digest([content, repr(fit), space.shape, space.affine.tolist()])
+    volume = folder / f"{name}.nii"
+    if not volume.is_file():
+        try:
+            voxels = read_fitting(path, space, fit)
+        except Misfit as error:
+            raise UserError(f"{path}: {error}; with --as-is every scan lies on one grid") from error
+        write_volume(volume, voxels, space.affine)
+    return str(volume)

@@ -1,0 +1,157 @@
+"""From scans as found to volumes on the benchmark's grid, cached by content."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.cohorts.visit_table import Cohort
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.grid import Grid
+from benchmark.core.process_pool import count_workers, run_parallel
+from benchmark.preparation.prepared import Prepared, gather, say_failures
+from benchmark.preparation.reading.problems import FIRST_DAMAGED, DamagedScanError
+from benchmark.preparation.reading.raw_scan import read_scan
+from benchmark.preparation.steps.plan import Plan, resolve
+from benchmark.preparation.steps.traits import Traits, compare_traits
+from benchmark.preparation.store.store import Digests, Record, Store
+from benchmark.preparation.work import Task, Visit, run_task
+from benchmark.settings.preparation import PreparationSettings
+
+__all__ = ["Prepared", "Traits", "compare_traits", "prepare_cohort"]
+
+SAVE_EVERY = 100  # subjects whose digests may be lost by a kill
+
+Outcome = tuple[Visit, Record]
+
+
+def prepare_cohort(
+    cohort: Cohort,
+    grid: Grid,
+    folder: Path,
+    console: Console,
+    settings: PreparationSettings | None = None,
+    strict: bool = False,
+) -> Prepared:
+    """Prepare every scan of a cohort; what was prepared before is not even read.
+
+    Args:
+        cohort: The scans as found.
+        grid: The benchmark's grid.
+        folder: Where prepared volumes are kept, by content and by the steps that made them.
+        console: For progress and for naming damaged scans.
+        settings: The steps, and how many processes; the defaults do what the cohort lacks.
+        strict: Whether the first damaged scan ends the work.
+
+    Returns:
+        The prepared cohort. A damaged follow-up is left out; with a damaged first scan the whole
+        subject is, for a later scan must not silently become the source.
+
+    Raises:
+        UserError: One scan stands twice, nothing usable is left, a step cannot be done, writing
+            failed, or a scan is damaged and ``strict``.
+    """
+    settings = settings or PreparationSettings()
+    plan = resolve(settings, cohort)
+    folder.mkdir(parents=True, exist_ok=True)
+    subjects = _subjects(cohort.visits, Digests(folder / "sha256.json"), console)
+    _refuse_doubles((visit for visits in subjects for visit in visits), plan)
+    if strict:
+        _refuse_damaged((visit, _unread(visit)) for visits in subjects for visit in visits)
+    store = Store(folder, grid, console, plan.digest)
+    tasks = [
+        Task(tuple(visit for visit in visits if not visit.problem), folder, grid, plan)
+        for visits in subjects
+        if not all(_known(store, visit) for visit in visits) and not visits[0].problem
+    ]
+    now: dict[int, Record] = {}  # by row: what failed for a passing reason is not in the store
+    for finished in _run(tasks, plan, settings.workers, console):
+        now.update({visit.row: record for visit, record in finished})
+        if strict:
+            _refuse_damaged(finished)
+    store = Store(folder, grid, console, plan.digest)  # as other processes have left it
+    outcomes = [
+        (visit, _outcome(store, visit, now.get(visit.row)))
+        for visits in subjects
+        for visit in visits
+    ]
+    if strict:
+        _refuse_damaged(outcomes)
+    prepared = gather(cohort, outcomes, store, plan, console)
+    say_failures(prepared.left_out, console)
+    return prepared
+
+
+def _run(tasks: list[Task], plan: Plan, workers: int, console: Console) -> Iterator[list[Outcome]]:
+    if not tasks:
+        return
+    count = 1 if plan.cheap else count_workers(workers, len(tasks))
+    results = map(run_task, tasks) if count == 1 else run_parallel(run_task, tasks, count)
+    yield from console.track(results, "preparing scans", len(tasks))
+
+
+def _subjects(table: pd.DataFrame, digests: Digests, console: Console) -> list[list[Visit]]:
+    """The scans by subject, in the order of time, with the digest of their bytes."""
+    subjects = []
+    groups = list(table.groupby("subject", sort=True))
+    for subject, rows in console.track(groups, "checking scans", len(groups)):
+        visits: list[Visit] = []
+        for row in rows.itertuples():
+            path = Path(str(row.path))
+            content, problem = digests.of(path)
+            source = visits[0].content if visits else content
+            label = str(row.visit)
+            visits.append(
+                Visit(int(str(row.Index)), str(subject), label, path, content, source, problem)
+            )
+        subjects.append(visits)
+        if len(subjects) % SAVE_EVERY == 0:
+            digests.save()
+    digests.save()
+    return subjects
+
+
+def _refuse_doubles(visits: Iterable[Visit], plan: Plan) -> None:
+    """One scan under two names would be in two parts of a split; damaged files may be alike."""
+    seen: dict[str, Visit] = {}
+    for visit in visits:
+        if visit.content and visit.content in seen and _is_scan(visit.path, plan):
+            raise UserError(
+                f"{visit.path} holds the same bytes as {seen[visit.content].path}: "
+                "a scan stands twice; remove one of them"
+            )
+        seen[visit.content] = visit
+
+
+def _is_scan(path: Path, plan: Plan) -> bool:
+    try:
+        read_scan(path, plan.axes)
+    except DamagedScanError:
+        return False
+    return True
+
+
+def _refuse_damaged(outcomes: Iterable[Outcome]) -> None:
+    for visit, record in outcomes:
+        if record.kind:
+            raise UserError(
+                f"subject {visit.subject}, visit {visit.visit}: {visit.path}: {record.kind}"
+                f"{': ' * bool(record.reason)}{record.reason}; mend or remove it, or do without "
+                "--strict"
+            )
+
+
+def _known(store: Store, visit: Visit) -> bool:
+    return bool(visit.problem) or store.read(visit.content, visit.source) is not None
+
+
+def _unread(visit: Visit) -> Record:
+    kind, _, reason = visit.problem.partition(": ")
+    return Record(kind=kind, reason=reason)
+
+
+def _outcome(store: Store, visit: Visit, now: Record | None) -> Record:
+    if visit.problem:
+        return _unread(visit)
+    return store.read(visit.content, visit.source) or now or Record(kind=FIRST_DAMAGED)

@@ -1,0 +1,220 @@
+"""One scan as found on disk: read, checked, and its head found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from gzip import BadGzipFile
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from benchmark.preparation.reading.dicom import converted
+from benchmark.preparation.reading.header import check_affine, check_header, read_nifti
+from benchmark.preparation.reading.orientation import is_oriented, oriented
+from benchmark.preparation.reading.problems import (
+    CONSTANT,
+    NO_HEAD,
+    NO_IMAGE,
+    NO_ORIENTATION,
+    NOT_3D,
+    NOT_FINITE,
+    NOT_NOW,
+    TOO_SMALL,
+    UNREADABLE,
+    DamagedScanError,
+)
+
+SAME_MM = 1e-3  # affines that agree to this are one space
+BACKGROUND_SHARE = 0.2  # of all voxels: an exact background at least so large was cut out
+LARGEST_BRAIN_LITRES = 2.1  # a head with its skull takes more
+COARSE_MM = 4.0  # resolution at which a head is looked for
+SMALLEST_SIDE = 8  # voxels
+SMALLEST_MM = 60.0  # an adult's brain is larger along every axis
+ALIKE = 0.3  # correlation of neighbours COARSE_MM apart: a head has 0.8 and more, noise none
+
+Array = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Affine = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A 3D volume in RAS order.
+
+    Attributes:
+        data: Intensities (X, Y, Z).
+        affine: Voxel indices to world mm, (4, 4).
+    """
+
+    data: Array
+    affine: Affine
+
+    @cached_property
+    def voxel_mm(self) -> Array:
+        """Voxel size along each axis, (3,)."""
+        return nib.affines.voxel_sizes(self.affine)
+
+    @cached_property
+    def background(self) -> float | None:
+        """The exact value around a head that was cut out, or None where air is noisy."""
+        lowest = self.data.min()
+        share = np.count_nonzero(self.data == lowest) / self.data.size
+        return float(lowest) if share >= BACKGROUND_SHARE else None
+
+    @cached_property
+    def head(self) -> "Head":
+        """Where the head is."""
+        steps = np.maximum(1, np.floor(COARSE_MM / self.voxel_mm)).astype(int)
+        coarse = self.data[:: steps[0], :: steps[1], :: steps[2]]
+        if self.background is not None:
+            mask = largest_part(coarse > self.background)
+        else:
+            mask = _solid(coarse > _robust_threshold(coarse))
+        if not mask.any() or (self.background is None and _neighbours(coarse) < ALIKE):
+            raise DamagedScanError(NO_HEAD, "nothing stands out from the background")
+        litres = float(mask.sum() * np.prod(self.voxel_mm * steps) / 1e6)
+        return Head(coarse[mask], world_box(mask, self.affine @ np.diag([*steps, 1.0])), litres)
+
+    @property
+    def skull_stripped(self) -> bool:
+        """Whether only the brain is left."""
+        return self.background is not None and self.head.litres < LARGEST_BRAIN_LITRES
+
+    def shares_space(self, other: "Scan") -> bool:
+        """Whether both have the same matrix and affine."""
+        return self.data.shape == other.data.shape and np.allclose(
+            self.affine, other.affine, rtol=0, atol=SAME_MM
+        )
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head in a scan.
+
+    Attributes:
+        values: Intensities of a regular sample of its voxels, (N,).
+        box: Its smallest and largest world coordinates, (2, 3) in mm.
+        litres: Its volume.
+    """
+
+    values: Array
+    box: Affine
+    litres: float
+
+
+def read_scan(path: Path, axes: str = "") -> Scan:
+    """Read a NIfTI, any other 3D image that nibabel knows, or a folder of DICOM slices, in RAS.
+
+    Args:
+        path: The file or folder.
+        axes: How the voxels of a file lie that does not say, such as ``"ASL"``; empty refuses it.
+
+    Raises:
+        DamagedScanError: The file is unreadable, cut off, not 3D, constant, holds values that are
+            not finite or of a kind that is not an intensity, or does not say (or says two things
+            about) where its voxels lie.
+    """
+    try:
+        with converted(path) as file:
+            image = nib.squeeze_image(_load(file, axes))
+            image = image if is_oriented(image) else _oriented(image, axes)
+            check_affine(getattr(image, "affine", None))
+            image = nib.as_closest_canonical(image)
+            data = np.asarray(image.dataobj, dtype=np.float32)
+    except DamagedScanError:
+        raise
+    except ImageFileError as error:
+        raise DamagedScanError(NO_IMAGE, _said(error)) from error
+    except (MemoryError, OSError) as error:
+        lasting = isinstance(error, BadGzipFile | FileNotFoundError)
+        raise DamagedScanError(UNREADABLE if lasting else NOT_NOW, _said(error)) from error
+    except Exception as error:  # readers of a dozen formats fail on garbage in as many ways
+        raise DamagedScanError(UNREADABLE, _said(error)) from error
+    _check_data(data, image.affine)
+    return Scan(data, image.affine)
+
+
+def largest_part(mask: Mask) -> Mask:
+    """The largest connected part."""
+    labels, count = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel(), minlength=2)
+    return labels == 1 + sizes[1:].argmax() if count else mask
+
+
+def _oriented(image: Any, axes: str) -> Any:
+    if not axes:
+        raise DamagedScanError(
+            NO_ORIENTATION,
+            "its format has no room for it; set preparation.axes, such as ASL, if they are known",
+        )
+    return oriented(image, axes) if image.ndim == 3 else image
+
+
+def _load(path: Path, axes: str) -> Any:
+    if path.is_dir():
+        raise DamagedScanError(NO_IMAGE, "it is a folder named like a file")
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        return read_nifti(path, placed=not axes)
+    image = nib.load(path)
+    if isinstance(image, nib.Nifti1Pair):
+        check_header(image.header, placed=not axes)
+    return image
+
+
+def _said(error: BaseException) -> str:
+    """The first line of what an error says."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason or (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _check_data(data: Array, affine: Affine) -> None:
+    if data.ndim != 3:
+        raise DamagedScanError(NOT_3D, f"{data.ndim} dimensions {data.shape}; one volume is needed")
+    extent = np.array(data.shape) * nib.affines.voxel_sizes(affine)
+    if min(data.shape) < SMALLEST_SIDE or extent.min() < SMALLEST_MM:
+        raise DamagedScanError(
+            TOO_SMALL,
+            f"{_by(data.shape)} voxels, {_by(extent)} mm; each side needs {SMALLEST_SIDE} voxels "
+            f"and {SMALLEST_MM:g} mm",
+        )
+    if not np.isfinite(data).all():
+        bad = int(data.size - np.count_nonzero(np.isfinite(data)))
+        raise DamagedScanError(NOT_FINITE, f"{bad} values that are not finite")
+    if data.min() == data.max():
+        raise DamagedScanError(CONSTANT, f"{data.min():g} everywhere")
+
+
+def _by(numbers: Sequence[float] | NDArray) -> str:
+    return " x ".join(f"{number:.4g}" for number in numbers)
+
+
+def _robust_threshold(data: Array) -> float:
+    """A tenth of the way between the robust limits (Smith, Hum Brain Mapp 2002; BET, section 2)."""
+    low, high = np.percentile(data, (2, 98))
+    return float(low + 0.1 * (high - low))
+
+
+def _neighbours(data: Array) -> float:
+    """Correlation of voxels that lie side by side; 0 where nothing varies."""
+    first, second = data[1:].ravel().astype(float), data[:-1].ravel().astype(float)
+    if first.std() == 0 or second.std() == 0:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _solid(mask: Mask) -> Mask:
+    """The largest connected part once specks are removed, its holes filled."""
+    opened = ndimage.binary_opening(mask)
+    return ndimage.binary_fill_holes(largest_part(opened if opened.any() else mask))
+
+
+def world_box(mask: Mask, affine: Affine) -> Affine:
+    """Smallest and largest world coordinates of a mask, (2, 3) in mm."""
+    corners = np.argwhere(mask)[:, :3]
+    world = nib.affines.apply_affine(affine, corners)
+    return np.stack([world.min(axis=0), world.max(axis=0)])

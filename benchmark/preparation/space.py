@@ -1,0 +1,211 @@
+"""Whether a volume lies on the grid of its source, what is off if it does not, and mending it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from nibabel.affines import voxel_sizes
+from nibabel.orientations import aff2axcodes
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from benchmark.core.errors import UserError
+from benchmark.preparation.steps.intensity import BACKGROUND
+from benchmark.preparation.store.volumes import UNREADABLE, load_nifti
+
+AFFINE_TOLERANCE_MM = 1e-3
+RANGE_TOLERANCE = 1e-3
+
+Rule = Literal["strict", "resample", "voxels"]
+Affine = NDArray[np.float64]
+Volume = NDArray[np.float32]
+
+
+class Misfit(ValueError):  # noqa: N818 - reads as the reason that it is
+    """A volume that cannot be compared with its source; says what is off and what to do."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is done with volumes that do not fit as they are.
+
+    Attributes:
+        rule: ``strict`` refuses them, ``resample`` brings them onto the source's grid by their
+            affines (linear interpolation), ``voxels`` takes the source's affine where the shape is
+            the source's: for files that were written without one.
+        intensities: Which two stored values are -1 and 1; None where they are stored so.
+    """
+
+    rule: Rule = "strict"
+    intensities: tuple[float, float] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is done."""
+        return self == PLAIN
+
+
+PLAIN = Fit()
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where a volume's voxels lie: shape (X, Y, Z) and voxel indices to world mm, (4, 4)."""
+
+    shape: tuple[int, ...]
+    affine: Affine
+
+    @classmethod
+    def of(cls, image: Any) -> "Space":
+        """The space of an opened image."""
+        return cls(tuple(image.shape), np.asarray(image.affine, float))
+
+
+def read_fitting(path: Any, space: Space, fit: Fit) -> Volume:
+    """Read a generated volume onto its source's grid.
+
+    Args:
+        path: The file.
+        space: The prepared source's, axes nearest to right, anterior, superior.
+        fit: What may be done to it.
+
+    Returns:
+        The volume (X, Y, Z) in [-1, 1].
+
+    Raises:
+        Misfit: It cannot be read, lies elsewhere, or its values are not intensities in range.
+    """
+    image = _opened(path)
+    own = Space.of(image)
+    if len(own.shape) != 3:
+        raise Misfit(f"its shape is {own.shape}, that of a single volume has three sides")
+    values = _values(image)
+    _refuse_values(values, image, fit)
+    volume = _to_range(values, fit)
+    if fit.rule == "strict":
+        _refuse_space(image, own, space)
+    elif fit.rule == "voxels" and own.shape != space.shape:
+        raise Misfit(
+            f"its shape is {own.shape}, the source's {space.shape}; --grid voxels needs one shape"
+        )
+    elif fit.rule == "resample" and not _same(own, space):
+        volume = _resampled(volume, own, space)
+    if not volume.min() < volume.max():
+        raise Misfit("nothing of it lies on the source's grid: it is constant there")
+    return volume
+
+
+def read_generated(path: Path, space: Space, fit: Fit) -> Volume:
+    """Like ``read_fitting``, for a file that the user named.
+
+    Raises:
+        UserError: What ``read_fitting`` refuses, with the file's path.
+    """
+    try:
+        return read_fitting(path, space, fit)
+    except Misfit as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _opened(path: Any) -> Any:
+    try:
+        return load_nifti(path)
+    except FileNotFoundError as error:
+        raise Misfit("there is no such file") from error
+    except UNREADABLE as error:
+        raise Misfit(f"cannot be read: {error}") from error
+
+
+def _values(image: Any) -> Volume:
+    try:
+        return np.asarray(image.dataobj, dtype=np.float32)
+    except UNREADABLE as error:
+        raise Misfit(f"cannot be read: {error}") from error
+
+
+def _refuse_values(values: Volume, image: Any, fit: Fit) -> None:
+    if not np.isfinite(values).all():
+        count = int((~np.isfinite(values)).sum())
+        raise Misfit(f"it holds {count} values that are not finite (NaN or infinite)")
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        raise Misfit(f"it is constant: every voxel is {low:g}")
+    below, above = fit.intensities or (-1.0, 1.0)
+    slack = RANGE_TOLERANCE * (above - below) / 2
+    if low < below - slack or high > above + slack:
+        raise Misfit(_range_problem(low, high, image, (below, above)))
+
+
+def _range_problem(low: float, high: float, image: Any, wanted: tuple[float, float]) -> str:
+    text = f"its values run from {low:.3g} to {high:.3g}, not within [{wanted[0]:g}, {wanted[1]:g}]"
+    dtype = image.get_data_dtype()
+    if dtype.kind in "iu" and _unscaled(image):
+        text += f"; it is stored as whole numbers ({dtype}) without a scale factor"
+    return f"{text}. If intensities are on another scale, say what is -1 and 1: --range LOW,HIGH"
+
+
+def _unscaled(image: Any) -> bool:
+    slope = getattr(image.dataobj, "slope", 1.0)
+    return slope in (None, 1.0)
+
+
+def _to_range(values: Volume, fit: Fit) -> Volume:
+    if fit.intensities is None:
+        return np.clip(values, -1, 1)
+    low, high = fit.intensities
+    return np.clip((values - np.float32(low)) * np.float32(2 / (high - low)) - 1, -1, 1)
+
+
+def _refuse_space(image: Any, own: Space, wanted: Space) -> None:
+    if _same(own, wanted):
+        return
+    raise Misfit(f"{_space_problem(own, wanted)}; {_advice(image, own, wanted)}")
+
+
+def _same(own: Space, wanted: Space) -> bool:
+    return own.shape == wanted.shape and bool(
+        np.allclose(own.affine, wanted.affine, atol=AFFINE_TOLERANCE_MM)
+    )
+
+
+def _space_problem(own: Space, wanted: Space) -> str:
+    """The first thing that differs, from coarse to fine."""
+    if own.shape != wanted.shape:
+        return f"its shape is {own.shape}, the source's {wanted.shape}"
+    sizes, its = voxel_sizes(own.affine), voxel_sizes(wanted.affine)
+    if not np.allclose(sizes, its, atol=AFFINE_TOLERANCE_MM):
+        return f"its affine differs: voxels of {_mm(sizes)}, the source's of {_mm(its)}"
+    if not np.allclose(own.affine[:3, :3], wanted.affine[:3, :3], atol=1e-4):
+        axes = "".join(str(code) for code in aff2axcodes(own.affine))
+        return f"its affine differs: its axes ({axes}) are turned against the source's"
+    shift = float(np.linalg.norm(own.affine[:3, 3] - wanted.affine[:3, 3]))
+    return f"its affine differs: it lies {shift:.3g} mm beside the source"
+
+
+def _advice(image: Any, own: Space, wanted: Space) -> str:
+    coded = int(image.header["sform_code"]) or int(image.header["qform_code"])
+    if own.shape == wanted.shape and (not coded or np.allclose(own.affine, np.eye(4))):
+        return (
+            "its header seems to say nothing of where it lies. If its voxels are in the order of "
+            "the prepared source's, --grid voxels takes the source's affine"
+        )
+    return "--grid resample brings it onto the source's grid by its affine"
+
+
+def _resampled(volume: Volume, own: Space, wanted: Space) -> Volume:
+    matrix = np.linalg.inv(own.affine) @ wanted.affine
+    moved = ndimage.affine_transform(
+        volume,
+        matrix[:3, :3],
+        matrix[:3, 3],
+        output_shape=wanted.shape,
+        order=1,
+        mode="constant",
+        cval=BACKGROUND,
+    )
+    return np.asarray(moved, np.float32)
+
+
+def _mm(sizes: Any) -> str:
+    return " x ".join(f"{size:.4g}" for size in sizes) + " mm"

@@ -1,0 +1,1 @@
+"""The steps from a scan to a volume, each in a file, and their order."""

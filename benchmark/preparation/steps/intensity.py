@@ -1,0 +1,44 @@
+"""Intensities to [-1, 1]."""
+
+import numpy as np
+
+from benchmark.preparation.reading.problems import CONSTANT, DamagedScanError
+from benchmark.preparation.reading.raw_scan import Array, Mask, Scan
+
+BACKGROUND = -1.0  # darkest value of the range [-1, 1]
+
+
+def scale_brain(volume: Array, brain: Mask, percentiles: tuple[float, float]) -> Array:
+    """Map the robust range of the brain to [-1, 1]; everything else becomes -1.
+
+    Args:
+        volume: Intensities on the grid, (X, Y, Z).
+        brain: The brain on the grid.
+        percentiles: Of the brain's intensities; they become -1 and 1.
+
+    Raises:
+        DamagedScanError: The brain has no contrast.
+    """
+    low, high = (float(value) for value in np.percentile(volume[brain], percentiles))
+    return np.where(brain, _scaled(volume, low, high), np.float32(BACKGROUND))
+
+
+def scale_head(scan: Scan, background: float | None, percentiles: tuple[float, float]) -> Array:
+    """Map the robust range of whatever head a scan shows to [-1, 1].
+
+    Args:
+        scan: The scan on the grid.
+        background: The exact value around a head that was cut out, which becomes -1.
+        percentiles: Of the head's intensities.
+
+    Raises:
+        DamagedScanError: The head has no contrast.
+    """
+    low, high = (float(value) for value in np.percentile(scan.head.values, percentiles))
+    return _scaled(scan.data, low if background is None else background, high)
+
+
+def _scaled(values: Array, low: float, high: float) -> Array:
+    if high <= low:
+        raise DamagedScanError(CONSTANT, "its head has no contrast")
+    return np.clip((values - low) * (2 / (high - low)) - 1, -1, 1).astype(np.float32)

@@ -1,0 +1,50 @@
+"""One interpolation from a scan onto the grid."""
+
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+
+from benchmark.core.grid import Grid
+from benchmark.preparation.reading.raw_scan import Affine, Array
+
+Order = Literal[1, 3]
+
+FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
+
+
+def resample(
+    data: Array, found: Affine, wanted: Affine, grid: Grid, outside: float, order: Order = 1
+) -> Array:
+    """Interpolate onto a grid, after the blur that keeps coarser voxels from aliasing.
+
+    Linear interpolation blurs, and more so the further a sample lies from the voxels' centres: by
+    another amount at every visit. A cubic B-spline (Thevenaz, Blu and Unser, IEEE Trans Med
+    Imaging 2000; 19:739) blurs less and more evenly, but rings at edges that were cut; it is for
+    whole heads.
+
+    Args:
+        data: Intensities (X, Y, Z).
+        found: Their voxel indices to world mm.
+        wanted: The grid's voxel indices to the same world, all transforms composed.
+        grid: Shape of the result, and its spacing where the head has its own size.
+        outside: Value beyond the data.
+        order: 1 linear, 3 cubic B-spline.
+    """
+    matrix = np.linalg.inv(found) @ wanted
+    shift = matrix[:3, 3]
+    whole = np.allclose(matrix[:3, :3], np.eye(3), atol=1e-5) and np.allclose(
+        shift, shift.round(), atol=1e-3
+    )
+    if whole:  # not even the last bit changes
+        return ndimage.affine_transform(
+            data, np.eye(3), shift.round(), grid.shape, order=0, cval=outside
+        )
+    voxel = np.linalg.norm(found[:3, :3], axis=0)
+    spacing = np.cbrt(abs(np.linalg.det(wanted[:3, :3])))  # as it lies in the scan's world
+    # Adding variances: the scan's own resolution and the blur make up the grid's resolution.
+    blur_mm = np.sqrt((spacing**2 - voxel**2).clip(min=0)) * FWHM_TO_SIGMA
+    smooth = ndimage.gaussian_filter(data, blur_mm / voxel, mode="nearest")
+    return ndimage.affine_transform(
+        smooth, matrix[:3, :3], shift, grid.shape, order=order, cval=outside
+    )

@@ -1,0 +1,114 @@
+"""What one scan shows, found without any other scan: its brain, and its intensities unbiased."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.core.grid import Grid
+from benchmark.preparation.reading.problems import REGISTRATION, DamagedScanError
+from benchmark.preparation.reading.raw_scan import Affine, Array, Mask, Scan, read_scan, world_box
+from benchmark.preparation.steps.bias import correct_bias
+from benchmark.preparation.steps.brain import extract_brain
+from benchmark.preparation.steps.intensity import scale_brain, scale_head
+from benchmark.preparation.steps.plan import CUT_OUT, Plan
+from benchmark.preparation.steps.quality import NOT_DONE
+from benchmark.preparation.steps.resampling import Order, resample
+
+INSIDE = 0.25  # share of a voxel that must be brain where the background was cut out before
+HALF = 0.5  # share of a voxel that must be brain where its border was found: keeps its volume
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A scan after the steps that need no other scan.
+
+    Attributes:
+        scan: Its intensities, bias corrected if that was asked for.
+        brain: Its brain, (X, Y, Z), or None where no step needs it.
+        cut_out: Whether the brain had been cut out before.
+    """
+
+    scan: Scan
+    brain: Mask | None
+    cut_out: bool
+
+    @property
+    def box(self) -> Affine:
+        """Smallest and largest world coordinates of what it shows, (2, 3) in mm."""
+        return self.scan.head.box if self.brain is None else world_box(self.brain, self.scan.affine)
+
+    @cached_property
+    def litres(self) -> float:
+        """Volume of its brain, or of what it shows of the head."""
+        if self.brain is None:
+            return self.scan.head.litres
+        return float(np.count_nonzero(self.brain) * np.prod(self.scan.voxel_mm) / 1e6)
+
+    @property
+    def brain_ml(self) -> float:
+        """Volume of its brain; NaN where it was not looked for."""
+        return NOT_DONE if self.brain is None else 1000 * self.litres
+
+    @property
+    def skull_stripped(self) -> bool:
+        """Whether nothing but the brain is left on the grid."""
+        return self.brain is not None or self.scan.skull_stripped
+
+
+def find_anatomy(path: Path, plan: Plan) -> Anatomy:
+    """Read a scan and do to it what needs no other scan.
+
+    The brain is found on the scan as it is, and the bias inside the brain; see ``correct_bias``.
+
+    Raises:
+        DamagedScanError: The scan cannot be used.
+    """
+    scan = read_scan(path, plan.axes)
+    _ = scan.head  # refuses what holds none, before any tool sees one in it
+    brain = extract_brain(scan, plan.brain) if plan.brain else None
+    if plan.bias and brain is not None:
+        scan = correct_bias(scan, brain)
+    return Anatomy(scan, brain, plan.brain == CUT_OUT)
+
+
+def on_grid(anatomy: Anatomy, target: Affine, grid: Grid, plan: Plan) -> tuple[Array, Mask]:
+    """Interpolate once, and map the robust range of the brain to [-1, 1].
+
+    Args:
+        anatomy: The scan.
+        target: The grid's voxel indices to the scan's world mm, all transforms composed.
+        grid: The grid.
+        plan: Says which percentiles become -1 and 1.
+
+    Returns:
+        The volume, (X, Y, Z) float32 in [-1, 1], and the voxels of the grid that show the brain.
+
+    Raises:
+        DamagedScanError: There is no contrast, or nothing of the brain on the grid.
+    """
+    if anatomy.brain is None:
+        volume = _head_on_grid(anatomy.scan, target, grid, plan.percentiles)
+        return volume, volume > volume.min()
+    scan = anatomy.scan
+    order: Order = 1 if anatomy.cut_out else 3  # a spline rings at edges that were cut
+    values = resample(scan.data, scan.affine, target, grid, float(scan.data.min()), order)
+    share = resample(anatomy.brain.astype(np.float32), scan.affine, target, grid, 0.0)
+    brain = share >= (INSIDE if anatomy.cut_out else HALF)
+    if not brain.any():
+        raise DamagedScanError(REGISTRATION, "its brain lies outside the grid")
+    return scale_brain(values, brain, plan.percentiles), brain
+
+
+def _head_on_grid(
+    scan: Scan, target: Affine, grid: Grid, percentiles: tuple[float, float]
+) -> Array:
+    """The scan on the grid, the robust range of its head there mapped to [-1, 1]."""
+    outside = float(scan.data.min())
+    placed = Scan(resample(scan.data, scan.affine, target, grid, outside), target)
+    scaled = scale_head(placed, scan.background, percentiles)
+    if scan.background is not None:
+        head = (scan.data > scan.background).astype(np.float32)
+        scaled[resample(head, scan.affine, target, grid, 0.0) < INSIDE] = -1
+    return scaled

@@ -1,0 +1,1 @@
+"""Prepared volumes on disk, named by what made them, and the log of their making."""

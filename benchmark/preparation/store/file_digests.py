@@ -1,0 +1,63 @@
+"""Digests of files that are not computed twice."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from benchmark.core.files import digest, file_digest, file_state, write_json
+
+
+class Digests:
+    """SHA256 of files, remembered for as long as their size and time of change stay."""
+
+    def __init__(self, path: Path) -> None:
+        """Args: the file in which digests are remembered."""
+        self._path = path
+        self._known: dict[str, list[object]] = {}
+        self._changed = False
+        try:
+            self._known = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._known = {}  # a lost memory costs time, nothing else
+
+    def of(self, file: Path) -> tuple[str, str]:
+        """Digest of a file and, where it cannot be read, the reason (the digest is then empty).
+
+        The digest of a folder, such as one of DICOM slices, or of an image whose header is a file
+        of its own, is that of all files' names and bytes.
+        """
+        try:
+            files = _parts(file)
+            if file.is_dir() and not files:
+                return "", "cannot be read: an empty folder"
+            states = [[path.name, *file_state(path)] for path in files or [file]]
+            if not any(size for _, size, _ in states):
+                return "", "cannot be read: the file is empty"
+            state = [len(states), digest(states)]
+            known = self._known.get(str(file.resolve()))
+            if known and known[:2] == state:
+                return str(known[2]), ""
+            value = _joint_digest(files) if files else file_digest(file)
+        except OSError as error:
+            return "", f"cannot be read: {error.strerror}"
+        self._known[str(file.resolve())] = [*state, value]
+        self._changed = True
+        return value, ""
+
+    def save(self) -> None:
+        """Remember what has been computed."""
+        if self._changed:
+            write_json(self._path, self._known)
+
+
+def _parts(file: Path) -> list[Path]:
+    """The files that a scan consists of; none where it is but one."""
+    pair = [file.with_suffix(suffix) for suffix in (".hdr", ".img")]
+    if file in pair and all(path.is_file() for path in pair):
+        return pair
+    return sorted(path for path in file.rglob("*") if path.is_file())
+
+
+def _joint_digest(files: list[Path]) -> str:
+    parts = [[path.name, file_digest(path)] for path in files]
+    return sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,176 @@
+"""The cache of prepared volumes: content in, files out."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import FileState, digest, file_digest, file_state, write_json
+from benchmark.core.grid import Grid
+from benchmark.preparation.reading.problems import RETRIED, DamagedScanError
+from benchmark.preparation.steps.chain import PreparedScan
+from benchmark.preparation.steps.quality import NOT_DONE, UNKNOWN, Quality
+from benchmark.preparation.steps.traits import ScanTraits, scan_traits
+from benchmark.preparation.store.file_digests import Digests
+from benchmark.preparation.store.volumes import write_volume
+
+__all__ = ["Digests", "Record", "Result", "Store"]
+
+Result = PreparedScan | DamagedScanError
+
+
+@dataclass(frozen=True)
+class Record:
+    """The outcome of preparing one scan: what it is like, or why there is no volume.
+
+    Attributes:
+        traits: What the scan is like; None where it is damaged.
+        reason: Why it is damaged.
+        sha256: Of the prepared volume's bytes.
+        state: Size and time of change of the volume when its bytes were last verified.
+        kind: Which of few reasons it is damaged for; ``reason`` then has the details.
+        transform: The grid's world mm to the scan's world mm, rows of the (4, 4) matrix.
+        quality: Numbers by which a bad preparation is found.
+    """
+
+    traits: ScanTraits | None = None
+    reason: str = ""
+    sha256: str = ""
+    state: FileState = (0, 0)
+    kind: str = ""
+    transform: tuple[tuple[float, ...], ...] = ()
+    quality: Quality = UNKNOWN
+
+
+class Store:
+    """Prepared volumes by the content of the scan and of the subject's first scan.
+
+    One JSON file a subject, named by its first scan, holds the outcomes of all its scans.
+    """
+
+    def __init__(
+        self, folder: Path, grid: Grid, console: Console | None = None, steps: str = ""
+    ) -> None:
+        """Args: the folder; the volumes' grid; where to tell of damaged ones; the plan's digest."""
+        self._folder = folder
+        self._grid = grid.model_dump(mode="json")
+        self._steps = steps
+        self._console = console or Console()
+        self._subjects: dict[str, dict[str, Record]] = {}
+        self._sound: set[Path] = set()  # volumes that this process has verified
+
+    def volume(self, content: str, source: str) -> Path:
+        """Path of a prepared volume."""
+        return self._folder / f"{digest([content, source, self._grid, self._steps])}.nii"
+
+    def read(self, content: str, source: str) -> Record | None:
+        """The outcome for a scan, or None where it is to be prepared (again).
+
+        A volume whose bytes are not those that were written is warned of and removed. Bytes are
+        read only where size or time of change are not as last verified.
+        """
+        record = self._records(source).get(content)
+        if record is None or record.traits is None:
+            return record
+        path = self.volume(content, source)
+        if path in self._sound:
+            return record
+        if not self._verify(path, content, source):
+            return None
+        self._sound.add(path)
+        return self._records(source)[content]
+
+    def write(self, source: str, results: Mapping[str, Result]) -> None:
+        """Store one subject's outcomes by content: volumes first, so that records are complete.
+
+        Failures that need not be the bytes' fault are not stored, but tried again next time.
+        """
+        records = dict(self._records(source))
+        for content, result in results.items():
+            if isinstance(result, PreparedScan):
+                path = self.volume(content, source)
+                write_volume(path, result.volume, result.affine)
+                records[content] = Record(
+                    scan_traits(result),
+                    sha256=file_digest(path),
+                    state=file_state(path),
+                    transform=tuple(tuple(row) for row in result.transform.tolist()),
+                    quality=result.quality,
+                )
+            elif result.kind not in RETRIED:
+                records[content] = Record(kind=result.kind, reason=result.detail)
+        self._write_records(source, records)
+
+    def _records(self, source: str) -> dict[str, Record]:
+        if source not in self._subjects:
+            self._subjects[source] = _read_records(self._file(source))
+        return self._subjects[source]
+
+    def _write_records(self, source: str, records: dict[str, Record]) -> None:
+        stored = {content: _plain(record) for content, record in records.items()}
+        write_json(self._file(source), stored)
+        self._subjects[source] = records
+
+    def _verify(self, path: Path, content: str, source: str) -> bool:
+        """Whether a volume is there and has the bytes that were written."""
+        records = self._records(source)
+        try:
+            state = file_state(path)
+            if state == records[content].state:
+                return True
+            sound = file_digest(path) == records[content].sha256
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+        if not sound:
+            self._console.warn(f"{path} is damaged: its bytes have changed; it is prepared again")
+            path.unlink()
+            return False
+        with suppress(UserError):  # where nothing can be written, it is verified again next time
+            seen = replace(records[content], state=state)
+            self._write_records(source, {**records, content: seen})
+        return True
+
+    def _file(self, source: str) -> Path:
+        return self.volume(source, source).with_suffix(".json")
+
+
+def _read_records(path: Path) -> dict[str, Record]:
+    """Outcomes by content; none where the file is missing or was not written by this version."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {content: _record(**values) for content, values in stored.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _plain(record: Record) -> dict[str, Any]:
+    """A record as JSON, which has no NaN."""
+    quality = {k: None if isnan(v) else v for k, v in asdict(record.quality).items()}
+    return {**asdict(record), "quality": quality}
+
+
+def _record(
+    traits: dict[str, Any] | None,
+    state: FileState,
+    transform: list[list[float]],
+    quality: dict[str, float | None],
+    **texts: str,
+) -> Record:
+    if traits is None:
+        return Record(kind=texts["kind"], reason=texts["reason"])
+    size, changed = state
+    x, y, z = traits["voxel_mm"]
+    return Record(
+        ScanTraits(**{**traits, "voxel_mm": (x, y, z)}),
+        state=(size, changed),
+        transform=tuple(tuple(row) for row in transform),
+        quality=Quality(**{k: NOT_DONE if v is None else v for k, v in quality.items()}),
+        sha256=texts["sha256"],
+    )

@@ -1,0 +1,73 @@
+"""Identity of a metric's values: what may be used again, and what may be ranked together."""
+
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+from benchmark.core.code_identity import class_digest, module_digest
+from benchmark.core.files import digest
+from metrics import anatomy, anatomy_network, conventions, instruments, released
+from metrics.instruments import Code
+from metrics.metric import Metric, shared_instruments
+from metrics.weights import EmbeddedWeights, parse
+
+APART = ("metrics.metric>metrics.instruments",)  # every metric has it, and not every one uses it
+EMBEDDED_NEEDS_NOT = (conventions, released)
+OTHERS_NEED_NOT = (anatomy, anatomy_network)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a metric's values depend on besides the volumes.
+
+    Attributes:
+        name: Registered name.
+        definition: Digest of name, parameters, mask and what it measures with: values of equal
+            definitions may be ranked together.
+        code: Digest of the code that computes it and of what it measures with: with equal
+            definitions it decides whether a value is used again.
+    """
+
+    name: str
+    definition: str
+    code: str
+
+    @property
+    def reuse(self) -> str:
+        """Name of what is kept: of definition and code."""
+        return digest([self.definition, self.code])
+
+
+def identify(metric: Metric) -> Identity:
+    """The identity of a metric as it is built.
+
+    Raises:
+        WeightsError: The extractor's weights are not understood, or their file is not there.
+    """
+    code = shared_instruments(metric).code
+    parts = [_code_of_class(type(metric))]
+    parts += [code.features] if metric.uses_extractor else []
+    parts += [code.segmentation] if metric.uses_segmentation else []
+    return Identity(metric.name, digest(metric.definition), digest(parts))
+
+
+def instrument_code(weights: str) -> Code:
+    """Digests of the code that measures with an extractor's weights, and that segments.
+
+    Raises:
+        WeightsError: The weights are not understood.
+    """
+    embedded = _code_of(instruments, EMBEDDED_NEEDS_NOT)
+    if isinstance(parse(weights), EmbeddedWeights):
+        return Code(embedded, embedded)
+    return Code(_code_of(instruments, OTHERS_NEED_NOT), embedded)
+
+
+@cache  # first asked right after the import: a file that is changed later is not what runs
+def _code_of_class(kind: type[Metric]) -> str:
+    return class_digest(kind, APART)
+
+
+@cache  # first asked right after the import: a file that is changed later is not what runs
+def _code_of(module: ModuleType, without: tuple[ModuleType | str, ...]) -> str:
+    return module_digest(module, without)

@@ -1,0 +1,103 @@
+"""(source, target, interval) pairs: the first visit with later ones."""
+
+import pandas as pd
+
+from benchmark.core.errors import UserError
+from benchmark.settings.schema import PairSettings
+
+COLUMNS = ["subject", "visit", "interval_years", "source", "target"]
+PATHS = {"source", "target", "source_labels", "target_labels"}  # columns that name files
+STRATA = ["group", "sex"]  # columns of the visit table that scores are told apart by
+
+
+def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
+    """Pair each subject's first visit with follow-ups.
+
+    Args:
+        table: A visit table with the column ``volume``: the prepared volume of each scan.
+        settings: Which follow-ups count.
+
+    Returns:
+        One row a pair, sorted by subject and interval: subject, visit (of the target),
+        interval_years, source and target (paths of prepared volumes).
+
+    Raises:
+        UserError: A follow-up that is not later than its source, or no pair at all.
+    """
+    rows = []
+    for subject, visits in table.groupby("subject", sort=True):
+        ordered = visits.sort_values("years")
+        source, later = ordered.iloc[0], ordered.iloc[1:]
+        intervals = later["years"] - source["years"]
+        if (intervals <= 0).any():
+            raise UserError(f"subject {subject}: a follow-up is not later than its source")
+        for position in _chosen(intervals.tolist(), settings):
+            target = later.iloc[position]
+            rows.append(
+                (
+                    subject,
+                    target["visit"],
+                    float(intervals.iloc[position]),
+                    source["volume"],
+                    target["volume"],
+                )
+            )
+    if not rows:
+        raise UserError(
+            f"no pair under the rule '{settings.rule}' among "
+            f"{table['subject'].nunique()} subjects; try --pairs all, or "
+            "--set test_pairs.rule=all for a --test-cohort"
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def pair_intervals(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
+    """What ``make_pairs`` would pair, before any volume is prepared.
+
+    Args:
+        table: A visit table.
+        settings: Which follow-ups count.
+
+    Returns:
+        One row a pair, sorted by subject and interval: subject, interval_years.
+    """
+    rows: list[tuple[str, float]] = []
+    for subject, years in table.groupby("subject", sort=True)["years"]:
+        first, *later = sorted(years)
+        intervals = [float(time - first) for time in later]
+        rows += [(str(subject), intervals[place]) for place in _chosen(intervals, settings)]
+    return pd.DataFrame(rows, columns=["subject", "interval_years"])
+
+
+def _chosen(intervals: list[float], settings: PairSettings) -> list[int]:
+    """Positions of the follow-ups to use, in order of time."""
+    if settings.rule == "all" or not intervals:
+        return list(range(len(intervals)))
+    chosen = []
+    for year in range(1, settings.most + 1):
+        nearest = min(range(len(intervals)), key=lambda i: abs(intervals[i] - year))
+        if abs(intervals[nearest] - year) <= settings.tolerance_years:
+            chosen.append(nearest)
+    return chosen
+
+
+def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Add what scores may be told apart by, and label maps where there are any.
+
+    Args:
+        pairs: Pairs of ``make_pairs``.
+        table: The visit table that they were made from.
+
+    Returns:
+        The pairs with those of the columns ``STRATA`` that the table has, as known at the source,
+        and ``source_labels`` and ``target_labels`` where it has ``volume_labels``.
+    """
+    annotated = pairs.copy()
+    by_volume = table.drop_duplicates("volume").set_index("volume")
+    for column in STRATA:
+        if column in table:
+            annotated[column] = annotated["source"].map(by_volume[column])
+    if "volume_labels" in table:
+        for role in ("source", "target"):
+            annotated[f"{role}_labels"] = annotated[role].map(by_volume["volume_labels"])
+    return annotated

@@ -1,0 +1,320 @@
+"""A protocol: the cohort, split, pairs, grid and preparation under which scores are compared."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.cohorts.open_cohort import open_cohort
+from benchmark.cohorts.subject_ids import is_worldwide
+from benchmark.cohorts.visit_table import Cohort
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import digest, write_json, write_text
+from benchmark.core.workspace import PATIENCE, Workspace
+from benchmark.preparation.labels import label_contents, prepare_labels
+from benchmark.preparation.prepare import Prepared, compare_traits, prepare_cohort
+from benchmark.protocol.pairs import COLUMNS, PATHS, annotate, make_pairs
+from benchmark.protocol.splits.split import Split, split_cohort
+from benchmark.settings.schema import PairSettings, Settings
+
+FORMAT = 2  # of protocol.json and of what is named by digests; see docs/identity.md
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is compared, on which pairs.
+
+    Attributes:
+        name: Cohort and digest; the name of the protocol's folder.
+        training: Digest of everything about the data that training depends on.
+        train_pairs: Pairs of the training subjects.
+        test_pairs: Pairs of the evaluation subjects.
+        info: What ``protocol.json`` holds.
+        validation_pairs: Pairs of the validation subjects; empty where there are none.
+    """
+
+    name: str
+    training: str
+    train_pairs: pd.DataFrame
+    test_pairs: pd.DataFrame
+    info: dict[str, Any]
+    validation_pairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
+
+
+def build_protocol(settings: Settings, workspace: Workspace, console: Console) -> Protocol:
+    """Read, prepare, split and pair.
+
+    Raises:
+        UserError: Any problem of the user's data or settings.
+    """
+    found = open_cohort(settings.cohort, settings, workspace, console)
+    split_cohort(found.visits, settings.split)  # what is wrong is told before scans are prepared
+    train = prepared_source(found, settings, workspace, console)
+    split = split_cohort(train.table, settings.split)
+    test, held_out, paired = train, split.test, settings.pairs
+    if settings.test_cohort:
+        paired = settings.test_pairs or settings.pairs
+        other = open_cohort(settings.test_cohort, settings, workspace, console)
+        _refuse_same_people(split, other.subjects)  # before hours of preparation
+        test = prepared_source(other, settings, workspace, console)
+        held_out = tuple(_subjects(test))
+        _refuse_same_scans(split, train.table, test.table)
+    warnings = compare_traits(train.prepared.traits, test.prepared.traits)
+    for warning in warnings:
+        console.warn(warning)
+    train_pairs = make_pairs(_of(train.table, split.train), settings.pairs)
+    training = digest(
+        [
+            _content(train_pairs, train.table),
+            settings.grid.model_dump(),
+            train.prepared.plan.digest,
+        ]
+    )
+    evaluation = Evaluation(
+        test, make_pairs(_of(test.table, held_out), paired), paired, split.digest, training
+    )
+    info = {
+        "cohort": {**test.info(), "shareable": _shareable(train, test)},
+        "training_cohort": train.info() if settings.test_cohort else None,
+        "split": _split_info(split, held_out),
+        "warnings": warnings,
+    }
+    return finish_protocol(
+        evaluation,
+        settings,
+        info,
+        train_pairs=train_pairs,
+        validation_pairs=_validation_pairs(train.table, split, settings.pairs),
+    )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is evaluated: the identity of a protocol.
+
+    Attributes:
+        source: The cohort that is evaluated on.
+        pairs: Its pairs.
+        rule: How they were paired.
+        split: Digest of who is held out.
+        training: Digest of the data that training depends on; empty where nothing is trained.
+    """
+
+    source: "Source"
+    pairs: pd.DataFrame
+    rule: PairSettings
+    split: str
+    training: str
+
+    def name(self, settings: Settings) -> str:
+        """Cohort and digest of everything that scores depend on besides methods and metrics."""
+        identity = {
+            "training": self.training,
+            "test": _content(self.pairs, self.source.table),
+            "split": self.split,
+            "pairs": self.rule.model_dump(),
+            "grid": settings.grid.model_dump(),
+            "preparation": self.source.prepared.plan.digest,
+        }
+        labels = label_contents(annotate(self.pairs, self.source.table))
+        if labels:
+            identity["labels"] = labels
+        return f"{self.source.kind}-{digest(identity)}"
+
+
+def finish_protocol(
+    evaluation: Evaluation,
+    settings: Settings,
+    info: dict[str, Any],
+    *,
+    train_pairs: pd.DataFrame,
+    validation_pairs: pd.DataFrame,
+) -> Protocol:
+    """Name a protocol by what determines its scores, and say what it is."""
+    name = evaluation.name(settings)
+    info = {
+        "format": FORMAT,
+        "protocol": name,
+        "preset": settings.preset,
+        **info,
+        "pairs": _pairs_info(evaluation.pairs, evaluation.rule),
+        "grid": settings.grid.model_dump(mode="json"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    test_pairs = annotate(evaluation.pairs, evaluation.source.table)
+    return Protocol(name, evaluation.training, train_pairs, test_pairs, info, validation_pairs)
+
+
+def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
+    """Write ``protocol.json`` and ``pairs.csv``; the first to be written stays, if it is whole."""
+    folder = workspace.protocol(protocol.name)
+    if format_of(folder) is None:
+        pairs = protocol.test_pairs.copy()
+        for column in PATHS & set(pairs.columns):  # relative, so that a workspace can be moved
+            pairs[column] = [_relative(path, workspace.root) for path in pairs[column]]
+        write_text(folder / "pairs.csv", pairs.to_csv(index=False))
+        write_json(folder / "protocol.json", protocol.info)
+    return folder
+
+
+def older_protocols(workspace: Workspace) -> list[str]:
+    """Names of protocols that an earlier version wrote: readable, and not added to."""
+    formats = {name: format_of(workspace.protocol(name)) for name in workspace.protocols()}
+    return [name for name, found in formats.items() if found is not None and found < FORMAT]
+
+
+def format_of(folder: Path) -> int | None:
+    """Format of a protocol's folder, 1 before it was written down; None where it is damaged."""
+    try:
+        info = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
+        return int(info.get("format", 1))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def require_current(folder: Path) -> None:
+    """Hold that this version may add to a protocol.
+
+    Raises:
+        UserError: Another version wrote it, or it is damaged.
+    """
+    found = format_of(folder)
+    if found is None:
+        raise UserError(
+            f"{folder / 'protocol.json'}: cannot be read; the same 'python cli.py run' writes it "
+            "anew"
+        )
+    if found != FORMAT:
+        which = "an earlier" if found < FORMAT else "a later"
+        raise UserError(
+            f"{folder}: {which} version of longibench ran it, and nothing is added to it; run it "
+            "again, which makes a new one beside it"
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """A cohort as read and as prepared."""
+
+    cohort: Cohort
+    prepared: Prepared
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The prepared visit table."""
+        return self.prepared.table
+
+    @property
+    def kind(self) -> str:
+        """``phantom`` or the reader's name; never a path, which could tell whose data it is."""
+        return self.cohort.name.partition(":")[0]
+
+    def info(self) -> dict[str, Any]:
+        """What may be said of the cohort: no id, no path."""
+        columns = self.table[["subject", "years", "content"]].itertuples(index=False)
+        rows = sorted([subject, round(years, 4), content] for subject, years, content in columns)
+        return {
+            "name": self.kind,
+            "digest": digest(rows),
+            "subjects": int(self.table["subject"].nunique()),
+            "visits": len(self.table),
+            "left_out": len(self.prepared.left_out),
+            "shareable": self.cohort.shareable,
+            "preparation": self.prepared.plan.describe(),
+        }
+
+
+def prepared_source(
+    cohort: Cohort, settings: Settings, workspace: Workspace, console: Console
+) -> Source:
+    """Prepare a cohort, as much of it as is not prepared yet."""
+    with workspace.lock(workspace.prepared, PATIENCE):
+        prepared = prepare_cohort(
+            cohort, settings.grid, workspace.prepared, console, settings.preparation
+        )
+        prepared = prepare_labels(prepared, workspace.prepared)
+    return Source(cohort, prepared)
+
+
+def _subjects(source: Source) -> list[str]:
+    return sorted(source.table["subject"].unique())
+
+
+def _shareable(train: Source, test: Source) -> bool:
+    """Generated volumes can resemble training participants, so both cohorts must allow it."""
+    return train.cohort.shareable and test.cohort.shareable
+
+
+def _split_info(split: Split, held_out: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "rule": split.rule,
+        "digest": split.digest,
+        "train_subjects": len(split.train),
+        "validation_subjects": len(split.validation),
+        "test_subjects": len(held_out),
+    }
+
+
+def _validation_pairs(table: pd.DataFrame, split: Split, settings: PairSettings) -> pd.DataFrame:
+    if not split.validation:
+        return pd.DataFrame(columns=COLUMNS)
+    try:
+        return make_pairs(_of(table, split.validation), settings)
+    except UserError as error:
+        raise UserError(f"validation: {error}; or enlarge split.validation") from error
+
+
+def _pairs_info(pairs: pd.DataFrame, settings: PairSettings) -> dict[str, Any]:
+    return {
+        "rule": settings.rule,
+        "count": len(pairs),
+        "subjects": int(pairs["subject"].nunique()),
+    }
+
+
+def _of(table: pd.DataFrame, subjects: tuple[str, ...]) -> pd.DataFrame:
+    return table[table["subject"].isin(subjects)]
+
+
+def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
+    """Who, when, and the bytes of both scans; independent of where they lie."""
+    content = table.set_index("volume")["content"]
+    columns = ["subject", "visit", "interval_years", "source", "target"]
+    return [
+        [subject, visit, round(years, 4), content[source], content[target]]
+        for subject, visit, years, source, target in pairs[columns].itertuples(index=False)
+    ]
+
+
+def _refuse_same_people(split: Split, held_out: Sequence[str]) -> None:
+    """An external test cohort must hold nobody who was trained on or chosen by.
+
+    Labels such as ``sub-01`` recur in every dataset and tell nothing; an id of ADNI or OASIS is
+    one person.
+    """
+    both = {subject for subject in _seen(split) & set(held_out) if is_worldwide(subject)}
+    if both:
+        raise UserError(f"--test-cohort: subject {min(both)} is in the training cohort too")
+
+
+def _refuse_same_scans(split: Split, train: pd.DataFrame, test: pd.DataFrame) -> None:
+    """Nor a scan of the training cohort under another name."""
+    seen = set(train[train["subject"].isin(_seen(split))]["content"])
+    twice = test[test["content"].isin(seen)]
+    if not twice.empty:
+        raise UserError(f"--test-cohort: {twice['path'].iloc[0]} is a scan of the training cohort")
+
+
+def _seen(split: Split) -> set[str]:
+    return {*split.train, *split.validation}
+
+
+def _relative(path: Any, root: Path) -> Any:
+    if not isinstance(path, str):  # a visit without a label map
+        return path
+    return str(Path(path).resolve().relative_to(root.resolve()))

@@ -1,0 +1,111 @@
+"""The metrics of a protocol, built from settings, and what is recorded of them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmark.core.errors import UserError
+from benchmark.protocol.metric_identity import identify, instrument_code
+from benchmark.settings.plugins import find_metric, load_metrics
+from benchmark.settings.schema import MetricSettings
+from metrics.cache import VectorCache
+from metrics.instruments import Instruments
+from metrics.metric import Metric, MetricError, shared_instruments
+from metrics.weights import WeightsError
+
+
+def build_metrics(
+    settings: MetricSettings,
+    cache: Path | None = None,
+    plugins: Sequence[Path] = (),
+    device: str = "cpu",
+) -> list[Metric]:
+    """Construct the metrics asked for, on shared instruments.
+
+    Args:
+        settings: Names, extractor and input convention.
+        cache: Folder for features and volumes that were measured; None keeps none.
+        plugins: Files with further metrics.
+        device: Where networks compute, such as ``cuda``.
+
+    Raises:
+        UserError: An unknown metric, one named twice, or weights that cannot be named.
+    """
+    load_metrics(plugins)
+    twice = {name for name in settings.names if settings.names.count(name) > 1}
+    if twice:
+        raise UserError(f"metrics.names: {min(twice)} stands twice")
+    if not settings.names:
+        raise UserError("metrics.names: name at least one; see 'python cli.py metrics'")
+    with _weights_explained():
+        instruments = Instruments(
+            settings.extractor,
+            settings.input,
+            VectorCache(cache),
+            device,
+            instrument_code(settings.extractor),
+        )
+        built = [_build(name, instruments) for name in settings.names]
+        for metric in built:
+            identify(metric)  # by its code as it is now; names the weights' file, if there is one
+    return built
+
+
+def _build(name: str, instruments: Instruments) -> Metric:
+    """Build one metric; a plugin's class may fail in its own ways."""
+    try:
+        return find_metric(name)(instruments)
+    except (TypeError, AttributeError) as error:
+        raise UserError(f"metric '{name}' cannot be built: {error}") from error
+
+
+def load_extractors(metrics: Sequence[Metric]) -> None:
+    """Read what metrics measure with, before any work is done.
+
+    Raises:
+        UserError: Weights that cannot be had, or are not what they should be.
+    """
+    prepare_metrics(metrics)
+    with _weights_explained():
+        for metric in metrics:
+            if metric.uses_extractor:
+                shared_instruments(metric).load()
+
+
+def prepare_metrics(metrics: Sequence[Metric]) -> None:
+    """Get what metrics need besides the instruments; a value that lacks it is none to be kept.
+
+    Raises:
+        UserError: A package or a file is missing; says how to get it.
+    """
+    for metric in metrics:
+        try:
+            metric.prepare()
+        except MetricError as error:
+            raise UserError(f"metrics.names: {metric.name}: {error}") from error
+
+
+def describe_metric(metric: Metric) -> dict[str, Any]:
+    """A metric's spec as plain values, for ``metrics.json``."""
+    return {
+        "name": metric.name,
+        "title": metric.title,
+        "kind": metric.kind,
+        "family": metric.family,
+        "best": metric.best,
+        "higher_is_better": metric.higher_is_better,
+        "unit": metric.unit,
+        "decimals": metric.decimals,
+        "source": metric.source,
+        "definition": identify(metric).definition,
+        "defined_by": metric.definition,
+    }
+
+
+@contextmanager
+def _weights_explained() -> Iterator[None]:
+    try:
+        yield
+    except WeightsError as error:
+        raise UserError(f"metrics.extractor: {error}") from error

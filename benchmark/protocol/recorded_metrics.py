@@ -1,0 +1,114 @@
+"""``metrics.json`` of a protocol: which metrics its scores hold, and what the report needs of them.
+
+A metric is added to a finished protocol by computing that metric; none is taken away.
+"""
+
+import json
+from collections.abc import Container, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.core.errors import UserError
+from benchmark.core.files import write_json
+from benchmark.core.workspace import PATIENCE, Workspace
+from benchmark.protocol.protocol_metrics import describe_metric
+from benchmark.settings.schema import MetricSettings
+from metrics.metric import Metric
+
+METRICS_FILE = "metrics.json"
+
+REQUIRED = (
+    *("name", "title", "kind", "higher_is_better", "unit", "decimals", "source"),
+    *("definition", "settings"),
+)
+
+Facts = dict[str, Any]
+
+
+def read_recorded(folder: Path) -> list[Facts]:
+    """What a protocol's folder says of its metrics; nothing where it is not there.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    path = folder / METRICS_FILE
+    if not path.is_file():
+        return []
+    try:
+        found = [dict(facts) for facts in json.loads(path.read_text(encoding="utf-8"))]
+        lacking = next((key for its in found for key in REQUIRED if key not in its), "")
+        if lacking:
+            raise ValueError(f"an entry lacks '{lacking}'")
+        return found
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); delete it, and a 'python cli.py run' with all "
+            "metrics that its tables should show writes it anew"
+        ) from error
+
+
+def record_metrics(folder: Path, metrics: Sequence[Metric], settings: MetricSettings) -> None:
+    """Add metrics to those of a protocol; those that are there stay where they are.
+
+    A definition that was changed stands behind the one before, whose values are shown until there
+    are new ones.
+
+    Args:
+        folder: The protocol's folder.
+        metrics: As they are built.
+        settings: What they were built from.
+    """
+    by_extractor = settings.model_dump(mode="json", include={"extractor", "input"})
+    asked = []
+    for metric in metrics:
+        built_from = by_extractor if metric.uses_extractor else {}
+        asked.append({**describe_metric(metric), "settings": built_from})
+    with Workspace(folder.parent).lock(folder / METRICS_FILE, PATIENCE):
+        before = read_recorded(folder)
+        merged = list(before)
+        for facts in asked:
+            merged = _added(merged, facts)
+        if merged != before:
+            write_json(folder / METRICS_FILE, merged)
+
+
+def _added(known: list[Facts], facts: Facts) -> list[Facts]:
+    """The entries with one more, or the same one as it is today; the last of a slot is today's."""
+    slot, same = _slot(facts), (facts["name"], facts["definition"])
+    in_slot = [place for place, its in enumerate(known) if _slot(its) == slot]
+    if in_slot and (known[in_slot[-1]]["name"], known[in_slot[-1]]["definition"]) == same:
+        known = [*known[: in_slot[-1]], facts, *known[in_slot[-1] + 1 :]]
+        return [its for its in known if its is facts or (its["name"], its["definition"]) != same]
+    end = in_slot[-1] + 1 if in_slot else len(known)
+    known = [*known[:end], facts, *known[end:]]
+    return [its for its in known if its is facts or (its["name"], its["definition"]) != same]
+
+
+def current_metrics(recorded: Iterable[Facts], computed: Container[tuple[str, str]]) -> list[Facts]:
+    """Of each metric and extractor the newest definition that has values.
+
+    Args:
+        recorded: The entries of ``metrics.json``.
+        computed: Name and definition of what has values.
+    """
+    slots: dict[str, Facts] = {}
+    for facts in recorded:
+        if (facts["name"], facts.get("definition", "")) in computed:
+            slots[_slot(facts)] = facts  # where the first of the slot stands
+    return list(slots.values())
+
+
+def recorded_settings(recorded: Iterable[Facts]) -> list[MetricSettings]:
+    """From what recorded metrics can be built: one entry an extractor and input."""
+    groups: dict[str, Facts] = {}
+    for facts in recorded:
+        built_from = facts["settings"]
+        group = groups.setdefault(repr(built_from), {**built_from, "names": []})
+        if facts["name"] not in group["names"]:  # it may have had other definitions before
+            group["names"].append(facts["name"])
+    return [MetricSettings.model_validate(group) for group in groups.values()]
+
+
+def _slot(facts: Facts) -> str:
+    """What one definition at a time can be built for: a name and an extractor."""
+    return repr((facts["name"], facts.get("settings")))

@@ -1,0 +1,56 @@
+"""A split that a file lists: each subject and its partition."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.cohorts.subject_ids import canonical_subject
+from benchmark.core.errors import UserError
+
+PARTITIONS = ("train", "validation", "test")
+
+
+def read_partitions(path: Path) -> dict[str, str]:
+    """Read a CSV or TSV file with the columns ``subject`` and ``partition``.
+
+    Args:
+        path: The file; subjects may be spelt as any layout spells them.
+
+    Returns:
+        The partition (one of ``PARTITIONS``) of each canonical subject id.
+
+    Raises:
+        UserError: No such file, no such columns, an unknown partition, a row without a subject, or
+            one person in two partitions, under whatever spelling.
+    """
+    table = _read(path)
+    listed: dict[str, str] = {}
+    for row, (label, part) in enumerate(zip(table["subject"], table["partition"], strict=True), 2):
+        if not label.strip():
+            raise UserError(f"{path}, row {row}: the subject is missing")
+        if part not in PARTITIONS:
+            raise UserError(
+                f"{path}, row {row}: partition '{part}' is none of {', '.join(PARTITIONS)}"
+            )
+        subject = canonical_subject(label)
+        known = listed.setdefault(subject, part)
+        if known != part:
+            raise UserError(f"{path}, row {row}: subject {subject} stands in {known} and in {part}")
+    return listed
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise UserError(f"split.test={path}: neither a number nor an existing file")
+    separator = "\t" if path.suffix == ".tsv" else ","
+    try:
+        table = pd.read_csv(
+            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
+    except ValueError as error:  # also what pandas raises on a file that is no table
+        raise UserError(f"{path}: cannot be read as a table: {error}") from error
+    if not {"subject", "partition"} <= set(table.columns):
+        raise UserError(
+            f"{path}: needs the columns subject and partition ({', '.join(PARTITIONS)})"
+        )
+    return table.fillna("")

@@ -1,0 +1,276 @@
+"""A cell: one method with one training seed under one protocol. Trained, drawn, scored, once."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import FileState, digest, file_state, write_text
+from benchmark.core.workspace import Workspace
+from benchmark.devices.fabric import arithmetic, count_processes, launch, machines, resolved
+from benchmark.evaluation.evaluate import Evaluator, Label, read_pairs
+from benchmark.evaluation.generate import GenerationJob, generate, is_generated
+from benchmark.evaluation.predictions import find_predictions
+from benchmark.evaluation.score_table import IDENTITY, merge_scores, read_scores
+from benchmark.protocol.metric_identity import Identity, identify
+from benchmark.protocol.protocol import Protocol
+from benchmark.protocol.protocol_metrics import build_metrics
+from benchmark.settings.schema import MetricSettings, Settings
+from benchmark.training.checkpoints import is_whole, read_final
+from benchmark.training.loggers.loggers import require_loggers
+from benchmark.training.loop import TrainingJob, train
+from benchmark.training.recipe import Recipe, code_of
+from benchmark.training.validation import require_pairs
+from metrics.metric import Metric
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+SCORES = "scores.csv"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How the cells of one protocol are scored: enough to build an evaluator in any process.
+
+    Attributes:
+        protocol: The protocol's folder.
+        metrics: Which metrics.
+        identities: What makes a value of each of them one that may be used again.
+        workers: Volumes scored side by side.
+        plugins: Files with further metrics.
+        accelerator: Where the metrics' networks compute.
+    """
+
+    protocol: Path
+    metrics: MetricSettings
+    identities: tuple[Identity, ...]
+    workers: int
+    plugins: tuple[Path, ...]
+    accelerator: str
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where the protocol lies."""
+        return Workspace(self.protocol.parent)
+
+    def evaluator(self, console: Console, metrics: Sequence[Metric] | None = None) -> Evaluator:
+        """Read the pairs, and build the metrics where they are not at hand."""
+        cache = self.workspace.measured
+        if metrics is None:
+            metrics = build_metrics(self.metrics, cache, self.plugins, self.accelerator)
+        return Evaluator(metrics, read_pairs(self.protocol), console, cache, self.workers)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method under one protocol with one seed: its jobs, folders and identity."""
+
+    training: TrainingJob | None
+    generation: GenerationJob
+    label: Label
+    scoring: Scoring
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its predictions lie."""
+        return self.generation.folder
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.training is None or read_final(self.training.folder) is not None
+
+    @property
+    def generated(self) -> bool:
+        """Whether all volumes are there."""
+        return is_generated(self.folder)
+
+    @property
+    def scored(self) -> bool:
+        """Whether the scores of all metrics are there, made as they would be today."""
+        return not self.metrics_left
+
+    @property
+    def metrics_left(self) -> list[str]:
+        """Names of the metrics that are still to be computed."""
+        there = self.scored_as
+        return [its.name for its in self.scoring.identities if astuple(its) not in there]
+
+    @property
+    def scored_as(self) -> frozenset[tuple[str, ...]]:
+        """Name, definition and code of the metrics whose scores are there; empty before the first.
+
+        A finished cell that lacks a metric needs its volumes only.
+        """
+        path = self.folder / SCORES
+        return _identities_in(path, file_state(path)) if path.is_file() else frozenset()
+
+    @property
+    def known_scores(self) -> pd.DataFrame | None:
+        """Its scores so far; None where there are none that can be read."""
+        try:
+            return read_scores(self.folder / SCORES)
+        except UserError:
+            return None
+
+
+@lru_cache(maxsize=1024)  # asked several times a cell
+def _identities_in(path: Path, _: FileState) -> frozenset[tuple[str, ...]]:
+    """Of a table that is damaged nothing is known: it is made anew."""
+    try:
+        known = read_scores(path)[["metric", *IDENTITY]]
+    except UserError:
+        return frozenset()
+    return frozenset(known.itertuples(index=False, name=None))
+
+
+def make_cell(
+    recipe: Recipe,
+    settings: Settings,
+    protocol: Protocol,
+    workspace: Workspace,
+    console: Console,
+    scoring: Scoring,
+) -> Cell:
+    """The jobs and folders of one method; nothing is done yet."""
+    training, device = settings.training_of(recipe.name), resolved(settings.device)
+    method = recipe.method()
+    learns = method.learns
+    computes = learns or method.evaluations > 0  # a copy has no precision
+    how = {
+        "training": training.identity() if learns else {},
+        "precision": arithmetic(device) if computes else "",
+    }
+    made = {**recipe.describe(), **how, "samples": settings.generation.samples}
+    made_by = digest(made)
+    name = f"{recipe.name}-s{settings.seed}"
+    trained_by = digest([{**recipe.describe_training(), **how}, protocol.training])
+    model = f"{name}-{trained_by}" if learns else None
+    job = None
+    if model:
+        require_pairs(protocol.validation_pairs, training.validation)
+        require_loggers(training.loggers)
+        job = TrainingJob(
+            recipe, training, device, protocol.train_pairs, settings.seed,
+            workspace.model(model), console.quiet, protocol.validation_pairs,
+        )  # fmt: skip
+    info = {
+        "method": recipe.name,
+        "settings": made_by,
+        "training_seed": settings.seed,
+        "model": f"models/{model}" if model else None,
+        "made_by": made,
+    }
+    generation = GenerationJob(
+        recipe=recipe,
+        model=workspace.model(model) if model else None,
+        generation=settings.generation,
+        device=device,
+        pairs=protocol.test_pairs,
+        seed=settings.seed,
+        folder=workspace.predictions(protocol.name, f"{name}-{made_by}"),
+        info=info,
+        quiet=console.quiet,
+    )
+    split = protocol.info["split"]["digest"]
+    return Cell(
+        training=job,
+        generation=generation,
+        label=Label(protocol.name, split, recipe.name, made_by, settings.seed),
+        scoring=scoring,
+        name=f"{name}, fold {settings.split.fold}" if settings.split.folds else name,
+    )
+
+
+def scoring_of(
+    settings: Settings, protocol: Protocol, workspace: Workspace, plugins: tuple[Path, ...]
+) -> Scoring:
+    """How all cells of a protocol are scored: weights are looked at once."""
+    accelerator = resolved(settings.device).accelerator
+    metrics = build_metrics(settings.metrics, None, plugins)
+    return Scoring(
+        workspace.protocol(protocol.name),
+        settings.metrics,
+        tuple(identify(metric) for metric in metrics),
+        settings.evaluation.workers,
+        plugins,
+        accelerator,
+    )
+
+
+def complete(
+    cell: Cell, workspace: Workspace, evaluator: Evaluator, wait_seconds: float = 0
+) -> None:
+    """Train, generate and score what is missing of a cell.
+
+    Args:
+        cell: The cell.
+        workspace: Where it lies.
+        evaluator: Scores under the cell's protocol.
+        wait_seconds: How long to wait for another process that writes the same.
+
+    Raises:
+        UserError: Anything that the user can mend; another process writes the same.
+        Stopped: The process was asked to stop; what is finished is kept.
+    """
+
+    def once(done: Callable[[], bool], folder: Path, work: Callable[[], None]) -> None:
+        if not done():
+            with workspace.lock(folder, wait_seconds):
+                if not done():  # whoever was waited for may have done it
+                    work()
+
+    def score() -> None:
+        if count_processes(cell.generation.device) > 1:
+            launch(cell.generation.device, _measure, cell)
+        chosen = evaluator.only(cell.metrics_left)
+        new = chosen.score(find_predictions(cell.folder), cell.label)
+        scores = merge_scores(cell.known_scores, new)
+        write_text(cell.folder / SCORES, scores.to_csv(index=False))
+
+    hold_identity(cell, evaluator)
+    job = cell.training
+    if job is not None:
+        # a model that was damaged before its cell is finished is trained again
+        once(
+            lambda: cell.trained and (bool(cell.scored_as) or is_whole(job.folder)),
+            job.folder,
+            lambda: train(job),
+        )
+    once(lambda: cell.generated, cell.folder, lambda: generate(cell.generation))
+    once(lambda: cell.scored, cell.folder, score)
+
+
+def hold_identity(cell: Cell, evaluator: Evaluator) -> None:
+    """Hold that this process has the code by which the cell is named: it may have started later.
+
+    Raises:
+        UserError: A file of the method or of a metric was changed since the run was planned.
+    """
+    recipe = cell.generation.recipe
+    planned = cell.generation.info["made_by"]["code"]
+    changed = [recipe.name] if code_of(recipe.method()) != planned else []
+    changed += [its.name for its in evaluator.identities if its not in cell.scoring.identities]
+    if changed:
+        raise UserError(
+            f"{cell.name}: the code of {', '.join(changed)} was changed since the run was planned; "
+            "start the same command again"
+        )
+
+
+def _measure(fabric: "Fabric", cell: Cell) -> None:
+    """A process's share of a cell's volumes; the cores of a machine are divided."""
+    here = fabric.world_size // machines(fabric)
+    workers = cell.scoring.workers or max(1, (os.cpu_count() or 1) // here)
+    scoring = replace(cell.scoring, workers=workers)
+    evaluator = scoring.evaluator(Console(quiet=True)).only(cell.metrics_left)
+    evaluator.measure(find_predictions(cell.folder), fabric.global_rank, fabric.world_size)
+    fabric.barrier()

@@ -1,0 +1,277 @@
+"""What a run will take on this device, from a few real steps of each of its parts.
+
+The very code of training, drawing and scoring works in a temporary folder, on some of the pairs and
+with weights as they are initialised; what it costs does not depend on what is learned.
+"""
+
+import json
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+
+from benchmark.core.console import Console
+from benchmark.core.files import write_json
+from benchmark.devices.acceleration import synchronise
+from benchmark.devices.fabric import count_processes, launch, peak_memory_gb
+from benchmark.evaluation.evaluate import Evaluator
+from benchmark.evaluation.generate import RUN, generate, requests, write_volume
+from benchmark.evaluation.predictions import find_predictions
+from benchmark.protocol.protocol_metrics import build_metrics
+from benchmark.runs.cell import Cell
+from benchmark.runs.time_estimate import Step
+from benchmark.settings.schema import MetricSettings
+from benchmark.training.loop import TrainingJob
+from benchmark.training.pair_loader import read_volume
+from benchmark.training.recipe import Recipe
+from benchmark.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+WARM_UP = 3  # steps; one where steps are slow
+STEPS, SECONDS = 5, 3.0  # timed at least, of every stage
+SLOW = 10.0  # seconds; the first step that takes longer is the measurement
+FEW, MORE = 2, 10  # network evaluations a volume; what a volume takes grows with them in a line
+SUBJECTS = 2  # at least, whose volumes are drawn and scored
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is left to do of a cell, in seconds.
+
+    Attributes:
+        name: Method and training seed.
+        plan: How an update is divided; empty where nothing is trained.
+        training: Seconds to train.
+        generation: Seconds to draw.
+        scoring: Seconds to score.
+        memory_gb: Most memory, in 1e9 bytes: of a GPU, or of the process on a CPU.
+        steps: Iterations left.
+        volumes: Volumes left to draw.
+    """
+
+    name: str
+    plan: str
+    training: float
+    generation: float
+    scoring: float
+    memory_gb: float
+    steps: int
+    volumes: int
+
+    @property
+    def seconds(self) -> float:
+        """In all."""
+        return self.training + self.generation + self.scoring
+
+
+def predict(
+    cells: Sequence[tuple[Cell, Step]], metrics: MetricSettings, console: Console
+) -> list[Prediction]:
+    """Time a few steps of every cell; what is finished takes no time. Writes nothing that stays.
+
+    Args:
+        cells: Cells of one protocol, with what is left to do.
+        metrics: What they are scored by.
+        console: For progress.
+
+    Raises:
+        UserError: As the run itself would raise it.
+    """
+    with tempfile.TemporaryDirectory(prefix="longibench-dry-run-") as folder:
+        trials = [
+            _Trial(cell, step, metrics, Path(folder) / str(number), Path(folder) / "measured")
+            for number, (cell, step) in enumerate(cells)
+        ]
+        return [trial.predict(console) for trial in trials]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One cell in a temporary folder; what metrics measure of real volumes, trials share."""
+
+    cell: Cell
+    step: Step
+    metrics: MetricSettings
+    folder: Path
+    measured: Path
+
+    def predict(self, console: Console) -> Prediction:
+        """Time all that is left."""
+        console.say(f"timing {self.step.name}")
+        trained = self.train()
+        drawn = self.draw()
+        scored = self.score()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return Prediction(
+            name=self.step.name,
+            plan=trained.get("plan", ""),
+            training=trained.get("seconds", 0.0),
+            generation=drawn.get("seconds", 0.0),
+            scoring=scored,
+            memory_gb=max(drawn.get("memory_gb", 0.0), trained.get("memory_gb", 0.0)),
+            steps=self.step.iterations_left,
+            volumes=self.step.volumes_left,
+        )
+
+    def train(self) -> dict[str, Any]:
+        """Seconds, plan and memory of the training; nothing where none is left."""
+        if self.step.training is None or not self.step.iterations_left:
+            return {}
+        job = replace(self.step.training, folder=self.folder / "model", quiet=True)
+        place = self.folder / "training.json"
+        launch(job.device, _time_training, job, self.step.iterations_left, place)
+        return dict(json.loads(place.read_text()))
+
+    def draw(self) -> dict[str, Any]:
+        """Seconds and memory of drawing; nothing where nothing is left to draw or score."""
+        if self.step.scored:
+            return {}
+        recipe = self.step.generation.recipe
+        self._drawn(FEW, "warm-up")
+        seconds, run = self._drawn(MORE, "drawn")
+        volume, evaluations = run["seconds_per_volume"], _evaluations(recipe)
+        if evaluations > MORE:
+            _, few = self._drawn(FEW, "few")
+            each = (volume - few["seconds_per_volume"]) / (MORE - FEW)
+            volume += each * (evaluations - MORE)
+        left = self.step.volumes_left
+        # building, loading and the manifest; several devices share the volumes
+        overhead = max(0.0, seconds - run["generate_seconds"]) if left else 0.0
+        processes = count_processes(self.step.generation.device)
+        return {
+            "seconds": overhead + left * volume / processes,
+            "memory_gb": run["peak_memory_gb"],
+        }
+
+    def _make_plausible(self) -> None:
+        """Put heads in the place of what was drawn: what nothing was learned for is no head.
+
+        They are the sources, a little darker: none is like a volume that was measured already.
+        """
+        kept = 1 - random.uniform(0.01, 0.02)
+        for request in requests(replace(self.step.generation, pairs=self.pairs)):
+            volume = (torch.from_numpy(read_volume(request.source).copy()) + 1) * kept - 1
+            write_volume(volume.squeeze(), request, self.folder / "drawn")
+
+    def _drawn(self, evaluations: int, name: str) -> tuple[float, dict[str, Any]]:
+        job = self.step.generation
+        some = replace(
+            job,
+            recipe=_with_evaluations(job.recipe, evaluations),
+            model=None,
+            pairs=self.pairs,
+            folder=self.folder / name,
+            info={},
+            quiet=True,
+        )
+        began = time.monotonic()
+        generate(some)
+        seconds = time.monotonic() - began
+        return seconds, dict(json.loads((some.folder / RUN).read_text()))
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """Pairs of the first subjects: a batch of volumes or more."""
+        job = self.step.generation
+        count = max(SUBJECTS, job.generation.batch_size)
+        first = job.pairs["subject"].drop_duplicates().head(count)
+        return job.pairs[job.pairs["subject"].isin(first)].reset_index(drop=True)
+
+    def score(self) -> float:
+        """Seconds to score all volumes; real ones are measured for the first cell only."""
+        if self.step.scored:
+            return 0.0
+        every, pairs = self.step.generation.pairs, self.pairs
+        scoring = self.cell.scoring
+        metrics = build_metrics(self.metrics, self.measured, scoring.plugins, scoring.accelerator)
+        workers = scoring.workers
+        evaluator = Evaluator(metrics, pairs, Console(quiet=True), self.measured, workers)
+        evaluator = evaluator.only(self.step.metrics_left)
+        self._make_plausible()
+        began = time.monotonic()
+        evaluator.score(find_predictions(self.folder / "drawn"), self.cell.label)
+        return (time.monotonic() - began) * len(every) / len(pairs)
+
+
+def _time_training(fabric: "Fabric", job: TrainingJob, left: int, place: Path) -> None:
+    """Time building, steps of every stage and checkpoints; write what is left of the training."""
+    if fabric.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(fabric.device)
+    building, trainer = _timed(
+        lambda: Trainer.start(fabric, job, Console(quiet=True)), fabric.device.type
+    )
+    try:
+        begins, total = trainer.schedule.begins, job.training.iterations
+        ends = [*begins[1:], total]
+        steps = 0.0
+        for begin, end in zip(begins, ends, strict=True):
+            if end > total - left:
+                steps += _seconds_per_step(trainer, begin) * (end - max(begin, total - left))
+        saving, _ = _timed(trainer.save, fabric.device.type)
+    finally:
+        trainer.updates.close()
+    saves = -(-left // job.training.checkpoint_every)
+    if fabric.is_global_zero:
+        found = {
+            "seconds": building + steps + saves * saving,
+            "plan": trainer.updates.plan.describe(),
+            "memory_gb": peak_memory_gb(fabric),
+        }
+        write_json(place, found)
+
+
+def _seconds_per_step(trainer: Trainer, begin: int) -> float:
+    """Mean seconds of the steps of a stage that begins at an iteration."""
+    trainer.step = begin
+
+    def advance() -> float:
+        seconds, _ = _timed(trainer.advance, trainer.fabric.device.type)
+        # processes agree on how many steps are taken
+        return float(trainer.fabric.broadcast(seconds))
+
+    first = advance()
+    if first > SLOW:
+        return first
+    for _ in range(WARM_UP - 1):
+        advance()
+    times: list[float] = []
+    while len(times) < STEPS or sum(times) < SECONDS:
+        times.append(advance())
+    return sum(times) / len(times)
+
+
+def _timed(work: Callable[[], Any], kind: str) -> tuple[float, Any]:
+    began = time.monotonic()
+    result = work()
+    synchronise(kind)
+    return time.monotonic() - began, result
+
+
+def _evaluations(recipe: Recipe) -> int:
+    """Network evaluations a volume where a setting says so; else 1."""
+    sampler = _sampler(recipe)
+    return int(sampler["steps"]) if sampler else 1
+
+
+def _with_evaluations(recipe: Recipe, most: int) -> Recipe:
+    """The method drawn in so many evaluations at most."""
+    sampler = _sampler(recipe)
+    if not sampler or sampler["steps"] <= most:
+        return recipe
+    diffusion = {**recipe.values["diffusion"], "sampler": {**sampler, "steps": most}}
+    return replace(recipe, values={**recipe.values, "diffusion": diffusion})
+
+
+def _sampler(recipe: Recipe) -> dict[str, Any]:
+    diffusion = recipe.values.get("diffusion")
+    sampler = diffusion.get("sampler") if isinstance(diffusion, dict) else None
+    return sampler if isinstance(sampler, dict) else {}

@@ -1,0 +1,27 @@
+"""Run cells in this process, one after another."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
+
+from benchmark.core.console import Console
+from benchmark.runs.cell import Cell, complete
+from metrics.metric import Metric
+
+
+def launch(cells: Sequence[Cell], metrics: Sequence[Metric], console: Console) -> None:
+    """Complete every cell; the first one that fails ends the run.
+
+    Args:
+        cells: Cells, those of one protocol side by side.
+        metrics: The metrics of all of them, built.
+        console: For progress.
+
+    Raises:
+        UserError: Anything that the user can mend.
+        Stopped: The process was asked to stop.
+    """
+    for scoring, of_protocol in groupby(cells, key=attrgetter("scoring")):
+        evaluator = scoring.evaluator(console, metrics)
+        for cell in of_protocol:
+            complete(cell, scoring.workspace, evaluator)

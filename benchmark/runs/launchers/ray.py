@@ -1,0 +1,235 @@
+"""Run cells on a Ray cluster: each a task, taken up by another worker where its own died."""
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.signals import Stopped, interruptible, stoppable
+from benchmark.devices import fabric
+from benchmark.runs.cell import Cell, complete
+from benchmark.settings.schema import DeviceSettings, Settings
+from benchmark.training.checkpoints import last_step
+
+PATIENCE = 120  # seconds: a dead machine's lock on a network file system is given up by then
+GRACE = 300  # seconds that stopped cells have to save
+HOW = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anybody
+    "RAY_DEDUP_LOGS": "0",  # cells' lines differ in numbers only
+    "RAY_worker_niceness": "0",  # they are the work; Ray would have them wait for all else
+}
+
+
+class CutOffError(Exception):
+    """The worker was told to stop, as where its machine is taken away; another one goes on."""
+
+
+@dataclass
+class _Outcome:
+    """What became of the cells so far."""
+
+    failures: list[str] = field(default_factory=list)
+    unforeseen: Exception | None = None
+
+
+def launch(cells: Sequence[Cell], settings: Settings, console: Console) -> None:
+    """Complete every cell that is not complete; one that fails leaves the others alone.
+
+    The cluster is the one that ``RAY_ADDRESS`` names, or one started here. All machines must see
+    the same files under the same paths.
+
+    Raises:
+        UserError: Ray is not installed or not reachable, or cells failed: which, and why.
+        Stopped: The driver was asked to stop; the cells have saved.
+    """
+    missing = [_quiet(cell) for cell in cells if not cell.scored]
+    if not missing:
+        return
+    with _cluster(console) as ray:
+        needs = _resources(ray, settings, len(missing), console)
+        task = ray.remote(
+            max_retries=settings.ray.retries, retry_exceptions=[CutOffError], **needs
+        )(work)
+        place = os.getcwd()
+        pending = {
+            task.options(name=cell.name).remote(cell, place, console.quiet): cell
+            for cell in missing
+        }
+        outcome = _gather(ray, pending, console)
+    if outcome.unforeseen:
+        raise outcome.unforeseen
+    if outcome.failures:
+        failed = "\n  ".join(outcome.failures)
+        raise UserError(
+            f"{len(outcome.failures)} of {len(missing)} cells failed, the others are finished; "
+            f"the same command tries again:\n  {failed}"
+        )
+
+
+def resolved(settings: Settings, console: Console) -> DeviceSettings:
+    """What ``auto`` means where the cells will run: a machine of a cluster is asked.
+
+    Without a running cluster one is started here later, so that this machine is asked.
+    """
+    device = settings.device
+    if device.accelerator == "cpu" or "auto" not in (device.accelerator, device.precision):
+        return fabric.resolved(device)
+    with _cluster(console, address="auto") as ray:
+        if ray is None:
+            return fabric.resolved(device)
+        there = [node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"]]
+        on_gpu = device.accelerator == "cuda" or any(there)
+        # next to nothing, so that the answer comes while the cluster is at work
+        needs = {"num_cpus": 0, "num_gpus": 0.01 if on_gpu else 0}
+        if on_gpu:
+            console.say("asking a machine of the Ray cluster what its GPU can do")
+        answer: DeviceSettings = ray.get(ray.remote(**needs)(fabric.resolved).remote(device))
+        return answer
+
+
+def work(cell: Cell, place: str, quiet: bool) -> str:
+    """Complete a cell in a worker, going on where another one ended.
+
+    Args:
+        cell: The cell.
+        place: The driver's folder, from which relative paths count.
+        quiet: Show no progress.
+
+    Returns:
+        What a user must mend, for which another try would not help; empty where all is done.
+
+    Raises:
+        CutOffError: The worker was told to stop.
+    """
+    host = socket.gethostname()
+    if not Path(place).is_dir():
+        return f"{host} has no folder {place}: Ray needs the same files on all machines"
+    os.chdir(place)
+    console = Console(quiet)
+    console.say(f"{cell.name} on {host}: {_state(cell)}")
+    try:
+        with stoppable():
+            evaluator = cell.scoring.evaluator(Console(quiet=True))
+            complete(cell, cell.scoring.workspace, evaluator, PATIENCE)
+    except UserError as error:
+        return str(error)
+    except Stopped as stop:
+        raise CutOffError(f"{cell.name} on {host}: {stop}") from None
+    return ""
+
+
+def _state(cell: Cell) -> str:
+    if cell.generated:
+        return "score"
+    if cell.training is None or cell.trained:
+        return "draw"
+    done = last_step(cell.training.folder)
+    total = cell.training.training.iterations
+    return f"train from iteration {done} of {total}" if done else f"train {total} iterations"
+
+
+def _quiet(cell: Cell) -> Cell:
+    """The same cell without bars: many workers share one terminal."""
+    training = cell.training and replace(cell.training, quiet=True)
+    return replace(cell, training=training, generation=replace(cell.generation, quiet=True))
+
+
+@contextmanager
+def _cluster(console: Console, address: str | None = None) -> Iterator[Any]:
+    """Ray, connected; what Ray prints goes to stderr, for stdout is left to results.
+
+    Args:
+        console: Tells whether to be quiet.
+        address: ``auto`` for a cluster that is running already, and None where there is none.
+    """
+    for name, value in HOW.items():  # read when Ray is imported
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError:
+        raise UserError(
+            "--launcher ray: Ray is not installed; pip install 'longibench[ray]'"
+        ) from None
+    with redirect_stdout(sys.stderr):
+        if ray.is_initialized():
+            yield ray
+            return
+        try:
+            ray.init(address, log_to_driver=not console.quiet, logging_level=logging.WARNING)
+        except ConnectionError as error:
+            if address is None:
+                raise UserError(f"--launcher ray: no cluster can be reached: {error}") from error
+            yield None
+            return
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"--launcher ray: no cluster can be reached: {error}") from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _resources(ray: Any, settings: Settings, count: int, console: Console) -> dict[str, float]:
+    """What a cell takes of one machine: its GPUs, or its share of the cluster's CPU cores."""
+    device, there = settings.device, [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if device.num_nodes > 1:
+        raise UserError("--launcher ray: a cell runs on one machine; leave --num-nodes out")
+    cpus = [node.get("CPU", 0) for node in there]
+    share = max(1, int(min(sum(cpus) // count, max(cpus))))
+    needs: dict[str, float] = {"num_cpus": settings.ray.cpus or device.threads or share}
+    gpus = [node.get("GPU", 0) for node in there]
+    if device.accelerator == "cuda" or (device.accelerator == "auto" and any(gpus)):
+        needs = {"num_cpus": settings.ray.cpus or device.threads or 1, "num_gpus": device.devices}
+    if needs["num_cpus"] > max(cpus) or needs.get("num_gpus", 0) > max(gpus):
+        console.warn(f"no machine of the Ray cluster has what a cell takes: {needs}; waiting")
+    return needs
+
+
+def _gather(ray: Any, pending: dict[Any, Cell], console: Console) -> _Outcome:
+    """Wait for all cells, telling of each one that ends.
+
+    Raises:
+        Stopped: The driver was asked to stop.
+    """
+    outcome, total = _Outcome(), len(pending)
+    with interruptible() as interruption, console.bar("cells", total) as bar:
+        while pending:
+            ended, _ = ray.wait(list(pending), timeout=1)
+            for task in ended:
+                _note(ray, task, pending.pop(task), outcome, console)
+                bar.advance()
+            if interruption.requested:
+                _stop(ray, pending, console)
+                raise Stopped(interruption.number)
+    return outcome
+
+
+def _note(ray: Any, task: Any, cell: Cell, outcome: _Outcome, console: Console) -> None:
+    """Take down how a cell ended."""
+    failure = ""
+    try:
+        failure = ray.get(task)
+    except ray.exceptions.RayTaskError as error:
+        outcome.unforeseen = outcome.unforeseen or error
+        failure = str(error)
+    except ray.exceptions.RayError as error:  # however often it was tried again
+        failure = f"its worker died: {error}"
+    if failure:
+        outcome.failures.append(f"{cell.name}: {failure}")
+    console.say(f"{cell.name}: {'failed' if failure else 'finished'}")
+
+
+def _stop(ray: Any, pending: dict[Any, Cell], console: Console) -> None:
+    """Tell all cells to save, and wait until they have."""
+    console.say(f"stopping {len(pending)} cells")
+    for task in pending:
+        ray.cancel(task)
+    if pending:
+        ray.wait(list(pending), num_returns=len(pending), timeout=GRACE)

@@ -1,0 +1,144 @@
+"""Write cells as a SLURM array: a plain script, one cell an index. Nothing is submitted."""
+
+import math
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.core.files import digest, write_text
+from benchmark.core.signals import RESUMABLE
+from benchmark.core.workspace import Workspace
+from benchmark.runs.matrix import Matrix, read_recipes
+from benchmark.settings.schema import Settings
+
+PROGRAM = [sys.executable, str(Path(__file__).parents[3] / "cli.py")]
+
+# by hand, without SLURM, a cell runs as it is
+BODY = """set -u
+cd {place}
+step={step}
+command -v srun >/dev/null || step=
+{setup}
+case "$SLURM_ARRAY_TASK_ID" in
+{cells}
+*) echo "there is no cell $SLURM_ARRAY_TASK_ID" >&2; exit 2 ;;
+esac
+status=$?
+# told to stop, it has saved: the same cell goes on when its turn comes again
+if [ "$status" -eq {resumable} ] && command -v scontrol >/dev/null; then
+  scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$status"
+"""
+
+PREPARATION = """set -eu
+cd {place}
+{setup}
+{commands}
+"""
+
+
+def write_array(
+    methods: list[str],
+    settings: Settings,
+    matrix: Matrix,
+    workspace: Workspace,
+    options: Sequence[str],
+    plugins: tuple[Path, ...] = (),
+    label: str | None = None,
+) -> str:
+    """Write ``slurm/<name>.sh``, an index of its array a cell, and what prepares their scans.
+
+    Args:
+        methods: Names of registered methods.
+        settings: The run's settings.
+        matrix: Training seeds and folds.
+        workspace: Where the scripts go, and the results of what they run.
+        options: Options of the command line that led to the settings.
+        plugins: Files with further methods.
+        label: What the rows are called in tables.
+
+    Returns:
+        The shell command that submits both.
+
+    Raises:
+        UserError: An unknown method or fold, or the scripts cannot be written.
+    """
+    labelled = [] if label is None else ["--label", label]
+    names = [recipe.name for recipe in read_recipes(methods, settings, plugins)]
+    cells = [
+        _cell(name, one, [*options, *_plugins(plugins), *labelled], workspace)
+        for one in matrix.settings(settings)
+        for name in names
+    ]
+    cohorts = [settings.cohort, *([settings.test_cohort] if settings.test_cohort else [])]
+    commands = [_command("prepare", [cohort, *options], workspace) for cohort in cohorts]
+    name = f"{settings.preset}-{digest([cells, settings.slurm.model_dump()])}"
+    folder = workspace.root / "slurm"
+    first, array = folder / f"{name}-prepare.sh", folder / f"{name}.sh"
+    write_text(first, _head(f"{name}-prepare", settings, folder) + _preparation(commands, settings))
+    write_text(array, _head(name, settings, folder, len(cells)) + _body(cells, settings))
+    return (
+        f"sbatch --dependency=afterok:$(sbatch --parsable {shlex.quote(str(first))}) "
+        f"{shlex.quote(str(array))}"
+    )
+
+
+def _cell(method: str, settings: Settings, options: list[str], workspace: Workspace) -> str:
+    own = ["--methods", method, "--seeds", str(settings.seed)]
+    fold = ["--folds", str(settings.split.fold)] if settings.split.folds else []
+    return _command("run", [*own, *fold, *options], workspace)
+
+
+def _command(name: str, arguments: Sequence[str], workspace: Workspace) -> str:
+    return shlex.join([*PROGRAM, name, *arguments, "--workspace", str(workspace.root), "--quiet"])
+
+
+def _plugins(plugins: Sequence[Path]) -> list[str]:
+    return [word for plugin in plugins for word in ("--plugin", str(plugin))]
+
+
+def _head(name: str, settings: Settings, folder: Path, cells: int = 0) -> str:
+    """The lines that SLURM reads; an array where there are cells, else one plain job."""
+    slurm, device = settings.slurm, settings.device
+    given = {
+        "job-name": name,
+        "time": str(math.ceil(60 * slurm.hours)),  # minutes
+        "partition": slurm.partition,
+        "mem": f"{slurm.memory_gb}G" if slurm.memory_gb else "",
+        "cpus-per-task": str(slurm.cpus) if slurm.cpus else "",
+        "output": str(folder.resolve() / f"{name}.log"),
+    }
+    if cells:
+        most = f"%{slurm.at_once}" if slurm.at_once else ""
+        given |= {
+            "array": f"0-{cells - 1}{most}",
+            "output": str(folder.resolve() / f"{name}-%a.log"),
+            "nodes": str(device.num_nodes),
+            "ntasks-per-node": str(device.devices),
+            "gres": slurm.gres,
+            "signal": f"USR1@{slurm.warning}",  # to the steps, not to this script
+        }
+    options = [f"--{key}={shlex.quote(value)}" for key, value in given.items() if value]
+    options += ["--requeue", "--open-mode=append", *slurm.extra]
+    return "\n".join(["#!/bin/bash", *(f"#SBATCH {option}" for option in options), ""])
+
+
+def _body(cells: list[str], settings: Settings) -> str:
+    cpus = f" --cpus-per-task={settings.slurm.cpus}" if settings.slurm.cpus else ""
+    return BODY.format(
+        place=shlex.quote(str(Path.cwd())),
+        step=shlex.quote(f"srun{cpus}"),  # srun does not take the script's own
+        setup="\n".join(settings.slurm.setup),
+        cells="\n".join(f"{index}) $step {cell} ;;" for index, cell in enumerate(cells)),
+        resumable=RESUMABLE,
+    )
+
+
+def _preparation(commands: list[str], settings: Settings) -> str:
+    return PREPARATION.format(
+        place=shlex.quote(str(Path.cwd())),
+        setup="\n".join(settings.slurm.setup),
+        commands="\n".join(commands),
+    )

@@ -1,0 +1,95 @@
+"""The matrix: every method with every training seed on every fold of the split."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.core.errors import UserError
+from benchmark.settings.messages import validate
+from benchmark.settings.schema import Settings, SplitSettings
+from benchmark.training.recipe import Recipe
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Which training seeds and folds are run.
+
+    Training seeds share a protocol and stand in one table; a fold is a split of its own, and so a
+    protocol of its own.
+
+    Attributes:
+        seeds: Training seeds; empty for the settings' own.
+        folds: Folds, counted from 0; empty for the settings' own.
+    """
+
+    seeds: tuple[int, ...] = ()
+    folds: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, seeds: str | None, folds: str | None, settings: Settings) -> "Matrix":
+        """Read what a user wrote: numbers with commas, or ``all`` for folds.
+
+        Raises:
+            UserError: Not numbers, or folds where the split has none.
+        """
+        if folds is not None and not settings.split.folds:
+            raise UserError(
+                "--folds: the split has none; say how many, such as --set split.folds=5"
+            )
+        every = folds is not None and folds.strip() == ALL
+        chosen = tuple(range(settings.split.folds)) if every else _numbers("--folds", folds)
+        return cls(_numbers("--seeds", seeds), chosen)
+
+    def by_fold(self, settings: Settings) -> list[Settings]:
+        """The settings of each fold.
+
+        Raises:
+            UserError: A fold that the split has not.
+        """
+        return [_of_fold(settings, fold) for fold in self.folds] if self.folds else [settings]
+
+    def by_seed(self, settings: Settings) -> list[Settings]:
+        """The settings of each training seed."""
+        chosen = self.seeds or (settings.seed,)
+        return [settings.model_copy(update={"seed": seed}) for seed in chosen]
+
+    def settings(self, base: Settings) -> Iterator[Settings]:
+        """The settings of every fold and seed."""
+        for fold in self.by_fold(base):
+            yield from self.by_seed(fold)
+
+
+def read_recipes(
+    methods: list[str], settings: Settings, plugins: tuple[Path, ...] = ()
+) -> list[Recipe]:
+    """Recipes of the methods asked for; the settings of all others are checked too.
+
+    Raises:
+        UserError: No method, an unknown one, or a wrong setting of any.
+    """
+    if not methods:
+        raise UserError("--methods: name at least one; see 'python cli.py methods'")
+    recipes = {
+        name: Recipe.of(name, settings, plugins)
+        for name in dict.fromkeys([*methods, *settings.methods])
+    }
+    for name in recipes:
+        settings.training_of(name)
+    return [recipes[name] for name in dict.fromkeys(methods)]
+
+
+def _of_fold(settings: Settings, fold: int) -> Settings:
+    values = {**settings.split.model_dump(), "fold": fold}
+    split = validate(SplitSettings, values, "split")
+    return settings.model_copy(update={"split": split})
+
+
+def _numbers(option: str, text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isascii() and part.isdigit() for part in parts):
+        raise UserError(f"{option} {text}: write whole numbers with commas, such as 0,1,2")
+    return tuple(dict.fromkeys(int(part) for part in parts))

@@ -1,0 +1,222 @@
+"""The main job: train, generate and score a matrix of cells, doing only what is missing."""
+
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark.core.console import Console
+from benchmark.core.errors import unknown
+from benchmark.core.files import write_json
+from benchmark.core.workspace import Workspace
+from benchmark.devices.fabric import resolved_here
+from benchmark.evaluation.evaluate import collect_scores
+from benchmark.protocol.protocol import Protocol, build_protocol, older_protocols, write_protocol
+from benchmark.protocol.protocol_metrics import build_metrics, load_extractors
+from benchmark.protocol.recorded_metrics import record_metrics
+from benchmark.runs.cell import Cell, make_cell, scoring_of
+from benchmark.runs.dry_run import Prediction, predict
+from benchmark.runs.launchers import in_process, ray
+from benchmark.runs.matrix import Matrix, read_recipes
+from benchmark.runs.row_names import Naming, name_rows
+from benchmark.runs.time_estimate import Step, show_plan
+from benchmark.settings.schema import Settings
+from benchmark.training.recipe import Recipe
+
+LAUNCHERS = ("in-process", "ray", "slurm")
+LIBRARIES = (
+    "longibench",
+    "torch",
+    "monai",
+    "lightning-fabric",
+    "numpy",
+    "scipy",
+    "nibabel",
+    "simpleitk",
+    "deepbet",
+    "dcm2niix",
+    "nilearn",
+)
+
+
+def run(  # noqa: PLR0913 - what a user can say of a run
+    methods: list[str],
+    settings: Settings,
+    workspace: Workspace,
+    console: Console,
+    plugins: tuple[Path, ...] = (),
+    matrix: Matrix | None = None,
+    launcher: str = "in-process",
+    naming: Naming = Naming(),  # noqa: B008 - frozen
+) -> list[Path]:
+    """Train, generate and score methods, with every training seed on every fold.
+
+    What cells share, the prepared cohort and the protocols, is made here, before the first one.
+
+    Args:
+        methods: Names of registered methods.
+        settings: The run's settings.
+        workspace: Where everything lies; what is there already is not done again.
+        console: For the plan and progress.
+        plugins: Files with further methods.
+        matrix: Training seeds and folds; the settings' own where left out.
+        launcher: Where the cells run, ``in-process`` or ``ray``.
+        naming: What the rows are called in tables.
+
+    Returns:
+        The score table of each protocol: one a fold.
+
+    Raises:
+        UserError: Anything that the user can mend.
+        Stopped: By the user or the system; the same command continues.
+    """
+    matrix = matrix or Matrix()
+    recipes = read_recipes(methods, settings, plugins)
+    asked, on_ray = settings, launcher == "ray"
+    device = ray.resolved(settings, console) if on_ray else resolved_here(settings.device)
+    settings = settings.model_copy(update={"device": device})
+    here = "cpu" if on_ray else device.accelerator
+    metrics = build_metrics(settings.metrics, workspace.measured, plugins, here)
+    planned = [
+        _plan(recipes, fold, matrix, workspace, console, plugins)
+        for fold in matrix.by_fold(settings)
+    ]
+    cells = [cell for plan in planned for cell in plan.cells]
+    _say_what_is_older([plan.protocol.name for plan in planned], workspace, console)
+    left = {name for cell in cells for name in cell.metrics_left}
+    load_extractors([metric for metric in metrics if metric.name in left])
+    for plan in planned:
+        folder = write_protocol(plan.protocol, workspace)
+        record_metrics(folder, metrics, settings.metrics)
+        name_rows(folder, plan.cells, asked, naming)
+        show_plan([_step(cell) for cell in plan.cells], plan.protocol, console)
+    workspace.set_latest(planned[0].protocol.name)
+    if on_ray:
+        ray.launch(cells, settings, console)
+    else:
+        in_process.launch(cells, metrics, console)
+    return [_collected(plan, workspace) for plan in planned]
+
+
+def _say_what_is_older(planned: list[str], workspace: Workspace, console: Console) -> None:
+    """In one sentence, and once, what a run neither uses nor touches."""
+    older = older_protocols(workspace)
+    if older and not set(planned) & set(workspace.protocols()):
+        console.say(
+            f"{workspace.root} holds results of an earlier version of longibench "
+            f"({', '.join(older)}): they stay as they are, for 'report --protocol NAME', and this "
+            "run makes its own beside them"
+        )
+
+
+def dry_run(
+    methods: list[str],
+    settings: Settings,
+    workspace: Workspace,
+    console: Console,
+    plugins: tuple[Path, ...] = (),
+    matrix: Matrix | None = None,
+) -> list[Prediction]:
+    """Predict what ``run`` would take, one cell after another; only the cohort is prepared.
+
+    Raises:
+        UserError: As ``run`` would.
+        Stopped: By the user or the system.
+    """
+    matrix = matrix or Matrix()
+    recipes = read_recipes(methods, settings, plugins)
+    device = resolved_here(settings.device)
+    settings = settings.model_copy(update={"device": device})
+    load_extractors(build_metrics(settings.metrics, None, plugins, device.accelerator))
+    planned = [
+        _plan(recipes, fold, matrix, workspace, console, plugins)
+        for fold in matrix.by_fold(settings)
+    ]
+    cells = [(cell, _step(cell)) for plan in planned for cell in plan.cells]
+    return predict(cells, settings.metrics, console)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """One fold: its settings, protocol and cells."""
+
+    settings: Settings
+    protocol: Protocol
+    cells: list[Cell]
+
+
+def _plan(
+    recipes: list[Recipe],
+    settings: Settings,
+    matrix: Matrix,
+    workspace: Workspace,
+    console: Console,
+    plugins: tuple[Path, ...],
+) -> _Planned:
+    protocol = build_protocol(settings, workspace, console)
+    scoring = scoring_of(settings, protocol, workspace, plugins)
+    cells = [
+        make_cell(recipe, of_seed, protocol, workspace, console, scoring)
+        for recipe in recipes
+        for of_seed in matrix.by_seed(settings)
+    ]
+    return _Planned(settings, protocol, cells)
+
+
+def _collected(planned: _Planned, workspace: Workspace) -> Path:
+    folder = workspace.protocol(planned.protocol.name)
+    scores = collect_scores(folder)
+    write_json(folder / "provenance.json", provenance(planned.settings))
+    return scores
+
+
+def _step(cell: Cell) -> Step:
+    left = tuple(cell.metrics_left)
+    return Step(cell.training, cell.generation, cell.trained, cell.generated, left)
+
+
+def known_launcher(name: str) -> str:
+    """The name of a launcher, as given.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    if name not in LAUNCHERS:
+        raise unknown("launcher", name, LAUNCHERS)
+    return name
+
+
+def provenance(settings: Settings) -> dict[str, Any]:
+    """Versions, machine, settings and command behind a protocol's last run."""
+    return {
+        "versions": {name: _version(name) for name in LIBRARIES},
+        "python": platform.python_version(),
+        "git": _git_commit(),
+        "machine": f"{platform.machine()}, {platform.system()}",
+        "threads": torch.get_num_threads(),
+        "settings": settings.model_dump(mode="json"),
+        "command": " ".join(sys.argv),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _git_commit() -> str:
+    """Commit of the checkout, with a mark where files were changed; empty outside of one."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    folder = Path(__file__).parent
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except OSError:  # no git here
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,235 @@
+"""Draw with every sampler and number of steps: what quality costs, so that a default is measured.
+
+Another sampler is drawn with the same trained model, so a method is trained once for its whole
+curve. Each point is a folder of predictions like any other, and done only where it is missing.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError, unknown
+from benchmark.core.files import digest, write_json
+from benchmark.core.workspace import Workspace
+from benchmark.devices.fabric import resolved_here
+from benchmark.evaluation.evaluate import collect_scores
+from benchmark.protocol.protocol import Protocol, build_protocol, write_protocol
+from benchmark.protocol.protocol_metrics import build_metrics, load_extractors
+from benchmark.protocol.recorded_metrics import record_metrics
+from benchmark.runs.cell import Cell, complete, make_cell, scoring_of
+from benchmark.runs.runner import provenance
+from benchmark.settings.schema import Settings
+from benchmark.training.recipe import Recipe
+from methods.samplers import SamplerSettings
+
+POINTS = "sampling_points.json"
+METRICS = ("fid", "ssim-head", "skill-head", "change-correlation", "sharpness")
+SAMPLERS: tuple[str, ...] = get_args(SamplerSettings.model_fields["kind"].annotation)
+STEPS = (5, 10, 25, 50, 100, 250, 1000)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the curve goes over.
+
+    Attributes:
+        methods: Registered diffusion methods.
+        samplers: Kinds of ``SamplerSettings``.
+        steps: Numbers of network evaluations; those above a method's T are left out.
+        pairs: How many evaluation pairs are drawn, spread over the subjects; 0 for all.
+    """
+
+    methods: tuple[str, ...]
+    samplers: tuple[str, ...] = SAMPLERS
+    steps: tuple[int, ...] = STEPS
+    pairs: int = 24
+
+    @classmethod
+    def parse(cls, methods: str, samplers: str, steps: str, pairs: int) -> "Sweep":
+        """Read comma-separated lists.
+
+        Raises:
+            UserError: A list that is empty, or names what there is not.
+        """
+        counts = _listed(steps)
+        if not all(count.isdecimal() for count in counts):
+            raise UserError(f"--steps {steps}: write whole numbers, such as 5,10,25")
+        return cls(_listed(methods), _listed(samplers), tuple(map(int, counts)), pairs)
+
+    def __post_init__(self) -> None:
+        if not self.methods:
+            raise UserError("--methods: name at least one; see 'python cli.py methods'")
+        if not self.samplers:
+            raise UserError(f"--samplers: name at least one of {', '.join(SAMPLERS)}")
+        for name in self.samplers:
+            if name not in SAMPLERS:
+                raise unknown("sampler", name, list(SAMPLERS))
+        if min(self.steps, default=0) < 1:
+            raise UserError("--steps: write whole numbers from 1 up, such as 5,10,25")
+        if self.pairs < 0:
+            raise UserError(f"--pairs {self.pairs}: a number of pairs, or 0 for all of them")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One sampler and number of steps of one method, and which scores are its own.
+
+    Attributes:
+        method: Registered name.
+        settings: Digest of what made its volumes, as in the score table.
+        sampler: Kind of sampler.
+        steps: Network evaluations a volume.
+        eta: Noise of ``ddim``.
+        default: Whether it is what the preset and ``--set`` ask for.
+    """
+
+    method: str
+    settings: str
+    sampler: str
+    steps: int
+    eta: float
+    default: bool
+
+
+def draw_curve(
+    sweep: Sweep,
+    settings: Settings,
+    workspace: Workspace,
+    console: Console,
+    plugins: tuple[Path, ...] = (),
+) -> Path:
+    """Train, draw and score every point that is missing.
+
+    Args:
+        sweep: Which methods, samplers and steps.
+        settings: The run's settings; of its metrics, only the extractor and its input count.
+        workspace: Where everything lies.
+        console: For progress.
+        plugins: Files with further methods.
+
+    Returns:
+        The protocol's folder, with scores of all points and ``sampling_points.json``.
+
+    Raises:
+        UserError: Anything that the user can mend.
+        KeyboardInterrupt: Stopped; the same command continues.
+    """
+    few = settings.metrics.model_copy(update={"names": METRICS})
+    settings = settings.model_copy(update={"metrics": few})
+    own = [_recipe(name, settings, plugins) for name in dict.fromkeys(sweep.methods)]
+    recipes = [variant for recipe in own for variant in _variants(recipe, sweep, console)]
+    device = resolved_here(settings.device)
+    settings = settings.model_copy(update={"device": device})
+    metrics = build_metrics(few, workspace.measured, plugins, device.accelerator)
+    protocol = _apart(build_protocol(settings, workspace, console), sweep.pairs)
+    scoring = scoring_of(settings, protocol, workspace, plugins)
+    cells = [
+        make_cell(recipe, settings, protocol, workspace, console, scoring) for recipe in recipes
+    ]
+    folder = write_protocol(protocol, workspace)
+    record_metrics(folder, metrics, few)
+    _tell(cells, protocol, console)
+    left = {name for cell in cells for name in cell.metrics_left}
+    load_extractors([metric for metric in metrics if metric.name in left])
+    evaluator = cells[0].scoring.evaluator(console, metrics)
+    for place, cell in enumerate(cells, 1):
+        if not cell.scored:
+            console.say(f"point {place} of {len(cells)}: {_describe(cell.generation.recipe)}")
+        complete(cell, workspace, evaluator)
+    collect_scores(folder)
+    write_json(folder / "provenance.json", provenance(settings))
+    write_json(folder / POINTS, [asdict(_point(cell, own)) for cell in cells])
+    return folder
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _recipe(name: str, settings: Settings, plugins: tuple[Path, ...]) -> Recipe:
+    recipe = Recipe.of(name, settings, plugins)
+    if not _sampler(recipe):
+        raise UserError(
+            f"method '{name}' has no setting diffusion.sampler, so that there is no curve to draw"
+        )
+    return recipe
+
+
+def _sampler(recipe: Recipe) -> dict[str, Any]:
+    """The sampler among a method's settings; empty where there is none."""
+    diffusion = recipe.values.get("diffusion")
+    sampler = diffusion.get("sampler") if isinstance(diffusion, dict) else None
+    return sampler if isinstance(sampler, dict) else {}
+
+
+def _variants(recipe: Recipe, sweep: Sweep, console: Console) -> list[Recipe]:
+    """The method as it is set, and with every sampler and number of steps, by sampler and steps."""
+    total = int(recipe.values["diffusion"]["schedule"]["steps"])
+    steps = [count for count in sorted(set(sweep.steps)) if count <= total]
+    for count in sorted(set(sweep.steps) - set(steps)):
+        console.say(f"left out: {recipe.name} in {count} steps, for it has {total} levels")
+    variants = [_with(recipe, kind, count) for kind in sweep.samplers for count in steps]
+    if recipe not in variants:
+        variants.append(recipe)
+    order = list(dict.fromkeys([*sweep.samplers, _sampler(recipe)["kind"]]))
+    return sorted(variants, key=lambda its: (order.index(_sampler(its)["kind"]), _steps(its)))
+
+
+def _with(recipe: Recipe, kind: str, steps: int) -> Recipe:
+    """The method with another sampler; eta and clipping stay where they apply."""
+    diffusion, sampler = recipe.values["diffusion"], _sampler(recipe)
+    eta = sampler["eta"] if kind == "ddim" else 0.0
+    changed = {**sampler, "kind": kind, "steps": steps, "eta": eta}
+    return replace(recipe, values={**recipe.values, "diffusion": {**diffusion, "sampler": changed}})
+
+
+def _steps(recipe: Recipe) -> int:
+    return int(_sampler(recipe)["steps"])
+
+
+def _describe(recipe: Recipe) -> str:
+    sampler = SamplerSettings.model_validate(_sampler(recipe))
+    return f"{recipe.name}, {sampler.describe()}, {sampler.steps} steps"
+
+
+def _apart(protocol: Protocol, count: int) -> Protocol:
+    """The protocol on some of its pairs, evenly over the list, which goes by subject.
+
+    On all of them too it is one of its own: the points of a curve are no rows of a run's tables.
+    """
+    every = len(protocol.test_pairs)
+    count = min(count or every, every)
+    places = np.linspace(0, every - 1, count).round().astype(int)
+    pairs = protocol.test_pairs.iloc[places].reset_index(drop=True)
+    identity = digest(["curve", protocol.name, pairs[["subject", "visit"]].to_numpy().tolist()])
+    name = f"{protocol.name.rpartition('-')[0]}-{identity}"
+    facts = protocol.info["pairs"]
+    rule = facts["rule"] if count == every else f"{facts['rule']}, {count} of {every}"
+    told = {"rule": rule, "count": count, "subjects": int(pairs["subject"].nunique())}
+    info = {**protocol.info, "protocol": name, "pairs": {**facts, **told}}
+    return replace(protocol, name=name, test_pairs=pairs, info=info)
+
+
+def _tell(cells: list[Cell], protocol: Protocol, console: Console) -> None:
+    left = [cell for cell in cells if not cell.scored]
+    evaluations = sum(_steps(c.generation.recipe) for c in left if not c.generated)
+    console.say(
+        f"protocol {protocol.name}: {len(protocol.test_pairs)} pairs, {len(cells)} points, "
+        f"{len(left)} to do: {evaluations * len(protocol.test_pairs):,} network evaluations at most"
+    )
+
+
+def _point(cell: Cell, own: list[Recipe]) -> Point:
+    recipe = cell.generation.recipe
+    sampler = _sampler(recipe)
+    return Point(
+        method=recipe.name,
+        settings=cell.label.settings,
+        sampler=sampler["kind"],
+        steps=sampler["steps"],
+        eta=sampler["eta"],
+        default=recipe in own,
+    )

@@ -1,0 +1,185 @@
+"""What a run will do and how long it may take, told before it starts."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import torch
+from torch import Tensor
+
+from benchmark.core.console import Console
+from benchmark.devices.acceleration import accelerate, synchronise
+from benchmark.devices.fabric import accelerator, count_processes, resolved
+from benchmark.evaluation.generate import GenerationJob, missing_requests
+from benchmark.protocol.protocol import Protocol
+from benchmark.settings.schema import DEFAULT_METRICS
+from benchmark.training.checkpoints import last_step
+from benchmark.training.loop import TrainingJob
+from benchmark.training.memory_plan import MemoryPlan, available_gb, plan_memory
+from benchmark.training.pair_loader import BACKGROUND, pad_to_multiple
+from methods.method import Method
+
+LARGEST_ON_CPU = 400_000  # voxels; timing a step of a larger grid would itself take minutes
+SCORING_SECONDS = 0.15  # a volume, the default metrics, small grids
+FEW = 3  # metrics that a line of the plan names
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is left to do for one method."""
+
+    training: TrainingJob | None
+    generation: GenerationJob
+    trained: bool
+    generated: bool
+    metrics_left: tuple[str, ...]
+
+    @property
+    def scored(self) -> bool:
+        """Whether there is nothing left to score."""
+        return not self.metrics_left
+
+    @property
+    def name(self) -> str:
+        """Method and training seed."""
+        return f"{self.generation.recipe.name}-s{self.generation.seed}"
+
+    @cached_property
+    def iterations_left(self) -> int:
+        """Training iterations still to do."""
+        if self.training is None or self.trained:
+            return 0
+        return self.training.training.iterations - last_step(self.training.folder)
+
+    @cached_property
+    def volumes_left(self) -> int:
+        """Volumes still to draw."""
+        return 0 if self.generated else len(missing_requests(self.generation))
+
+
+def show_plan(steps: list[Step], protocol: Protocol, console: Console) -> None:
+    """Print one line a method: what is trained, drawn and reused, and the time it may take."""
+    info = protocol.info
+    console.say(
+        f"protocol {protocol.name}: {info['pairs']['count']} pairs of "
+        f"{info['pairs']['subjects']} evaluation subjects, "
+        f"{len(protocol.train_pairs)} training pairs of {info['split']['train_subjects']} subjects"
+    )
+    times = [_estimate(step) for step in steps]
+    for step, seconds in zip(steps, times, strict=True):
+        console.say(f"  {step.name:<14} {_describe(step)}; {_about(seconds)}")
+    if len(steps) > 1:
+        console.say(f"  {'in all':<14} {_about(_total(times))}")
+
+
+def _total(times: list[float | None]) -> float | None:
+    known = [seconds for seconds in times if seconds is not None]
+    return sum(known) if len(known) == len(times) else None
+
+
+def _describe(step: Step) -> str:
+    parts = []
+    if step.iterations_left:
+        parts.append(f"train {step.iterations_left} iterations")
+    elif step.training is not None:
+        parts.append("trained already")
+    parts.append(f"draw {step.volumes_left} volumes" if step.volumes_left else "drawn already")
+    parts.append(_scoring(step))
+    return ", ".join(parts)
+
+
+def _scoring(step: Step) -> str:
+    """What is left of the metrics: of a finished cell it may be some."""
+    if step.scored:
+        return "scored already"
+    names = step.metrics_left
+    few = step.generated and len(names) <= FEW
+    return f"score {', '.join(names)}" if few else "score"
+
+
+def _about(seconds: float | None) -> str:
+    if seconds is None:
+        return "time unknown before the first steps"
+    if seconds < 1:
+        return "under a second"
+    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
+
+
+def _estimate(step: Step) -> float | None:
+    """Seconds left, from one timed training step and one timed forward pass."""
+    share = min(1.0, len(step.metrics_left) / len(DEFAULT_METRICS))
+    scoring = SCORING_SECONDS * share * len(step.generation.pairs)
+    if not step.iterations_left and not step.volumes_left:
+        return scoring
+    if step.training is None:
+        return scoring  # no parameters: drawing costs reading and writing
+    if not _can_be_timed(step.training):
+        return None
+    update, evaluation, evaluations = _time(step.training, trains=step.iterations_left > 0)
+    return scoring + step.iterations_left * update + step.volumes_left * evaluation * evaluations
+
+
+def _can_be_timed(job: TrainingJob) -> bool:
+    """Whether the device is here, as it is not where others run the cells, and fast enough."""
+    if job.device.accelerator == "cuda" and not torch.cuda.is_available():
+        return False
+    return accelerator(job.device) == "cuda" or prod(job.recipe.shape) <= LARGEST_ON_CPU
+
+
+def _time(job: TrainingJob, *, trains: bool) -> tuple[float, float, int]:
+    """Seconds an update, seconds a network evaluation and volume, evaluations a volume.
+
+    A pass is timed as it will be run: with the planned pairs and precision, activations computed
+    again where that is planned. More might not fit the memory. Where nothing is left to train, no
+    update is timed.
+
+    Raises:
+        UserError: No pass of what is left to train fits the memory.
+    """
+    device, precision = torch.device(accelerator(job.device)), resolved(job.device).precision
+    plan = _planned(job) if trains else MemoryPlan(1, 1)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        dtype = torch.float64 if precision == "64-true" else torch.float32
+        method = accelerate(job.recipe.build(), job.device).to(device, dtype)
+        method.recompute(plan.levels)
+        batch = _fake_batch(method, plan.micro_batch, device, dtype)
+        turn = method.stages()[0].turns[0]
+        mixed = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
+
+        def one_pass() -> None:
+            with mixed:
+                loss = turn.loss(*batch)
+            loss.backward()
+
+        def evaluate() -> None:
+            with torch.no_grad(), mixed:
+                turn.loss(*batch)
+
+        step = _shortest(one_pass, device) * plan.accumulate if trains else 0.0
+        evaluation = _shortest(evaluate, device) / plan.micro_batch
+    return step, evaluation, method.evaluations
+
+
+def _planned(job: TrainingJob) -> MemoryPlan:
+    available, processes = available_gb(job.device), count_processes(job.device)
+    return plan_memory(job.recipe, job.training, job.device, available, processes)
+
+
+def _fake_batch(
+    method: Method, size: int, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    empty = torch.full((size, 1, *method.shape), BACKGROUND, dtype=dtype)
+    volume = pad_to_multiple(empty, method.multiple).to(device)
+    return volume, volume, torch.ones(size, device=device, dtype=dtype)
+
+
+def _shortest(work: Callable[[], None], device: torch.device) -> float:
+    times = []
+    for _ in range(2):  # the first pass warms up
+        began = time.perf_counter()
+        work()
+        synchronise(device.type)
+        times.append(time.perf_counter() - began)
+    return min(times)

@@ -1,0 +1,106 @@
+"""Read settings: a preset or a file, what it extends, and what is overridden."""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from benchmark.core.errors import UserError, unknown
+from benchmark.settings import presets as preset_files
+from benchmark.settings.messages import validate
+from benchmark.settings.schema import Settings, merge
+
+
+def presets() -> list[str]:
+    """Names of the presets that come with the project."""
+    files = resources.files(preset_files).iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
+def load_settings(preset: str, overrides: Sequence[str] = ()) -> Settings:
+    """Read a preset and apply overrides.
+
+    Args:
+        preset: Name of a preset, or path of a YAML file; a file may say ``extends: NAME``.
+        overrides: ``key.path=value`` each. ``training.*`` holds for every method, whatever the
+            preset says for single ones; ``methods.NAME.training.*`` holds for one.
+
+    Raises:
+        UserError: An unknown preset, key or type.
+    """
+    values, changes = _read_preset(preset), _parse(overrides)
+    own = _without(_part(values, "methods"), changes.get("training"))
+    merged = merge({**values, "methods": own} if own else values, changes)
+    name = preset if preset in presets() else Path(preset).stem
+    return validate(Settings, {**merged, "preset": name}, "")
+
+
+def _read_preset(name: str, extended_by: tuple[str, ...] = ()) -> dict[str, Any]:
+    if name in extended_by:
+        raise UserError(f"{name}: extends itself, by way of {', '.join(extended_by)}")
+    values = _to_dict(lambda: OmegaConf.create(_text_of_preset(name)), name)
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values
+    beside = Path(name).parent / str(parent)  # a file extends a file relative to itself
+    base = str(beside) if beside.is_file() else str(parent)
+    return merge(_read_preset(base, (*extended_by, name)), values)
+
+
+def _text_of_preset(name: str) -> str:
+    if name in presets():
+        return resources.files(preset_files).joinpath(f"{name}.yaml").read_text("utf-8")
+    if not name.endswith((".yaml", ".yml")):
+        raise unknown("preset", name, presets())
+    if not Path(name).is_file():
+        raise UserError(f"{name}: no such preset file")
+    return Path(name).read_text(encoding="utf-8")
+
+
+def _parse(overrides: Sequence[str]) -> dict[str, Any]:
+    for override in overrides:
+        if "=" not in override:
+            raise UserError(
+                f"--set {override}: write it as key=value, such as training.iterations=50"
+            )
+    return _to_dict(lambda: OmegaConf.from_dotlist(list(overrides)), "--set")
+
+
+def _to_dict(build: Any, where: str) -> dict[str, Any]:
+    try:
+        config = build()
+        if not isinstance(config, DictConfig):
+            raise UserError(f"{where}: expected keys and values")
+        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{where}: not valid YAML: {error}") from error
+
+
+def _part(values: dict[str, Any], key: str) -> dict[str, Any]:
+    """A nested part, empty where there is none or where it is not a mapping of keys."""
+    part = values.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _without(methods: dict[str, Any], training: Any) -> dict[str, Any]:
+    """The methods' entries without the training values that an override sets for all."""
+    return {
+        name: {**entry, "training": _pruned(entry["training"], training)}
+        if isinstance(entry, dict) and "training" in entry
+        else entry
+        for name, entry in methods.items()
+    }
+
+
+def _pruned(own: Any, replaced: Any) -> Any:
+    if not isinstance(own, dict) or not isinstance(replaced, dict):
+        return own
+    return {
+        key: _pruned(value, replaced.get(key))
+        for key, value in own.items()
+        if key not in replaced or isinstance(replaced[key], dict)
+    }

@@ -1,0 +1,103 @@
+"""Find methods and metrics: every file of their packages, and the user's own files."""
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+import methods
+import metrics
+from benchmark.core.code_identity import Source, closure
+from benchmark.core.errors import UserError, unknown
+from benchmark.core.files import digest
+from methods.method import REGISTRY as METHODS
+from methods.method import Method
+from metrics.metric import REGISTRY as METRICS
+from metrics.metric import Metric
+
+
+def load_methods(plugins: Iterable[Path] = ()) -> dict[str, type[Method]]:
+    """Import every file of ``methods/`` and the given plugins; return all registered methods."""
+    _import_all(methods)
+    for path in plugins:
+        _import_file(path)
+    return METHODS
+
+
+def load_metrics(plugins: Iterable[Path] = ()) -> dict[str, type[Metric]]:
+    """Import every file of ``metrics/`` and the given plugins; return all registered metrics."""
+    _import_all(metrics)
+    for path in plugins:
+        _import_file(path)
+    return METRICS
+
+
+def find_method(name: str) -> type[Method]:
+    """Look a registered method up.
+
+    Raises:
+        UserError: No such method; names the nearest and all that exist.
+    """
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    return METHODS[name]
+
+
+def find_metric(name: str) -> type[Metric]:
+    """Look a registered metric up; raises a UserError like ``find_method``."""
+    if name not in METRICS:
+        raise unknown("metric", name, METRICS)
+    return METRICS[name]
+
+
+def _import_all(package: ModuleType) -> None:
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def _import_file(path: Path) -> None:
+    """Import a plugin once under a name of its own; it may import files that lie beside it."""
+    if not path.is_file():
+        raise UserError(f"--plugin {path}: no such file")
+    path = path.resolve()
+    name = plugin_name(path)
+    if name in sys.modules:
+        return
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # last: no file there hides a package
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None  # a path always has one
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    known = {*METHODS, *METRICS}
+    try:
+        spec.loader.exec_module(module)
+        _refuse_hidden(name, path)
+    except Exception as error:
+        del sys.modules[name]
+        for registry in (METHODS, METRICS):  # what came before the error is not there either
+            for added in registry.keys() - known:
+                del registry[added]
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"--plugin {path}: {type(error).__name__}: {error}") from error
+
+
+def plugin_name(path: Path) -> str:
+    """Name of a plugin's module: plugins of one name in two folders are two modules."""
+    return f"longibench_plugin_{path.stem}_{digest(str(path.resolve()))}"
+
+
+def _refuse_hidden(name: str, path: Path) -> None:
+    """Hold that a plugin got the files beside it, and not others of the same name."""
+    for source in closure(Source.of(name, path)):
+        loaded = getattr(sys.modules.get(source.name), "__file__", None)
+        if source.beside and loaded and Path(loaded).resolve() != source.path.resolve():
+            raise UserError(
+                f"--plugin {path}: it imports '{source.name}', which lies beside it, but Python "
+                f"has {loaded} under that name; rename {source.path.name}"
+            )

@@ -1,0 +1,53 @@
+"""How a raw scan is brought onto the grid, and which steps its cohort has behind it."""
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Step = Literal["bias", "brain", "registration"]
+
+AXES = re.compile(r"(?=.*[LR])(?=.*[AP])(?=.*[SI])[LRAPSI]{3}")
+
+
+class PreparationSettings(BaseModel):
+    """The steps of preparation; ``auto`` does what the cohort does not have yet.
+
+    Attributes:
+        bias: Bias field correction: ``n4``, or ``none``.
+        brain: Brain extraction: the name of a tool (see ``benchmark.preparation.steps.brain``), or
+            ``none``.
+        registration: Every visit rigidly to the subject's first one, and that one to MNI152 by an
+            ``affine`` transform (head size is normalised, its factor stored; change is not) or a
+            ``rigid`` one (head size is kept); or ``none``.
+        axes: How voxels lie in files that do not say (Analyze, or NIfTI with neither sform nor
+            qform), such as ``ASL``: to the front, up, to the left. Without it they are refused, for
+            left and right cannot be seen in a picture.
+        percentiles: Of the intensities inside the brain; they become -1 and 1.
+        workers: Processes; 0 takes one a core, as far as memory goes. Changes no result.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bias: Literal["auto", "n4", "none"] = "auto"
+    brain: str = "auto"
+    registration: Literal["auto", "affine", "rigid", "none"] = "auto"
+    axes: str = ""
+    percentiles: tuple[float, float] = (1.0, 99.5)
+    workers: int = Field(0, ge=0)
+
+    @field_validator("axes")
+    @classmethod
+    def _three_directions(cls, axes: str) -> str:
+        return check_axes(axes)
+
+
+def check_axes(axes: str) -> str:
+    """Axis directions as they are, if they are empty or name all three.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if axes and not AXES.fullmatch(axes):
+        raise ValueError("needs three of L R, A P, S I, one of each, such as ASL")
+    return axes

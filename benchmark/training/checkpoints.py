@@ -1,0 +1,147 @@
+"""Checkpoints: complete, checked by digest, never unpickled, never half-written."""
+
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import atomic_folder, file_digest, write_json
+
+FINAL = "trained.json"
+WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "state.pt", "index.json"
+
+DAMAGE = (OSError, ValueError, KeyError, RuntimeError)  # what reading a damaged one raises
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Checkpoint:
+    """Everything that training needs to go on as if it had not stopped.
+
+    Attributes:
+        step: Updates done; the position in the data follows from it.
+        weights: State dict of the method.
+        average: Averaged weights (EMA), empty where there is no averaging.
+        state: Optimizer states, random states: tensors, numbers and plain containers only.
+        losses: Rows (stage, step, loss, seconds) so far.
+    """
+
+    step: int
+    weights: Weights
+    average: Weights
+    state: dict[str, Any]
+    losses: list[list[Any]]
+
+    @property
+    def to_generate(self) -> Weights:
+        """The weights that generate: the average where there is one."""
+        return self.average or self.weights
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> None:
+    """Write ``folder/step-<n>/`` atomically and drop all but the last ``keep``."""
+    target = folder / f"step-{checkpoint.step:08d}"
+    if target.exists():  # a damaged one of the same step gives way
+        shutil.rmtree(target)
+    with atomic_folder(target) as temporary:
+        # serialised first: what torch and safetensors raise on a full disk is no OSError
+        (temporary / WEIGHTS).write_bytes(save(_plain(checkpoint.weights)))
+        (temporary / AVERAGE).write_bytes(save(_plain(checkpoint.average)))
+        (temporary / STATE).write_bytes(_serialised(checkpoint.state))
+        digests = {name: file_digest(temporary / name) for name in (WEIGHTS, AVERAGE, STATE)}
+        index = {"step": checkpoint.step, "sha256": digests, "losses": checkpoint.losses}
+        (temporary / INDEX).write_text(json.dumps(index))
+    for old in _steps(folder)[:-keep]:
+        shutil.rmtree(old)
+
+
+def load_latest(folder: Path, console: Console) -> Checkpoint | None:
+    """Read the newest undamaged checkpoint; None where there is none.
+
+    A damaged one is named and the one before it is used.
+    """
+    for path in reversed(_steps(folder)):
+        try:
+            return _load(path)
+        except DAMAGE as error:
+            console.warn(f"{path} is damaged ({error}); using the checkpoint before it")
+    return None
+
+
+def write_final(folder: Path, info: dict[str, Any]) -> None:
+    """Mark a training as complete."""
+    write_json(folder / FINAL, info)
+
+
+def read_final(folder: Path) -> dict[str, Any] | None:
+    """What a complete training recorded, or None."""
+    path = folder / FINAL
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a complete training's last checkpoint is there and undamaged."""
+    final, steps = read_final(folder), _steps(folder)
+    if final is None or not steps:
+        return False
+    try:
+        return _load(steps[-1]).step == final["iterations"]
+    except DAMAGE:
+        return False
+
+
+def last_step(folder: Path) -> int:
+    """Step of the newest checkpoint, 0 without one; nothing is read."""
+    steps = _steps(folder)
+    return int(steps[-1].name.removeprefix("step-")) if steps else 0
+
+
+def _load(path: Path) -> Checkpoint:
+    index = json.loads((path / INDEX).read_text())
+    for name, expected in index["sha256"].items():
+        if file_digest(path / name) != expected:
+            raise ValueError(f"{name} does not match its digest")
+    return Checkpoint(
+        step=index["step"],
+        weights=load_file(path / WEIGHTS),
+        average=load_file(path / AVERAGE),
+        state=torch.load(path / STATE, map_location="cpu", weights_only=True),
+        losses=index["losses"],
+    )
+
+
+def _serialised(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _plain(weights: Weights) -> Weights:
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
+
+
+def _steps(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+
+
+def require_latest(folder: Path, console: Console) -> Checkpoint:
+    """Like ``load_latest``, but anything less than the end of a complete training is an error."""
+    checkpoint = load_latest(folder, console)
+    if checkpoint is None:
+        raise UserError(f"{folder}: no usable checkpoint; delete the folder and run again")
+    final = read_final(folder)
+    if final and checkpoint.step < final["iterations"]:
+        raise UserError(
+            f"{folder}: the final checkpoint is damaged; delete {folder / FINAL} and run again: "
+            f"training goes on from iteration {checkpoint.step}"
+        )
+    return checkpoint

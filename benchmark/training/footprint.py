@@ -1,0 +1,313 @@
+"""Memory and arithmetic of a training step and of sampling, from shapes alone.
+
+The step runs on fake tensors (``torch._subclasses``): every operation says what it would return,
+nothing is computed, and the bytes alive at every moment are counted. That is what an allocator
+would hold, with the moments' peaks, the backward pass and what it computes again, in seconds and
+without the memory. Kernels' own scratch space is not seen; a margin stands for it.
+"""
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.flop_counter import flop_registry
+
+from benchmark.training.pair_loader import pad_to_multiple
+from benchmark.training.recipe import Recipe
+from methods.method import Method, Turn
+
+GB = 1e9
+CONTEXT_GB = {"cuda": 0.6, "cpu": 0.6}  # driver and libraries, before the first tensor
+MARGIN = 0.1  # of what is traced: rounding, fragments of the allocator, small scratch space
+MOMENTS = 2  # of Adam, each as large as the weights; an optimizer with fewer is overestimated
+REAL_SIDE = 32  # voxels a side where a method must run on real numbers
+
+# Layers that CUDA's autocast computes in float32 and the CPU's, which the trace runs under, does
+# not: https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference. Single operations of
+# that list (exp, pow, sum, ...) are left as they are: few networks keep anything of them.
+FLOAT32_ON_CUDA = (
+    nn.GroupNorm, nn.LayerNorm, nn.Softmax, nn.LogSoftmax, nn.Softplus,
+    nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a pass of training, or of sampling, needs of one device.
+
+    Attributes:
+        weights_gb: Parameters and buffers, in 1e9 bytes.
+        state_gb: Gradients, the optimizer's moments and the average of the weights.
+        activations_gb: Everything else that is alive at the worst moment.
+        total_gb: All of it with a margin and what a device takes for itself.
+        forward_flops: Floating-point operations of the forward pass, a multiply-add being two.
+        step_flops: Those of forward and backward pass, with what is computed again.
+    """
+
+    weights_gb: float
+    state_gb: float
+    activations_gb: float
+    total_gb: float
+    forward_flops: int
+    step_flops: int
+
+
+def footprint(
+    recipe: Recipe,
+    micro_batch: int,
+    levels: int = 0,
+    precision: str = "32-true",
+    *,
+    ema: bool = False,
+    kind: str = "cpu",
+) -> Footprint | None:
+    """Estimate one training pass.
+
+    Args:
+        recipe: The method.
+        micro_batch: Pairs in the pass.
+        levels: Levels whose activations are computed again.
+        precision: ``32-true``, ``64-true`` or ``bf16-mixed``.
+        ema: Whether an average of the weights is kept.
+        kind: ``cpu`` or ``cuda``, which differ in what mixed precision keeps in float32.
+
+    Returns:
+        The estimate; None where the method runs neither without numbers nor on a small grid.
+    """
+    work = _Work(recipe, micro_batch, levels, precision, kind)
+    return _estimate(work, copies=1 + MOMENTS + ema)
+
+
+def sampling_footprint(
+    recipe: Recipe, batch: int, precision: str = "32-true", *, kind: str = "cpu"
+) -> Footprint | None:
+    """Estimate drawing ``batch`` volumes: one forward pass of ``training_loss``, nothing kept."""
+    return _estimate(_Work(recipe, batch, 0, precision, kind, backward=False), copies=0)
+
+
+def outline(recipe: Recipe) -> "Outline":
+    """What a method says of itself, without allocating its weights."""
+    with torch.device("meta"):
+        method = recipe.build()
+    held = sum(tensor.nbytes for tensor in method.state_dict().values())
+    return Outline(held, method.levels)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Bytes of a method's parameters and buffers in float32, and levels it can recompute."""
+
+    weight_bytes: int
+    levels: int
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The pass to trace."""
+
+    recipe: Recipe
+    micro_batch: int
+    levels: int
+    precision: str
+    kind: str
+    backward: bool = True
+
+    @property
+    def type(self) -> torch.dtype:
+        return torch.float64 if self.precision == "64-true" else torch.float32
+
+
+@dataclass(frozen=True)
+class _Traced:
+    """Bytes and operations of a pass."""
+
+    weights: int
+    peak: int  # with weights, and with gradients where there is a backward pass
+    largest: int
+    forward: int
+    step: int
+
+
+_KNOWN: dict[str, Footprint | None] = {}  # a trace takes seconds, and is asked for repeatedly
+
+
+def _estimate(work: _Work, copies: int) -> Footprint | None:
+    key = repr((work, copies))
+    if key not in _KNOWN:
+        traced = _trace_somehow(work)
+        _KNOWN[key] = None if traced is None else _footprint(traced, work, copies)
+    return _KNOWN[key]
+
+
+def _footprint(traced: _Traced, work: _Work, copies: int) -> Footprint:
+    gradients = traced.weights if work.backward else 0
+    activations = traced.peak - traced.weights - gradients
+    state = copies * traced.weights
+    # a convolution copies its input where the memory format differs, and works on a scratch space
+    scratch = traced.largest + MARGIN * (traced.weights + state + activations)
+    total = traced.weights + state + activations + scratch
+    return Footprint(
+        weights_gb=traced.weights / GB,
+        state_gb=state / GB,
+        activations_gb=activations / GB,
+        total_gb=total / GB + CONTEXT_GB[work.kind],
+        forward_flops=traced.forward,
+        step_flops=traced.step,
+    )
+
+
+def _trace_somehow(work: _Work) -> _Traced | None:
+    """Trace without numbers; a method that reads them runs on a small grid, and is scaled up."""
+    for attempt in (_without_numbers, _scaled):
+        try:
+            with torch.random.fork_rng(devices=[]):
+                return attempt(work)
+        except Exception:  # whatever a method of somebody else's does there
+            continue
+    return None
+
+
+def _without_numbers(work: _Work) -> _Traced:
+    with torch.device("meta"):  # the weights; tables of numbers say that they are on the CPU
+        method = _build(work)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        return _trace(method.to_empty(device="cpu"), work)
+
+
+def _scaled(work: _Work) -> _Traced:
+    shape = work.recipe.shape
+    x, y, z = (min(side, REAL_SIDE) for side in shape)
+    small = _trace(_build(replace(work, recipe=replace(work.recipe, shape=(x, y, z)))), work)
+    ratio = shape[0] * shape[1] * shape[2] / (x * y * z)
+    fixed = small.weights * (2 if work.backward else 1)
+    return _Traced(
+        weights=small.weights,
+        peak=fixed + round((small.peak - fixed) * ratio),
+        largest=round(small.largest * ratio),
+        forward=round(small.forward * ratio),
+        step=round(small.step * ratio),
+    )
+
+
+def _build(work: _Work) -> Method:
+    method = work.recipe.build().to(work.type)
+    return method.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+
+def _trace(method: Method, work: _Work) -> _Traced:
+    method.recompute(work.levels)
+    batch = _batch(method, work)
+    turns = [turn for stage in method.stages() for turn in stage.turns]
+    alive = _Alive()
+    weights = [*method.parameters(), *method.buffers()]
+    for tensor in weights:
+        alive.add(tensor)
+    held = alive.now
+    if work.backward:
+        for parameter in method.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+            alive.add(parameter.grad)
+    passes = [_pass(turn, batch, work, alive) for turn in turns]
+    return _Traced(
+        weights=held,
+        peak=alive.peak,
+        largest=alive.largest,
+        forward=sum(forward for forward, _ in passes),
+        step=sum(both for _, both in passes),
+    )
+
+
+def _batch(method: Method, work: _Work) -> tuple[Tensor, Tensor, Tensor]:
+    def volumes() -> Tensor:
+        empty = torch.zeros(work.micro_batch, 1, *method.shape, dtype=work.type)
+        return pad_to_multiple(empty, method.multiple)
+
+    return volumes(), volumes(), torch.ones(work.micro_batch, dtype=work.type)
+
+
+def _pass(
+    turn: Turn, batch: tuple[Tensor, Tensor, Tensor], work: _Work, alive: "_Alive"
+) -> tuple[int, int]:
+    """Run one turn; returns the operations of its forward pass and of all."""
+    before = alive.flops
+    with _as_on(work.kind), alive, torch.set_grad_enabled(work.backward):
+        half = work.precision == "bf16-mixed"
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = turn.loss(*batch)
+        forward = alive.flops - before
+        if work.backward:
+            loss.backward()
+        return forward, alive.flops - before
+
+
+@contextmanager
+def _as_on(kind: str) -> Iterator[None]:
+    """Layers work as on a kind of device, also where a backward pass computes them again."""
+    handle = None
+    if kind == "cuda":
+        handle = register_module_forward_pre_hook(_float32_on_cuda)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        if handle:
+            handle.remove()
+
+
+def _float32_on_cuda(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Give a layer what it would get on CUDA, where group norm also knows one memory format."""
+    if isinstance(module, FLOAT32_ON_CUDA) and torch.is_autocast_enabled("cpu"):
+        inputs = tree_map(_in_float32, inputs)
+    if isinstance(module, nn.GroupNorm):
+        inputs = (inputs[0].contiguous(), *inputs[1:])
+    return inputs
+
+
+def _in_float32(value: Any) -> Any:
+    half = isinstance(value, Tensor) and value.dtype == torch.bfloat16
+    return value.float() if half else value
+
+
+class _Alive(TorchDispatchMode):
+    """Counts the bytes of all tensors alive, their most, and the operations done.
+
+    Not torch's ``FlopCounterMode``: it takes operations apart, and its hooks keep activations that
+    are computed again alive. The formulas are torch's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = self.largest = self.flops = 0
+        self._sizes: dict[int, tuple[int, Any]] = {}  # by storage, with the reference that watches
+
+    def add(self, tensor: Tensor) -> None:
+        """Count a tensor's memory until it is freed; views count once."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._sizes:
+            return
+        size = storage.nbytes()
+
+        def freed(_: Any) -> None:
+            self.now -= self._sizes.pop(key)[0]
+
+        self._sizes[key] = size, weakref.ref(storage, freed)
+        self.now += size
+        self.peak, self.largest = max(self.peak, self.now), max(self.largest, size)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for value in tree_leaves(result):
+            if isinstance(value, Tensor):
+                self.add(value)
+        formula = flop_registry.get(func._overloadpacket)
+        if formula:
+            self.flops += formula(*args, **(kwargs or {}), out_val=result)
+        return result

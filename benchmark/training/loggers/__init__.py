@@ -1,0 +1,1 @@
+"""Where losses go besides the CSV file: TensorBoard, MLflow, Weights & Biases."""

@@ -1,0 +1,162 @@
+"""Where the numbers of a training go besides its folder: TensorBoard, MLflow, Weights & Biases.
+
+Numbers and settings only: no picture, path or participant is handed to a logger.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import write_json
+from benchmark.settings.schema import Logger as Name
+
+if TYPE_CHECKING:
+    from lightning_fabric.loggers.logger import Logger
+
+Ending = Literal["success", "interrupted", "failed"]
+PROJECT = "longibench"  # project in Weights & Biases, experiment in MLflow
+RUNS = "loggers.json"  # ids under which services know this training
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "tensorboard": ("tensorboard",),
+    "mlflow": ("mlflow", "sqlalchemy", "alembic"),
+    "wandb": ("wandb",),
+}
+
+
+class Log:
+    """Hands numbers to loggers in a thread, so that neither a disk nor a server delays a step.
+
+    A logger that fails is named and left out; the training goes on.
+    """
+
+    def __init__(self, loggers: Sequence["Logger"], console: Console) -> None:
+        """Args: loggers of Fabric's interface, none of them for no logging; where to warn."""
+        self._loggers, self._console = list(loggers), console
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Record numbers of iteration ``step``, counted from 1; returns at once."""
+        if self._loggers:
+            kept = dict(values)
+            self._thread.submit(self._each, lambda logger: logger.log_metrics(kept, step))
+
+    def close(self, ending: Ending = "success") -> None:
+        """Wait until everything is handed over, and say how the training ended."""
+        self._thread.submit(self._each, lambda logger: logger.finalize(ending))
+        self._thread.shutdown()
+
+    def _each(self, act: Callable[["Logger"], None]) -> None:
+        for logger in list(self._loggers):
+            try:
+                act(logger)
+            except Exception as error:  # whatever a service does wrong, it is not the training's
+                self._loggers.remove(logger)
+                self._console.warn(f"{logger.name} no longer records this training: {error}")
+
+
+def require_loggers(names: Sequence[Name]) -> None:
+    """See that the packages are there, before anything is started.
+
+    Raises:
+        UserError: A package is missing.
+    """
+    for name in names:
+        missing = [package for package in PACKAGES.get(name, ()) if find_spec(package) is None]
+        if missing:
+            raise UserError(
+                f"training.loggers: {name} needs {' and '.join(missing)}; "
+                'install with pip install "longibench[loggers]"'
+            )
+
+
+def build_loggers(
+    names: Sequence[Name], folder: Path, run_name: str, settings: Mapping[str, Any], step: int = 0
+) -> list["Logger"]:
+    """Open the loggers of a training, or go on with those of the same folder.
+
+    A training that goes back to a checkpoint opens its loggers anew.
+
+    Args:
+        names: ``training.loggers``; ``csv`` is written with the checkpoints and needs none.
+        folder: The model's folder, where local logs and the services' run ids lie.
+        run_name: What services call the training.
+        settings: What to record beside the numbers; whatever looks like a path is left out.
+        step: Iterations done.
+
+    Raises:
+        UserError: A package is missing, or a logger cannot be opened.
+    """
+    require_loggers(names)
+    builders = {"tensorboard": _tensorboard, "mlflow": _mlflow, "wandb": _wandb}
+    public = _public(settings)
+    loggers = []
+    for name in dict.fromkeys(names):
+        if name in builders:
+            try:
+                loggers.append(builders[name](folder, run_name, public, step))
+            except Exception as error:  # each service has its own
+                raise UserError(f"training.loggers: {name} cannot be opened: {error}") from error
+    return loggers
+
+
+def _public(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings as ``key.path: value``, without paths."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _public(value, f"{prefix}{key}.")
+        elif not any(mark in str(value) for mark in "/\\"):
+            flat[prefix + key] = value
+    return flat
+
+
+def _runs(folder: Path) -> dict[str, str]:
+    path = folder / RUNS
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _remember(folder: Path, name: str, run: str) -> None:
+    write_json(folder / RUNS, {**_runs(folder), name: run})
+
+
+def _tensorboard(folder: Path, run_name: str, settings: dict[str, Any], step: int) -> "Logger":
+    """``tensorboard --logdir runs/models`` shows all trainings of a workspace."""
+    from lightning_fabric.loggers import TensorBoardLogger
+
+    # what a killed process logged after its last checkpoint is logged again, and shown once
+    logger = TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step + 1)
+    if step == 0:
+        text = json.dumps({"run": run_name, **settings}, indent=4).replace("\n", "\n    ")
+        logger.experiment.add_text("settings", f"    {text}", 0)
+    return logger
+
+
+def _mlflow(folder: Path, run_name: str, settings: dict[str, Any], step: int) -> "Logger":
+    from benchmark.training.loggers.mlflow import MLflowLogger
+
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+    known = _runs(folder).get("mlflow")
+    logger = MLflowLogger(uri, PROJECT, run_name, known)
+    if logger.version != known:
+        _remember(folder, "mlflow", logger.version)
+        logger.log_hyperparams(settings)
+    return logger
+
+
+def _wandb(folder: Path, run_name: str, settings: dict[str, Any], step: int) -> "Logger":
+    from benchmark.training.loggers.wandb import WandbLogger
+
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    run = _runs(folder).get("wandb") or uuid.uuid4().hex[:12]
+    _remember(folder, "wandb", run)
+    logger = WandbLogger(folder, PROJECT, run_name, run)
+    logger.log_hyperparams(settings)
+    return logger

@@ -1,0 +1,164 @@
+"""Train one method: the loop, the same for all, resumable at every step."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import write_json
+from benchmark.core.signals import Interruption, Stopped, interruptible
+from benchmark.devices.fabric import device_name, launch, peak_memory_gb
+from benchmark.devices.process_group import agreed
+from benchmark.settings.schema import DeviceSettings, TrainingSettings
+from benchmark.training.checkpoints import last_step, read_final, write_final
+from benchmark.training.loss_curve import DivergedError
+from benchmark.training.monitor import watching
+from benchmark.training.recipe import Recipe
+from benchmark.training.throughput import training_costs
+from benchmark.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+SETTINGS = "settings.json"  # beside the checkpoints, which it explains
+DIVERGED = "diverged.json"
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What a training is determined by, and where it goes.
+
+    Attributes:
+        recipe: The method and its settings.
+        training: Iterations, batch size and so on.
+        device: Where to run.
+        pairs: Training pairs.
+        seed: Run seed.
+        folder: Where checkpoints and losses go.
+        quiet: Show no progress.
+        validation_pairs: Pairs to look at while training goes on; none are trained on.
+    """
+
+    recipe: Recipe
+    training: TrainingSettings
+    device: DeviceSettings
+    pairs: pd.DataFrame
+    seed: int
+    folder: Path
+    quiet: bool = False
+    validation_pairs: pd.DataFrame | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """What ``settings.json`` says beside the checkpoints."""
+        return {
+            **self.recipe.describe(),
+            "training": self.training.model_dump(mode="json"),
+            "device": self.device.model_dump(mode="json"),
+            "seed": self.seed,
+            "pairs": len(self.pairs),
+        }
+
+
+def train(job: TrainingJob) -> None:
+    """Train to the last iteration, continuing from what the folder holds.
+
+    Raises:
+        UserError: The loss diverged, memory does not suffice, or a failure to write.
+        Stopped: By the user or the system; the state at the last step is saved.
+    """
+    write_json(job.folder / SETTINGS, job.describe())
+    launch(job.device, _train, job)
+    if read_final(job.folder) is None:  # processes of their own stop without telling
+        raise Stopped
+
+
+def _train(fabric: "Fabric", job: TrainingJob) -> None:
+    console = Console(quiet=job.quiet or fabric.global_rank > 0)
+    attempt = 0
+    while True:
+        trainer = Trainer.start(fabric, job, console, attempt)
+        try:
+            _loop(trainer, console)
+            break
+        except DivergedError as error:
+            _tell(trainer, error, console)
+            attempt = trainer.attempt + 1
+        finally:
+            trainer.updates.close()
+    if fabric.is_global_zero:
+        write_final(job.folder, _summary(trainer))
+
+
+def _loop(trainer: Trainer, console: Console) -> None:
+    job, total = trainer.job, trainer.job.training.iterations
+    label = f"train {job.recipe.name}"
+    with (
+        interruptible() as interruption,
+        watching(trainer, console) as watch,
+        console.bar(label, total, done=trainer.step) as bar,
+    ):
+        watch.validate(trainer)  # a stop goes before a look, which may take minutes
+        while trainer.step < total:
+            trainer.advance()
+            bar.advance(note=trainer.note)
+            stop = _agreed(trainer, interruption)
+            if stop or trainer.step % job.training.checkpoint_every == 0 or trainer.step == total:
+                trainer.save()
+            if stop and trainer.step < total:
+                raise Stopped(stop)
+            watch.look(trainer)
+
+
+def _agreed(trainer: Trainer, interruption: Interruption) -> int:
+    """The signal to stop by, 0 for none; processes agree when a row is due, for asking is slow."""
+    if trainer.fabric.world_size == 1 or (trainer.logs_now and agreed(interruption)):
+        return interruption.number
+    return 0
+
+
+def _tell(trainer: Trainer, error: DivergedError, console: Console) -> None:
+    """Write what diverged and where; go on where the settings say so.
+
+    Raises:
+        UserError: No restart is left.
+    """
+    job, step = trainer.job, error.step
+    stage = trainer.schedule.stages[trainer.schedule.stage_at(step - 1)]
+    first = trainer.schedule.updates_before(step - 1)
+    rows = [i for turn in range(len(stage.turns)) for i in trainer.updates.pairs_of(first + turn)]
+    pairs = job.pairs.iloc[rows][["subject", "visit", "interval_years"]]
+    kept = last_step(job.folder)
+    if trainer.fabric.is_global_zero:
+        found = {"step": step, "reason": error.reason, "attempt": trainer.attempt, "kept": kept}
+        write_json(job.folder / DIVERGED, {**found, "pairs": pairs.to_dict("records")})
+    named = ", ".join(f"{subject} {visit}" for subject, visit, _ in pairs.values.tolist())
+    what = (
+        f"{job.recipe.name}: {error.reason} at iteration {step} (pairs: {named}); the last good "
+        f"checkpoint, iteration {kept}, in {job.folder} is kept"
+    )
+    if trainer.attempt >= job.training.restarts:
+        raise UserError(
+            f"{what}. Try a lower training.learning_rate, or training.restarts=1 to go on from "
+            "the checkpoint with other noise."
+        )
+    console.warn(f"{what}; going on from it with other noise")
+
+
+def _summary(trainer: Trainer) -> dict[str, Any]:
+    """What the report says of the training's cost."""
+    job, fabric = trainer.job, trainer.fabric
+    pairs = job.training.batch_size // fabric.world_size
+    each = trainer.seconds / trainer.step
+    precision = fabric.strategy.precision.precision
+    return {
+        "iterations": trainer.step,
+        "seconds": round(trainer.seconds, 1),
+        "energy_j": trainer.energy_j,
+        "peak_memory_gb": round(peak_memory_gb(fabric), 2),
+        "device": device_name(fabric),
+        "restarts": trainer.attempt,
+        **training_costs(job.recipe, pairs, each, fabric.device.type, precision),
+    }

@@ -1,0 +1,98 @@
+"""What is told and shown of a training while it goes on: loggers, validation loss, pictures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from benchmark.core.console import Console
+from benchmark.core.files import write_text
+from benchmark.training.loggers.loggers import Ending, Log, build_loggers
+from benchmark.training.validation import VALIDATION_COLUMNS, Validation, choose_pairs
+
+if TYPE_CHECKING:
+    from benchmark.training.trainer import Trainer
+
+
+@dataclass
+class Watch:
+    """Looks at a trainer after every iteration; changes nothing of it.
+
+    Attributes:
+        log: Where numbers go, on the first process.
+        validation: Looks at pairs that are not trained on; None where none is asked for.
+        rows: Rows of ``VALIDATION_COLUMNS``.
+    """
+
+    log: Log
+    validation: Validation | None
+    rows: list[list[Any]] = field(default_factory=list)
+
+    def look(self, trainer: "Trainer") -> None:
+        """Hand on the numbers of the iteration just done, and look where it is time."""
+        values = {}
+        if trainer.logs_now:
+            values = {
+                "loss": trainer.curve.rows[-1][2],
+                "seconds": trainer.seconds,
+                "seconds_per_step": trainer.seconds_per_step,
+                "learning_rate": trainer.job.training.learning_rate,
+            }
+        values |= self.validate(trainer)
+        if values:
+            self.log.scalars(trainer.step, values)
+
+    def validate(self, trainer: "Trainer") -> dict[str, float]:
+        """Look where it is time and this was not looked at before; losses by name."""
+        validation, step = self.validation, trainer.step
+        if validation is None or not step or not validation.is_due(step):
+            return {}
+        if self.rows and self.rows[-1][1] == step:
+            return {}
+        stage = trainer.schedule.stages[trainer.schedule.stage_at(step - 1)]
+        losses = validation.losses(stage.turns)
+        self.rows.append([stage.name, step, sum(losses.values()) / len(losses)])
+        validation.draw(trainer.job.folder, step)
+        if trainer.fabric.is_global_zero:
+            table = pd.DataFrame(self.rows, columns=pd.Index(VALIDATION_COLUMNS))
+            write_text(trainer.job.folder / "validation.csv", table.to_csv(index=False))
+        return {f"validation_{name}": loss for name, loss in losses.items()}
+
+
+@contextmanager
+def watching(trainer: "Trainer", console: Console) -> Iterator[Watch]:
+    """Open loggers and validation for a trainer, and close them however the training ends.
+
+    Raises:
+        UserError: A logger cannot be opened, or there is nothing to validate on.
+    """
+    job, settings = trainer.job, trainer.job.training.validation
+    validation = None
+    if settings.every:
+        pairs = choose_pairs(job.validation_pairs, settings)
+        batch = trainer.updates.plan.micro_batch
+        validation = Validation(
+            trainer.fabric,
+            trainer.method,
+            trainer.average.weights,
+            pairs,
+            settings,
+            job.seed,
+            batch,
+        )
+    loggers = []
+    if trainer.fabric.is_global_zero:
+        names, name = job.training.loggers, job.folder.name
+        loggers = build_loggers(names, job.folder, name, job.describe(), trainer.step)
+    log = Log(loggers, console)
+    ending: Ending = "failed"
+    try:
+        yield Watch(log, validation, trainer.validated)
+        ending = "success"
+    except KeyboardInterrupt:
+        ending = "interrupted"
+        raise
+    finally:
+        log.close(ending)

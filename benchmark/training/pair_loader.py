@@ -1,0 +1,239 @@
+"""Prepared volumes as tensors, in an order that a step number alone determines."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from benchmark.core.errors import UserError
+from benchmark.core.seeds import derive_seed
+from benchmark.preparation.steps.intensity import BACKGROUND
+from benchmark.preparation.store.volumes import load_nifti, read_into, read_volume, volume_shape
+
+__all__ = [
+    "BACKGROUND",
+    "Division",
+    "MicroBatches",
+    "Pair",
+    "PairDataset",
+    "ShuffledPairs",
+    "crop_to_shape",
+    "load_nifti",
+    "pad_to_multiple",
+    "read_volume",
+    "training_batches",
+]
+
+
+Pair = tuple[Tensor, Tensor, Tensor]
+GRACE = 30  # seconds that a reading process lives on after it was told to end
+
+
+def pad_to_multiple(volume: Tensor, multiple: int) -> Tensor:
+    """Pad the last three sides with background, evenly, to the next multiple."""
+    padding: list[int] = []
+    for side in reversed(volume.shape[-3:]):
+        missing = -side % multiple
+        padding += [missing // 2, missing - missing // 2]
+    return F.pad(volume, padding, value=BACKGROUND)
+
+
+def crop_to_shape(volume: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Undo ``pad_to_multiple``."""
+    starts = [(have - want) // 2 for have, want in zip(volume.shape[-3:], shape, strict=True)]
+    x, y, z = (slice(start, start + want) for start, want in zip(starts, shape, strict=True))
+    return volume[..., x, y, z]
+
+
+class PairDataset(Dataset[Pair]):
+    """Pairs as (source, target, interval): (1, X, Y, Z) twice and a scalar in years."""
+
+    def __init__(self, pairs: pd.DataFrame, multiple: int) -> None:
+        """Args: pairs with ``source``, ``target``, ``interval_years``; what sides are padded to."""
+        self._rows = list(
+            zip(pairs["source"], pairs["target"], pairs["interval_years"], strict=True)
+        )
+        self._multiple = multiple
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Pair:
+        source, target, years = self.batch([index])
+        return source[0], target[0], years[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> Pair | UserError:
+        """What the loader asks for: a batch, or why there is none (workers lose exceptions)."""
+        try:
+            return self.batch(indices)
+        except UserError as error:
+            return error
+
+    def batch(self, indices: Sequence[int]) -> Pair:
+        """Pairs as sources and targets (B, 1, X, Y, Z) and intervals (B,).
+
+        Every volume is decoded where it ends up: nothing is stacked or padded afterwards.
+
+        Raises:
+            UserError: A volume cannot be read or has another shape.
+        """
+        sources, targets, years = zip(*(self._rows[index] for index in indices), strict=True)
+        return self._read(sources), self._read(targets), torch.tensor(years, dtype=torch.float32)
+
+    @cached_property
+    def _shape(self) -> tuple[int, int, int]:
+        return volume_shape(self._rows[0][0])
+
+    def _read(self, paths: Sequence[str]) -> Tensor:
+        padded = [side + -side % self._multiple for side in self._shape]
+        # NumPy's memory comes in huge pages, where there are any: much faster to fill than torch's.
+        batch = torch.from_numpy(np.empty((len(paths), 1, *padded), np.float32))
+        if tuple(padded) != self._shape:
+            batch.fill_(BACKGROUND)
+        places = [volume[0].numpy() for volume in crop_to_shape(batch, self._shape)]
+        # Reading lets go of the interpreter; a worker has one thread, as torch has there.
+        threads = min(torch.get_num_threads(), len(paths))
+        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+            list((pool.map if pool else map)(read_into, paths, places))
+        return batch
+
+
+class ShuffledPairs:
+    """An endless shuffled sequence of pairs, any place of which is known without those before it.
+
+    Every pass over the data is a permutation drawn from (seed, pass).
+    """
+
+    def __init__(self, size: int, seed: int) -> None:
+        """Args: how many pairs there are; the run's seed."""
+        self._size, self._seed = size, seed
+        self._turn, self._order = -1, torch.empty(0)
+
+    def __getitem__(self, position: int) -> int:
+        """Index of the pair at a position."""
+        turn, place = divmod(position, self._size)
+        if turn != self._turn:
+            generator = torch.Generator().manual_seed(derive_seed("order", self._seed, turn))
+            self._turn, self._order = turn, torch.randperm(self._size, generator=generator)
+        return int(self._order[place])
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the pairs of an update are divided over forward passes and processes.
+
+    Attributes:
+        batch_size: Pairs an update.
+        micro_batch: Pairs a pass of one process.
+        world_size: Processes.
+        rank: Which of them this is.
+    """
+
+    batch_size: int
+    micro_batch: int
+    world_size: int = 1
+    rank: int = 0
+
+    @property
+    def passes(self) -> int:
+        """Passes an update and process."""
+        return self.batch_size // (self.micro_batch * self.world_size)
+
+    def positions(self, update: int, number: int) -> range:
+        """Where in the sequence of pairs a pass of this process lies, updates counted from 0."""
+        place = number * self.world_size + self.rank
+        start = update * self.batch_size + place * self.micro_batch
+        return range(start, start + self.micro_batch)
+
+
+class MicroBatches:
+    """Indices of the pairs of every pass, from an update on, for ever."""
+
+    def __init__(self, pairs: ShuffledPairs, division: Division, first_update: int) -> None:
+        self._pairs, self._division, self._first = pairs, division, first_update
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for update in count(self._first):
+            for number in range(self._division.passes):
+                yield [self._pairs[p] for p in self._division.positions(update, number)]
+
+
+def training_batches(
+    dataset: PairDataset, batches: MicroBatches, workers: int, device: torch.device
+) -> Iterator[Pair]:
+    """Read batches, (B, 1, X, Y, Z) twice and (B,), for ever, one step ahead of the training.
+
+    With workers, processes read; without, a thread does. Copies to a GPU overlap with its work.
+    Close the iterator when done.
+
+    Raises:
+        UserError: A volume cannot be read or has another shape.
+    """
+    on_gpu = device.type == "cuda"
+    loader: DataLoader[Pair] = DataLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        persistent_workers=workers > 0,
+        pin_memory=on_gpu,
+        worker_init_fn=_leave_signals_to_the_training if workers else None,
+        generator=torch.Generator(),  # else opening it draws from the global one, in mid-step
+    )
+    read = map(_whole, loader)
+    move = _Copies(device) if on_gpu else None
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+            ahead = reader.submit(next, read)
+            while True:
+                batch = ahead.result()
+                ahead = reader.submit(next, read)
+                yield move(batch) if move else batch
+    finally:
+        del read, loader  # ends the workers now, not when an error's traceback is forgotten
+
+
+def _whole(batch: Any) -> Pair:
+    """What the loader handed on, or the error it brought instead."""
+    if isinstance(batch, UserError):
+        raise batch
+    source, target, years = batch  # pinning makes a list of it
+    return source, target, years
+
+
+class _Copies:
+    """Copies batches to a GPU one ahead, on a stream of their own beside its work."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._stream = device, torch.cuda.Stream(device)
+
+    def __call__(self, batch: Pair) -> Pair:
+        with torch.cuda.stream(self._stream):
+            source, target, years = (part.to(self._device, non_blocking=True) for part in batch)
+        now = torch.cuda.current_stream(self._device)
+        now.wait_stream(self._stream)
+        for part in (source, target, years):
+            part.record_stream(now)  # else its memory could be given away while it is in use
+        return source, target, years
+
+
+def _leave_signals_to_the_training(worker: int) -> None:
+    """A terminal or scheduler signals every process; workers read until the training has saved."""
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(GRACE))
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

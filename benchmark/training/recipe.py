@@ -1,0 +1,81 @@
+"""A method with its settings: enough to build it again in any process, and its identity."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmark.core.code_identity import class_digest
+from benchmark.settings.messages import validate
+from benchmark.settings.plugins import find_method, load_methods
+from benchmark.settings.schema import Settings
+from methods.method import Method, MethodSettings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to build a method.
+
+    Attributes:
+        name: Registered name.
+        values: The method's own settings, complete and checked, as plain values: a plugin's
+            classes cannot travel to another process.
+        shape: (X, Y, Z) of the benchmark's grid.
+        plugins: Files that must be imported first.
+    """
+
+    name: str
+    values: dict[str, Any]
+    shape: tuple[int, int, int]
+    plugins: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, settings: Settings, plugins: tuple[Path, ...] = ()) -> "Recipe":
+        """Read a method's settings out of a run's.
+
+        Raises:
+            UserError: An unknown method, setting or value.
+        """
+        load_methods(plugins)
+        method = find_method(name)
+        for training in (False, True):
+            code_of(method, training=training)  # the code as it is imported, not as it may become
+        own: MethodSettings = validate(method.Settings, settings.own_of(name), f"methods.{name}")
+        return cls(name, own.model_dump(mode="json"), settings.grid.shape, plugins)
+
+    def method(self) -> type[Method]:
+        """The registered class; imports the plugins first, for this may be another process."""
+        load_methods(self.plugins)
+        return find_method(self.name)
+
+    def build(self) -> Method:
+        """Construct the method; its weights come from torch's global generator."""
+        method = self.method()
+        return method(method.Settings.model_validate(self.values), self.shape)
+
+    def describe(self) -> dict[str, Any]:
+        """What determines the method's result beside its training: name, settings, code."""
+        return {
+            "method": self.name,
+            "settings": self.values,
+            "shape": list(self.shape),
+            "code": code_of(self.method()),
+        }
+
+    def describe_training(self) -> dict[str, Any]:
+        """What the trained weights depend on: as ``describe``, less what generation alone needs."""
+        method = self.method()
+        settings = method.Settings.model_validate(self.values).of_training()
+        return {**self.describe(), "settings": settings, "code": code_of(method, training=True)}
+
+
+@cache  # first asked right after the import: a file that is changed later is not what runs
+def code_of(method: type[Method], *, training: bool = False) -> str:
+    """Digest of a method's code and of all that it imports from ``methods`` and beside a plugin.
+
+    Args:
+        method: The registered class.
+        training: Leave out what the method says matters to generation alone.
+    """
+    own = method.__dict__.get("generation_only", ())
+    return class_digest(method, own if training else ())

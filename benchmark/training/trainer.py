@@ -1,0 +1,233 @@
+"""A training in progress: what it is built of, one iteration, and its state on disk."""
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import write_text
+from benchmark.core.seeds import derive_seed
+from benchmark.devices.acceleration import accelerate, compile_networks, describe, fuse
+from benchmark.devices.energy import EnergyMeter, start_meter
+from benchmark.devices.fabric import gpus_here, machines
+from benchmark.training.accumulation import Updates
+from benchmark.training.checkpoints import Checkpoint, load_latest, save_checkpoint
+from benchmark.training.ema import WeightAverage
+from benchmark.training.loss_curve import LOG_EVERY, LOSS_COLUMNS, DivergedError, LossCurve
+from benchmark.training.memory_plan import available_gb, plan_memory
+from benchmark.training.pair_loader import PairDataset
+from benchmark.training.stages import Schedule
+from methods.method import Method
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from benchmark.training.loop import TrainingJob
+
+COMPILED = "compile.json"
+
+
+@dataclass
+class Trainer:
+    """A training in progress.
+
+    Attributes:
+        attempt: How often it went on from a checkpoint after it had diverged.
+        step: Iterations done.
+        seconds: Time spent in iterations, over all interruptions.
+        energy_before: Joules until the training was last interrupted.
+        note: What the progress bar says.
+        validated: Rows of the validation loss so far.
+        seconds_per_step: Of the steps that the last row of the curve is of.
+    """
+
+    fabric: "Fabric"
+    job: "TrainingJob"
+    method: Method
+    module: Any  # the method as Fabric wrapped it
+    schedule: Schedule
+    optimizers: list[list[Any]]  # one a turn, a list a stage
+    average: WeightAverage
+    updates: Updates
+    curve: LossCurve
+    meter: EnergyMeter
+    attempt: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    energy_before: float = 0.0
+    note: str = ""
+    validated: list[list[Any]] = field(default_factory=list)
+    seconds_per_step: float = 0.0
+
+    @classmethod
+    def start(
+        cls, fabric: "Fabric", job: "TrainingJob", console: Console, attempt: int = 0
+    ) -> "Trainer":
+        """Build everything from the seed, then restore what was saved.
+
+        Raises:
+            UserError: A turn has nothing to train, or no pass fits the memory.
+        """
+        torch.manual_seed(derive_seed("init", job.seed))
+        method = accelerate(job.recipe.build(), job.device)
+        schedule = Schedule.of(method, job.training.iterations)
+        module, optimizers = _set_up(fabric, job, method, schedule)
+        saved = load_latest(job.folder, console)
+        attempt = max(attempt, saved.state["attempt"] if saved else 0)
+        memory = available_gb(job.device)
+        plan = plan_memory(job.recipe, job.training, job.device, memory, fabric.world_size)
+        updates = Updates(
+            fabric, method, module,
+            PairDataset(job.pairs, method.multiple),
+            job.training.batch_size,
+            derive_seed("restart", job.seed, attempt) if attempt else job.seed,
+            job.training.workers,
+            plan, console,
+        )  # fmt: skip
+        trainer = cls(
+            fabric, job, method, module, schedule, optimizers,
+            WeightAverage(method, job.training.ema), updates, LossCurve(job.training.explosion),
+            start_meter(fabric.device.type, gpus_here(fabric)), attempt,
+        )  # fmt: skip
+        if saved:
+            trainer._restore(saved, console)
+        updates.done = schedule.updates_before(trainer.step)
+        updates.rehearse([turn for stage in schedule.stages for turn in stage.turns])
+        work = updates.trial(schedule.stages[0].turns[0])
+        compiled = compile_networks(
+            method, work, job.device, fabric.device, job.folder / COMPILED, console
+        )
+        console.say(f"  {describe(fabric, job.device, compiled)}; {updates.plan.describe()}")
+        return trainer
+
+    def advance(self) -> None:
+        """One iteration: every turn of the current stage, on batches of its own.
+
+        Raises:
+            DivergedError: A row of the curve is due, and shows that training has diverged.
+        """
+        began = time.monotonic()
+        stage = self.schedule.stage_at(self.step)
+        turns = self.schedule.stages[stage].turns
+        if not self.method.training:
+            self.module.train()
+        for turn, optimizer in zip(turns, self.optimizers[stage], strict=True):
+            self.curve.add(self.step + 1, self.updates.make(turn, optimizer))
+        self.step += 1
+        self.average.update(self.step)
+        losses = self._checked() if self.logs_now else []
+        self.seconds += time.monotonic() - began
+        if losses:
+            before = self.curve.rows[-1][3] if self.curve.rows else 0.0
+            self.seconds_per_step = (self.seconds - before) / (self.step % LOG_EVERY or LOG_EVERY)
+            loss = self.curve.close_row(self.stage_name, losses, self.seconds)
+            self.note = f"loss {loss:.4f}"
+
+    @property
+    def logs_now(self) -> bool:
+        """Whether a row of the curve is due after the iteration just done."""
+        return self.step % LOG_EVERY == 0 or self.step == self.job.training.iterations
+
+    @property
+    def stage_name(self) -> str:
+        """Name of the stage that the iteration just done belongs to."""
+        return self.schedule.stages[self.schedule.stage_at(self.step - 1)].name
+
+    def _checked(self) -> list[float]:
+        """Losses of the window, the mean over processes, after a look at losses and weights."""
+        losses = self.curve.settle(self._mean_over_processes)
+        self.curve.check(self.stage_name, losses)
+        norm = torch.nn.utils.get_total_norm(list(self.method.parameters()))
+        if not torch.isfinite(norm):
+            raise DivergedError(self.step, "a weight is not finite")
+        return losses
+
+    def _mean_over_processes(self, values: Tensor) -> Tensor:
+        if self.fabric.world_size == 1:
+            return values
+        return self.fabric.all_reduce(values, reduce_op="mean")  # type: ignore[return-value]
+
+    def save(self) -> None:
+        """Write a checkpoint and the loss curve.
+
+        Raises:
+            DivergedError: What would be saved has diverged.
+        """
+        if self.curve.window:
+            self._checked()
+        if self.fabric.is_global_zero:
+            save_checkpoint(self.job.folder, self._checkpoint(), self.job.training.keep)
+            curve = pd.DataFrame(self.curve.rows, columns=pd.Index(LOSS_COLUMNS))
+            write_text(self.job.folder / "losses.csv", curve.to_csv(index=False))
+        self.fabric.barrier()
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(
+            step=self.step,
+            weights=self.method.state_dict(),
+            average=self.average.weights,
+            state={
+                "optimizers": [[o.state_dict() for o in turns] for turns in self.optimizers],
+                "seconds": self.seconds,
+                "energy_j": self.energy_j,
+                "window": [(step, float(loss)) for step, loss in self.curve.window],
+                "attempt": self.attempt,
+                "world_size": self.fabric.world_size,
+                "device": self.fabric.device.type,
+                "validation": self.validated,
+            },
+            losses=self.curve.rows,
+        )
+
+    def _restore(self, saved: Checkpoint, console: Console) -> None:
+        state, fabric = saved.state, self.fabric
+        if (state["world_size"], state["device"]) != (fabric.world_size, fabric.device.type):
+            console.warn(
+                f"this training was on {state['world_size']} x {state['device']} and goes on on "
+                f"{fabric.world_size} x {fabric.device.type}: the same pairs and noise, but the "
+                "rounding of sums differs, so that the end is not the same bit for bit"
+            )
+        self.method.load_state_dict(saved.weights)
+        self.average.load(saved.average)
+        for turns, states in zip(self.optimizers, state["optimizers"], strict=True):
+            for optimizer, of_turn in zip(turns, states, strict=True):
+                optimizer.load_state_dict(of_turn)
+                fuse(optimizer, self.job.device)
+        self.step, self.curve.rows = saved.step, saved.losses
+        self.validated = state["validation"]
+        self.seconds, self.energy_before = state["seconds"], state["energy_j"] or 0.0
+        for step, loss in state["window"]:  # losses that the curve does not show yet
+            self.curve.add(step, torch.tensor(loss, device=fabric.device))
+
+    @property
+    def energy_j(self) -> float | None:
+        """Joules that the device used for all of the training; None where no driver tells."""
+        now = self.meter.joules()
+        return None if now is None else round(self.energy_before + now * machines(self.fabric), 1)
+
+
+def _set_up(
+    fabric: "Fabric", job: "TrainingJob", method: Method, schedule: Schedule
+) -> tuple[Any, list[list[Any]]]:
+    """Method and optimizers as Fabric wraps them, on their device."""
+    if not all(turn.parameters for stage in schedule.stages for turn in stage.turns):
+        raise UserError(
+            f"method '{job.recipe.name}' has a turn without parameters; a method that "
+            "learns nothing says 'learns = False'"
+        )
+    rate = job.training.learning_rate
+    raw = [
+        [fuse(method.optimizer(turn.parameters, rate), job.device) for turn in stage.turns]
+        for stage in schedule.stages
+    ]
+    module, *wrapped = fabric.setup(method, *[one for turns in raw for one in turns])
+    for stage in schedule.stages:
+        for turn in stage.turns:
+            module.mark_forward_method(turn.loss.__name__)
+    remaining = iter(wrapped)
+    return module, [[next(remaining) for _ in turns] for turns in raw]

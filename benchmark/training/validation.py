@@ -1,0 +1,193 @@
+"""A look at a training: the loss on pairs that are not trained on, and pictures of some of them.
+
+A look leaves no trace: weights, buffers, modes and random states are as before, bit for bit.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from benchmark.core.errors import UserError
+from benchmark.core.seeds import derive_seed, sample_seed
+from benchmark.devices.conv3d_cpu import fast_convolutions
+from benchmark.settings.schema import ValidationSettings
+from benchmark.training.pair_loader import Pair, PairDataset, crop_to_shape
+from benchmark.training.validation_figure import Sample, write_picture
+from methods.method import Method, Turn
+from methods.noise import SeededNoise
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+VALIDATION_COLUMNS = ("stage", "step", "loss")
+SAMPLES = "samples"  # folder of the pictures, in the model's
+
+
+@dataclass
+class Validation:
+    """Looks at a method in training, always at the same pairs with the same noise.
+
+    Attributes:
+        fabric: Devices and precision; the pairs are shared out over its processes.
+        method: The method, on its device, not wrapped.
+        average: Weights to look with instead of the method's own (EMA); empty for its own.
+        pairs: The pairs looked at, in the order of ``choose_pairs``.
+        settings: How often, and how many pictures.
+        seed: Run seed.
+        batch_size: Pairs a pass of the loss.
+    """
+
+    fabric: "Fabric"
+    method: Method
+    average: dict[str, Tensor]
+    pairs: pd.DataFrame
+    settings: ValidationSettings
+    seed: int
+    batch_size: int = 1
+
+    def __post_init__(self) -> None:
+        self._dataset = PairDataset(self.pairs, self.method.multiple)
+
+    def is_due(self, step: int) -> bool:
+        """Whether to look after iteration ``step``, counted from 1."""
+        return self.settings.every > 0 and step % self.settings.every == 0
+
+    def losses(self, turns: Sequence[Turn]) -> dict[str, float]:
+        """Mean of each turn's loss over the pairs, by the name of the loss; call on all ranks."""
+        mine = range(len(self.pairs))[self.fabric.global_rank :: self.fabric.world_size]
+        sums = torch.zeros(len(turns), dtype=torch.float64, device=self.fabric.device)
+        with self._looking():
+            for start in range(0, len(mine), self.batch_size):
+                indices = mine[start : start + self.batch_size]
+                batch = self._read(indices)
+                for place, turn in enumerate(turns):
+                    sums[place] += self._loss(turn, batch, indices) * len(indices)
+        means = self._sum_over_processes(sums) / len(self.pairs)
+        return dict(zip([turn.loss.__name__ for turn in turns], means.tolist(), strict=True))
+
+    def draw(self, folder: Path, step: int) -> None:
+        """Generate the first pairs and write ``samples/step-<n>.png``; call on all ranks.
+
+        Raises:
+            UserError: A failure to write.
+        """
+        count = min(self.settings.pictures, len(self.pairs))
+        if not count:
+            return
+        generated = self._generated(count)
+        if self.fabric.is_global_zero:
+            sources, targets, years = self._dataset.batch(range(count))
+            shape = self.method.shape
+            samples = [
+                Sample(crop_to_shape(source, shape)[0].numpy(),
+                       crop_to_shape(target, shape)[0].numpy(), volume.numpy(), float(when))
+                for source, target, volume, when in zip(
+                    sources, targets, generated, years, strict=True
+                )
+            ]  # fmt: skip
+            write_picture(samples, self.method.name, step, folder / SAMPLES)
+        self.fabric.barrier()
+
+    def _generated(self, count: int) -> Tensor:
+        """Follow-ups of the first pairs, (count, X, Y, Z) in [-1, 1] on the CPU."""
+        volumes = torch.zeros((count, *self.method.shape), device=self.fabric.device)
+        subjects = self.pairs["subject"].tolist()
+        with self._looking():
+            for index in range(count)[self.fabric.global_rank :: self.fabric.world_size]:
+                source, _, years = self._read([index])
+                seeds = torch.tensor([sample_seed(self.seed, subjects[index], 0)])
+                drawn = self.method.generate(source, years, seeds).clamp(-1, 1)
+                volumes[index] = crop_to_shape(drawn, self.method.shape)[0, 0]
+        return self._sum_over_processes(volumes).float().cpu()
+
+    def _loss(self, turn: Turn, batch: Pair, indices: Sequence[int]) -> Tensor:
+        """One pass; a pair's noise depends on the pair alone."""
+        seeds = [derive_seed("validation noise", index) for index in indices]
+        self.method.noise = SeededNoise(torch.tensor(seeds), self.fabric.device)
+        torch.manual_seed(derive_seed("validation pass", indices[0]))
+        return turn.loss(*batch)
+
+    def _read(self, indices: Sequence[int]) -> Pair:
+        """Pairs on the device, in the type of the weights: float64 where those are."""
+        like = next(self.method.parameters())
+        source, target, years = (part.to(like) for part in self._dataset.batch(indices))
+        return source, target, years
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        device = self.fabric.device
+        gpus = [device.index or 0] if device.type == "cuda" else []
+        with ExitStack() as looking:
+            looking.enter_context(torch.random.fork_rng(gpus))
+            looking.enter_context(evaluating(self.method, self.average))
+            looking.enter_context(torch.no_grad())
+            looking.enter_context(self.fabric.autocast())
+            looking.enter_context(fast_convolutions(device.type))
+            yield
+
+    def _sum_over_processes(self, values: Tensor) -> Tensor:
+        if self.fabric.world_size == 1:
+            return values
+        return self.fabric.all_reduce(values, reduce_op="sum")  # type: ignore[return-value]
+
+
+def choose_pairs(pairs: pd.DataFrame | None, settings: ValidationSettings) -> pd.DataFrame:
+    """Choose the pairs to look at, by a hash: the same in every run, whatever their order.
+
+    Raises:
+        UserError: There is nothing to look at.
+    """
+    if pairs is None or pairs.empty:
+        raise UserError(
+            f"training.validation.every={settings.every}, but nobody is set apart to look at: "
+            "set split.validation=0.1, or training.validation.every=0"
+        )
+    named = zip(pairs["subject"], pairs["visit"], strict=True)
+    rank = [derive_seed("validation", str(subject), str(visit)) for subject, visit in named]
+    order = sorted(range(len(pairs)), key=rank.__getitem__)
+    return pairs.iloc[order[: settings.pairs]].reset_index(drop=True)
+
+
+def require_pairs(pairs: pd.DataFrame | None, settings: ValidationSettings) -> None:
+    """See that there are pairs to look at, where looking is asked for.
+
+    Raises:
+        UserError: There are none.
+    """
+    if settings.every:
+        choose_pairs(pairs, settings)
+
+
+@contextmanager
+def evaluating(method: Method, average: dict[str, Tensor]) -> Iterator[None]:
+    """Evaluation mode with the averaged weights, and everything back as it was afterwards."""
+    modes = [(module, module.training) for module in method.modules()]
+    noise = method.noise
+    _swap(method, list(average.items()))
+    buffers = [(buffer, buffer.clone()) for buffer in method.buffers()]
+    method.eval()
+    try:
+        yield
+    finally:
+        for buffer, value in buffers:  # a loss may count or collect
+            buffer.copy_(value)
+        _swap(method, list(reversed(average.items())))  # backwards: a tensor may have two names
+        method.noise = noise
+        for module, mode in modes:
+            module.training = mode
+
+
+@torch.no_grad()
+def _swap(method: Method, average: list[tuple[str, Tensor]]) -> None:
+    """Exchange weights with their average in place; twice is nothing, one tensor more is held."""
+    held = method.state_dict()
+    for name, value in average:
+        own = held[name].clone()
+        held[name].copy_(value)
+        value.copy_(own)

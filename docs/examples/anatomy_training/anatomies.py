@@ -1,0 +1,76 @@
+"""Anatomies to learn from: the phantom's people, far more varied than any cohort of it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy
+from benchmark.cohorts.phantom.person import draw_person
+from benchmark.cohorts.phantom.progression import Modes, atrophy_modes
+from benchmark.cohorts.phantom.template import Template, load_template
+from benchmark.settings.phantom import GroupSettings, PhantomSettings
+
+SEED = 7_310_551  # no cohort has it
+VENTRICLES = (0.8, 3.8)  # relative to the template's
+LOSS = (0.0, 0.14)  # of the brain
+
+# Wider than any cohort: people of all sizes and shapes.
+VARIED = PhantomSettings(
+    seed=SEED,
+    brain_spread=0.12,
+    shape_mm=(4.2, 1.7),
+    groups={
+        "anybody": GroupSettings(
+            share=1,
+            age=(70, 10),
+            brain_loss=(1, 0),
+            ventricle_growth=(10, 0),
+            enlargement=(2, 0),
+        )
+    },
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """What all anatomies share."""
+
+    template: Template
+    modes: Modes
+
+    @classmethod
+    def load(cls) -> "World":
+        """The template and its ways of changing."""
+        template = load_template()
+        return cls(template, atrophy_modes(template))
+
+
+def draw_map(world: World, number: int, settings: PhantomSettings = VARIED) -> Tensor:
+    """Draw an anatomy of its own for each number.
+
+    Ventricles and the loss of brain are drawn uniformly and independently, so that one does not
+    tell the other.
+
+    Returns:
+        Displacement (3, X, Y, Z) on ``FIELD`` from the head to the template, mm.
+    """
+    rng = np.random.default_rng([settings.seed, number])
+    person = draw_person(settings, number)
+    years = 1.0
+    ventricles, loss = float(rng.uniform(*VENTRICLES)), float(rng.uniform(*LOSS))
+    person = replace(
+        person,
+        ventricle_growth=ventricles - 1,
+        brain_loss=loss,
+        tilts=(float(rng.uniform(-1, 1)), float(rng.uniform(-1, 1))),
+    )
+    anatomy = draw_anatomy(settings, person, world.modes)
+    positions = Body(person, anatomy, world.modes).at(years)
+    return positions - FIELD.volume(FIELD.points())
+
+
+def draw_maps(world: World, count: int, settings: PhantomSettings = VARIED) -> Tensor:
+    """Draw many anatomies, (count, 3, X, Y, Z)."""
+    return torch.stack([draw_map(world, number, settings) for number in range(1, count + 1)])

@@ -1,0 +1,75 @@
+"""What the commands ``cohort`` and ``prepare`` do: read, describe or prepare, draw."""
+
+from pathlib import Path
+
+from benchmark.cohorts.open_cohort import open_cohort
+from benchmark.core.console import Console
+from benchmark.core.grid import Grid
+from benchmark.core.workspace import PATIENCE, Workspace
+from benchmark.preparation.prepare import Prepared, prepare_cohort
+from benchmark.preparation.steps.mni import mni_affine, template_on
+from benchmark.settings.schema import Settings
+from metrics.metric import Volume
+from reports.cohorts.description import describe_cohort, visits_digest
+from reports.cohorts.facts import Description
+from reports.cohorts.interval_figure import draw_intervals
+from reports.figures.style import save
+from reports.pages.quality_page import write_quality
+
+
+def report_cohort(
+    settings: Settings, workspace: Workspace, console: Console
+) -> tuple[Description, Path]:
+    """Describe ``settings.cohort`` and draw its intervals into the workspace.
+
+    Returns:
+        The description, and the path of the picture.
+
+    Raises:
+        UserError: A cohort that cannot be read, or a workspace that cannot be written.
+    """
+    cohort = open_cohort(settings.cohort, settings, workspace, console)
+    said = describe_cohort(cohort, settings)
+    folder = _folder(workspace, said.reader, said.digest)
+    title = f"{said.reader}: {said.subjects:,} subjects, {said.scans:,} scans"
+    (picture,) = save(draw_intervals(said.intervals, title), folder / "intervals", [".png"])
+    return said, picture
+
+
+def report_preparation(
+    settings: Settings, workspace: Workspace, console: Console, strict: bool = False
+) -> Path:
+    """Prepare ``settings.cohort`` as ``run`` does, and write its quality page.
+
+    Args:
+        settings: Cohort, grid and steps.
+        workspace: Where volumes and the page go.
+        console: For progress, and for what fails.
+        strict: Whether the first damaged scan ends the work.
+
+    Returns:
+        Path of the quality page; it stays inside the workspace, for it shows participants.
+
+    Raises:
+        UserError: What reading or preparing refuses.
+    """
+    cohort = open_cohort(settings.cohort, settings, workspace, console)
+    with workspace.lock(workspace.prepared, PATIENCE):
+        prepared = prepare_cohort(
+            cohort, settings.grid, workspace.prepared, console, settings.preparation, strict
+        )
+    kind = cohort.name.partition(":")[0]
+    folder = _folder(workspace, kind, visits_digest(cohort.visits)) / "quality"
+    return write_quality(prepared, kind, folder, _template(prepared, settings.grid), console)
+
+
+def _folder(workspace: Workspace, kind: str, digest: str) -> Path:
+    return workspace.cohorts / f"{kind}-{digest}"
+
+
+def _template(prepared: Prepared, grid: Grid) -> Volume | None:
+    """The template on the grid in [-1, 1], where the volumes lie in its space."""
+    if prepared.plan.registration == "none":
+        return None
+    template = template_on(mni_affine(grid), grid)  # 0 around the brain
+    return template * (2 / float(template.max())) - 1

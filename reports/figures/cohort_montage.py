@@ -1,0 +1,55 @@
+"""The cohort at a glance: real scans of six subjects, so that a person can judge the data."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.figures.figure_2_subject import FOLLOW_UPS, spread
+from reports.figures.image_grid import CONVENTION, Layout, grey_window, show, tall
+from reports.figures.style import INK
+from reports.figures.view import View, Volume, choose_view, load
+from reports.model.results import Results
+
+SUBJECTS = 6
+
+Person = list[tuple[float, Volume]]  # (years, volume) of each scan, first the source
+
+
+def draw_montage(results: Results) -> Figure:
+    """Draw source and follow-ups of the six subjects with most follow-ups, one a row.
+
+    Raises:
+        UserError: A volume cannot be read.
+    """
+    chosen = _choose(results.pairs)
+    pairs = [results.pairs[results.pairs["subject"] == subject] for subject in chosen]
+    people = [_load(spread(its)) for its in pairs]
+    _, spacing = load(Path(pairs[0]["source"].iloc[0]))
+    view = choose_view([(person[0][1], person[-1][1]) for person in people], spacing)
+    return _draw(people, view, results.shareable)
+
+
+def _choose(pairs: pd.DataFrame) -> list[str]:
+    counts = pairs.groupby("subject").size().clip(upper=FOLLOW_UPS)
+    return sorted(counts.index, key=lambda subject: (-counts[subject], subject))[:SUBJECTS]
+
+
+def _load(pairs: pd.DataFrame) -> Person:
+    source, _ = load(Path(pairs["source"].iloc[0]))
+    later = zip(pairs["interval_years"], pairs["target"], strict=True)
+    return [(0.0, source), *((float(years), load(Path(path))[0]) for years, path in later)]
+
+
+def _draw(people: list[Person], view: View, shareable: bool) -> Figure:
+    columns = max(len(person) for person in people)
+    footer = f"One subject a row, time from left to right. {CONVENTION}"
+    layout = Layout(len(people), columns, tall(view), footer, top=0.04, below=0.17)
+    figure = layout.figure(shareable)
+    for row, person in enumerate(people):
+        for column, (years, volume) in enumerate(person):
+            axes = layout.cell(figure, row, column)
+            show(axes, view.plane(volume), grey_window(view))
+            label = f"+{years:.1f} years" if column else "first visit"
+            axes.set_xlabel(label, fontsize=7, color=INK, labelpad=2)
+    return figure

@@ -1,0 +1,99 @@
+"""Whom Figure 2 shows: one subject, chosen by rule, with real and generated follow-ups."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark.evaluation.evaluate import read_manifest
+from reports.figures.view import View, Volume, choose_view, load
+from reports.model.results import Entry, Results
+
+FOLLOW_UPS = 5  # as many as the paper shows
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The volumes of one subject: what both sheets of Figure 2 draw.
+
+    Attributes:
+        years: Interval of each follow-up shown.
+        source: The source volume.
+        rows: Label and volumes of the real follow-ups, then of each method; None where a method
+            has no volume.
+        view: The slice and window of all pictures.
+        shareable: Whether the cohort's pictures may leave the machine.
+    """
+
+    years: tuple[float, ...]
+    source: Volume
+    rows: tuple[tuple[str, tuple[Volume | None, ...]], ...]
+    view: View
+    shareable: bool
+
+    @property
+    def real_changes(self) -> list[Volume]:
+        """Each real follow-up minus the source."""
+        return [target - self.source for target in self.rows[0][1] if target is not None]
+
+
+def build_sheet(results: Results) -> Sheet:
+    """Load the subject that Figure 2 shows.
+
+    Raises:
+        UserError: A volume cannot be read.
+    """
+    subject = choose_subject(results)
+    pairs = spread(results.pairs[results.pairs["subject"] == subject])
+    source, spacing = load(Path(pairs["source"].iloc[0]))
+    targets = tuple(load(Path(path))[0] for path in pairs["target"])
+    visits = list(pairs["visit"])
+    generated = [
+        (entry.label, _generated(results, entry, subject, visits)) for entry in results.entries
+    ]
+    return Sheet(
+        years=tuple(pairs["interval_years"]),
+        source=source,
+        rows=(("Real", targets), *generated),
+        view=choose_view([(source, target) for target in targets], spacing),
+        shareable=results.shareable,
+    )
+
+
+def choose_subject(results: Results) -> str:
+    """Choose who is shown: most follow-ups (up to five), then the most ordinary scores.
+
+    Ordinary is: the mean of the first pair metric over methods is nearest to the median among
+    those with equally many follow-ups, so that nobody is picked for looking good. Ties: first id.
+    """
+    counts = results.pairs.groupby("subject").size().clip(upper=FOLLOW_UPS)
+    candidates = sorted(counts.index[counts == counts.max()])
+    metric = next((metric.name for metric in results.metrics if metric.kind == "pair"), None)
+    scores = results.scores[
+        (results.scores["metric"] == metric) & results.scores["subject"].isin(candidates)
+    ]
+    means = scores.groupby("subject")["value"].mean().dropna()
+    if means.empty:
+        return str(candidates[0])
+    return str((means - means.median()).abs().round(9).sort_index().idxmin())
+
+
+def spread(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Keep at most five follow-ups, spread evenly from the first to the last."""
+    if len(pairs) <= FOLLOW_UPS:
+        return pairs
+    return pairs.iloc[np.linspace(0, len(pairs) - 1, FOLLOW_UPS).round().astype(int)]
+
+
+def _generated(
+    results: Results, entry: Entry, subject: str, visits: list[str]
+) -> tuple[Volume | None, ...]:
+    runs = results.runs_of(entry)
+    if not runs or not (runs[0].volumes / "manifest.csv").is_file():
+        return (None,) * len(visits)
+    folder = runs[0].volumes  # of the first training seed
+    listed = read_manifest(folder)
+    first = listed[(listed["subject"] == subject) & (listed["sample"] == listed["sample"].min())]
+    files = dict(zip(first["visit"], first["generated"], strict=True))
+    return tuple(load(folder / files[visit])[0] if visit in files else None for visit in visits)

@@ -1,0 +1,53 @@
+"""How every figure looks and is saved: fonts, colours, deterministic files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from benchmark.core.files import atomic_file
+
+# Okabe and Ito's palette, told apart under the common colour vision deficiencies.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+INK = "#1c2530"
+MUTED = "#5d6875"
+ALERT = "#a4161a"
+BANNER = "Shows participants of a cohort not declared shareable: must not leave this machine"
+
+_DPI = 300
+_LOOK: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
+    "svg.hashsalt": "longibench",  # else ids in the file are random
+    "image.composite_image": False,
+}
+# Dates and versions in a file would change its bytes where the figure is the same.
+_METADATA: dict[str, dict[str, str | None]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def save(figure: Figure, stem: Path, suffixes: Iterable[str]) -> list[Path]:
+    """Write a figure in several formats; the same figure gives the same bytes.
+
+    Args:
+        figure: What to draw.
+        stem: Path without suffix.
+        suffixes: Such as ``".png"``.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    paths = [stem.with_suffix(suffix) for suffix in suffixes]
+    with matplotlib.rc_context(_LOOK):
+        for path in paths:
+            with atomic_file(path) as temporary:
+                figure.savefig(temporary, dpi=_DPI, metadata=_METADATA[path.suffix])
+    return paths

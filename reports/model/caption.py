@@ -1,0 +1,99 @@
+"""What a table must say about how its numbers were made."""
+
+from typing import Any
+
+from reports.model.results import Results
+
+INTERVALS = (
+    "Intervals are 95%, over subjects: of metrics with values by subject such as SSIM the BCa "
+    "bootstrap of the mean of subject means; of metrics of the whole set such as FID the "
+    "delete-one-subject jackknife, since a bootstrap of FID repeats subjects, lowers the rank of "
+    "the covariance and misses its own estimate. FID's interval is for its mean at this N, which "
+    "lies above its value for more volumes."
+)
+FEW = "With fewer than {} subjects an interval contains the truth less often than it says."
+RANKS = (
+    "Bold: best rounded value in the direction of the arrow; ties share; it says nothing of "
+    "significance."
+)
+ENOUGH = 10  # subjects, see docs/statistics.md
+
+
+def caption(results: Results) -> str:
+    """State cohort, split, pairs, grid, intervals and seeds."""
+    parts = (
+        _cohort(results.protocol),
+        _evaluation(results.protocol),
+        INTERVALS,
+        FEW.format(ENOUGH) if results.protocol["pairs"]["subjects"] < ENOUGH else "",
+        _seeds(results),
+        RANKS,
+    )
+    return " ".join(part for part in parts if part)
+
+
+def count(number: int, what: str) -> str:
+    """Print a number of things, such as ``"1 pair"`` or ``"2 pairs"``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def pairs(protocol: dict[str, Any]) -> str:
+    """The evaluated pairs as ``"104 pairs (yearly) of 24 subjects"``."""
+    facts = protocol["pairs"]
+    subjects = count(facts["subjects"], "subject")
+    return f"{count(facts['count'], 'pair')} ({facts['rule']}) of {subjects}"
+
+
+def grid(protocol: dict[str, Any]) -> str:
+    """The grid as ``"32x40x32 voxels of 5 mm"``."""
+    shape = "\N{MULTIPLICATION SIGN}".join(str(side) for side in protocol["grid"]["shape"])
+    return f"{shape} voxels of {protocol['grid']['spacing_mm']:g} mm"
+
+
+def preparation(steps: dict[str, Any]) -> str:
+    """The steps as ``"brain extraction deepbet 1.0.2, bias field N4, registration affine"``."""
+    brain = f"brain extraction {steps['brain']} {steps.get('brain_version', '')}".strip()
+    done = [
+        brain if steps["brain"] else "",
+        "bias field N4" if steps["bias"] else "",
+        f"registration {steps['registration']}" if steps["registration"] != "none" else "",
+        "intensities {:g} to {:g}%".format(*steps["percentiles"]),
+    ]
+    return ", ".join(step for step in done if step)
+
+
+def cohort(facts: dict[str, Any]) -> str:
+    """A cohort as ``"phantom (96 subjects, 480 visits)"``."""
+    sizes = f"{count(facts['subjects'], 'subject')}, {count(facts['visits'], 'visit')}"
+    return f"{facts['name']} ({sizes})"
+
+
+def _cohort(protocol: dict[str, Any]) -> str:
+    training = protocol.get("training_cohort")
+    text = f"Cohort: {cohort(protocol['cohort'])}."
+    return f"{text} Trained on another cohort: {cohort(training)}." if training else text
+
+
+def _evaluation(protocol: dict[str, Any]) -> str:
+    split = protocol["split"]
+    return (
+        f"Split by subject: {split['rule']}, "
+        f"{count(split['train_subjects'], 'subject')} to train, {split['test_subjects']} to "
+        f"evaluate; {pairs(protocol)}. "
+        f"Grid: {grid(protocol)}.{_prepared(protocol)}"
+    )
+
+
+def _prepared(protocol: dict[str, Any]) -> str:
+    steps = protocol["cohort"].get("preparation")
+    return f" Preparation: {preparation(steps)}." if steps else ""
+
+
+def _seeds(results: Results) -> str:
+    seeds = results.scores.groupby(["method", "settings"])["training_seed"].nunique()
+    if seeds.max() == 1:
+        return "One training seed a method: the spread between trainings is not in the intervals."
+    return (
+        "Values are means over training seeds; \N{PLUS-MINUS SIGN} is the standard deviation "
+        "between seeds, which the intervals over subjects do not contain."
+    )

@@ -1,0 +1,49 @@
+"""What a reader of the tables must know: of the protocol, and of code that differs between rows."""
+
+import pandas as pd
+
+from benchmark.evaluation.score_table import METRIC
+from reports.model.results import Results
+
+
+def warnings(results: Results) -> list[str]:
+    """The protocol's warnings, and one where rows were scored by different code."""
+    return [*results.protocol.get("warnings", []), *code_warnings(results)]
+
+
+def code_warnings(results: Results) -> list[str]:
+    """One sentence where values of one definition were computed by different code.
+
+    They are ranked together, for equal definitions are what two installations share.
+    """
+    shown = pd.MultiIndex.from_tuples([(its.name, its.definition) for its in results.metrics])
+    scores = results.scores
+    scores = scores[pd.MultiIndex.from_frame(scores[METRIC]).isin(shown)]
+    codes = scores.groupby(METRIC)["code"].transform("nunique")
+    mixed = scores[codes > 1]
+    if mixed.empty:
+        return []
+    names = ", ".join(dict.fromkeys(mixed["metric"]))
+    groups = [_labels(results, rows) for rows in _by_code(mixed)]
+    sides = dict.fromkeys(groups)
+    which = f"Rows were scored by different code: {' and '.join(sides)}"
+    if len(sides) == 1:
+        which = f"Training seeds were scored by different code, of {next(iter(sides))}"
+    return [
+        f"{which} ({names}). The definitions are equal, so that they are ranked together; the same "
+        "'python cli.py run', or 'evaluate' of volumes made elsewhere, computes today's values."
+    ]
+
+
+def _by_code(mixed: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows by all codes that an entry's metrics have."""
+    entries = mixed.groupby(["method", "settings"])["code"].transform(
+        lambda codes: " ".join(sorted(set(codes)))
+    )
+    return [rows for _, rows in mixed.groupby(entries, sort=False)]
+
+
+def _labels(results: Results, rows: pd.DataFrame) -> str:
+    found = set(rows[["method", "settings"]].itertuples(index=False, name=None))
+    labels = [its.label for its in results.entries if (its.method, its.settings) in found]
+    return ", ".join(labels)

@@ -1,0 +1,188 @@
+"""Estimates with their intervals, and paired comparisons, from the score table."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from metrics.statistics import (
+    Interval,
+    bootstrap_interval,
+    jackknife_interval,
+    seed_spread,
+    subject_means,
+)
+from metrics.statistics_paired import Comparison, compare_leave_outs, compare_means
+from reports.model.metric_facts import MetricFacts
+from reports.model.results import Entry, Results
+
+_VOLUME = ["subject", "visit", "sample"]
+_NOTHING = Interval(math.nan, math.nan, math.nan, math.nan, 0)
+
+
+@dataclass(frozen=True)
+class AtFloor:
+    """What a set metric gives at a size that halves of the subjects allow.
+
+    Attributes:
+        real: Real volumes of one half against those of the other: what cannot be told from real.
+        generated: The method's volumes of the one half against the real ones of the other.
+        volumes: In a half.
+    """
+
+    real: float
+    generated: float
+    volumes: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95% interval over subjects.
+
+    Attributes:
+        interval: The mean over training seeds and samples, of a metric by subject the mean of
+            subject means, and its bounds; NaN where it cannot be computed.
+        title: The metric's full name, as the scores carry it.
+        volumes: Generated volumes behind the value of one training seed.
+        by_seed: The value of each training seed, in the order of the seeds.
+        codes: Digests of the code that computed the values.
+        note: Why a value is missing.
+        floor: Of a set metric, where the scores tell it.
+    """
+
+    interval: Interval
+    title: str = ""
+    volumes: int = 0
+    by_seed: tuple[float, ...] = ()
+    codes: frozenset[str] = frozenset()
+    note: str = ""
+    floor: AtFloor | None = None
+
+    @property
+    def value(self) -> float:
+        """The estimate; NaN where missing."""
+        return self.interval.estimate
+
+    @property
+    def seed_spread(self) -> float:
+        """Standard deviation between training seeds; NaN with only one."""
+        return seed_spread(self.by_seed)
+
+
+def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
+    """Estimate one metric of one entry, pooled over its training seeds."""
+    rows = results.scores_of(entry, metric)
+    values = rows[rows["role"] == "value"]
+    title = str(values["title"].iloc[0]) if len(values) else ""
+    scored = values.dropna(subset=["value"])
+    if scored.empty:
+        return Estimate(_NOTHING, title, note=_note(values) or "not scored", floor=_floor(rows))
+    seeds = scored.groupby("training_seed")
+    return Estimate(
+        interval=mean_interval(scored) if metric.by_subject else _set_interval(rows),
+        title=title,
+        volumes=int(seeds["n"].sum().max() if metric.by_subject else scored["n"].max()),
+        by_seed=tuple(_mean_of_subjects(its) for _, its in seeds),
+        codes=frozenset(scored["code"]),
+        note=_partly(values),
+        floor=_floor(rows),
+    )
+
+
+def compare(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) -> Comparison | str:
+    """Compare a metric of two entries, paired over subjects.
+
+    A metric by volume is paired by volume, a set metric by the subject left out; both are first
+    averaged over training seeds.
+
+    Returns:
+        The first entry against the second, or the reason why they cannot be compared.
+    """
+    first, second = (results.scores_of(entry, metric) for entry in pair)
+    if first.empty or second.empty:
+        return "not scored"
+    sizes = sorted({count for rows in (first, second) for count in _volumes(rows)})
+    if not metric.by_subject and len(sizes) > 1:
+        return f"on different numbers of volumes: N = {', '.join(map(str, sizes))}"
+    compared = _paired_means if metric.by_subject else _paired_sets
+    comparison = compared(first, second, metric.best)
+    if comparison is None or math.isnan(comparison.difference.estimate):
+        return "no volumes in common"
+    return comparison
+
+
+def mean_interval(values: pd.DataFrame) -> Interval:
+    """Interval of the mean of subject means; a subject's is over its training seeds.
+
+    Args:
+        values: Rows of the score table with a value.
+    """
+    return bootstrap_interval(_means(values))
+
+
+def _means(values: pd.DataFrame) -> pd.Series:
+    return subject_means(
+        values["value"].to_numpy(), values["subject"].tolist(), values["training_seed"].tolist()
+    )
+
+
+def _set_interval(rows: pd.DataFrame) -> Interval:
+    return jackknife_interval(_set_value(rows), list(_left_out(rows).values()))
+
+
+def _paired_means(
+    first: pd.DataFrame, second: pd.DataFrame, best: float | None
+) -> Comparison | None:
+    rows = [its[its["role"] == "value"].dropna(subset=["value"]) for its in (first, second)]
+    volumes = [pd.MultiIndex.from_frame(its[_VOLUME]) for its in rows]
+    common = volumes[0].intersection(volumes[1])
+    kept = [its[at.isin(common)] for its, at in zip(rows, volumes, strict=True)]
+    return compare_means(_means(kept[0]), _means(kept[1]), best=best) if len(common) else None
+
+
+def _paired_sets(
+    first: pd.DataFrame, second: pd.DataFrame, best: float | None
+) -> Comparison | None:
+    left_out = _left_out(first), _left_out(second)
+    if left_out[0].keys() != left_out[1].keys():
+        return None
+    return compare_leave_outs((_set_value(first), _set_value(second)), *left_out, best=best)
+
+
+def _volumes(rows: pd.DataFrame) -> set[int]:
+    return {int(count) for count in rows.loc[rows["role"] == "value", "n"]}
+
+
+def _set_value(rows: pd.DataFrame) -> float:
+    return float(rows.loc[rows["role"] == "value", "value"].mean())
+
+
+def _left_out(rows: pd.DataFrame) -> dict[str, float]:
+    """The metric without each subject, averaged over training seeds."""
+    left_out = rows[rows["role"] == "leave-out"].dropna(subset=["value"])
+    means = left_out.groupby("subject")["value"].mean()
+    return {str(subject): float(value) for subject, value in means.items()}
+
+
+def _floor(rows: pd.DataFrame) -> AtFloor | None:
+    """Means over training seeds; the real volumes are the same for all."""
+    real, half = (rows[rows["role"] == role].dropna(subset=["value"]) for role in ("floor", "half"))
+    if real.empty or half.empty:
+        return None
+    return AtFloor(real["value"].mean(), half["value"].mean(), round(half["n"].mean()))
+
+
+def _mean_of_subjects(values: pd.DataFrame) -> float:
+    return float(values.groupby("subject")["value"].mean().mean())
+
+
+def _partly(values: pd.DataFrame) -> str:
+    """Say how much is missing where some volumes could not be scored."""
+    missing = int(values["value"].isna().sum())
+    if not missing:
+        return ""
+    return f"{missing} of {len(values)} values are missing: {_note(values)}"
+
+
+def _note(values: pd.DataFrame) -> str:
+    return "; ".join(dict.fromkeys(note for note in values["note"] if note))

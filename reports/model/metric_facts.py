@@ -1,0 +1,53 @@
+"""What a protocol tells of a metric: enough to print and rank it without its code."""
+
+from dataclasses import dataclass
+
+from benchmark.evaluation.score_table import within_brackets
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """One entry of ``metrics.json``; see ``metrics.metric.Metric``.
+
+    Attributes:
+        definition: Digest: values of one name and definition make a column.
+    """
+
+    name: str
+    title: str
+    kind: str
+    higher_is_better: bool
+    unit: str
+    decimals: int
+    source: str
+    family: str = "fidelity"
+    best: float | None = None
+    definition: str = ""  # empty in what an earlier version wrote
+
+    @property
+    def arrow(self) -> str:
+        """The direction in which values get better, such as ``"↑"`` or ``"→ 0"``."""
+        if self.best is not None:
+            return f"→ {self.best:g}"
+        return "↑" if self.higher_is_better else "↓"
+
+    @property
+    def heading(self) -> str:
+        """Full name with unit and direction, such as ``"PSNR [range 2], dB ↑"``."""
+        unit = f", {self.unit}" if self.unit else ""
+        return f"{self.title}{unit} {self.arrow}"
+
+    def numbered(self, number: int) -> str:
+        """The title of one of several definitions that share it."""
+        return within_brackets(self.title, f"definition {number}")
+
+    @property
+    def by_subject(self) -> bool:
+        """Whether there are values by subject, so that their mean is what is estimated."""
+        return self.kind != "set"
+
+    def badness(self, value: float) -> float:
+        """What is smaller the better a value is."""
+        if self.best is not None:
+            return abs(value - self.best)
+        return -value if self.higher_is_better else value

@@ -1,0 +1,257 @@
+"""A protocol folder as the report reads it: the one model behind every table and figure."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.core.errors import UserError
+from benchmark.evaluation.evaluate import read_pairs
+from benchmark.evaluation.score_table import METRIC, read_scores
+from benchmark.protocol.recorded_metrics import current_metrics, read_recorded
+from benchmark.runs.row_names import Rows, read_rows
+from reports.model.labels import RowFacts, row_labels
+from reports.model.metric_facts import MetricFacts
+
+REFERENCE = "copy-source"  # what every metric must be read against; it generates nothing
+PAPER_METHODS = ("vae", "med-ddpm", "ours")  # in the order of the paper's table
+UNKNOWN = "~"  # stands after every time
+FIRST_METRICS = ("fid", "ssim", "ssim-head")  # what readers of the paper look for
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What gets a row: a method under one digest of settings, with all its training seeds.
+
+    Attributes:
+        method: Registered name.
+        settings: Digest of what made its volumes; no reader is shown it.
+        label: What tables call it; no two entries have one label.
+        preset: The preset whose settings it has; empty where some were overridden.
+    """
+
+    method: str
+    settings: str
+    label: str
+    preset: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Predictions of one method, settings and training seed: their folder and ``run.json``."""
+
+    folder: Path
+    facts: dict[str, Any]
+
+    @property
+    def volumes(self) -> Path:
+        """Where manifest and volumes lie: elsewhere for volumes made by other code."""
+        return Path(self.facts.get("folder", self.folder))
+
+    @property
+    def written(self) -> int:
+        """When the run was finished, in nanoseconds."""
+        return (self.folder / "run.json").stat().st_mtime_ns
+
+    @property
+    def created(self) -> str:
+        """The same for a reader, ``2026-11-29 14:05`` in UTC."""
+        told = self.facts.get("created")
+        if not isinstance(told, str):
+            told = datetime.fromtimestamp(self.written / 1e9, UTC).isoformat()
+        return told[:16].replace("T", " ")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that a report is a function of.
+
+    Attributes:
+        folder: The protocol's folder; its parent is the workspace.
+        protocol: The facts in ``protocol.json``.
+        provenance: The facts in ``provenance.json``; empty where there is none.
+        scores: The score table, see ``benchmark.evaluation.score_table``.
+        pairs: The evaluated pairs with paths that can be opened, by subject and interval.
+        runs: The predictions on disk, sorted by method, settings and training seed.
+        recorded: The facts in ``metrics.json``.
+        rows: The facts in ``rows.json``.
+    """
+
+    folder: Path
+    protocol: dict[str, Any]
+    provenance: dict[str, Any]
+    scores: pd.DataFrame
+    pairs: pd.DataFrame
+    runs: tuple[Run, ...]
+    recorded: tuple[dict[str, Any], ...] = ()
+    rows: Rows = field(default_factory=dict)
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that holds the protocols and the models."""
+        return self.folder.parent
+
+    @property
+    def shareable(self) -> bool:
+        """Whether pictures of the participants may leave the machine."""
+        return bool(self.protocol["cohort"].get("shareable", False))
+
+    @property
+    def metrics(self) -> list[MetricFacts]:
+        """The metrics that were computed, the paper's first; two definitions are two metrics."""
+        fields = MetricFacts.__dataclass_fields__
+        computed = {(name, definition) for *_, name, definition in self._places}
+        current = current_metrics(self.recorded or self.protocol.get("metrics", []), computed)
+        known = [
+            MetricFacts(**{key: value for key, value in facts.items() if key in fields})
+            for facts in current
+        ]
+        return sorted(_told_apart(known), key=lambda its: _rank(its.name, FIRST_METRICS))
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The rows: copy-source as the reference, the paper's methods, others by name.
+
+        Of one method the preset's row first, then by when they were made.
+        """
+        found = {(method, settings) for method, settings, *_ in self._places}
+        facts = {row: self._facts(*row) for row in found}
+        order = (REFERENCE, *PAPER_METHODS)
+        rows = sorted(
+            found,
+            key=lambda row: (
+                *(_rank(row[0], order), row[0]),
+                *(not facts[row].preset, facts[row].created or UNKNOWN, row),
+            ),
+        )
+        labels = row_labels([facts[row] for row in rows])
+        return [
+            Entry(*row, label, facts[row].preset) for row, label in zip(rows, labels, strict=True)
+        ]
+
+    def scores_of(self, entry: Entry, metric: MetricFacts) -> pd.DataFrame:
+        """The score table's rows of one entry and metric, all roles and training seeds."""
+        place = (entry.method, entry.settings, metric.name, metric.definition)
+        rows = self._places.get(place, [])
+        return self.scores.iloc[rows]
+
+    def newest(self, method: str) -> Entry | None:
+        """The method's entry whose predictions are newest; None without scores."""
+        entries = [entry for entry in self.entries if entry.method == method]
+        return max(entries, key=self._written, default=None)
+
+    def of_preset(self, method: str) -> Entry | None:
+        """The method's entry with a preset's settings, the newest of several; else the newest."""
+        entries = [entry for entry in self.entries if entry.method == method and entry.preset]
+        return max(entries, key=self._written, default=self.newest(method))
+
+    def runs_of(self, entry: Entry) -> list[Run]:
+        """The entry's predictions, by training seed."""
+        return self._runs_of(entry.method, entry.settings)
+
+    def _runs_of(self, method: str, settings: str) -> list[Run]:
+        wanted = (method, settings)
+        return [run for run in self.runs if (run.facts["method"], run.facts["settings"]) == wanted]
+
+    def _facts(self, method: str, settings: str) -> RowFacts:
+        """What is known of a row."""
+        row, runs = self.rows.get(method, {}).get(settings, {}), self._runs_of(method, settings)
+        facts = runs[0].facts if runs else {}
+        return RowFacts(
+            method,
+            label=row.get("label", ""),
+            preset=row.get("preset", ""),
+            made_by=made_by if isinstance(made_by := facts.get("made_by"), dict) else {},
+            details=str(facts.get("details") or ""),
+            created=runs[0].created if runs else "",
+        )
+
+    def details(self, entry: Entry) -> str:
+        """What the method predicts, its sampler and steps; empty where not recorded."""
+        runs = self.runs_of(entry)
+        return str(runs[0].facts.get("details") or "") if runs else ""
+
+    @cached_property
+    def _places(self) -> dict[Any, Any]:
+        """Positions of rows by what a cell of a table is of: looking them up is done often."""
+        return dict(self.scores.groupby(["method", "settings", *METRIC]).indices)
+
+    def _written(self, entry: Entry) -> int:
+        return max((run.written for run in self.runs_of(entry)), default=0)
+
+
+def read_results(folder: Path) -> Results:
+    """Read a protocol folder.
+
+    Args:
+        folder: ``WORKSPACE/<protocol>``.
+
+    Raises:
+        UserError: A file is missing or damaged, or nothing has been scored.
+    """
+    protocol = _read_json(folder / "protocol.json")
+    scores = read_scores(folder / "scores.csv")
+    if scores.empty:
+        raise UserError(f"{folder / 'scores.csv'}: no scores yet; 'python cli.py run' makes them")
+    provenance = folder / "provenance.json"
+    recorded = tuple(read_recorded(folder))
+    if not recorded and "metrics" not in protocol:
+        raise UserError(
+            f"{folder}: says nothing of its metrics; a 'python cli.py run' with all that its "
+            "tables should show adds them"
+        )
+    return Results(
+        folder=folder,
+        protocol=protocol,
+        provenance=_read_json(provenance) if provenance.is_file() else {},
+        scores=scores,
+        pairs=_read_pairs(folder),
+        runs=_read_runs(folder / "predictions"),
+        recorded=recorded,
+        rows=read_rows(folder),
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); the same 'python cli.py run' writes it anew"
+        ) from error
+
+
+def _read_pairs(folder: Path) -> pd.DataFrame:
+    path = folder / "pairs.csv"
+    try:
+        return read_pairs(folder).sort_values(["subject", "interval_years"], ignore_index=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path}: not a table of pairs ({error}); the same 'python cli.py run' writes it anew"
+        ) from error
+
+
+def _read_runs(folder: Path) -> tuple[Run, ...]:
+    runs = [Run(path.parent, _read_json(path)) for path in folder.glob("*/run.json")]
+    keys = ("method", "settings", "training_seed")
+    return tuple(sorted(runs, key=lambda run: [run.facts[key] for key in keys]))
+
+
+def _rank(name: str, order: tuple[str, ...]) -> int:
+    return order.index(name) if name in order else len(order)
+
+
+def _told_apart(metrics: list[MetricFacts]) -> list[MetricFacts]:
+    """Titles are for showing only: of two definitions of one title the later says that it is."""
+    seen: Counter[str] = Counter()
+    told = []
+    for metric in metrics:
+        seen[metric.title] += 1
+        number = seen[metric.title]
+        told.append(metric if number == 1 else replace(metric, title=metric.numbered(number)))
+    return told

@@ -1,0 +1,155 @@
+"""The report of a protocol: tables, figures and the page, from what lies in its folder."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from benchmark.core.console import Console
+from benchmark.core.files import write_text
+from reports.figures.cohort_montage import draw_montage
+from reports.figures.figure_2 import HELD, draw_changes, draw_sheet
+from reports.figures.figure_2_subject import build_sheet
+from reports.figures.image_grid import CONVENTION
+from reports.figures.style import save
+from reports.figures.training_curves import draw_curves
+from reports.model.code_warnings import code_warnings
+from reports.model.results import Results, read_results
+from reports.model.text_table import Printed
+from reports.pages.summary_page import Picture, Tables, render_page
+from reports.tables.comparisons import build_comparisons, comparison_records, print_comparisons
+from reports.tables.cost_table import cost_records, print_costs
+from reports.tables.csv_records import table_records, to_csv
+from reports.tables.markdown_latex import to_latex, to_markdown
+from reports.tables.metric_table import Table
+from reports.tables.report_tables import build_tables, printed
+from reports.tables.strata import build_strata, strata_records
+from reports.tables.strata_tables import print_strata
+
+NUMERALS = ("I", "II", "III", "IV")
+_PAPER = (".png", ".pdf", ".svg")
+
+
+def write_report(folder: Path, console: Console) -> Path:
+    """Write ``report/`` in a protocol's folder.
+
+    Everything in it is a function of the folder: the same scores give the same bytes.
+
+    Args:
+        folder: ``WORKSPACE/<protocol>``.
+        console: Where progress and warnings go.
+
+    Returns:
+        The page, ``report/index.html``; ``table_1.md`` and the rest lie beside it.
+
+    Raises:
+        UserError: The folder lacks something, or the report cannot be written.
+    """
+    results = read_results(folder)
+    target = folder / "report"
+    if not results.shareable:
+        console.warn(
+            f"{target} shows participants of '{results.protocol['cohort']['name']}', which is not "
+            "declared shareable: it must not leave this machine"
+        )
+    for warning in code_warnings(results):
+        console.warn(warning)
+    with console.bar("Tables", total=2) as bar:
+        first, numbered = _numbered(results, target)
+        bar.advance(note="comparisons, strata")
+        tables = Tables(numbered, _comparisons(results, target), _strata(results, target))
+        bar.advance(note="done")
+    with console.bar("Figures", total=3) as bar:
+        pictures = _figure_2(results, target)
+        bar.advance(note="curves")
+        pictures += _curves(results, target)
+        bar.advance(note="cohort")
+        pictures += _cohort(results, target)
+        bar.advance(note="done")
+    page = target / "index.html"
+    write_text(page, render_page(results, first, tables, pictures))
+    return page
+
+
+def _numbered(results: Results, target: Path) -> tuple[Table, list[Printed]]:
+    """Write Tables I to IV as CSV, Markdown and LaTeX; return the first, and all as printed."""
+    tables = build_tables(results)
+    ready = [printed(table) for table in tables]
+    records = [table_records(table) for table in tables]
+    costs = print_costs(results)
+    if costs:
+        ready.append(costs)
+        records.append(cost_records(results))
+    for table, rows in zip(ready, records, strict=True):
+        stem = target / f"table_{NUMERALS.index(table.number) + 1}"
+        write_text(stem.with_suffix(".csv"), to_csv(rows))
+        write_text(stem.with_suffix(".md"), to_markdown(table))
+        write_text(stem.with_suffix(".tex"), to_latex(table))
+    return tables[0], ready
+
+
+def _comparisons(results: Results, target: Path) -> list[Printed]:
+    """Write the paired comparisons; nothing where there is one method."""
+    compared = build_comparisons(results)
+    tables = print_comparisons(compared)
+    if compared:
+        write_text(target / "comparisons.csv", to_csv(comparison_records(compared)))
+        write_text(target / "comparisons.md", "\n".join(to_markdown(table) for table in tables))
+    return tables
+
+
+def _strata(results: Results, target: Path) -> list[Printed]:
+    """Write the strata; nothing where no metric has values by subject."""
+    values = build_strata(results)
+    if values:
+        write_text(target / "strata.csv", to_csv(strata_records(values)))
+    return print_strata(values)
+
+
+def _figure_2(results: Results, target: Path) -> list[Picture]:
+    sheet = build_sheet(results)
+    return [
+        _picture(
+            draw_sheet(sheet),
+            target / "figure_2",
+            _PAPER,
+            "Figure 2. Real and generated follow-ups",
+            "The subject with most follow-ups (up to five) and, among those, the most ordinary "
+            f"scores. {CONVENTION} One slice, chosen where real scans change most, and one grey "
+            "window. A method's visits share one noise seed: between them only the interval "
+            "differs.",
+        ),
+        _picture(
+            draw_changes(sheet),
+            target / "figure_2_change",
+            _PAPER,
+            "Figure 2, change from the source",
+            "The same pictures minus the source, intensities in [-1, 1], in one symmetric range "
+            f"that holds {HELD}% of the real changes shown; red is brighter than the source, blue "
+            "darker.",
+        ),
+    ]
+
+
+def _curves(results: Results, target: Path) -> list[Picture]:
+    figure = draw_curves(results)
+    if figure is None:
+        return []
+    caption = (
+        "Loss against iteration: raw (pale) and smoothed. Losses differ in kind between methods, "
+        "so their heights cannot be compared."
+    )
+    stem = target / "training_curves"
+    return [_picture(figure, stem, (".svg", ".png"), "Training", caption)]
+
+
+def _cohort(results: Results, target: Path) -> list[Picture]:
+    caption = "Real scans of the evaluation subjects with most follow-ups, up to six."
+    stem = target / "cohort"
+    return [_picture(draw_montage(results), stem, (".png",), "The cohort", caption)]
+
+
+def _picture(
+    figure: Figure, stem: Path, suffixes: tuple[str, ...], title: str, caption: str
+) -> Picture:
+    """Save a figure; the page shows the first of its files."""
+    return Picture(save(figure, stem, suffixes)[0], figure.get_figwidth(), title, caption)

@@ -1,0 +1,148 @@
+"""The one-page summary: everything in the report, in one file that loads nothing else."""
+
+import base64
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reports.figures.style import BANNER
+from reports.model.caption import cohort, grid, pairs, preparation
+from reports.model.code_warnings import warnings
+from reports.model.metric_facts import MetricFacts
+from reports.model.results import REFERENCE, Results
+from reports.model.text_table import Printed
+from reports.pages.html import render_html
+from reports.tables.metric_table import Row, Table
+from reports.tables.paper_order import order_statements
+
+TITLE = "Longitudinal brain MRI generation"
+
+_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the page: its file, its title and its caption.
+
+    ``inches`` is its width on paper; the page shows wide figures wide and narrow ones narrow.
+    """
+
+    path: Path
+    inches: float
+    title: str
+    caption: str
+
+    @property
+    def data(self) -> str:
+        """The file as a ``data:`` address."""
+        content = base64.b64encode(self.path.read_bytes()).decode("ascii")
+        return f"data:{_TYPES[self.path.suffix]};base64,{content}"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of the page: numbered ones, then those that are folded away."""
+
+    numbered: Sequence[Printed]
+    comparisons: Sequence[Printed] = ()
+    strata: Sequence[Printed] = ()
+
+
+def render_page(results: Results, first: Table, tables: Tables, pictures: Sequence[Picture]) -> str:
+    """Render the page as HTML.
+
+    Args:
+        results: What the report is of.
+        first: The table whose best methods are named on top.
+        tables: All tables, printed.
+        pictures: The figures.
+    """
+    values = {
+        "title": TITLE,
+        "facts": _facts(results.protocol),
+        "banner": "" if results.shareable else BANNER,
+        "headlines": headlines(first),
+        "tables": tables.numbered,
+        "comparisons": tables.comparisons,
+        "strata": tables.strata,
+        "pictures": pictures,
+        "statements": order_statements(results),
+        "warnings": warnings(results),
+        "metrics": results.metrics,
+        "provenance": _provenance(results.provenance),
+    }
+    return render_html("page.html", values)
+
+
+def headlines(table: Table) -> list[str]:
+    """Say in a sentence a metric who is best, and what a copy of the source scores."""
+    return [
+        sentence
+        for index in range(len(table.columns))
+        if (sentence := _headline(table, index, [row for row in table.rows if _best(row, index)]))
+    ]
+
+
+def _best(row: Row, index: int) -> bool:
+    return row.cells[index].best
+
+
+def _headline(table: Table, index: int, best: list[Row]) -> str:
+    if not best:
+        return ""
+    column, cell = table.columns[index], best[0].cells[index]
+    names = " and ".join(row.entry.label for row in best)
+    verb = "has" if len(best) == 1 else "have"
+    text = f"{names} {verb} the {_end(column.metric, column.title)}: {cell.text}"
+    text += f" (95% interval {cell.interval})" if cell.interval else ""
+    return f"{text}{_copy(table, index)}."
+
+
+def _end(metric: MetricFacts, title: str) -> str:
+    """The end of the scale that is best."""
+    if metric.best is not None:
+        return f"{title} nearest to {metric.best:g}"
+    return f"{'highest' if metric.higher_is_better else 'lowest'} {title}"
+
+
+def _copy(table: Table, index: int) -> str:
+    """What the copy of the source scores: the measure of what any value means."""
+    for row in table.rows:
+        if row.entry.method == REFERENCE and not math.isnan(row.cells[index].estimate.value):
+            return f"; an unchanged copy of the source scores {row.cells[index].text}"
+    return ""
+
+
+def _facts(protocol: dict[str, Any]) -> dict[str, str]:
+    """The protocol in short, as terms and their values."""
+    split = protocol["split"]
+    training = protocol.get("training_cohort")
+    done = protocol["cohort"].get("preparation")
+    return {
+        "Protocol": protocol["protocol"],
+        "Preset": protocol["preset"],
+        "Cohort": _with_digest(protocol["cohort"]),
+        "Trained on": _with_digest(training) if training else "the same cohort",
+        "Split": f"{split['rule']}; digest {split['digest']}",
+        "Subjects": f"{split['train_subjects']} to train, {split['test_subjects']} to evaluate",
+        "Pairs": pairs(protocol),
+        "Grid": grid(protocol),
+        **({"Preparation": preparation(done)} if done else {}),
+        "Created": protocol["created"],
+    }
+
+
+def _with_digest(facts: dict[str, Any]) -> str:
+    """A cohort so that another installation can tell whether it has the same."""
+    return f"{cohort(facts)}; digest {facts['digest']}"
+
+
+def _provenance(facts: dict[str, Any]) -> dict[str, str]:
+    """Each recorded fact as text; what is nested as JSON."""
+    return {
+        term: value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        for term, value in facts.items()
+    }

@@ -1,0 +1,139 @@
+"""A metric's column of a table: its values as printed, and which of them is best."""
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+from benchmark.evaluation.score_table import within_brackets
+from reports.model.estimates import AtFloor, Estimate
+from reports.model.formats import interval, number
+from reports.model.metric_facts import MetricFacts
+from reports.model.results import REFERENCE, Entry
+from reports.model.text_table import Notes
+
+OTHER_CODE = (
+    "computed by other code than most of the column, by an equal definition: ranked with it; the "
+    "same 'python cli.py run', or 'evaluate' of volumes made elsewhere, computes it by today's"
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value as printed, with its interval, spread over seeds, rank and note's number."""
+
+    estimate: Estimate
+    text: str
+    interval: str
+    spread: str = ""
+    halves: str = ""
+    best: bool = False
+    note: int = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric of the table.
+
+    Attributes:
+        metric: What it is.
+        title: The full name, with extractor and N or window and mask.
+        floor: What real volumes score among themselves; None where that is not known.
+        volumes: Volumes behind most values of a metric of the whole set; 0 for other metrics.
+        code: Digest of the code that computed most values.
+    """
+
+    metric: MetricFacts
+    title: str
+    floor: AtFloor | None = None
+    volumes: int = 0
+    code: str = ""
+
+    def ranks(self, value: Estimate) -> bool:
+        """Whether a value is defined as the column's, and of as many volumes."""
+        return self.metric.by_subject or value.volumes in (0, self.volumes)
+
+    @property
+    def head(self) -> str:
+        """The short name with unit and direction, such as ``"FID ↓"``."""
+        unit = f", {self.metric.unit}" if self.metric.unit else ""
+        return f"{self.title.partition(' [')[0]}{unit} {self.metric.arrow}"
+
+    @property
+    def tail(self) -> str:
+        """What the brackets of the full name hold."""
+        return self.title.partition(" [")[2].removesuffix("]")
+
+
+def make_column(metric: MetricFacts, estimates: list[Estimate]) -> Column:
+    """The column of a metric: of as many volumes, and by the code, as most of its estimates."""
+    floors = [value.floor for value in estimates if value.floor]
+    codes = [code for value in estimates for code in sorted(value.codes)]
+    sizes = [value.volumes for value in estimates if value.volumes]
+    volumes = 0 if metric.by_subject else _most_common(sizes, 0)
+    title = within_brackets(metric.title, f"N={volumes}") if volumes else metric.title
+    return Column(metric, title, floors[0] if floors else None, volumes, _most_common(codes, ""))
+
+
+def _most_common(values: list[T], default: T) -> T:
+    return max(values, key=values.count) if values else default
+
+
+def make_cells(
+    column: Column, entries: list[Entry], estimates: list[Estimate], notes: Notes
+) -> tuple[Cell, ...]:
+    """Print and rank a column; the reference and values of other sizes are not ranked."""
+    ranked = [
+        entry.method != REFERENCE and column.ranks(value)
+        for entry, value in zip(entries, estimates, strict=True)
+    ]
+    best = _best(column.metric, [e for e, ok in zip(estimates, ranked, strict=True) if ok])
+    return tuple(
+        _cell(
+            column, value, notes, best=ok and best is not None and _badness(column, value) == best
+        )
+        for value, ok in zip(estimates, ranked, strict=True)
+    )
+
+
+def _cell(column: Column, value: Estimate, notes: Notes, *, best: bool) -> Cell:
+    decimals = column.metric.decimals
+    return Cell(
+        estimate=value,
+        text=number(value.value, decimals),
+        interval=interval(value.interval, decimals),
+        spread=spread(value, decimals),
+        halves=f"in halves {number(value.floor.generated, decimals)}" if value.floor else "",
+        best=best,
+        note=notes.number(_cell_note(value, column)),
+    )
+
+
+def _best(metric: MetricFacts, estimates: list[Estimate]) -> float | None:
+    """How bad the best rounded value is; None where fewer than two methods compete."""
+    known = [e for e in estimates if not math.isnan(e.value)]
+    if len(known) < 2:
+        return None
+    return min(_badness(Column(metric, ""), value) for value in known)
+
+
+def _badness(column: Column, value: Estimate) -> float:
+    metric = column.metric
+    return round(metric.badness(round(value.value, metric.decimals)), metric.decimals)
+
+
+def _cell_note(value: Estimate, column: Column) -> str:
+    notes = [value.note]
+    if not column.ranks(value):
+        notes.append(f"N={value.volumes}, the column's {column.volumes}: not ranked with it")
+    if value.codes - {column.code}:
+        notes.append(OTHER_CODE)
+    return "; ".join(note for note in notes if note)
+
+
+def spread(value: Estimate, decimals: int) -> str:
+    """Print the spread between training seeds; empty where there is only one."""
+    if math.isnan(value.seed_spread):
+        return ""
+    return f"± {value.seed_spread:.{decimals}f} between {len(value.by_seed)} seeds"

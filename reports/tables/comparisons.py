@@ -1,0 +1,152 @@
+"""Each metric, two methods at a time, on the same subjects: which is better, and how surely."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from metrics.statistics_paired import Comparison, holm
+from reports.model.estimates import compare
+from reports.model.formats import DASH, interval, p_value, percent
+from reports.model.metric_facts import MetricFacts
+from reports.model.results import REFERENCE, Entry, Results
+from reports.model.text_table import Box, Line, Notes, Printed, Section
+
+LEVEL = 0.05
+HEADS = ("Better against worse", "Difference", "p", "p, Holm", "Better for")
+CAPTION = (
+    "Difference of the means over subjects with its 95% interval over subjects, paired; for a "
+    "metric with an ideal value, of the means' distances from it. p: two-sided, by Wilcoxon's "
+    "signed-rank test on subjects' differences; for metrics of a whole set, which have no value a "
+    "subject, by Student's t of the difference over its jackknife standard error. Holm: corrected "
+    f"for all comparisons of the same metric; bold below {LEVEL:g}. Better for: the probability of "
+    "improvement, which is the share of subjects whose own mean is better, ties half; a method can "
+    "be better for most subjects and worse on average. The copy of the source is not compared."
+)
+TESTS = {True: "Wilcoxon signed-rank on subject means", False: "Student's t of the jackknife"}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two methods by one metric.
+
+    Attributes:
+        metric: By what.
+        better: The one with the better estimate; of equals, the one that stands first.
+        worse: The other.
+        result: Better against worse, or why they cannot be compared.
+        adjusted: The p-value after Holm's correction over the metric's comparisons.
+    """
+
+    metric: MetricFacts
+    better: Entry
+    worse: Entry
+    result: Comparison | str
+    adjusted: float = math.nan
+
+    @property
+    def share(self) -> float:
+        """For which share of the subjects the better one is better; NaN for set metrics."""
+        if isinstance(self.result, str):
+            return math.nan
+        return self.result.share_better(higher_is_better=self.metric.higher_is_better)
+
+
+def build_comparisons(results: Results) -> list[Compared]:
+    """Compare all methods but the reference, by every metric."""
+    entries = [entry for entry in results.entries if entry.method != REFERENCE]
+    return [
+        compared
+        for metric in results.metrics
+        for compared in _adjusted(
+            [_compare(results, metric, pair) for pair in combinations(entries, 2)]
+        )
+    ]
+
+
+def comparison_records(compared: list[Compared]) -> list[dict[str, Any]]:
+    """One row a metric and pair of methods."""
+    return [_record(one) for one in compared]
+
+
+def print_comparisons(compared: list[Compared]) -> list[Printed]:
+    """One table a family, a section a metric."""
+    families = dict.fromkeys(one.metric.family for one in compared)
+    return [
+        _print(family, [one for one in compared if one.metric.family == family])
+        for family in families
+    ]
+
+
+def _compare(results: Results, metric: MetricFacts, pair: tuple[Entry, Entry]) -> Compared:
+    result = compare(results, pair, metric)
+    if not isinstance(result, str):
+        ahead = result.difference.estimate * (1 if metric.higher_is_better else -1)
+        if ahead < 0:
+            pair = pair[::-1]
+            result = compare(results, pair, metric)
+    return Compared(metric, *pair, result)
+
+
+def _adjusted(compared: list[Compared]) -> Iterator[Compared]:
+    """With Holm's correction over what is given."""
+    values = [math.nan if isinstance(c.result, str) else c.result.p_value for c in compared]
+    for one, value in zip(compared, holm(values), strict=True):
+        yield replace(one, adjusted=value)
+
+
+def _record(one: Compared) -> dict[str, Any]:
+    metric, result = one.metric, one.result
+    record: dict[str, Any] = {
+        "metric": metric.name,
+        "title": metric.title,
+        "family": metric.family,
+        "better": one.better.method,
+        "better_label": one.better.label,
+        "worse": one.worse.method,
+        "worse_label": one.worse.label,
+    }
+    found = None if isinstance(result, str) else result
+    return {
+        **record,
+        "difference": found and found.difference.estimate,
+        "low": found and found.difference.low,
+        "high": found and found.difference.high,
+        "subjects": found and found.difference.subjects,
+        "test": TESTS[metric.by_subject],
+        "p": found and found.p_value,
+        "p_holm": one.adjusted,
+        "probability_of_improvement": one.share,
+        "note": result if isinstance(result, str) else "",
+    }
+
+
+def _print(family: str, compared: list[Compared]) -> Printed:
+    notes = Notes()
+    sections = [
+        Section(
+            metric.heading,
+            tuple(_line(one, notes) for one in compared if one.metric == metric),
+        )
+        for metric in dict.fromkeys(one.metric for one in compared)
+    ]
+    heads = tuple(Box(head) for head in HEADS)
+    title = f"{family.capitalize()}, two methods at a time"
+    return Printed("", title, heads, tuple(sections), CAPTION, tuple(notes.texts))
+
+
+def _line(one: Compared, notes: Notes) -> Line:
+    label = Box(f"{one.better.label} against {one.worse.label}")
+    result, decimals = one.result, one.metric.decimals
+    if isinstance(result, str):
+        dash = Box(DASH)
+        return (label, Box(DASH, note=notes.number(result)), dash, dash, dash)
+    within = interval(result.difference, decimals)
+    return (
+        label,
+        Box(f"{result.difference.estimate:+.{decimals}f}", (within,) if within else ()),
+        Box(p_value(result.p_value)),
+        Box(p_value(one.adjusted), best=one.adjusted < LEVEL),
+        Box(percent(one.share), ("of subjects",) if not math.isnan(one.share) else ()),
+    )

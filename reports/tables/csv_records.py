@@ -1,0 +1,64 @@
+"""The tables as CSV, in full precision, so that other programs can round as they like."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from reports.model.estimates import Estimate
+from reports.model.formats import DASH
+from reports.tables.columns import Column
+from reports.tables.metric_table import Row, Table
+
+REAL_HALVES = "real-halves"  # stands in the column of methods, and is none
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of equal keys as CSV; a missing value is an empty field."""
+    return pd.DataFrame(rows).convert_dtypes().to_csv(index=False, lineterminator="\n")
+
+
+def table_records(table: Table) -> list[dict[str, Any]]:
+    """One row a method, with bounds, spread between seeds, and values in halves."""
+    rows = [_record(table, row) for row in table.rows]
+    return [*rows, _floor_record(table)] if any(c.floor for c in table.columns) else rows
+
+
+def _record(table: Table, row: Row) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "method": row.entry.method,
+        "label": row.entry.label,
+        "details": row.details,
+        "training_seeds": row.seeds,
+    }
+    for column, cell in zip(table.columns, row.cells, strict=True):
+        record |= _values(column, cell.estimate)
+    for head, value in zip(table.published_heads, row.published, strict=True):
+        name = f"{head.partition(' ')[0]} {table.published_label}"
+        record[name] = None if value == DASH else value
+    return record
+
+
+def _values(column: Column, value: Estimate) -> dict[str, float | None]:
+    found: dict[str, float | None] = {
+        "": value.value,
+        " low": value.interval.low,
+        " high": value.interval.high,
+        " sd between seeds": value.seed_spread,
+    }
+    if column.floor:
+        found[_halves(column)] = value.floor.generated if value.floor else None
+    return {f"{column.title}{end}": number for end, number in found.items()}
+
+
+def _floor_record(table: Table) -> dict[str, Any]:
+    floors = {
+        f"{column.title}{_halves(column)}": column.floor.real
+        for column in table.columns
+        if column.floor
+    }
+    return {"method": REAL_HALVES, **floors}
+
+
+def _halves(column: Column) -> str:
+    return f" in halves, n={column.floor.volumes}" if column.floor else ""

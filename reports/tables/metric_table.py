@@ -1,0 +1,77 @@
+"""Tables of metrics by method as one model: the values, ranks and notes that are printed."""
+
+from dataclasses import dataclass
+
+from reports.model.estimates import estimate
+from reports.model.metric_facts import MetricFacts
+from reports.model.results import REFERENCE, Entry, Results
+from reports.model.text_table import Notes
+from reports.tables.columns import Cell, Column, make_cells, make_column
+
+REFERENCE_NOTE = (
+    "generates nothing: it is the source itself, never ranked, and shown because a paired metric "
+    "means little without what a copy of the source scores."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method under one digest of settings."""
+
+    entry: Entry
+    details: str
+    seeds: int
+    cells: tuple[Cell, ...]
+    published: tuple[str, ...] = ()
+    note: int = 0
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is measured here, and beside it what the paper published.
+
+    ``notes`` are numbered from one; cells and rows refer to them by number.
+    """
+
+    number: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    caption: str
+    notes: tuple[str, ...]
+    published_heads: tuple[str, ...] = ()
+    published_label: str = ""
+    published_note: int = 0
+
+
+def build_table(
+    results: Results, metrics: list[MetricFacts], numeral: str, title: str, caption: str
+) -> Table:
+    """Estimate the metrics of every entry and rank them."""
+    notes = Notes()
+    marks = [notes.number(_reference_note(entry)) for entry in results.entries]
+    columns, cells = [], []
+    for metric in metrics:
+        estimates = [estimate(results, entry, metric) for entry in results.entries]
+        columns.append(make_column(metric, estimates))
+        cells.append(make_cells(columns[-1], results.entries, estimates, notes))
+    by_row = zip(*cells, strict=True) if cells else ((),) * len(results.entries)
+    rows = tuple(
+        _row(results, entry, tuple(its), mark)
+        for entry, its, mark in zip(results.entries, by_row, marks, strict=True)
+    )
+    return Table(numeral, title, tuple(columns), rows, caption, tuple(notes.texts))
+
+
+def _reference_note(entry: Entry) -> str:
+    return f"{entry.label} {REFERENCE_NOTE}" if entry.method == REFERENCE else ""
+
+
+def _row(results: Results, entry: Entry, cells: tuple[Cell, ...], note: int) -> Row:
+    return Row(
+        entry=entry,
+        details=results.details(entry),
+        seeds=max((len(cell.estimate.by_seed) for cell in cells), default=0),
+        cells=cells,
+        note=note,
+    )

@@ -1,0 +1,128 @@
+"""Which tables of metrics a report has, and what each is read for."""
+
+from dataclasses import dataclass
+
+from reports.model.caption import caption
+from reports.model.metric_facts import MetricFacts
+from reports.model.results import FIRST_METRICS, Results
+from reports.model.text_table import EMPTY, Box, Line, Printed, Section, transposed
+from reports.tables.columns import Cell, Column
+from reports.tables.metric_table import Row, Table, build_table
+from reports.tables.paper_columns import with_published
+
+FAMILIES = {
+    "distribution": "Distribution: do the volumes look real?",
+    "fidelity": "Fidelity: do they look like the true follow-up?",
+    "change": "Change: do they change as the true follow-up did?",
+}
+AS_TABLE_I = (
+    "Cohort, split, pairs, intervals and bold as in Table I; an arrow to a value: the nearer to it "
+    "the better."
+)
+REAL = "Real against real"
+FLOOR_NOTE = (
+    "Real volumes of one half of the subjects against those of the other half; of a method, in "
+    "halves: its volumes of the one half against the real ones of the other, at the same n. A "
+    "method whose value in halves is near that of real volumes cannot be told from them by this "
+    "metric."
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A table of its own: its numeral, title, and the families of metrics in it."""
+
+    numeral: str
+    title: str
+    families: tuple[str, ...]
+
+
+KINDS = (
+    Kind("II", "Distribution and fidelity", ("distribution", "fidelity")),
+    Kind("III", "Change", ("change",)),
+)
+
+
+def build_tables(results: Results) -> list[Table]:
+    """Table I with the paper's columns, then what is left by family; none that would be empty."""
+    first = [metric for metric in results.metrics if metric.name in FIRST_METRICS]
+    title = "Methods of the paper and others"
+    tables = [
+        with_published(build_table(results, first, "I", title, caption(results)), results),
+        *(
+            build_table(results, _rest(results, kind), kind.numeral, kind.title, AS_TABLE_I)
+            for kind in KINDS
+        ),
+    ]
+    return [table for table in tables if table.columns]
+
+
+def _rest(results: Results, kind: Kind) -> list[MetricFacts]:
+    """By family, in the protocol's order."""
+    found = [
+        metric
+        for metric in results.metrics
+        if metric.name not in FIRST_METRICS and _family(metric) in kind.families
+    ]
+    return sorted(found, key=lambda metric: kind.families.index(_family(metric)))
+
+
+def _family(metric: MetricFacts) -> str:
+    return metric.family if metric.family in FAMILIES else "fidelity"
+
+
+def printed(table: Table) -> Printed:
+    """Lay a table out: Table I with a line a method, the others with a line a metric."""
+    floors = [column.floor for column in table.columns]
+    notes = table.notes + ((FLOOR_NOTE,) if any(floors) else ())
+    lines = [_line(row) for row in table.rows]
+    if any(floors):
+        lines.append(_floor_line(table, len(notes)))
+    upright = Printed(
+        table.number, table.title, _heads(table), (Section("", tuple(lines)),), table.caption, notes
+    )
+    if table.number == "I":
+        return upright
+    return transposed(upright, "Metric", tuple(FAMILIES[_family(c.metric)] for c in table.columns))
+
+
+def _heads(table: Table) -> Line:
+    note = table.published_note
+    published = [
+        Box(head, (table.published_label,), note=note, muted=True) for head in table.published_heads
+    ]
+    return (Box("Method"), *(_head(column) for column in table.columns), *published)
+
+
+def _head(column: Column) -> Box:
+    return Box(column.head, _some(column.tail))
+
+
+def _line(row: Row) -> Line:
+    details = "" if row.details in row.entry.label else row.details
+    label = Box(row.entry.label, _some(details), note=row.note)
+    published = [Box(value, muted=True) for value in row.published]
+    return (label, *(_box(cell) for cell in row.cells), *published)
+
+
+def _box(cell: Cell) -> Box:
+    small = _some(cell.interval, cell.spread, cell.halves)
+    return Box(cell.text, small, best=cell.best, note=cell.note)
+
+
+def _floor_line(table: Table, note: int) -> Line:
+    boxes = [
+        Box(
+            f"{column.floor.real:.{column.metric.decimals}f}",
+            (f"halves, n = {column.floor.volumes}",),
+        )
+        if column.floor
+        else EMPTY
+        for column in table.columns
+    ]
+    published = [EMPTY] * len(table.published_heads)
+    return (Box(REAL, note=note), *boxes, *published)
+
+
+def _some(*parts: str) -> tuple[str, ...]:
+    return tuple(part for part in parts if part)

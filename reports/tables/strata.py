@@ -1,0 +1,155 @@
+"""Scores apart by interval, diagnosis and sex, with how many pairs and subjects stand behind."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metrics.statistics import Interval, subject_means
+from reports.model.caption import ENOUGH
+from reports.model.estimates import mean_interval
+from reports.model.metric_facts import MetricFacts
+from reports.model.results import Entry, Results
+
+KEYS = ["subject", "visit"]
+FEWEST = 5  # subjects; the mean of fewer comes too near to telling a participant's own value
+# Visits are planned every six months or every year and seldom fall on the day, so that bounds lie
+# a quarter of a year before the year: with bounds at 0.5 or 1 year a planned visit falls on both
+# sides.
+BOUNDS = (0.0, 0.75, 1.75, 2.75, 3.75, 4.75, math.inf)
+YEARS = ("under 1 year", "1 year", "2 years", "3 years", "4 years", "5 years and more")
+DIAGNOSES = ("CN", "SMC", "EMCI", "MCI", "LMCI", "AD")  # in the order of the disease
+
+
+OF_YEARS = (
+    "A year begins a quarter of a year early, so that visits planned every six months fall well "
+    "inside."
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to tell pairs apart: column of labelled pairs, words, and what its caption adds."""
+
+    column: str
+    words: str
+    adds: str = ""
+
+
+KINDS = (
+    Kind("years", "by interval", OF_YEARS),
+    Kind("group", "by diagnosis at the source"),
+    Kind("sex", "by sex"),
+)
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Some of the evaluated pairs: what they share, and how many there are."""
+
+    kind: Kind
+    label: str
+    pairs: int
+    subjects: int
+
+
+@dataclass(frozen=True)
+class StratumValue:
+    """The mean of one metric and entry in one stratum; NaN where it is not told."""
+
+    stratum: Stratum
+    metric: MetricFacts
+    entry: Entry
+    interval: Interval
+    pairs: int
+
+
+def build_strata(results: Results) -> list[StratumValue]:
+    """Values of every metric that has values by subject, in each stratum."""
+    pairs = _labelled(results.pairs)
+    strata = [stratum for kind in KINDS if kind.column in pairs for stratum in _strata(kind, pairs)]
+    return [
+        value
+        for metric in results.metrics
+        if metric.by_subject
+        for entry in results.entries
+        for value in _values(results, metric, entry, strata, pairs)
+    ]
+
+
+def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
+    """One row a metric, method and stratum; aggregates only."""
+    return [
+        {
+            "stratum_by": value.stratum.kind.column,
+            "stratum": value.stratum.label,
+            "metric": value.metric.name,
+            "title": value.metric.title,
+            "family": value.metric.family,
+            "method": value.entry.method,
+            "label": value.entry.label,
+            "mean": value.interval.estimate,
+            "low": value.interval.low,
+            "high": value.interval.high,
+            "pairs": value.pairs,
+            "subjects": value.interval.subjects,
+        }
+        for value in values
+    ]
+
+
+def _labelled(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs with the stratum of each kind; without kinds that are not known of any."""
+    cut = pd.cut(pairs["interval_years"], BOUNDS, right=False, labels=list(YEARS))
+    table = pairs[KEYS].assign(years=cut.astype(object))
+    for column in ("group", "sex"):
+        if column in pairs and pairs[column].notna().any():
+            table[column] = pairs[column].replace("", np.nan)
+    return table
+
+
+def _strata(kind: Kind, pairs: pd.DataFrame) -> Iterator[Stratum]:
+    labels = pairs[kind.column].dropna()
+    for label in sorted(labels.unique(), key=_order):
+        its = pairs[pairs[kind.column] == label]
+        yield Stratum(kind, label, len(its), its["subject"].nunique())
+
+
+def _values(
+    results: Results,
+    metric: MetricFacts,
+    entry: Entry,
+    strata: list[Stratum],
+    pairs: pd.DataFrame,
+) -> Iterator[StratumValue]:
+    """The metric in each stratum; one value a subject cannot be told apart by interval."""
+    if metric.kind == "subject":
+        pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
+    scores = results.scores_of(entry, metric)
+    scored = scores[scores["role"] == "value"].dropna(subset=["value"])
+    labelled = scored.merge(pairs, on=[key for key in KEYS if key in pairs])
+    for stratum in strata:
+        if stratum.kind.column in labelled:
+            its = labelled[labelled[stratum.kind.column] == stratum.label]
+            behind = len(its[KEYS].drop_duplicates())
+            yield StratumValue(stratum, metric, entry, _interval(its), behind)
+
+
+def _interval(values: pd.DataFrame) -> Interval:
+    """Mean and, from enough subjects on, its interval."""
+    subjects = values["subject"].nunique()
+    if subjects >= ENOUGH:
+        return mean_interval(values)
+    mean = math.nan
+    if subjects >= FEWEST:
+        seeds = values["training_seed"].tolist()
+        mean = float(subject_means(values["value"], values["subject"].tolist(), seeds).mean())
+    return Interval(mean, math.nan, math.nan, math.nan, subjects)
+
+
+def _order(label: str) -> tuple[int, str]:
+    known = (*YEARS, *DIAGNOSES)
+    return (known.index(label) if label in known else len(known), label)

@@ -1,0 +1,70 @@
+"""Strata as printed: a table a way of telling pairs apart and family of metrics."""
+
+import math
+from collections.abc import Callable, Hashable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from reports.model.caption import ENOUGH, count
+from reports.model.formats import DASH, interval, number
+from reports.model.text_table import Box, Line, Printed, Section
+from reports.tables.strata import BOUNDS, FEWEST, YEARS, Kind, Stratum, StratumValue
+
+SEXES = {"F": "women", "M": "men"}
+CAPTION = (
+    "Means over subjects; of several training seeds over those too. 95% intervals over subjects "
+    f"from {ENOUGH} subjects on; no mean of fewer than {FEWEST} subjects. Metrics of a whole set, "
+    "such as FID, are not told apart: fewer volumes would give other values."
+)
+
+
+def print_strata(values: list[StratumValue]) -> list[Printed]:
+    """One table a kind and family, a section a metric, a column a stratum."""
+    return [
+        _print(kind, family, its)
+        for kind, of_kind in _apart(values, lambda value: value.stratum.kind)
+        for family, its in _apart(of_kind, lambda value: value.metric.family)
+    ]
+
+
+def _head(stratum: Stratum) -> Box:
+    size = (count(stratum.pairs, "pair"), count(stratum.subjects, "subject"))
+    if stratum.kind.column != "years":
+        return Box(SEXES.get(stratum.label, stratum.label), size)
+    low, high = dict(zip(YEARS, pairwise(BOUNDS), strict=True))[stratum.label]
+    within = f"from {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+    return Box(stratum.label, (within, *size))
+
+
+def _print(kind: Kind, family: str, values: list[StratumValue]) -> Printed:
+    strata = list(dict.fromkeys(value.stratum for value in values))
+    sections = [
+        Section(metric.heading, tuple(_lines(its)))
+        for metric, its in _apart(values, lambda value: value.metric)
+    ]
+    heads = (Box("Method"), *(_head(stratum) for stratum in strata))
+    caption = f"{CAPTION} {kind.adds}".strip()
+    return Printed("", f"{family.capitalize()} {kind.words}", heads, tuple(sections), caption)
+
+
+def _lines(values: list[StratumValue]) -> Iterator[Line]:
+    for entry, its in _apart(values, lambda value: value.entry):
+        yield (Box(entry.label), *(_box(value) for value in its))
+
+
+def _box(value: StratumValue) -> Box:
+    decimals = value.metric.decimals
+    within = interval(value.interval, decimals)
+    text = number(value.interval.estimate, decimals)
+    few = text == DASH and 0 < value.interval.subjects < FEWEST
+    return Box(text, (f"fewer than {FEWEST}",) if few else (within,) if within else ())
+
+
+def _apart(
+    values: list[StratumValue], key: Callable[[StratumValue], Hashable]
+) -> list[tuple[Any, list[StratumValue]]]:
+    """Values by a key, in the order of its first use."""
+    found: dict[Any, list[StratumValue]] = {}
+    for value in values:
+        found.setdefault(key(value), []).append(value)
+    return list(found.items())

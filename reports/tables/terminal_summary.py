@@ -1,0 +1,39 @@
+"""What a terminal shows of one method's scores: each metric with its interval."""
+
+from pathlib import Path
+
+from reports.model.caption import count
+from reports.model.estimates import estimate
+from reports.model.formats import interval, number
+from reports.model.metric_facts import MetricFacts
+from reports.model.results import Entry, Results, read_results
+
+
+def summary(protocol: Path, method: str) -> str:
+    """The newest scores of a method as lines of text.
+
+    Args:
+        protocol: The protocol's folder.
+        method: Name of the method.
+
+    Returns:
+        One line a metric: name, value, 95% interval over subjects, direction; or why it is missing.
+    """
+    results = read_results(protocol)
+    entry = results.newest(method)
+    assert entry is not None  # it was scored a moment ago
+    facts = results.protocol["pairs"]
+    head = f"{method}: {count(facts['count'], 'pair')} of {count(facts['subjects'], 'subject')}"
+    lines = [_line(results, entry, metric) for metric in results.metrics]
+    width = max(len(title) for title, _ in lines)
+    return "\n".join([head, *(f"  {title:<{width}}  {text}" for title, text in lines)])
+
+
+def _line(results: Results, entry: Entry, metric: MetricFacts) -> tuple[str, str]:
+    found = estimate(results, entry, metric)
+    title = f"{found.title or metric.title} {metric.arrow}"
+    if not found.volumes:
+        return title, f"not available: {found.note}"
+    within = interval(found.interval, metric.decimals)
+    text = f"{number(found.value, metric.decimals)} {metric.unit}".rstrip()
+    return title, f"{text} ({within})" if within else text

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from benchmark.cohorts.parsing.tables import read_rows, read_table
+from benchmark.core.errors import UserError
+
+MESSY = '\ufeffSubject ID, Image-Data  ID ,note\r\n a ,I1,"x, ""y""\nz"\r\n\r\nb,I2\r\na,I3,,\r\n'
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    """A BOM, headers of several spellings, quotes, a blank line, a short and a long row."""
+    path = tmp_path / "study.csv"
+    path.write_text(MESSY, newline="")
+    return path
+
+
+def test_cells_are_plain_text_whatever_the_file_looks_like(messy: Path) -> None:
+    table = read_table(messy, "subject_id", "image_data_id")
+    assert table["subject_id"].tolist() == ["a", "b", "a"]
+    assert table["image_data_id"].tolist() == ["I1", "I2", "I3"]
+    assert table["note"].tolist() == ['x, "y"\nz', "", ""]
+
+
+def test_rows_by_name_hold_the_same_cells_and_the_first_wins(messy: Path) -> None:
+    table = read_table(messy).drop_duplicates("subject_id").set_index("subject_id", drop=False)
+    assert read_rows(messy, "subject_id") == table.to_dict("index")
+
+
+def test_tabs_and_repeated_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("id\tage\tAge\nx\t70, about\t3\n")
+    assert read_rows(path, "id") == {"x": {"id": "x", "age": "70, about"}}
+    assert read_table(path).columns.tolist() == ["id", "age"]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "a.csv: cannot be read as a table: it is empty"),
+        ("id,b\nx,1\ny,1,2\n", "line 3: 3 cells under 2 columns"),
+        ('id,b\nx,"1\n', "a.csv: cannot be read as a table"),
+        ("name,b\nx,1\n", "has no column id; it has name, b"),
+    ],
+)
+def test_what_is_no_table_is_named(tmp_path: Path, text: str, match: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=match):
+        read_rows(path, "id")
+    with pytest.raises(UserError, match=match):
+        read_table(path, "id")

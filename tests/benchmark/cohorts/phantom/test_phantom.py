@@ -1,0 +1,147 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.cohorts.open_cohort import read_cohort
+from benchmark.cohorts.phantom.dataset import write_phantom
+from benchmark.cohorts.readers.bids import Bids
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.files import file_digest
+from benchmark.settings.phantom import PhantomSettings
+
+SMALL = PhantomSettings(subjects=6, spacing_mm=8.0)
+
+
+def write(folder: Path, settings: PhantomSettings) -> Path:
+    write_phantom(folder, settings, Console(quiet=True))
+    return folder
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): file_digest(path) for path in files}
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("phantom") / "data", SMALL)
+
+
+@pytest.fixture(scope="module")
+def truth(phantom: Path) -> pd.DataFrame:
+    return pd.read_csv(phantom / "derivatives/truth/truth.tsv", sep="\t")
+
+
+def test_same_seed_same_bytes(phantom: Path, tmp_path: Path) -> None:
+    assert digests(write(tmp_path / "again", SMALL)) == digests(phantom)
+
+
+def test_nobody_changes_when_the_cohort_grows_and_all_with_the_seed(
+    phantom: Path, tmp_path: Path
+) -> None:
+    fewer = digests(write(tmp_path / "fewer", SMALL.model_copy(update={"subjects": 2})))
+    scans = {name: value for name, value in fewer.items() if name.startswith("sub-")}
+    assert scans.items() <= digests(phantom).items()
+    other = digests(write(tmp_path / "other", SMALL.model_copy(update={"subjects": 2, "seed": 1})))
+    first = "sub-0001/ses-M000/anat/sub-0001_ses-M000_T1w.nii.gz"
+    assert other[first] != fewer[first]
+
+
+def test_the_reader_finds_what_was_written(phantom: Path, truth: pd.DataFrame) -> None:
+    cohort = read_cohort(Bids, phantom, "phantom")
+    assert cohort.shareable
+    assert cohort.left_out.empty
+    assert cohort.subjects == [f"{number:04d}" for number in range(1, 7)]
+    assert cohort.visits["years"].tolist() == pytest.approx(truth["years"].tolist(), abs=1e-3)
+    assert {"age", "sex", "group"} <= set(cohort.visits.columns)
+
+
+def test_it_says_which_preparation_lies_behind_it(phantom: Path) -> None:
+    description = json.loads((phantom / "dataset_description.json").read_text())
+    assert description["LongibenchPreparation"] == ["bias", "brain", "registration"]
+    assert json.loads((phantom / "T1w.json").read_text())["SkullStripped"] is True
+
+
+def test_ventricles_grow_and_the_brain_shrinks_at_every_visit(truth: pd.DataFrame) -> None:
+    for _, visits in truth.groupby("participant_id"):
+        assert (np.diff(visits["ventricle_ml"]) > 0).all()
+        assert (np.diff(visits["brain_ml"]) < 0).all()
+    assert (truth["smallest_jacobian"] > 0).all()
+    assert truth["brain_ml"].between(850, 1700).all()
+    assert np.allclose(truth["brain_ml"], truth["grey_ml"] + truth["white_ml"], atol=1e-3)
+
+
+def test_rates_are_those_drawn(phantom: Path, truth: pd.DataFrame) -> None:
+    rates = pd.read_csv(phantom / "derivatives/truth/participants.tsv", sep="\t")
+    drawn = rates.set_index("participant_id")["brain_loss"]
+    for subject, visits in truth.groupby("participant_id"):
+        relative = visits["brain_ml"] / visits["brain_ml"].iloc[0]
+        measured = -np.polyfit(visits["years"], relative, 1)[0]
+        assert measured == pytest.approx(drawn[subject], rel=0.3)
+
+
+def test_scans_are_skull_stripped_integers_in_ras(phantom: Path) -> None:
+    image = nib.load(phantom / "sub-0001/ses-M000/anat/sub-0001_ses-M000_T1w.nii.gz")
+    data = np.asarray(image.dataobj)
+    assert data.dtype == np.uint16
+    assert data.shape == (20, 26, 20)
+    assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
+    assert np.allclose(nib.affines.apply_affine(image.affine, (np.array(data.shape) - 1) / 2), 0)
+    assert 0.6 < (data == 0).mean() < 0.9
+    assert np.percentile(data[data > 0], 95) == pytest.approx(900, rel=0.25)
+
+
+def test_a_scan_is_closer_to_its_follow_up_than_to_a_stranger(phantom: Path) -> None:
+    visits = read_cohort(Bids, phantom, "phantom").visits
+    scans = {
+        subject: [nib.load(path).get_fdata() for path in rows["path"].head(2)]
+        for subject, rows in visits.groupby("subject")
+    }
+    for subject, (first, later) in scans.items():
+        own = np.corrcoef(first.ravel(), later.ravel())[0, 1]
+        for other, (stranger, _) in scans.items():
+            if other != subject:
+                assert np.corrcoef(first.ravel(), stranger.ravel())[0, 1] < own - 0.02
+
+
+@pytest.mark.parametrize("part", [".", "derivatives/truth"])
+def test_the_bids_validator_finds_no_error(
+    phantom: Path, part: str, bids_errors: Callable[[Path], list[dict]]
+) -> None:
+    assert bids_errors(phantom / part) == []
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(UserError, match="exists already"):
+        write(tmp_path, SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.slow
+def test_the_default_cohort_has_the_published_spread_and_rates(tmp_path: Path) -> None:
+    folder = write(tmp_path / "data", PhantomSettings(subjects=64))
+    truth = pd.read_csv(folder / "derivatives/truth/truth.tsv", sep="\t")
+    groups = pd.read_csv(folder / "participants.tsv", sep="\t").set_index("participant_id")["group"]
+    first = truth[truth["years"] == 0]
+    assert 0.08 < first["brain_ml"].std() / first["brain_ml"].mean() < 0.12
+    assert (truth["smallest_jacobian"] > 0).all()
+    rows = []
+    for subject, visits in truth.groupby("participant_id"):
+        ratio = visits["ventricle_ml"] / visits["brain_ml"]
+        for name, values in {"ratio": ratio, "brain": visits["brain_ml"]}.items():
+            slope = np.polyfit(visits["years"], 100 * values / values.iloc[0], 1)[0]
+            rows.append({"group": groups[subject], "what": name, "slope": slope})
+    means = pd.DataFrame(rows).groupby(["what", "group"])["slope"].mean()
+    # Ventricle-to-brain ratio: Bradley 2002; whole brain: Sluimer 2008; see docs/phantom.md.
+    assert means["ratio", "CN"] == pytest.approx(4.3, abs=1.1)
+    assert means["ratio", "AD"] == pytest.approx(15.6, abs=2.8)
+    assert means["ratio", "CN"] < means["ratio", "MCI"] < means["ratio", "AD"]
+    for group, (mean, spread) in {"CN": (0.5, 0.5), "MCI": (1.2, 0.9), "AD": (1.9, 0.9)}.items():
+        assert -means["brain", group] == pytest.approx(mean, abs=spread)

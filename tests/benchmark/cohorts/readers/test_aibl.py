@@ -1,0 +1,94 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.cohorts.open_cohort import read_cohort
+from benchmark.cohorts.readers.aibl import Aibl
+from benchmark.cohorts.visit_table import Cohort
+from benchmark.core.errors import UserError
+
+DIAGNOSES = {"CN": "1", "MCI": "2", "AD": "3"}
+
+
+def leaf(root: Path, rid: int, day: str, sequence: str = "MPRAGE_ADNI_confirmed") -> Path:
+    return root / "AIBL" / str(rid) / sequence / f"{day}_13_05_59.0" / f"I{rid}{day[2:4]}"
+
+
+@pytest.fixture
+def aibl(tmp_path: Path, study: tuple, write_image: Callable[[Path, int], Path]) -> Path:
+    people = ["RID,SITEID,VISCODE,PTDOB,PTGENDER"]
+    seen = ["RID,SITEID,VISCODE,EXAMDATE,MMSCORE"]
+    rated = ["RID,SITEID,VISCODE,EXAMDATE,DXCURREN"]
+    for person in study:
+        born = person.first.year - int(person.age)
+        people.append(f"{person.number},2,bl,/{born},{1 if person.sex == 'M' else 2}")
+        for number, day in enumerate(person.dates()):
+            folder = leaf(tmp_path, person.number, day.isoformat())
+            if number % 2:
+                write_image(folder / "scan.nii", number)
+            else:
+                folder.mkdir(parents=True)
+                (folder / "slice_1.dcm").write_bytes(b"one slice")
+            code = f"m{18 * number}" if number else "bl"
+            exam = f"{day.month:02d}/{day.day:02d}/{day.year}" if number < 2 else "-4"
+            seen.append(f"{person.number},2,{code},{exam},{-1 if number else 28}")
+            rated.append(f"{person.number},2,{code},-4,{DIAGNOSES[person.group]}")
+    for name, rows in (("ptdemog", people), ("mmse", seen), ("pdxconv", rated)):
+        table = tmp_path / "Data_extract" / f"aibl_{name}_01-Jun-2018.csv"
+        table.parent.mkdir(exist_ok=True)
+        table.write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def read(root: Path, **settings: object) -> Cohort:
+    return read_cohort(Aibl, root, "x", settings)
+
+
+def test_is_the_same_study_as_bids(aibl: Path, same_as_bids: Callable) -> None:
+    same_as_bids(read(aibl), lambda person: f"AIBL{person.number}")
+    same_as_bids(read(aibl / "AIBL"), lambda person: f"AIBL{person.number}")
+
+
+def test_a_dicom_series_is_its_folder(aibl: Path) -> None:
+    paths = [Path(path) for path in read(aibl).visits["path"]]
+    assert paths[0].is_dir()
+    assert paths[1].name == "scan.nii"
+
+
+def test_covariates_of_the_visit_by_its_code_or_date(aibl: Path) -> None:
+    visits = read(aibl).visits
+    assert visits["sex"].tolist()[:5] == ["F", "F", "F", "F", "M"]
+    assert visits["age"].iloc[0] == pytest.approx(71.2, abs=1)  # from the birth year
+    assert visits["diagnosis"].tolist()[:2] == ["CN", "CN"]  # dated by another table's EXAMDATE
+    assert visits["mmse"].iloc[0] == 28
+    assert visits["mmse"].iloc[1:4].isna().all()  # -1
+    assert set(visits["site"]) == {"2"}
+
+
+def test_another_studys_tables_are_not_mixed_in(aibl: Path) -> None:
+    (aibl / "ADNI_DEMOG.csv").write_text("RID,VISCODE,PTDOB,PTGENDER\n4711,bl,/1900,1\n")
+    assert read(aibl).visits["sex"].iloc[0] == "F"
+
+
+@pytest.mark.parametrize("other", ["MPRAGE", "MPRAGE_ADNI_confirmed_RPT", "MPRAGE_SAG_ISO_p2_ND"])
+def test_the_accepted_sequence_goes_first(aibl: Path, study: tuple, other: str) -> None:
+    accepted = leaf(aibl, 4712, study[1].first.isoformat())
+    shutil.copytree(accepted, leaf(aibl, 4712, study[1].first.isoformat(), other))
+    assert read(aibl).visits["path"].iloc[4] == str(accepted)
+    taken = read(aibl, sequences=[other, "MPRAGE_ADNI_confirmed"]).visits["path"].iloc[4]
+    assert f"/{other}/" in taken
+
+
+def test_other_sequences_and_empty_series_are_named(aibl: Path) -> None:
+    leaf(aibl, 4711, "2006-11-02", "FLAIR").mkdir(parents=True)
+    leaf(aibl, 4711, "2009-11-02").mkdir(parents=True)
+    told = read(aibl).left_out.set_index("reason")["detail"]
+    assert told["not a T1w sequence that is known"].endswith("FLAIR")
+    assert "2009-11-02" in told["a series without an image"]
+
+
+def test_another_layout_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not AIBL"):
+        read(tmp_path)

@@ -1,0 +1,85 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.cohorts.open_cohort import read_cohort
+from benchmark.cohorts.readers.oasis3 import Oasis3
+from benchmark.cohorts.visit_table import Cohort
+from benchmark.core.errors import UserError
+
+ENTRY = 112  # days from entry to the first scan of everybody
+
+
+@pytest.fixture
+def oasis3(tmp_path: Path, study: tuple, write_image: Callable[[Path, int], Path]) -> Path:
+    root = tmp_path / "OASIS-3"
+    people = ["\ufeffOASISID,AgeatEntry,GENDER,EDUC,HAND,APOE"]
+    clinical = ["OASISID,OASIS_session_label,days_to_visit, Age at Visit ,MMSE,CDRTOT,CDRSUM"]
+    scanners = ["label,Manufacturer,MagneticFieldStrength"]
+    for person in study:
+        subject = f"OAS3{person.number}"
+        people.append(f"{subject},{person.age},{1 if person.sex == 'M' else 2},16,R,34")
+        for number, day in enumerate(person.days):
+            label = f"d{day + ENTRY:04d}"
+            session = root / f"{subject}_MR_{label}"
+            for run in ("", "_run-02") if number else ("_run-02", "_run-01"):
+                name = f"sub-{subject}_ses-{label}{run}_T1w.nii.gz"
+                write_image(session / "anat2" / ("NIFTI" if number % 2 else "") / name, number)
+            write_image(session / "anat3" / f"sub-{subject}_ses-{label}_T2w.nii.gz", number)
+            cdr = 0 if number == 0 else 0.5
+            clinical.append(f"{subject},x,{day + ENTRY + 60:04d},70,29,{cdr},0")
+            scanners.append(f"{session.name},Siemens,{3.0 if number else 1.5}")
+    for name, rows in (("OASIS3_demographics", people), ("renamed", clinical), ("mr", scanners)):
+        (root / f"{name}.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+def read(root: Path, **settings: object) -> Cohort:
+    return read_cohort(Oasis3, root, "x", settings)
+
+
+def test_is_the_same_study_as_bids(oasis3: Path, same_as_bids: Callable) -> None:
+    same_as_bids(read(oasis3), lambda person: f"OAS3{person.number}")
+
+
+def test_the_first_run_is_taken_unless_the_last_is_asked_for(oasis3: Path) -> None:
+    first = read(oasis3).visits["path"].map(lambda path: Path(path).name)
+    assert first[0] == "sub-OAS34711_ses-d0112_run-01_T1w.nii.gz"
+    assert first[1] == "sub-OAS34711_ses-d0301_T1w.nii.gz"
+    assert read(oasis3, run="last").visits["path"].str.contains("_run-02_").all()
+
+
+def test_covariates_come_from_tables_of_any_name(oasis3: Path) -> None:
+    visits = read(oasis3).visits
+    assert visits["sex"].tolist()[:5] == ["F", "F", "F", "F", "M"]
+    assert visits["age"].iloc[0] == pytest.approx(71.2 + ENTRY / 365.25)  # at the first scan
+    assert visits["apoe4"].eq(1).all()
+    assert visits["field_tesla"].tolist()[:2] == [1.5, 3.0]
+    assert visits["diagnosis"].tolist()[:2] == ["CN", "CDR 0.5"]
+    assert set(visits["group"]) == {"CN"}
+
+
+def test_a_clinical_visit_too_far_away_tells_nothing(oasis3: Path) -> None:
+    assert "diagnosis" not in read(oasis3, clinical_days=59).visits
+
+
+def test_without_tables_there_is_still_a_cohort(oasis3: Path) -> None:
+    for table in oasis3.glob("*.csv"):
+        table.unlink()
+    cohort = read(oasis3)
+    assert len(cohort.visits) == 9
+    assert "ageatentry" in cohort.notes[0]
+
+
+def test_a_session_without_t1w_is_left_out(oasis3: Path) -> None:
+    for path in (oasis3 / "OAS34711_MR_d0301").rglob("*_T1w*"):
+        path.unlink()
+    cohort = read(oasis3)
+    assert len(cohort.visits) == 8
+    assert cohort.left_out.set_index("visit").loc["d0301", "reason"].startswith("a visit without")
+
+
+def test_another_layout_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not OASIS-3"):
+        read(tmp_path)

@@ -1,0 +1,144 @@
+"""Tables, dates, codes and folders as studies write them."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from benchmark.cohorts.parsing.dates import month_label, parse_date
+from benchmark.cohorts.parsing.study_files import (
+    NearestRows,
+    find_folders,
+    find_tables,
+    first_rows,
+    read_tables,
+    scan_in,
+)
+from benchmark.cohorts.parsing.tables import number_of, plain, read_table, text_of
+from benchmark.cohorts.parsing.values import apoe4_of, diagnosis_of, diagnosis_of_cdr, sex_of
+from benchmark.cohorts.subject_ids import canonical_subject
+from benchmark.core.errors import UserError
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_bom_case_spaces_quotes_and_short_rows(tmp_path: Path, separator: str) -> None:
+    rows = ['\ufeff"Image Data ID"|"Acq Date "|MR-Delay', '"I1"| 3/20/2015 |0', "I2|"]
+    table = read_table(write(tmp_path / "t.csv", "\n".join(rows).replace("|", separator)))
+    assert table.columns.tolist() == ["image_data_id", "acq_date", "mr_delay"]
+    assert table.to_numpy().tolist() == [["I1", "3/20/2015", "0"], ["I2", "", ""]]
+    assert table.index.tolist() == [2, 3]  # as an editor counts the lines
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"t\.csv: has no column rid; it has ptid, age"):
+        read_table(write(tmp_path / "t.csv", "PTID,Age\n1,2\n"), "rid")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_table(tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("3", 3), (" 1.5 ", 1.5), ("", None), ("n/a", None), ("NaN", None), ("inf", None),
+     (">1700", None), ("-4", -4), (None, None)],
+)  # fmt: skip
+def test_numbers(cell: str | None, number: float | None) -> None:
+    assert number_of(cell) == number
+
+
+def test_codes_for_missing_are_the_studies() -> None:
+    assert number_of("-4", ("-1", "-4")) is None
+    assert text_of("-4") == "-4"
+    assert plain(" Image Data-ID ") == "image_data_id"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2006-11-02", "2006-11-02_08_16_44.0", "2006-11-02T08:16", "11/2/2006", "11/02/2006",
+     " 20061102 "],
+)  # fmt: skip
+def test_dates(text: str) -> None:
+    assert parse_date(text) == date(2006, 11, 2)
+
+
+@pytest.mark.parametrize("text", ["", "-4", "2006-11", "31/12/2006", "2006-02-30", "11/2/06", "bl"])
+def test_what_is_no_date(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a date|no day of the calendar"):
+        parse_date(text)
+
+
+def test_month_labels() -> None:
+    assert [month_label(days) for days in (0, 189, 371, 3653)] == ["M000", "M006", "M012", "M120"]
+
+
+@pytest.mark.parametrize(
+    ("label", "subject"),
+    [("OAS2_0001", "OAS2_0001"), ("sub-OAS20001", "OAS2_0001"), ("OAS30001", "OAS30001"),
+     ("sub-OASIS30001", "OAS30001"), ("sub-AIBL12", "AIBL12"), ("sub-ADNI002S10893", "002_S_10893"),
+     ("002_s_0295", "002_S_0295")],
+)  # fmt: skip
+def test_one_person_has_one_id_in_every_layout(label: str, subject: str) -> None:
+    assert canonical_subject(label) == subject
+    assert canonical_subject(subject) == subject
+
+
+def test_values() -> None:
+    assert [sex_of(cell) for cell in ("Female", "m", "1", "", None)] == ["F", "M", None, None, None]
+    assert [diagnosis_of(cell) for cell in ("NL", "Dementia", "EMCI")] == ["CN", "AD", "EMCI"]
+    assert [diagnosis_of_cdr(cell, "half") for cell in ("0", "0.5", "1", "2", "", "-1")] == [
+        "CN", "half", "AD", "AD", None, None,
+    ]  # fmt: skip
+    assert [apoe4_of(cell) for cell in ("34", "e4/e4", "33", "", "-4-4", "4")] == [
+        1, 2, 0, None, None, None,
+    ]  # fmt: skip
+
+
+def test_tables_are_found_by_their_columns(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    inside = write(study / "tables" / "renamed.csv", "\ufeffRID,Exam Date\n1,2\n")
+    beside = write(tmp_path / "beside.tsv", "rid\tEXAMDATE\texam_date\n1\t2\t3\n")
+    write(study / "0042" / "hidden.csv", "RID,Exam Date\n")
+    write(study / "README.txt", "no table")
+    write(study / "other.csv", "RID\n")
+    (study / "broken.csv").symlink_to(tmp_path / "nowhere")
+    skip = re.compile(r"\d+")
+    assert find_tables(study, "rid", "exam_date", skip=skip) == [inside, beside]
+    assert find_tables(study, "ptid") == []
+
+
+def test_rows_of_several_tables_without_duplicates(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", "rid,age\n1,70\n1,70\n2,60\n")
+    second = write(tmp_path / "b.csv", "rid,age\n1,71\n")
+    rows = read_tables([first, second], "rid")
+    assert [row["age"] for row in rows] == ["70", "60", "71"]
+    assert first_rows(rows, "rid")["1"]["age"] == "70"
+    assert read_tables([], "rid") == []
+
+
+def test_the_nearest_row_in_time() -> None:
+    rows = NearestRows([("s", 10, {"n": "a"}), ("s", 30, {"n": "b"}), ("t", 20, {"n": "c"})])
+    assert rows.near("s", 21, 15)["n"] == "b"
+    assert rows.near("s", 20, 15)["n"] == "a"  # the earlier of two equally near
+    assert rows.near("s", 46, 15) == {}
+    assert rows.near("u", 0, 15) == {}
+
+
+def test_folders_by_name_and_what_is_read_of_a_series(tmp_path: Path) -> None:
+    for name in ("b/S1", "a/S2", "a/S2/S3", "S4", "__MACOSX/S5", ".c/S6"):
+        (tmp_path / name).mkdir(parents=True)
+    pattern = re.compile(r"S\d")
+    assert [folder.name for folder in find_folders(tmp_path, pattern)] == ["S4", "S2", "S1"]
+    assert [folder.name for folder in find_folders(tmp_path, pattern, depth=1)] == ["S4"]
+    series = tmp_path / "S4"
+    assert scan_in(series) is None
+    write(series / "1.DCM", "x")
+    assert scan_in(series) == series
+    write(series / "2.nii.gz", "x")
+    assert scan_in(series) == series / "2.nii.gz"
+    assert scan_in(tmp_path / "nowhere") is None

@@ -1,0 +1,86 @@
+"""What a CPU's steps free is kept for the next ones, and given back when they are over."""
+
+import inspect
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmark.core import malloc
+from benchmark.core.malloc import memory_kept
+from benchmark.devices.fabric import launch
+from benchmark.settings.schema import DeviceSettings
+
+needs_glibc = pytest.mark.skipif(malloc._glibc() is None, reason="not the C library of GNU")
+
+LARGE = 16 << 20  # float32 values, 64 MB: more than glibc takes from its heap
+
+
+def page_faults() -> int:
+    """Pages that the system had to clear for large tensors, room for them having been there."""
+    torch.ones(8 * LARGE)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(LARGE)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+ALONE = f"""
+import resource
+import torch
+from benchmark.core.malloc import memory_kept
+LARGE = {LARGE}
+{inspect.getsource(page_faults)}
+for kept in (False, True):
+    with memory_kept(kept):
+        print(page_faults())
+"""
+
+
+@needs_glibc
+def test_the_same_pages_serve_again() -> None:
+    ran = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
+    asked_anew, kept = map(int, ran.stdout.split())
+    assert kept * 2 < asked_anew  # what small objects cut up does not always serve again
+
+
+@needs_glibc
+@pytest.mark.parametrize("asked", [True, False])
+def test_work_on_a_cpu_keeps_memory_unless_told_not_to(
+    asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[int, int]] = []
+    monkeypatch.setattr(malloc, "_tell", lambda mallopt, values: told.append(values))
+    settings = DeviceSettings(accelerator="cpu", keep_memory=asked)
+    launch(settings, lambda fabric: told.append({}))
+    assert told == ([malloc.KEEP, {}, malloc.USUAL] if asked else [{}])
+
+
+@needs_glibc
+def test_memory_is_given_back_at_the_end() -> None:
+    with memory_kept():
+        torch.ones(8 * LARGE)
+        held = resident()
+    assert held - resident() > 4 * LARGE * 4
+
+
+@pytest.mark.parametrize("library", [object(), None])
+def test_another_c_library_is_left_alone(
+    library: object | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: None) -> object:
+        if library is None:
+            raise TypeError("bad argument type")
+        return library
+
+    monkeypatch.setattr(malloc.ctypes, "CDLL", load)
+    with memory_kept():
+        assert torch.ones(2).sum() == 2

@@ -1,0 +1,137 @@
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import crew_work
+import pytest
+import torch
+
+from benchmark.core.errors import UserError
+from benchmark.core.signals import Stopped
+from benchmark.devices.ddp import leaves_out, synchronised
+from benchmark.devices.fabric import launch, lead
+from benchmark.devices.launch_env import World, started
+from benchmark.settings.schema import DeviceSettings
+from methods.method import MethodSettings
+
+TWO = DeviceSettings(accelerator="cpu", threads=1, devices=2)
+TORCHRUN = {"TORCHELASTIC_RUN_ID": "1", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}
+SLURM = {
+    "SLURM_STEP_ID": "0",
+    "SLURM_NTASKS": "5",
+    "SLURM_PROCID": "4",
+    "SLURM_LOCALID": "0",
+    "SLURM_NODEID": "2",
+    "SLURM_STEP_TASKS_PER_NODE": "2(x2),1",
+}
+Environment = Callable[[dict[str, str]], None]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    def set_all(values: dict[str, str]) -> None:
+        for key, value in values.items():
+            monkeypatch.setenv(key, value)
+
+    return set_all
+
+
+def test_who_started_the_processes_is_found(environment: Environment) -> None:
+    assert started() is None
+    environment(SLURM)
+    assert started() == World("srun", rank=4, size=5, local_rank=0, local_size=1)
+    environment({**TORCHRUN, "LOCAL_WORLD_SIZE": "2"})  # torchrun may be started by srun
+    assert started() == World("torchrun", rank=3, size=4, local_rank=1, local_size=2)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"SLURM_NTASKS": "1"}, {"SLURM_JOB_NAME": "bash"}, {"SLURM_STEP_ID": ""}]
+)
+def test_a_task_of_its_own_and_a_shell_and_a_batch_script_are_alone(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str]
+) -> None:
+    environment({**SLURM, **changed})
+    if changed.get("SLURM_STEP_ID") == "":
+        monkeypatch.delenv("SLURM_STEP_ID")
+    assert started() is None
+
+
+@pytest.mark.parametrize(
+    ("devices", "nodes", "told"),
+    [(4, 1, "torchrun started 2 process"), (2, 3, "leave both options out"), (1, 3, "4 in all")],
+)
+def test_devices_that_contradict_the_launcher_are_refused(
+    environment: Environment, devices: int, nodes: int, told: str
+) -> None:
+    environment({**TORCHRUN, "LOCAL_WORLD_SIZE": "2"})
+    with pytest.raises(UserError, match=told):
+        lead(DeviceSettings(accelerator="cpu", devices=devices, num_nodes=nodes), lambda: None)
+
+
+def test_several_machines_need_a_launcher() -> None:
+    with pytest.raises(UserError, match="srun --nodes 2 --ntasks-per-node 4") as caught:
+        lead(DeviceSettings(devices=4, num_nodes=2), lambda: None)
+    assert "torchrun --nnodes 2 --nproc-per-node 4" in str(caught.value)
+
+
+def test_gpus_that_are_not_there_are_refused() -> None:
+    wanted = torch.cuda.device_count() + 2
+    with pytest.raises(UserError, match=rf"{wanted} GPU\(s\) are asked for"):
+        lead(DeviceSettings(accelerator="cuda", devices=wanted), lambda: None)
+
+
+def test_one_crew_does_several_pieces_of_work(tmp_path: Path) -> None:
+    def work() -> str:
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            launch(TWO, crew_work.meet, tmp_path / name)
+        launch(TWO, crew_work.take_turns, tmp_path / "two.pt")
+        return "result"
+
+    assert lead(TWO, work) == "result"
+    for name in ("a", "b"):
+        assert {path.name for path in (tmp_path / name).iterdir()} == {"0 of 2", "1 of 2"}
+    launch(DeviceSettings(accelerator="cpu"), crew_work.take_turns, tmp_path / "one.pt")
+    one, two = torch.load(tmp_path / "one.pt"), torch.load(tmp_path / "two.pt")
+    for layer in ("first", "second"):  # inputs of 1 and 2: half as much again on average
+        step = one[f"{layer}.bias"] - two[f"{layer}.bias"]
+        torch.testing.assert_close(step, torch.zeros(1))
+        difference = one[f"{layer}.weight"] - two[f"{layer}.weight"]
+        torch.testing.assert_close(difference, torch.full((1, 2), 0.1 * 0.5))
+
+
+def test_all_stop_when_one_is_asked_to() -> None:
+    with pytest.raises(Stopped) as caught:
+        launch(TWO, crew_work.wait_to_be_stopped, 1)
+    assert caught.value.signal == signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("how", "told"), [("user", "^no space left: make some$"), ("bug", "has ended")]
+)
+def test_what_ends_another_process_ends_the_work(
+    how: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UserError, match=told):
+        launch(TWO, crew_work.fail, how)
+    assert ("ValueError: a bug" in capfd.readouterr().err) == (how == "bug")
+    assert not torch.distributed.is_initialized()
+
+
+def test_turns_that_leave_out_parameters_are_seen() -> None:
+    method = crew_work.Halves(MethodSettings(), (2, 2, 2))
+    assert leaves_out(method)
+    assert not leaves_out(method.first)
+    for parameter in method.second.parameters():
+        parameter.requires_grad = False
+    assert leaves_out(method)  # the second turn still does not reach the first layer
+
+
+def test_batch_normalisation_is_synchronised_on_gpus_alone() -> None:
+    module = torch.nn.Sequential(torch.nn.Conv3d(1, 2, 1), torch.nn.BatchNorm3d(2))
+    parameters = list(module.parameters())
+    assert isinstance(synchronised(module, torch.device("cpu"))[1], torch.nn.BatchNorm3d)
+    changed = synchronised(module, torch.device("cuda"))
+    assert isinstance(changed[1], torch.nn.SyncBatchNorm)
+    kept = zip(parameters, changed.parameters(), strict=True)
+    assert all(before is after for before, after in kept)

@@ -1,0 +1,258 @@
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.workspace import Workspace
+from benchmark.evaluation.evaluate import Evaluator, Label, read_manifest
+from benchmark.evaluation.evaluate_command import Options, submit
+from benchmark.evaluation.predictions import find_predictions
+from benchmark.evaluation.score_table import read_scores
+from benchmark.protocol.protocol_metrics import build_metrics
+from benchmark.settings.schema import MetricSettings
+from benchmark.training.pair_loader import load_nifti
+from metrics.metric import REGISTRY, MetricError, PairMetric, SetMetric, SubjectMetric
+
+LABEL = Label("protocol", "split", "somebody", "abc", 0)
+
+
+@pytest.fixture
+def mine(predictions: Path, tmp_path: Path) -> Path:
+    """A folder of volumes as somebody else would bring them."""
+    folder = tmp_path / "mine"
+    shutil.copytree(predictions, folder)
+    for name in ("run.json", "scores.csv"):
+        (folder / name).unlink()
+    return folder
+
+
+def evaluate(folder: Path, protocol: Path, **more: object) -> None:
+    options = Options(folder, name="somebody", protocol=protocol.name, **more)  # type: ignore[arg-type]
+    submit(options, Workspace(protocol.parent), Console(quiet=True))
+
+
+def rewrite(folder: Path, change: Callable[[np.ndarray], np.ndarray], shift: float = 0) -> None:
+    """Change the first volume and move it."""
+    path = first(folder)
+    image = nib.load(path)
+    affine = image.affine.copy()
+    affine[0, 3] += shift
+    nib.save(nib.Nifti1Image(change(image.get_fdata(dtype=np.float32)), affine), path)
+
+
+def first(folder: Path) -> Path:
+    return folder / read_manifest(folder)["generated"].iloc[0]
+
+
+def relist(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    path = folder / "manifest.csv"
+    change(pd.read_csv(path, dtype=str)).to_csv(path, index=False)
+
+
+def strange(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([table, table.head(1).assign(visit="M999")])
+
+
+def garbled(folder: Path) -> None:
+    content = bytearray(first(folder).read_bytes())
+    content[200:260] = bytes(60)
+    first(folder).write_bytes(content)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "no manifest": lambda f: (f / "manifest.csv").unlink(),
+    "column generated is missing": lambda f: relist(f, lambda t: t.drop(columns="generated")),
+    "cannot be read as a table": lambda f: (f / "manifest.csv").write_text('a,b\n"1'),
+    r"1 volume\(s\) do not fit: subject .* is missing": lambda f: relist(f, lambda t: t[1:]),
+    r"visit M999 is not a pair of this protocol": lambda f: relist(f, strange),
+    "stands twice": lambda f: relist(f, lambda t: pd.concat([t, t.head(1)])),
+    "sample 'first' is not a whole": lambda f: relist(f, lambda t: t.assign(sample="first")),
+    "has fewer samples than others": lambda f: relist(
+        f, lambda t: pd.concat([t, t.head(1).assign(sample="1")])
+    ),
+    "does not exist": lambda f: first(f).unlink(),
+    "cannot be read": lambda f: first(f).write_bytes(first(f).read_bytes()[:500]),
+    "cannot be read:": garbled,
+    "cannot be read: ": lambda f: first(f).write_bytes(b"no image"),
+    r"its shape is \(15, 20, 16\)": lambda f: rewrite(f, lambda v: v[1:]),
+    r"its shape is \(16, 20, 16, 2\)": lambda f: rewrite(f, lambda v: np.stack([v, v], -1)),
+    "its affine differs: it lies 0.5 mm beside": lambda f: rewrite(f, lambda v: v, shift=0.5),
+    "not finite": lambda f: rewrite(f, lambda v: np.where(v > 0, np.nan, v)),
+    "it is constant": lambda f: rewrite(f, lambda v: 0 * v),
+    r"from 0 to 1.2, not within \[-1, 1\]": lambda f: rewrite(
+        f, lambda v: (v - v.min()) / np.ptp(v) * 1.2
+    ),
+}
+
+
+@pytest.mark.parametrize("message", DAMAGES)
+def test_what_cannot_be_compared_is_refused_and_nothing_is_written(
+    mine: Path, protocol: Path, message: str
+) -> None:
+    DAMAGES[message](mine)
+    before = {path: path.stat().st_mtime_ns for path in protocol.rglob("*")}
+    with pytest.raises(UserError, match=message) as refused:
+        evaluate(mine, protocol)
+    assert str(mine) in str(refused.value)
+    assert {path: path.stat().st_mtime_ns for path in protocol.rglob("*")} == before
+
+
+def test_a_copy_of_a_runs_volumes_gets_the_runs_scores(mine: Path, protocol: Path) -> None:
+    relist(mine, lambda t: t[["subject", "visit", "generated"]].sample(frac=1, random_state=0))
+    evaluate(mine, protocol)
+    scores = read_scores(protocol / "scores.csv")
+    own, copied = (
+        scores[scores["method"] == name].drop(columns=["method", "settings"])
+        for name in ("copy-source", "somebody")
+    )
+    pd.testing.assert_frame_equal(own.reset_index(drop=True), copied.reset_index(drop=True))
+    evaluate(mine, protocol)  # replaces its row and adds none
+    assert len(read_scores(protocol / "scores.csv")) == len(scores)
+
+
+def test_other_spellings_of_a_subject_are_understood(mine: Path, protocol: Path) -> None:
+    relist(mine, lambda t: t.assign(subject="sub-" + t["subject"]))
+    evaluate(mine, protocol)
+    assert "somebody" in set(read_scores(protocol / "scores.csv")["method"])
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "a b"])
+def test_a_name_that_is_no_folders_name_is_refused(mine: Path, protocol: Path, name: str) -> None:
+    options = Options(mine, name=name, protocol=protocol.name)
+    with pytest.raises(UserError, match="--name"):
+        submit(options, Workspace(protocol.parent), Console(quiet=True))
+
+
+@pytest.fixture
+def few_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workspace has nine pairs, fewer than FID takes for a distribution."""
+    monkeypatch.setattr("metrics.fid.FID.least_volumes", 3)
+
+
+def score(mine: Path, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Score those volumes whose pairs are given."""
+    kept = pairs[["subject", "visit"]]
+    relist(mine, lambda t: t.merge(kept, on=["subject", "visit"]))
+    metrics = build_metrics(MetricSettings(names=("ssim", "fid"), extractor="random:0"))
+    evaluator = Evaluator(metrics, pairs, Console(quiet=True), mine.parent / "measured")
+    return evaluator.score(find_predictions(mine), LABEL)
+
+
+def test_fid_of_one_pair_is_missing_with_its_reason(mine: Path, pairs: pd.DataFrame) -> None:
+    scores = score(mine, pairs.head(1)).set_index("metric")
+    assert np.isnan(scores.loc["fid", "value"])
+    assert "fid on 1 volumes would say little" in scores.loc["fid", "note"]
+    assert scores.loc["ssim", "value"] > 0.9
+    assert scores.loc["ssim", "note"] == ""
+
+
+@pytest.mark.usefixtures("few_will_do")
+def test_fid_of_one_subject_has_a_value_but_nothing_to_leave_out(
+    mine: Path, pairs: pd.DataFrame
+) -> None:
+    subject = pairs["subject"].value_counts().index[0]
+    scores = score(mine, pairs[pairs["subject"] == subject])
+    fid = scores[scores["metric"] == "fid"]
+    assert fid["role"].tolist() == ["value"]
+    assert fid["value"].notna().all()
+
+
+@pytest.mark.usefixtures("few_will_do")
+def test_fid_leaves_every_subject_out_once(mine: Path, pairs: pd.DataFrame) -> None:
+    scores = score(mine, pairs)
+    rows = scores[(scores["metric"] == "fid") & (scores["role"] == "leave-out")]
+    assert rows["subject"].tolist() == sorted(pairs["subject"].unique())
+    assert scores["title"].str.contains(f"N={len(pairs)}").sum() == len(rows) + 1
+
+
+@pytest.mark.usefixtures("few_will_do")
+def test_the_target_scores_perfectly(mine: Path, pairs: pd.DataFrame) -> None:
+    table = read_manifest(mine).merge(pairs, on=["subject", "visit"])
+    for row in table.itertuples():
+        target, source = load_nifti(str(row.target)), load_nifti(str(row.source))
+        nib.save(nib.Nifti1Image(target.get_fdata(), source.affine), mine / str(row.generated))
+    scores = score(mine, pairs)
+    values = scores[scores["role"] == "value"].groupby("metric")["value"].mean()
+    assert values["ssim"] == pytest.approx(1, abs=1e-6)
+    assert values["fid"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_the_table_depends_on_neither_order_nor_threads(
+    mine: Path, pairs: pd.DataFrame, tmp_path: Path, samples: int
+) -> None:
+    def again(table: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([table.assign(sample=str(number)) for number in range(samples)])
+
+    relist(mine, again)
+    names = ("ssim", "mae", "fid", "ventricles-error", "ventricles-correlation", "monotonicity")
+    tables = []
+    for workers in (1, 2, 3):
+        metrics = build_metrics(MetricSettings(names=names))
+        place = tmp_path / f"measured-{workers}"
+        evaluator = Evaluator(metrics, pairs, Console(quiet=True), place, workers)
+        tables.append(evaluator.score(find_predictions(mine), LABEL).to_csv())
+        relist(mine, lambda t: t.sample(frac=1, random_state=3))
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_what_was_measured_is_not_measured_again(
+    mine: Path, pairs: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run() -> str:
+        metrics = build_metrics(MetricSettings(names=("ssim", "fid"), extractor="random:0"), place)
+        evaluator = Evaluator(metrics, pairs, Console(quiet=True), place)
+        return evaluator.score(find_predictions(mine), LABEL).to_csv()
+
+    place = tmp_path / "alone"
+    alone = run()
+    place = tmp_path / "measured"
+    for rank in range(2):  # as two processes that share the subjects
+        metrics = build_metrics(MetricSettings(names=("ssim", "fid"), extractor="random:0"), place)
+        sharing = Evaluator(metrics, pairs, Console(quiet=True), place)
+        sharing.measure(find_predictions(mine), rank, 2)
+    monkeypatch.setattr("metrics.ssim.ssim_map", None)
+    monkeypatch.setattr("metrics.extractors.MedicalNetExtractor.pooled", None)
+    assert run() == alone
+    damaged = next(place.glob("*.json"))
+    damaged.write_text("{")
+    monkeypatch.undo()
+    assert run() == alone
+
+
+@pytest.fixture
+def odd_metrics() -> Iterator[None]:
+    """Metrics of each kind that are not defined on anything."""
+
+    class Never:
+        family, higher_is_better, source = "change", True, "nobody"
+        title = "Never [at all]"
+
+        def refuse(self, *scans: object, **given: object) -> float:
+            raise MetricError("it is never defined")
+
+        __call__ = features = refuse
+
+    kinds = {"odd-pair": PairMetric, "odd-subject": SubjectMetric, "odd-set": SetMetric}
+    for name, kind in kinds.items():
+        type(name, (Never, kind), {}, name=name)
+    yield
+    for name in kinds:
+        del REGISTRY[name]
+
+
+@pytest.mark.usefixtures("odd_metrics")
+def test_a_metric_that_is_not_defined_says_why(mine: Path, pairs: pd.DataFrame) -> None:
+    metrics = build_metrics(MetricSettings(names=("odd-pair", "odd-subject", "odd-set")))
+    evaluator = Evaluator(metrics, pairs, Console(quiet=True), mine.parent / "measured")
+    scores = evaluator.score(find_predictions(mine), LABEL)
+    assert scores["value"].isna().all()
+    assert set(scores["note"]) == {"it is never defined"}
+    assert (scores["metric"] == "odd-subject").sum() == pairs["subject"].nunique()
+    assert (scores["metric"] == "odd-set").sum() == 1

@@ -1,0 +1,106 @@
+"""Which file holds which pair: manifests, CSV files and patterns, and what is wrong with them."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmark.core.errors import UserError
+from benchmark.evaluation.predictions import find_predictions, join_pairs
+
+PAIRS = pd.DataFrame(
+    [("001", "M012", 1.0), ("001", "M024", 2.0), ("002", "M012", 1.0)],
+    columns=["subject", "visit", "interval_years"],
+)
+
+COMPLETE = [f"sub-{row.subject}_{row.visit}.nii" for row in PAIRS.itertuples()]
+
+
+def files(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def keys(table: pd.DataFrame) -> list[tuple[str, str, int]]:
+    return sorted(table[["subject", "visit", "sample"]].itertuples(index=False, name=None))
+
+
+def test_names_that_follow_a_pattern(tmp_path: Path) -> None:
+    files(tmp_path, "sub-001_M012.nii.gz", "sub-001_M024.nii.gz", "sub-002_M012.nii.gz", "log.txt")
+    found = find_predictions(tmp_path, "sub-{subject}_{visit}.nii.gz")
+    assert keys(found.table) == [("001", "M012", 0), ("001", "M024", 0), ("002", "M012", 0)]
+    assert len(join_pairs(found, PAIRS)) == 3
+
+
+def test_a_pattern_of_folders_and_samples(tmp_path: Path) -> None:
+    files(tmp_path, "001/M012/draw-0.nii", "001/M012/draw-1.nii")
+    found = find_predictions(tmp_path, "{subject}/{visit}/draw-{sample}.nii")
+    assert keys(found.table) == [("001", "M012", 0), ("001", "M012", 1)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("{subject}.nii", "needs {subject} and {visit}"),
+        ("{subject}_{visit}_{seed}.nii", "needs {subject} and {visit}"),
+        ("{subject}_{visit}.mgz", "no file is named .*; there is other.nii.gz"),
+        ("sub-{subject}_{visit}.nii.gz", r"1 volume\(s\) are not named .* such as other.nii.gz"),
+    ],
+)
+def test_a_pattern_that_does_not_fit_is_told(tmp_path: Path, pattern: str, message: str) -> None:
+    files(tmp_path, "sub-001_M012.nii.gz", "other.nii.gz")
+    with pytest.raises(UserError, match=message):
+        find_predictions(tmp_path, pattern)
+
+
+def test_a_csv_file_names_files_relative_to_itself(tmp_path: Path) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text("subject,visit,generated\nsub-001,M012,volumes/a.nii\n")
+    found = find_predictions(listed)
+    assert found.path("volumes/a.nii") == tmp_path / "volumes" / "a.nii"
+    assert keys(found.table) == [("001", "M012", 0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("subject,visit,generated\n", "lists no volume"),
+        ("subject,visit\n1,M012\n", "column generated is missing; found subject, visit"),
+        ("subject,visit,generated\n1,,a.nii\n", "row 2: column visit is empty"),
+        ("subject,visit,generated\n1,M1,a.nii\nsub-1,M1,b.nii\n", "stands twice"),
+    ],
+)
+def test_a_list_that_is_wrong_is_told(tmp_path: Path, text: str, message: str) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text(text)
+    with pytest.raises(UserError, match=message):
+        find_predictions(listed)
+
+
+def test_an_empty_folder_and_a_missing_one_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no manifest.*--pattern"):
+        find_predictions(tmp_path)
+    with pytest.raises(UserError, match="no such folder or CSV file"):
+        find_predictions(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["sub-001_M012.nii"], "subject 001, visit M024 is missing"),
+        (
+            [*COMPLETE, "sub-001_M099.nii"],
+            "visit M099 is not a pair of this protocol; the subject's are M012, M024",
+        ),
+        (
+            [*COMPLETE, "sub-9_M012.nii"],
+            "its subjects are such as 001",
+        ),
+    ],
+)
+def test_volumes_and_pairs_must_be_the_same(tmp_path: Path, names: list[str], message: str) -> None:
+    files(tmp_path, *names)
+    with pytest.raises(UserError, match=message):
+        join_pairs(find_predictions(tmp_path, "sub-{subject}_{visit}.nii"), PAIRS)

@@ -1,0 +1,95 @@
+"""A protocol remembers every metric that was computed, and how to build it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmark.core.errors import UserError
+from benchmark.protocol.protocol_metrics import build_metrics
+from benchmark.protocol.recorded_metrics import (
+    METRICS_FILE,
+    current_metrics,
+    read_recorded,
+    record_metrics,
+    recorded_settings,
+)
+from benchmark.settings.schema import MetricSettings
+from metrics.medicalnet import with_random_weights
+from metrics.ssim import SSIM
+
+
+def record(folder: Path, *names: str, extractor: str = "random:0") -> None:
+    settings = MetricSettings(names=names, extractor=extractor)
+    record_metrics(folder, build_metrics(settings), settings)
+
+
+def names(folder: Path) -> list[str]:
+    return [facts["name"] for facts in read_recorded(folder)]
+
+
+def test_metrics_are_added_and_none_is_taken_away(tmp_path: Path) -> None:
+    folder = tmp_path / "protocol"
+    assert read_recorded(folder) == []
+    record(folder, "fid", "ssim")
+    record(folder, "psnr")
+    record(folder, "ssim")
+    assert names(folder) == ["fid", "ssim", "psnr"]
+    assert read_recorded(folder)[0]["title"] == "FID [MedicalNet ResNet-10, random:0]"
+
+
+def test_what_is_known_already_writes_nothing(tmp_path: Path) -> None:
+    record(tmp_path, "fid", "ssim")
+    before = (tmp_path / METRICS_FILE).stat().st_mtime_ns
+    record(tmp_path, "ssim")
+    assert (tmp_path / METRICS_FILE).stat().st_mtime_ns == before
+
+
+def test_two_definitions_of_a_metric_are_two_metrics(tmp_path: Path) -> None:
+    record(tmp_path, "fid", "ssim")
+    record(tmp_path, "fid", "ssim", extractor="random:1")
+    assert names(tmp_path) == ["fid", "ssim", "fid"]
+    found = recorded_settings(read_recorded(tmp_path))
+    assert [(its.extractor, its.names) for its in found] == [
+        ("random:0", ("fid",)),
+        ("embedded", ("ssim",)),  # it measures with none
+        ("random:1", ("fid",)),
+    ]
+
+
+def test_a_changed_definition_is_shown_as_soon_as_it_has_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(tmp_path, "fid", "ssim", "psnr")
+    (before,) = (its["definition"] for its in read_recorded(tmp_path) if its["name"] == "ssim")
+    plain = SSIM.parameters
+    monkeypatch.setattr(SSIM, "parameters", {"window": "another"})
+    record(tmp_path, "ssim")
+    facts = read_recorded(tmp_path)
+    assert [its["name"] for its in facts] == ["fid", "ssim", "ssim", "psnr"]
+    after = facts[2]["definition"]
+    assert recorded_settings(read_recorded(tmp_path))[1].names == ("ssim", "psnr")
+    for computed, shown in (({before}, before), ({before, after}, after), ({after}, after)):
+        current = current_metrics(facts, {("ssim", its) for its in computed})
+        assert [its["definition"] for its in current] == [shown]
+    monkeypatch.setattr(SSIM, "parameters", plain)
+    record(tmp_path, "ssim")
+    assert read_recorded(tmp_path)[2]["definition"] == before  # and now this is today's again
+
+
+def test_one_file_of_weights_is_one_metric_however_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save({"state_dict": with_random_weights(10, 0).state_dict()}, tmp_path / "w.pth")
+    folder = tmp_path / "protocol"
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "w.pth", "w.pth"):
+        record(folder, "fid", extractor=f"file:{path}")
+    assert [its["settings"]["extractor"] for its in read_recorded(folder)] == ["file:w.pth"]
+
+
+@pytest.mark.parametrize("text", ["{", "5", '["fid"]', '[{"name": "fid"}]'])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / METRICS_FILE).write_text(text)
+    with pytest.raises(UserError, match=r"metrics\.json: cannot be read"):
+        read_recorded(tmp_path)

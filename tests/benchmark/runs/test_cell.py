@@ -1,0 +1,60 @@
+"""A cell knows what is left of it, and by which code it was planned."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.workspace import Workspace
+from benchmark.protocol.protocol import build_protocol
+from benchmark.runs.cell import Cell, complete, hold_identity, make_cell, scoring_of
+from benchmark.settings.loading import load_settings
+from benchmark.training.recipe import Recipe
+
+
+@pytest.fixture
+def cell(options: tuple[str, ...], workspace: Path) -> Cell:
+    """The finished cell of ``copy-source``."""
+    settings = load_settings("demo", [option for option in options if "=" in option])
+    place, console = Workspace(workspace), Console(quiet=True)
+    protocol = build_protocol(settings, place, console)
+    recipe = Recipe.of("copy-source", settings)
+    scoring = scoring_of(settings, protocol, place, ())
+    return make_cell(recipe, settings, protocol, place, console, scoring)
+
+
+def of_other_code(cell: Cell, name: str) -> Cell:
+    """The cell as it was planned with another code of a metric."""
+    identities = tuple(
+        replace(its, code="another") if its.name == name else its for its in cell.scoring.identities
+    )
+    return replace(cell, scoring=replace(cell.scoring, identities=identities))
+
+
+def test_nothing_is_left_of_a_finished_cell(cell: Cell) -> None:
+    assert cell.generated
+    assert cell.metrics_left == []
+    assert len(cell.scored_as) == len(cell.scoring.identities)
+
+
+def test_a_metric_of_other_code_is_left(cell: Cell) -> None:
+    assert of_other_code(cell, "ssim").metrics_left == ["ssim"]
+
+
+@pytest.mark.parametrize("damage", ["", "metric\n", "\x00"])
+def test_of_a_damaged_table_everything_is_left(cell: Cell, damage: str) -> None:
+    (cell.folder / "scores.csv").write_text(damage)
+    assert len(cell.metrics_left) == len(cell.scoring.identities)
+    assert cell.known_scores is None
+
+
+def test_a_process_with_other_code_than_was_planned_does_nothing(cell: Cell) -> None:
+    """As a worker that starts after a file was changed."""
+    evaluator = cell.scoring.evaluator(Console(quiet=True))
+    hold_identity(cell, evaluator)
+    info = {**cell.generation.info, "made_by": {"code": "another"}}
+    changed = replace(of_other_code(cell, "ssim"), generation=replace(cell.generation, info=info))
+    with pytest.raises(UserError, match="the code of copy-source, ssim was changed since the run"):
+        complete(changed, cell.scoring.workspace, evaluator)

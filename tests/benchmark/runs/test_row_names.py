@@ -1,0 +1,149 @@
+"""What a user calls a row, and which rows are a preset's."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.workspace import Workspace
+from benchmark.protocol.protocol import build_protocol
+from benchmark.runs.cell import Cell, make_cell, scoring_of
+from benchmark.runs.row_names import ROWS_FILE, Naming, name_rows, read_rows
+from benchmark.settings.loading import load_settings
+from benchmark.settings.schema import Settings
+from benchmark.training.recipe import Recipe
+from methods.method import REGISTRY
+
+
+@pytest.fixture
+def given(options: tuple[str, ...]) -> list[str]:
+    return [option for option in options if "=" in option]
+
+
+def cell_of(method: str, settings: Settings, workspace: Path) -> Cell:
+    place, console = Workspace(workspace), Console(quiet=True)
+    protocol = build_protocol(settings, place, console)
+    scoring = scoring_of(settings, protocol, place, ())
+    return make_cell(Recipe.of(method, settings), settings, protocol, place, console, scoring)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_the_preset"),
+    [
+        ([], True),
+        (["methods.vae.latent=16"], True),  # another method's
+        (["training.checkpoint_every=7"], True),  # no result depends on it
+        (["methods.ours.width=16"], True),  # what it is anyway
+        (["methods.ours.width=8"], False),
+        (["methods.ours.diffusion.sampler.steps=5"], False),
+        (["methods.ours.training.learning_rate=0.01"], False),
+        (["training.iterations=7"], False),
+        (["generation.samples=2"], False),
+        (["device.precision=64-true"], False),
+        (["device.precision=32-true"], True),  # what auto means here
+        (["device.tf32=false"], True),  # on a CPU
+    ],
+)
+def test_a_row_is_the_presets_where_nothing_of_its_own_was_overridden(
+    given: list[str], workspace: Path, changes: list[str], is_the_preset: bool
+) -> None:
+    preset, settings = load_settings("demo", given), load_settings("demo", [*given, *changes])
+    cell = cell_of("ours", settings, workspace)
+    found = Naming(preset=preset).preset_of(cell, settings)
+    assert found == ("demo" if is_the_preset else "")
+
+
+def test_a_method_that_the_preset_does_not_know_is_not_its(
+    given: list[str], workspace: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "needs_width.py"
+    path.write_text(NEEDS_WIDTH)
+    preset = load_settings("demo", given)
+    settings = load_settings("demo", [*given, "methods.needs-width.width=3"])
+    try:
+        recipe = Recipe.of("needs-width", settings, (path,))
+        place, console = Workspace(workspace), Console(quiet=True)
+        protocol = build_protocol(settings, place, console)
+        scoring = scoring_of(settings, protocol, place, (path,))
+        cell = make_cell(recipe, settings, protocol, place, console, scoring)
+        assert Naming(preset=preset).preset_of(cell, settings) == ""
+    finally:
+        REGISTRY.pop("needs-width", None)
+
+
+NEEDS_WIDTH = """
+from methods.copy_source import CopySource
+from methods.method import MethodSettings
+
+class Width(MethodSettings):
+    width: int
+
+class NeedsWidth(CopySource, name="needs-width"):
+    Settings = Width
+"""
+
+
+def test_rows_are_added_to_those_that_are_there(given: list[str], workspace: Path) -> None:
+    preset, settings = load_settings("demo", given), load_settings("demo", [*given, "seed=3"])
+    folder = workspace / (workspace / "latest").read_text().strip()
+    cell = cell_of("ours", settings, workspace)
+    name_rows(folder, [cell], settings, Naming("mine", preset))
+    before = (folder / ROWS_FILE).stat().st_mtime_ns
+    name_rows(folder, [cell], settings, Naming())
+    rows = read_rows(folder)
+    assert rows["ours"] == {cell.label.settings: {"label": "mine", "preset": "demo"}}
+    assert list(rows["copy-source"].values()) == [{"preset": "demo"}]
+    assert (folder / ROWS_FILE).stat().st_mtime_ns == before
+
+
+def test_a_label_is_for_what_was_overridden(given: list[str], workspace: Path) -> None:
+    """Not for the copy, nor for a preset's row where others of the command were overridden."""
+    preset = load_settings("demo", given)
+    settings = load_settings("demo", [*given, "methods.ours.width=8"])
+    cells = [cell_of(name, settings, workspace) for name in ("copy-source", "vae", "ours")]
+    folder = workspace / "another"
+
+    def labels(cells: list[Cell], label: str | None) -> dict[str, str | None]:
+        name_rows(folder, cells, settings, Naming(label, preset))
+        rows = read_rows(folder)
+        return {method: next(iter(rows[method].values())).get("label") for method in rows}
+
+    assert labels(cells, "narrow") == {"copy-source": None, "vae": None, "ours": "narrow"}
+    assert labels(cells[:2], "plain") == {"copy-source": None, "vae": "plain", "ours": "narrow"}
+    assert labels(cells, None) == {"copy-source": None, "vae": "plain", "ours": "narrow"}
+    assert labels(cells[2:], "") == {"copy-source": None, "vae": "plain", "ours": ""}
+
+
+@pytest.mark.parametrize("label", ["lr 0.01", "DDIM 5 (mine)", "5% more, a/b", "Größe 3"])
+def test_a_label_is_short_and_plain(label: str) -> None:
+    assert Naming(label).label == label
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "=cmd()",
+        " x",
+        "-1",
+        "a\nb",
+        "a\x1b[2J",
+        "$x$",
+        "x" * 41,
+        "![x](y)",
+        "<b>",
+        "a|b",
+        "{x}",
+        "_a",
+    ],
+)
+def test_another_label_is_refused(label: str) -> None:
+    with pytest.raises(UserError, match=r"--label .*: write at most 40 letters"):
+        Naming(label)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"ours": 1}', '{"ours": {"a": 1}}'])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / ROWS_FILE).write_text(text)
+    with pytest.raises(UserError, match=r"rows\.json: cannot be read"):
+        read_rows(tmp_path)

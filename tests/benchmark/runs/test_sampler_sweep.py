@@ -1,0 +1,130 @@
+"""The curve by its command: one training, resumable points, mistakes that are named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmark.core.errors import UserError
+from benchmark.runs.sampler_sweep import POINTS, Sweep
+from reports.model.results import read_results
+
+CURVE = ("curve", "--methods", "ours", "--pairs", "4")
+SMALL = (
+    *("--set", "methods.ours.width=4"),
+    *("--set", "methods.ours.unet={channels: [4, 8], attention: [false, false], norm_groups: 4}"),
+    *("--set", "methods.ours.diffusion.sampler={kind: ddim, steps: 4, eta: 0.5}"),
+)
+Files = dict[Path, tuple[int, bytes]]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, options: tuple[str, ...]) -> Path:
+    return tmp_path_factory.mktemp("curve") / "runs"
+
+
+@pytest.fixture
+def draw(place: Path, options: tuple[str, ...], cli: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*more: str) -> Any:
+        return cli(*CURVE, "--workspace", place, *options, *SMALL, *more)
+
+    return call
+
+
+def drawn(place: Path) -> Path:
+    """The curve's protocol: the one that has points."""
+    (found,) = place.glob(f"*/{POINTS}")
+    return found.parent
+
+
+def volumes(place: Path) -> Files:
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in place.rglob("predictions/*/*.nii.gz")
+    }
+
+
+def test_every_point_of_one_training(place: Path, draw: Callable[..., Any]) -> None:
+    result = draw("--steps", "2")
+    assert result.code == 0, result.err
+    folder = drawn(place)
+    points = pd.DataFrame(json.loads((folder / POINTS).read_text()))
+    assert points["sampler"].tolist() == ["ddpm", "ddim", "ddim", "dpm-solver++"]
+    assert points["steps"].tolist() == [2, 2, 4, 2]
+    assert points["default"].tolist() == [False, False, True, False]
+    assert points["eta"].tolist() == [0, 0.5, 0.5, 0]
+    assert len([path for path in (place / "models").iterdir() if path.is_dir()]) == 1
+    runs = [json.loads(path.read_text()) for path in folder.glob("predictions/*/run.json")]
+    assert sorted(run["network_evaluations"] for run in runs) == [2, 2, 2, 4]
+    assert len(pd.read_csv(folder / "pairs.csv")) == 4
+    told = json.loads((folder / "protocol.json").read_text())["pairs"]
+    assert told["count"] == 4
+    assert told["rule"].startswith("yearly, 4 of ")
+    assert result.out.rstrip().endswith("curve.md")
+    assert "| 4 (default) |" in result.out
+    assert not (place / "latest").exists()  # a report of a run stays what it was
+
+
+def test_points_are_folders_like_any_other(place: Path) -> None:
+    results = read_results(drawn(place))
+    assert len(results.entries) == 4
+    assert {results.details(entry) for entry in results.entries} == {
+        "predicts x0, ancestral DDPM 2 of 1000 steps",
+        "predicts x0, DDIM (eta 0.5) 2 of 1000 steps",
+        "predicts x0, DDIM (eta 0.5) 4 of 1000 steps",
+        "predicts x0, DPM-Solver++ 2M 2 of 1000 steps",
+    }
+
+
+def test_again_and_further_nothing_is_done_twice(place: Path, draw: Callable[..., Any]) -> None:
+    """Also after a point was lost: it is drawn again as it was."""
+    before = volumes(place)
+    assert len(before) == 4 * 4
+    (lost,) = {path.parent for path in before if _sampler_of(path.parent) == "DPM-Solver++"}
+    for path in lost.iterdir():
+        path.unlink()
+    assert draw("--steps", "2", "--samplers", "ddim,dpm-solver++").code == 0
+    after = volumes(place)
+    assert {path: content for path, (_, content) in after.items()} == {
+        path: content for path, (_, content) in before.items()
+    }
+    assert all(after[path] == before[path] for path in before if path.parent != lost)
+    points = json.loads((drawn(place) / POINTS).read_text())
+    assert [point["steps"] for point in points] == [2, 4, 2]
+
+
+def _sampler_of(folder: Path) -> str:
+    return str(json.loads((folder / "run.json").read_text())["details"]).split()[2]
+
+
+def test_more_steps_than_levels_are_left_out(place: Path, draw: Callable[..., Any]) -> None:
+    result = draw("--steps", "2,2000", "--samplers", "ddim")
+    assert result.code == 0
+    assert [point["steps"] for point in json.loads((drawn(place) / POINTS).read_text())] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("ours", "ddmp", "5", 4), "unknown sampler 'ddmp'.*Did you mean 'ddpm'"),
+        (("ours", "", "5", 4), "--samplers: name at least one"),
+        (("ours", "ddim", "5,many", 4), "--steps 5,many: write whole numbers"),
+        (("ours", "ddim", "", 4), "--steps: write whole numbers from 1 up"),
+        (("ours", "ddim", "0", 4), "--steps: write whole numbers from 1 up"),
+        (("ours", "ddim", "5", -1), "--pairs -1: a number of pairs, or 0"),
+        ((" , ", "ddim", "5", 4), "--methods: name at least one"),
+    ],
+)
+def test_wrong_choices_are_named(given: tuple[str, str, str, int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Sweep.parse(*given)
+
+
+def test_a_method_without_a_sampler(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    result = cli("curve", "--methods", "vae", "--workspace", tmp_path)
+    assert result.code == 2
+    assert "method 'vae' has no setting diffusion.sampler" in result.err
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,152 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from benchmark.core.console import Console
+from benchmark.evaluation.generate import GenerationJob
+from benchmark.protocol.protocol import Protocol
+from benchmark.runs.time_estimate import Step, show_plan
+from benchmark.settings.plugins import load_methods
+from benchmark.settings.schema import DeviceSettings, GenerationSettings, TrainingSettings
+from benchmark.training.loop import TrainingJob
+from benchmark.training.memory_plan import MemoryPlan
+from benchmark.training.recipe import Recipe
+from methods.method import Method
+
+CPU = DeviceSettings(accelerator="cpu", threads=1)
+
+
+@pytest.fixture
+def step(tiny: Path, pairs: pd.DataFrame, tmp_path: Path) -> Step:
+    recipe = Recipe("tiny", {}, (16, 20, 16), (tiny,))
+    settings = TrainingSettings(iterations=1000)
+    training = TrainingJob(recipe, settings, CPU, pairs, 0, tmp_path / "model")
+    generation = GenerationJob(
+        recipe, tmp_path / "model", GenerationSettings(), CPU, pairs, 0, tmp_path / "out", {}
+    )
+    return Step(training, generation, trained=False, generated=False, metrics_left=("ssim", "fid"))
+
+
+def shown(steps: list[Step], capsys: pytest.CaptureFixture[str]) -> str:
+    pairs = steps[0].generation.pairs
+    info = {"pairs": {"count": 4, "subjects": 3}, "split": {"train_subjects": 7}}
+    show_plan(steps, Protocol("phantom-1", "", pairs, pairs, info), Console())
+    return capsys.readouterr().err
+
+
+def test_it_tells_what_is_done_and_how_long_it_takes(
+    step: Step, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = shown([step, step], capsys)
+    assert "4 pairs of 3 evaluation subjects" in text
+    assert f"train 1000 iterations, draw {len(step.generation.pairs)} volumes, score" in text
+    assert "about" in text
+    assert "in all" in text
+
+
+def test_what_is_there_is_reused(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
+    done = replace(step, trained=True, generated=True, metrics_left=())
+    assert "trained already, drawn already, scored already" in shown([done], capsys)
+    (step.training.folder / "step-00000600").mkdir(parents=True)  # type: ignore[union-attr]
+    assert "train 400 iterations" in shown([step], capsys)
+
+
+def test_timing_leaves_the_random_state_alone(
+    step: Step, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = torch.get_rng_state()
+    shown([step], capsys)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_grid_too_large_to_time_is_said_so(
+    step: Step, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.runs.time_estimate.LARGEST_ON_CPU", 1000)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "time unknown before the first steps" in shown([step], capsys)
+
+
+@pytest.fixture
+def passes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, torch.dtype]]:
+    """Pairs, levels computed again and type of every pass that the plan times."""
+    method = load_methods([tiny])["tiny"]
+    plain, seen = method.training_loss, []
+
+    def loss(self: Method, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+        value = plain(self, source, target, interval_years)
+        seen.append((len(source), getattr(self, "recomputed", 0), self.layers(source).dtype))
+        return value
+
+    monkeypatch.setattr(method, "training_loss", loss)
+    monkeypatch.setattr(
+        method, "recompute", lambda self, levels: setattr(self, "recomputed", levels)
+    )
+    monkeypatch.setattr(method, "levels", 2)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("memory_gb", "expected"), [(9.0, (4, 0)), (2.5, (2, 0)), (1.2, (1, 0)), (0.6, (1, 1))]
+)
+def test_a_step_is_timed_as_it_will_be_run(
+    step: Step,
+    passes: list[tuple[int, int, torch.dtype]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    memory_gb: float,
+    expected: tuple[int, int],
+) -> None:
+    """On a small card neither training nor generation is tried with more than was planned."""
+
+    def needed(self: object, choice: MemoryPlan) -> float:
+        return choice.micro_batch / 2**choice.levels
+
+    monkeypatch.setattr("benchmark.training.memory_plan._Planner._needed", needed)
+    monkeypatch.setattr("benchmark.training.memory_plan._Planner._at_most", lambda *_: float("inf"))
+    assert step.training is not None
+    job = replace(
+        step.training,
+        training=TrainingSettings(iterations=1000, batch_size=4),
+        device=DeviceSettings(accelerator="cpu", memory_gb=memory_gb),
+    )
+    shown([replace(step, training=job)], capsys)
+    assert {its[:2] for its in passes} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("32-true", torch.float32), ("64-true", torch.float64), ("bf16-mixed", torch.bfloat16)],
+)
+def test_a_step_is_timed_in_its_precision(
+    step: Step,
+    passes: list[tuple[int, int, torch.dtype]],
+    capsys: pytest.CaptureFixture[str],
+    precision: str,
+    dtype: torch.dtype,
+) -> None:
+    assert step.training is not None
+    device = DeviceSettings.model_validate({"accelerator": "cpu", "precision": precision})
+    shown([replace(step, training=replace(step.training, device=device))], capsys)
+    assert {its[2] for its in passes} == {dtype}
+
+
+def test_a_device_that_is_elsewhere_is_not_timed(
+    step: Step, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a machine without a GPU hands cells to a cluster."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert step.training is not None
+    job = replace(step.training, device=DeviceSettings(accelerator="cuda"))
+    assert "time unknown before the first steps" in shown([replace(step, training=job)], capsys)
+
+
+def test_the_metrics_that_a_finished_cell_lacks_are_named(
+    step: Step, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = replace(step, trained=True, generated=True, metrics_left=("psnr",))
+    assert "trained already, drawn already, score psnr;" in shown([done], capsys)

@@ -1,0 +1,79 @@
+"""A training of a few steps: the same weights again, and after a stop."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from anatomy_training import training
+from anatomy_training.anatomies import World
+from anatomy_training.training import LOG, Recipe, soft_dice, train
+from safetensors.torch import load_file
+
+from benchmark.core.console import Console
+from metrics.anatomy_network import TISSUES
+
+FEW = Recipe(anatomies=2, iterations=4, crops=2, wholes=2, whole_share=0, checkpoint_every=2)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    monkeypatch.setattr(training.World, "load", classmethod(lambda cls: world))
+    monkeypatch.setattr("anatomy_training.images.CROP", (16, 16, 16))
+
+
+@pytest.mark.slow
+def test_the_same_weights_straight_through_and_after_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load_file(train(tmp_path / "whole", FEW, Console()))
+    rows = pd.read_csv(tmp_path / "whole" / LOG)
+    assert rows["iteration"].tolist() == [4]
+    assert rows.notna().all(axis=None)
+
+    with monkeypatch.context() as patch:
+        stop_after(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "stopped", FEW, Console())
+    assert not (tmp_path / "stopped" / training.WEIGHTS).exists()
+    resumed = load_file(train(tmp_path / "stopped", FEW, Console()))
+    assert set(whole) == set(resumed)
+    assert all(whole[name].equal(resumed[name]) for name in whole)
+    again = load_file(train(tmp_path / "stopped", FEW, Console()))  # finished: nothing to do
+    assert all(whole[name].equal(again[name]) for name in whole)
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    update, done = training._update, []
+
+    def once_more(*arguments: object) -> dict[str, float]:
+        if len(done) == steps:
+            raise KeyboardInterrupt
+        done.append(1)
+        return update(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "_update", once_more)
+
+
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
+    recipe = replace(FEW, iterations=100, warmup=10, learning_rate=1.0)
+    rates = [recipe.rate(step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == pytest.approx(1.0)
+    assert rates[55] == pytest.approx(0.5, abs=0.02)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.01
+
+
+def test_soft_dice_of_equal_and_of_disjoint_shares() -> None:
+    shares = torch.rand(2, len(TISSUES), 6, 6, 6, generator=torch.Generator().manual_seed(0))
+    shares = shares / shares.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(soft_dice(shares, shares), torch.ones(len(TISSUES)))
+    first = torch.zeros(1, 5, 2, 2, 2)
+    first[:, 1] = 1
+    other = torch.zeros(1, 5, 2, 2, 2)
+    other[:, 2] = 1
+    assert soft_dice(first, other)[1].item() == pytest.approx(1 / 9)
+    assert math.isclose(soft_dice(first, other)[0].item(), 1.0)

@@ -1,0 +1,136 @@
+"""The curve's files from a protocol folder with known scores."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmark.core.errors import UserError
+from benchmark.runs.sampler_sweep import POINTS
+from reports.figures.sampling_curve import (
+    curve_records,
+    draw_panels,
+    print_curve,
+    read_points,
+    write_curve,
+)
+from reports.model.results import read_results
+
+GAIN = 0.02  # of SSIM, for the variant with more steps
+
+
+@pytest.fixture
+def drawn(folder: Path) -> Path:
+    """Ours as the default in 10 steps of DDIM, and in 50 of DDPM; Med-DDPM in 10 alone."""
+    _add_variant(folder)
+    points = [
+        _point("ours", "bbbb", "ddpm", 50, default=False),
+        _point("ours", "aaaa", "ddim", 10, default=True),
+        _point("med-ddpm", "aaaa", "ddim", 10, default=True),
+    ]
+    (folder / POINTS).write_text(json.dumps(points))
+    return folder
+
+
+def _point(
+    method: str, settings: str, sampler: str, steps: int, *, default: bool
+) -> dict[str, Any]:
+    return {
+        "method": method,
+        "settings": settings,
+        "sampler": sampler,
+        "steps": steps,
+        "eta": 0.0,
+        "default": default,
+    }
+
+
+def _add_variant(folder: Path) -> None:
+    """Scores and a run of ours under other settings."""
+    scores = pd.read_csv(folder / "scores.csv", dtype={"subject": str}, keep_default_na=False)
+    more = scores[scores["method"] == "ours"].copy()
+    more["settings"] = "bbbb"
+    more["value"] = more["value"].astype(float) + GAIN
+    pd.concat([scores, more]).to_csv(folder / "scores.csv", index=False)
+    facts = json.loads((folder / "predictions/ours-s0/run.json").read_text())
+    other = folder / "predictions/ours-s0-bbbb"
+    other.mkdir()
+    told = {"settings": "bbbb", "seconds_per_volume": 5.5, "network_evaluations": 50}
+    (other / "run.json").write_text(json.dumps({**facts, **told}))
+
+
+def test_the_csv_is_tidy(drawn: Path) -> None:
+    write_curve(drawn)
+    table = pd.read_csv(drawn / "sampling" / "curve.csv")
+    first = ["method", "sampler", "steps", "metric", "value", "low", "high", "seconds_per_volume"]
+    assert list(table.columns[:8]) == first
+    assert len(table) == 3 * len(read_results(drawn).metrics)
+    ssim = table[table["metric"] == "ssim"]
+    more, default, _ = ssim["value"].tolist()
+    assert more - default == pytest.approx(GAIN)
+    assert ssim["seconds_per_volume"].tolist()[0] == 5.5
+    assert (ssim["low"] < ssim["value"]).all()
+    assert (ssim["value"] < ssim["high"]).all()
+    assert ssim["default"].tolist() == [False, True, True]
+
+
+def test_the_table_marks_the_default_under_each_sampler(drawn: Path) -> None:
+    results = read_results(drawn)
+    printed = print_curve(results, read_points(results))
+    assert [section.heading for section in printed.sections] == [
+        "Dao et al. (ours), ancestral DDPM",
+        "Dao et al. (ours), DDIM",
+        "Med-DDPM, DDIM",
+    ]
+    (line,) = printed.sections[0].lines
+    assert (line[0].text, line[0].small, line[1].text) == ("50", (), "5.5")
+    assert printed.sections[1].lines[0][0].small == ("default",)
+    assert "Bold" not in printed.caption  # nothing is
+    assert len({len(line) for section in printed.sections for line in section.lines}) == 1
+
+
+def test_a_panel_a_metric_and_method_a_line_a_sampler(drawn: Path) -> None:
+    results = read_results(drawn)
+    figure = draw_panels(results, read_points(results))
+    metrics = len(results.metrics)
+    assert len(figure.axes) == 2 * metrics
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["ancestral DDPM", "DDIM", "default"]
+    ours, theirs = figure.axes[0], figure.axes[metrics]
+    assert [line.get_label() for line in ours.lines] == ["ancestral DDPM", "DDIM", "default"]
+    assert [line.get_label() for line in theirs.lines] == ["DDIM", "default"]
+    assert ours.get_xscale() == "log"
+
+
+def test_files_are_the_same_twice(drawn: Path) -> None:
+    table = write_curve(drawn)
+    files = sorted(table.parent.iterdir())
+    assert [file.suffix for file in files] == [".csv", ".md", ".pdf", ".png", ".svg"]
+    before = [file.read_bytes() for file in files]
+    write_curve(drawn)
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_a_metric_without_values_says_so(drawn: Path) -> None:
+    scores = pd.read_csv(drawn / "scores.csv", dtype={"subject": str}, keep_default_na=False)
+    scores.loc[scores["metric"] == "fid", "value"] = float("nan")
+    scores.to_csv(drawn / "scores.csv", index=False)
+    results = read_results(drawn)
+    figure = draw_panels(results, read_points(results))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["no value"]
+    record = next(its for its in curve_records(results, read_points(results)))
+    assert record["metric"] == "fid"
+    assert pd.isna(record["value"])
+
+
+def test_without_points_it_says_what_to_do(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"no points; 'python cli.py curve' draws them"):
+        write_curve(folder)
+
+
+def test_a_point_that_was_removed_is_named(drawn: Path) -> None:
+    (drawn / "predictions/ours-s0-bbbb/run.json").unlink()
+    with pytest.raises(UserError, match="ours in 50 steps of ddpm is gone"):
+        write_curve(drawn)

@@ -1,0 +1,90 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reports.model.results import Results, read_results
+from reports.tables.comparisons import (
+    Compared,
+    build_comparisons,
+    comparison_records,
+    print_comparisons,
+)
+
+
+@pytest.fixture(scope="module")
+def compared(full: Results) -> list[Compared]:
+    return build_comparisons(full)
+
+
+def _of(compared: list[Compared], metric: str) -> list[Compared]:
+    return [one for one in compared if one.metric.name == metric]
+
+
+@pytest.mark.parametrize("metric", ["fid", "ssim", "psnr"])
+def test_the_better_stands_first_and_the_copy_nowhere(
+    compared: list[Compared], metric: str
+) -> None:
+    found = [(one.better.method, one.worse.method) for one in _of(compared, metric)]
+    assert found == [("med-ddpm", "vae"), ("ours", "vae"), ("ours", "med-ddpm")]
+
+
+def test_nearness_to_the_best_value_decides(compared: list[Compared]) -> None:
+    assert {one.worse.method for one in _of(compared, "ventricles-bias")[:2]} == {"vae"}
+    for one in _of(compared, "ventricles-bias"):
+        assert not isinstance(one.result, str)
+        assert one.result.difference.estimate <= 0
+
+
+def test_holm_is_over_the_comparisons_of_one_metric(compared: list[Compared]) -> None:
+    for one in compared:
+        assert not isinstance(one.result, str)
+        assert one.result.p_value <= one.adjusted <= min(3 * one.result.p_value + 1e-12, 1)
+
+
+def test_only_metrics_by_subject_have_a_share_of_subjects(compared: list[Compared]) -> None:
+    for one in compared:
+        assert math.isnan(one.share) == (one.metric.kind == "set")
+    assert all(one.share > 0.5 for one in _of(compared, "ssim"))
+
+
+def test_what_cannot_be_compared_keeps_its_reason(results: Results) -> None:
+    scores = results.scores.copy()
+    chosen = (scores["metric"] == "fid") & (scores["method"] == "ours")
+    scores.loc[chosen, "n"] = 36
+    found = build_comparisons(replace(results, scores=scores))
+    record = comparison_records(found)[1]
+    assert "on different numbers of volumes" in record["note"]
+    assert record["difference"] is None
+    table = print_comparisons(found)[0]
+    assert table.sections[0].lines[1][1].text == "—"
+    assert "on different numbers of volumes" in table.notes[0]
+
+
+def test_records_are_aggregates(compared: list[Compared]) -> None:
+    table = pd.DataFrame(comparison_records(compared))
+    assert len(table) == 3 * 7
+    assert set(table["subjects"]) == {24}
+    assert "secret" not in table.to_csv()
+
+
+def test_printed_by_family_with_bold_where_holm_leaves_it(compared: list[Compared]) -> None:
+    tables = print_comparisons(compared)
+    assert [table.title.partition(",")[0] for table in tables] == [
+        "Distribution",
+        "Fidelity",
+        "Change",
+    ]
+    ssim = tables[1].sections[0].lines[0]
+    assert ssim[0].text == "Med-DDPM against VAE"
+    assert (ssim[1].text, ssim[3].text, ssim[3].best) == ("+0.110", "< 0.001", True)
+    assert ssim[4].text == "100%"
+
+
+def test_one_method_has_nothing_to_compare(tmp_path: Path, fake: Any) -> None:
+    results = read_results(replace(fake, methods=("ours", "copy-source")).write(tmp_path))
+    assert build_comparisons(results) == []
+    assert print_comparisons([]) == []

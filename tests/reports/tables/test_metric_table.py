@@ -1,0 +1,110 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.model.caption import preparation
+from reports.model.results import Results, read_results
+from reports.tables.metric_table import Table
+from reports.tables.report_tables import build_tables
+
+
+def build_table(results: Results) -> Table:
+    """Table I."""
+    return build_tables(results)[0]
+
+
+def _best(table: Table, column: int) -> list[str]:
+    return [row.entry.method for row in table.rows if row.cells[column].best]
+
+
+def _with(results: Results, method: str, metric: str, value: float) -> Results:
+    scores = results.scores.copy()
+    chosen = (scores["method"] == method) & (scores["metric"] == metric)
+    chosen &= scores["role"] == "value"
+    scores.loc[chosen, "value"] = value
+    return replace(results, scores=scores)
+
+
+def test_best_follows_the_direction_and_leaves_the_copy_out(results: Results) -> None:
+    table = build_table(results)
+    assert [column.metric.name for column in table.columns] == ["fid", "ssim", "ssim-head"]
+    assert [_best(table, column) for column in range(3)] == [["ours"]] * 3
+
+
+def test_ties_on_the_rounded_value_share(results: Results) -> None:
+    table = build_table(_with(results, "vae", "ssim", 0.9004))
+    assert _best(table, 1) == ["vae", "ours"]
+    assert _best(build_table(_with(results, "vae", "ssim", 0.9006)), 1) == ["vae"]
+
+
+def test_one_method_alone_is_not_best(tmp_path: Path, fake: Any) -> None:
+    results = read_results(replace(fake, methods=("ours", "copy-source")).write(tmp_path))
+    assert _best(build_table(results), 0) == []
+
+
+def test_another_count_of_volumes_is_not_ranked(results: Results) -> None:
+    scores = results.scores.copy()
+    chosen = (scores["method"] == "ours") & (scores["metric"] == "fid")
+    scores.loc[chosen, "n"] = 36
+    table = build_table(replace(results, scores=scores))
+    assert table.columns[0].title == "FID [random:0, N=18]"
+    assert _best(table, 0) == ["med-ddpm"]
+    assert "N=36" in table.notes[table.rows[-1].cells[0].note - 1]
+
+
+def test_missing_value_is_a_dash_with_its_reason(results: Results) -> None:
+    scores = results.scores[results.scores["role"] == "value"].copy()
+    chosen = scores["metric"] == "fid"
+    scores.loc[chosen, "value"] = np.nan
+    scores.loc[chosen, "note"] = "FID needs two subjects"
+    table = build_table(replace(results, scores=scores))
+    cell = table.rows[0].cells[0]
+    assert (cell.text, cell.interval) == ("—", "")
+    assert table.notes[cell.note - 1] == "FID needs two subjects"
+
+
+def test_published_values_stand_beside_and_are_not_comparable(results: Results) -> None:
+    table = build_table(results)
+    assert [row.published for row in table.rows] == [
+        ("—", "—"),
+        ("201.32", "0.2662"),
+        ("39.28", "0.2314"),
+        ("33.75", "0.2774"),
+    ]
+    assert table.published_label == "published, not comparable"
+    assert "the paper names no feature extractor" in table.notes[table.published_note - 1]
+
+
+def test_caption_states_how_the_numbers_were_made(results: Results) -> None:
+    caption = build_table(results).caption
+    for fact in ("phantom (96 subjects", "lowest hash", "18 pairs", "6 subjects", "16", "8 mm"):
+        assert fact in caption
+    for fact in ("bootstrap", "jackknife", "fewer than 10 subjects", "One training seed"):
+        assert fact in caption
+
+
+def test_spread_between_training_seeds_is_shown(tmp_path: Path, fake: Any) -> None:
+    table = build_table(read_results(replace(fake, seeds=2).write(tmp_path)))
+    row = table.rows[-1]
+    assert row.seeds == 2
+    assert row.cells[0].spread == "± 0.7 between 2 seeds"
+    assert "standard deviation between seeds" in table.caption
+    assert "means over training seeds" in table.caption
+
+
+def test_no_subject_is_named(results: Results) -> None:
+    subjects = set(pd.unique(results.pairs["subject"]))
+    assert not [subject for subject in subjects if subject in str(build_table(results))]
+
+
+def test_preparation_is_told_in_words() -> None:
+    steps = {"bias": True, "brain": "deepbet", "brain_version": "1.0.2", "registration": "affine"}
+    told = preparation({**steps, "percentiles": [1.0, 99.5]})
+    assert told == (
+        "brain extraction deepbet 1.0.2, bias field N4, registration affine, intensities 1 to 99.5%"
+    )
+    nothing = {"bias": False, "brain": "", "registration": "none", "percentiles": [1.0, 99.5]}
+    assert preparation(nothing) == "intensities 1 to 99.5%"

@@ -1,0 +1,90 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reports.model.results import Results, read_results
+from reports.tables.paper_order import order_statements
+
+
+def _moved(results: Results, method: str, metric: str, by: float) -> Results:
+    scores = results.scores.copy()
+    scores.loc[(scores["method"] == method) & (scores["metric"] == metric), "value"] += by
+    return replace(results, scores=scores)
+
+
+def test_the_papers_order_holds_in_the_fake(results: Results) -> None:
+    statements = order_statements(results)
+    assert [statement.verdict for statement in statements] == ["holds", "holds"]
+    assert "difference -10.0 (better)" in statements[0].sentences[1]
+    assert "difference +0.040 (better)" in statements[1].sentences[1]
+    assert "more than 99.9% sure that Dao et al. (ours) is better" in statements[1].sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("metric", "by", "verdict"),
+    [
+        ("ssim", -0.0395, "holds, but not surely"),
+        ("ssim", -0.0405, "does not hold, but not surely"),
+        ("ssim", -0.2, "does not hold"),
+        ("fid", 100.0, "does not hold"),
+    ],
+)
+def test_verdict_weighs_sign_and_sureness(
+    results: Results, metric: str, by: float, verdict: str
+) -> None:
+    statements = order_statements(_moved(results, "ours", metric, by))
+    verdicts = {name: s.verdict for name, s in zip(("fid", "ssim"), statements, strict=True)}
+    assert verdicts[metric] == verdict
+
+
+def test_missing_methods_are_named(tmp_path: Path, fake: Any) -> None:
+    results = read_results(replace(fake, methods=("ours", "vae")).write(tmp_path))
+    for statement in order_statements(results):
+        assert statement.verdict == "cannot be said"
+        assert statement.sentences == ("Med-DDPM is not scored here.",)
+
+
+def test_one_subject_cannot_be_sure(tmp_path: Path, fake: Any) -> None:
+    results = read_results(replace(fake, subjects=1).write(tmp_path))
+    statement = order_statements(results)[1]
+    assert statement.verdict == "holds, but not surely"
+    assert "one subject gives no interval" in statement.sentences[1]
+
+
+def test_reason_of_a_missing_fid_is_told(results: Results) -> None:
+    scores = results.scores[results.scores["role"] == "value"].copy()
+    chosen = (scores["metric"] == "fid") & (scores["method"] == "ours")
+    scores.loc[chosen, ["value", "note"]] = [float("nan"), "needs two subjects"]
+    statement = order_statements(replace(results, scores=scores))[0]
+    assert statement.verdict == "cannot be said"
+    assert "needs two subjects" in statement.sentences[0]
+
+
+def test_the_verdict_is_of_the_rows_of_the_preset_and_says_so(tmp_path: Path, fake: Any) -> None:
+    folder = fake.write(tmp_path)
+    scores = pd.read_csv(folder / "scores.csv", keep_default_na=False)
+    better = scores[scores["method"] == "ours"].assign(settings="bbbb")
+    better["value"] *= 0.9
+    pd.concat([scores, better]).to_csv(folder / "scores.csv", index=False)
+    run = folder / "predictions" / "ours-s0" / "run.json"
+    newer = folder / "predictions" / "ours-s0-bbbb" / "run.json"
+    newer.parent.mkdir()
+    newer.write_text(run.read_text().replace("aaaa", "bbbb").replace("10 steps", "5 steps"))
+    os.utime(run, ns=(1, 1))
+    rows = {name: {"aaaa": {"preset": "demo"}} for name in ("ours", "med-ddpm", "vae")}
+    (folder / "rows.json").write_text(json.dumps(rows))
+    statement = order_statements(read_results(folder))[0]
+    assert statement.sentences[0] == (
+        "By FID [random:0], of the rows Dao et al. (ours), predicts x0, DDIM 10 steps (preset "
+        "demo); Med-DDPM (preset demo); VAE (preset demo)."
+    )
+    assert "difference -10.0 (better)" in statement.sentences[1]  # not the other's 27 against 40
+    (folder / "rows.json").unlink()
+    newest = order_statements(read_results(folder))[0]
+    assert "DDIM 5 steps (no row of a preset)" in newest.sentences[0]
+    assert "difference -13.0 (better)" in newest.sentences[1]

@@ -1,0 +1,124 @@
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.model.results import Results
+from reports.model.text_table import Printed
+from reports.tables.strata import YEARS, StratumValue, build_strata, strata_records
+from reports.tables.strata_tables import print_strata
+
+ADNI_MONTHS = {3: 0, 6: 0, 12: 1, 18: 1, 24: 2, 36: 3, 48: 4, 60: 5, 120: 5}
+
+
+@pytest.fixture(scope="module")
+def values(full: Results) -> list[StratumValue]:
+    return build_strata(full)
+
+
+def _of(values: list[StratumValue], metric: str, method: str, kind: str) -> list[StratumValue]:
+    return [
+        value
+        for value in values
+        if (value.metric.name, value.entry.method) == (metric, method)
+        and value.stratum.kind.column == kind
+    ]
+
+
+def _moved(results: Results, **columns: Any) -> Results:
+    return replace(results, pairs=results.pairs.assign(**columns))
+
+
+def test_means_and_counts_by_interval(results: Results) -> None:
+    found = _of(build_strata(results), "ssim", "ours", "years")
+    assert [value.stratum.label for value in found] == ["1 year", "2 years", "3 years"]
+    assert [(value.pairs, value.interval.subjects) for value in found] == [(6, 6)] * 3
+    assert [value.interval.estimate for value in found] == pytest.approx([0.9] * 3)
+
+
+@pytest.mark.parametrize("late", [-0.15, 0, 0.15])
+def test_planned_visits_fall_well_inside_a_year(results: Results, late: float) -> None:
+    one = results.pairs.head(1)
+    few = replace(results, scores=results.scores.head(20))  # what is scored does not matter here
+    for month, place in ADNI_MONTHS.items():
+        pairs = one.assign(interval_years=month / 12 + late)
+        (found,) = {value.stratum.label for value in build_strata(replace(few, pairs=pairs))}
+        assert found == YEARS[place]
+
+
+def test_bounds_and_counts_stand_in_the_heads(results: Results) -> None:
+    table = print_strata(build_strata(results))[0]
+    assert table.heads[1].text == "1 year"
+    assert table.heads[1].small == ("0.75 to 1.75", "6 pairs", "6 subjects")
+
+
+def test_diagnosis_and_sex_where_known(values: list[StratumValue]) -> None:
+    by_group = _of(values, "psnr", "ours", "group")
+    assert [value.stratum.label for value in by_group] == ["CN", "AD"]  # an empty one is unknown
+    assert [value.interval.subjects for value in by_group] == [12, 6]
+    assert [value.stratum.label for value in _of(values, "psnr", "ours", "sex")] == ["F", "M"]
+
+
+def test_unknown_strata_are_left_out(results: Results) -> None:
+    assert {value.stratum.kind.column for value in build_strata(results)} == {"years"}
+    empty = _moved(results, sex=np.nan, group="")
+    assert {value.stratum.kind.column for value in build_strata(empty)} == {"years"}
+
+
+def test_metrics_by_subject_have_no_interval_and_set_metrics_no_strata(
+    values: list[StratumValue],
+) -> None:
+    assert _of(values, "monotonicity", "ours", "years") == []
+    assert len(_of(values, "monotonicity", "ours", "sex")) == 2
+    assert not [value for value in values if value.metric.kind == "set"]
+
+
+def test_intervals_only_of_enough_and_means_not_of_few(
+    full: Results, values: list[StratumValue]
+) -> None:
+    cn, ad = _of(values, "psnr", "ours", "group")
+    assert cn.interval.low < cn.interval.estimate < cn.interval.high
+    assert math.isnan(ad.interval.low)
+    assert not math.isnan(ad.interval.estimate)
+    few = full.pairs[full.pairs["subject"] < "secret004"]
+    for value in build_strata(replace(full, pairs=few)):
+        assert math.isnan(value.interval.estimate)
+        assert value.interval.subjects <= 4
+
+
+def test_missing_scores_leave_a_dash(results: Results) -> None:
+    scores = results.scores
+    late = (scores["method"] == "ours") & (scores["interval_years"] > 2.5)
+    table = print_strata(build_strata(replace(results, scores=scores[~late])))[0]
+    assert [box.text for box in table.sections[0].lines[-1]] == [
+        "Dao et al. (ours)",
+        "0.900",
+        "0.900",
+        "—",
+    ]
+
+
+def test_a_table_a_kind_and_family(values: list[StratumValue]) -> None:
+    tables = print_strata(values)
+    titles = [
+        f"{family} {by}"
+        for by in ("by interval", "by diagnosis at the source", "by sex")
+        for family in ("Fidelity", "Change")
+    ]
+    assert sorted(table.title for table in tables) == sorted(titles)
+    assert all(_is_rectangular(table) for table in tables)
+
+
+def test_records_hold_no_subject(values: list[StratumValue]) -> None:
+    records = pd.DataFrame(strata_records(values))
+    assert "subject" not in records
+    assert not records.astype(str).apply(lambda column: column.str.contains("secret")).any().any()
+    assert (records["subjects"] > 1).all()
+
+
+def _is_rectangular(table: Printed) -> bool:
+    lines = [line for section in table.sections for line in section.lines]
+    return {len(line) for line in lines} == {len(table.heads)}

@@ -1,0 +1,101 @@
+"""What the tests of several devices have every process do; processes of their own import it."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark.core.console import Console
+from benchmark.core.errors import UserError
+from benchmark.core.signals import Stopped, interruptible
+from benchmark.devices.process_group import agreed
+from benchmark.evaluation.generate import GenerationJob, _generate
+from benchmark.training.loop import TrainingJob
+from benchmark.training.trainer import Trainer
+from methods.method import Method, MethodSettings, Stage, Turn
+
+
+def first_gradient(fabric: Any, job: TrainingJob, file: Path) -> None:
+    """Store the gradient of the first update, averaged over the processes, by parameter."""
+    trainer = Trainer.start(fabric, job, Console(quiet=True))
+    trainer.updates.accumulate(trainer.schedule.stages[0].turns[0])
+    trainer.updates.close()
+    if fabric.is_global_zero:
+        torch.save({name: p.grad for name, p in trainer.method.named_parameters()}, file)
+
+
+def take_turns(fabric: Any, file: Path) -> None:
+    """One update of either half of a method, as a GAN does; store its weights."""
+    torch.manual_seed(0)
+    method = Halves(MethodSettings(), (2, 2, 2))
+    optimizers = [torch.optim.SGD(turn.parameters, 0.1) for turn in method.stages()[0].turns]
+    module, *optimizers = fabric.setup(method, *optimizers)
+    for turn, optimizer in zip(method.stages()[0].turns, optimizers, strict=True):
+        module.mark_forward_method(turn.loss.__name__)
+        values = torch.full((1, 2), 1.0 + fabric.global_rank)
+        fabric.backward(getattr(module, turn.loss.__name__)(values, values, values))
+        optimizer.step()
+        module.zero_grad(set_to_none=True)
+    if fabric.is_global_zero:
+        torch.save(method.state_dict(), file)
+
+
+class Halves(Method):
+    """Two layers, each trained by a loss of its own."""
+
+    summary = "two layers"
+
+    def __init__(self, settings: MethodSettings, shape: tuple[int, int, int]) -> None:
+        """Args: as every method."""
+        super().__init__(settings, shape)
+        self.first, self.second = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Two turns an iteration."""
+        first = Turn(self.training_loss, tuple(self.first.parameters()))
+        return (Stage("both", (first, Turn(self.other_loss, tuple(self.second.parameters())))),)
+
+    def training_loss(self, source: Any, target: Any, interval_years: Any) -> Any:
+        """Of the first layer."""
+        return self.first(source).mean()
+
+    def other_loss(self, source: Any, target: Any, interval_years: Any) -> Any:
+        """Of the second layer."""
+        return self.second(source).mean()
+
+    def generate(self, source: Any, interval_years: Any, seeds: Any) -> Any:
+        """Nothing."""
+        return source
+
+
+def meet(fabric: Any, folder: Path) -> None:
+    """Leave a file a process, named by its rank and how many there are."""
+    (folder / f"{fabric.global_rank} of {fabric.world_size}").touch()
+
+
+def wait_to_be_stopped(fabric: Any, signalled: int) -> None:
+    """Work until any process is asked to stop; one of them asks itself."""
+    with interruptible() as interruption:
+        if fabric.global_rank == signalled:
+            os.kill(os.getpid(), signal.SIGTERM)
+        while not agreed(interruption):
+            pass
+        raise Stopped(interruption.number)
+
+
+def fail(fabric: Any, how: str) -> None:
+    """End badly in the second process, while the first one waits for it."""
+    if fabric.global_rank == 1:
+        if how == "user":
+            raise UserError("no space left: make some")
+        raise ValueError("a bug")
+    fabric.barrier()
+
+
+def draw_and_die(fabric: Any, job: GenerationJob) -> None:
+    """Generate; the second process is killed at its second volume."""
+    if fabric.global_rank == 1:
+        os.environ["TINY_DO"] = "SIGKILL:draw:2"
+    _generate(fabric, job)

@@ -1,0 +1,58 @@
+"""Speed of the demo's methods; run with ``pytest tests/speed --benchmark-only``."""
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch import Tensor
+
+from benchmark.settings.loading import load_settings
+from benchmark.settings.plugins import load_methods
+from benchmark.training.recipe import Recipe
+from methods.method import Method
+
+BATCH = 4
+NAMES = sorted(load_methods())
+LEARNING = [name for name in NAMES if load_methods()[name].learns]
+
+
+def batch(method: Method) -> tuple[Tensor, Tensor, Tensor]:
+    """Sources, targets, intervals; the demo's grid needs no padding."""
+    generator = torch.Generator().manual_seed(0)
+    source, target = torch.rand(2, BATCH, 1, *method.shape, generator=generator) * 2 - 1
+    return source, target, torch.ones(BATCH)
+
+
+def build(name: str) -> Method:
+    torch.manual_seed(0)
+    return Recipe.of(name, load_settings("demo")).build()
+
+
+@pytest.mark.benchmark(group="training step, batch of 4")
+@pytest.mark.parametrize("name", LEARNING)
+def test_training_step(benchmark: BenchmarkFixture, name: str) -> None:
+    method = build(name)
+    inputs = batch(method)
+    turns = [turn for stage in method.stages() for turn in stage.turns]
+    optimizers = [method.optimizer(turn.parameters, 1e-3) for turn in turns]
+
+    def step() -> None:
+        for turn, optimizer in zip(turns, optimizers, strict=True):
+            method.zero_grad()
+            turn.loss(*inputs).backward()
+            optimizer.step()
+
+    benchmark.pedantic(step, rounds=3, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="sample, batch of 4")
+@pytest.mark.parametrize("name", NAMES)
+def test_sample(benchmark: BenchmarkFixture, name: str) -> None:
+    method = build(name).eval()
+    source, _, years = batch(method)
+
+    @torch.inference_mode()
+    def sample() -> Tensor:
+        return method.generate(source, years, torch.arange(BATCH))
+
+    drawn = benchmark.pedantic(sample, rounds=3, warmup_rounds=1)
+    assert drawn.shape == source.shape
