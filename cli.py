@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from benchmark.settings.schema import DeviceSettings
+    from longibench.benchmark.settings.schema import DeviceSettings
 
 Result = TypeVar("Result")
 
@@ -70,15 +70,15 @@ def run(  # noqa: PLR0913 - one argument an option
 
     Example: python cli.py run --methods vae,med-ddpm,ours --seeds 0,1,2
     """
-    from benchmark.core.console import Console
-    from benchmark.core.workspace import Workspace
-    from benchmark.runs.launchers.slurm import write_array
-    from benchmark.runs.matrix import Matrix
-    from benchmark.runs.row_names import Naming
-    from benchmark.runs.runner import known_launcher
-    from benchmark.runs.runner import run as run_benchmark
-    from benchmark.settings.loading import load_settings
-    from benchmark.settings.schema import DeviceSettings
+    from longibench.benchmark.core.console import Console
+    from longibench.benchmark.core.workspace import Workspace
+    from longibench.benchmark.runs.launchers.slurm import write_array
+    from longibench.benchmark.runs.matrix import Matrix
+    from longibench.benchmark.runs.row_names import Naming
+    from longibench.benchmark.runs.runner import known_launcher
+    from longibench.benchmark.runs.runner import run as run_benchmark
+    from longibench.benchmark.settings.loading import load_settings
+    from longibench.benchmark.settings.schema import DeviceSettings
 
     options = {
         "cohort": cohort, "test_cohort": test_cohort, "pairs.rule": pairs, "seed": seed,
@@ -92,8 +92,8 @@ def run(  # noqa: PLR0913 - one argument an option
     matrix = Matrix.parse(seeds, folds, settings)
     place, console = Workspace(workspace), Console(quiet)
     if dry_run:
-        from benchmark.runs.runner import dry_run as predict
-        from reports.tables.dry_run_table import prediction_table
+        from longibench.benchmark.runs.runner import dry_run as predict
+        from longibench.reports.tables.dry_run_table import prediction_table
 
         found = _led(
             settings.device,
@@ -134,11 +134,11 @@ def curve(  # noqa: PLR0913 - one argument an option
 
     Example: python cli.py curve --methods ours --steps 5,10,25,50
     """
-    from benchmark.core.console import Console
-    from benchmark.core.workspace import Workspace
-    from benchmark.runs.sampler_sweep import Sweep, draw_curve
-    from benchmark.settings.loading import load_settings
-    from reports.figures.sampling_curve import write_curve
+    from longibench.benchmark.core.console import Console
+    from longibench.benchmark.core.workspace import Workspace
+    from longibench.benchmark.runs.sampler_sweep import Sweep, draw_curve
+    from longibench.benchmark.settings.loading import load_settings
+    from longibench.reports.figures.sampling_curve import write_curve
 
     sweep = Sweep.parse(methods, samplers, steps, pairs)
     settings = load_settings(preset, set_)
@@ -157,9 +157,9 @@ def curve(  # noqa: PLR0913 - one argument an option
 @app.command()
 def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet = False) -> None:
     """Write tables, figures and the summary page of a protocol."""
-    from benchmark.core.console import Console
-    from benchmark.core.workspace import Workspace
-    from reports.pages.report import write_report
+    from longibench.benchmark.core.console import Console
+    from longibench.benchmark.core.workspace import Workspace
+    from longibench.reports.pages.report import write_report
 
     written = write_report(Workspace(workspace).find_protocol(protocol), Console(quiet))
     for table in sorted(written.parent.glob("table_*.md"))[:1]:  # there may be no Table I
@@ -170,7 +170,7 @@ def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet 
 @app.command()
 def methods(plugin: Plugins = []) -> None:  # noqa: B006
     """List the methods: name, one line, paper, parameters, what they condition on."""
-    from reports.tables.method_list import method_table
+    from longibench.reports.tables.method_list import method_table
 
     typer.echo(method_table(plugin))
 
@@ -178,7 +178,7 @@ def methods(plugin: Plugins = []) -> None:  # noqa: B006
 @app.command()
 def metrics(plugin: Plugins = []) -> None:  # noqa: B006
     """List the metrics: name, full title, direction, unit, source."""
-    from reports.tables.metric_list import metric_table
+    from longibench.reports.tables.metric_list import metric_table
 
     typer.echo(metric_table(plugin))
 
@@ -230,10 +230,10 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     Example: python cli.py evaluate my-volumes --against bids:/data/study
     """
-    from benchmark.core.console import Console
-    from benchmark.core.workspace import Workspace
-    from benchmark.evaluation.evaluate_command import Options, submit
-    from reports.tables.terminal_summary import summary
+    from longibench.benchmark.core.console import Console
+    from longibench.benchmark.core.workspace import Workspace
+    from longibench.benchmark.evaluation.evaluate_command import Options, submit
+    from longibench.reports.tables.terminal_summary import summary
 
     chosen = Options(
         place, against, name or "", pattern, grid, range_, as_is, some, part, pairs, names,
@@ -262,12 +262,12 @@ def cohort(
 
     Example: python cli.py cohort auto:/data/adni
     """
-    from benchmark.core.console import Console
-    from benchmark.core.workspace import Workspace
-    from benchmark.settings.loading import load_settings
-    from reports.cohorts.as_json import cohort_json
-    from reports.cohorts.commands import report_cohort
-    from reports.cohorts.text import print_description
+    from longibench.benchmark.core.console import Console
+    from longibench.benchmark.core.workspace import Workspace
+    from longibench.benchmark.settings.loading import load_settings
+    from longibench.reports.cohorts.as_json import cohort_json
+    from longibench.reports.cohorts.commands import report_cohort
+    from longibench.reports.cohorts.text import print_description
 
     settings = load_settings(preset, [f"cohort={json.dumps(spec)}", *set_])
     console = Console(quiet)
@@ -292,10 +292,10 @@ def prepare(
 
     Example: python cli.py prepare adni:/data/adni --preset paper
     """
-    from benchmark.core.console import Console
-    from benchmark.core.workspace import Workspace
-    from benchmark.settings.loading import load_settings
-    from reports.cohorts.commands import report_preparation
+    from longibench.benchmark.core.console import Console
+    from longibench.benchmark.core.workspace import Workspace
+    from longibench.benchmark.settings.loading import load_settings
+    from longibench.reports.cohorts.commands import report_preparation
 
     chosen = [] if workers is None else [f"preparation.workers={workers}"]
     settings = load_settings(preset, [f"cohort={json.dumps(spec)}", *chosen, *set_])
@@ -314,10 +314,10 @@ def phantom(
     quiet: Quiet = False,
 ) -> None:
     """Simulate the longitudinal phantom cohort as a BIDS dataset."""
-    from benchmark.cohorts.phantom.dataset import write_phantom
-    from benchmark.core.console import Console
-    from benchmark.settings.messages import validate
-    from benchmark.settings.phantom import PhantomSettings
+    from longibench.benchmark.cohorts.phantom.dataset import write_phantom
+    from longibench.benchmark.core.console import Console
+    from longibench.benchmark.settings.messages import validate
+    from longibench.benchmark.settings.phantom import PhantomSettings
 
     options = {"subjects": subjects, "spacing_mm": spacing, "seed": seed}
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
@@ -332,8 +332,8 @@ def _led(settings: "DeviceSettings", work: Callable[[], Result]) -> Result | Non
     Returns:
         What the work returns; None in processes that only help with it.
     """
-    from benchmark.core.signals import Stopped
-    from benchmark.devices.fabric import lead
+    from longibench.benchmark.core.signals import Stopped
+    from longibench.benchmark.devices.fabric import lead
 
     try:
         return lead(settings, work)
@@ -347,9 +347,11 @@ def main() -> None:
     Exit code 130 after Ctrl-C, 75 where a signal of the system stopped the run: what is finished
     is kept, and the same command continues.
     """
-    from benchmark.core.errors import UserError
-    from benchmark.core.signals import INTERRUPTED, RESUMABLE
+    from longibench import claim_short_names
+    from longibench.benchmark.core.errors import UserError
+    from longibench.benchmark.core.signals import INTERRUPTED, RESUMABLE
 
+    claim_short_names()
     try:
         app()
     except UserError as error:

@@ -6,3 +6,7 @@ Packages import downwards only:
 
 The docstring of each says what it is for and what it may import; a test holds it.
 """
+
+from longibench import be_one_object
+
+be_one_object(__name__)

@@ -6,11 +6,11 @@ from typing import Any, Generic, TypeVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from methods import samplers
-from methods.blocks import fold, unfold
-from methods.diffusion import DiffusionSettings, GaussianDiffusion
-from methods.method import Method, MethodSettings
-from methods.unet import AttentionUNet, UNetSettings
+from longibench.methods import samplers
+from longibench.methods.blocks import fold, unfold
+from longibench.methods.diffusion import DiffusionSettings, GaussianDiffusion
+from longibench.methods.method import Method, MethodSettings
+from longibench.methods.unet import AttentionUNet, UNetSettings
 
 
 class ConditionalDiffusionSettings(MethodSettings):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from methods.method import Method
+from longibench.methods.method import Method
 
 
 class CopySource(Method, name="copy-source"):

@@ -11,9 +11,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, model_validator
 from torch import Tensor
 
-from methods.noise import NoiseAhead, SeededNoise
-from methods.samplers import Estimate, SamplerSettings, build_sampler
-from methods.schedule import Schedule, ScheduleSettings
+from longibench.methods.noise import NoiseAhead, SeededNoise
+from longibench.methods.samplers import Estimate, SamplerSettings, build_sampler
+from longibench.methods.schedule import Schedule, ScheduleSettings
 
 Prediction = Literal["epsilon", "x0", "v"]
 Denoiser = Callable[[Tensor, Tensor], Tensor]

@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
-from methods.conditional_diffusion import (
+from longibench.methods.conditional_diffusion import (
     SAMPLING,
     ConditionalDiffusion,
     ConditionalDiffusionSettings,
 )
-from methods.diffusion import DiffusionSettings
-from methods.samplers import SamplerSettings
-from methods.schedule import ScheduleSettings
-from methods.unet import AttentionUNet
+from longibench.methods.diffusion import DiffusionSettings
+from longibench.methods.samplers import SamplerSettings
+from longibench.methods.schedule import ScheduleSettings
+from longibench.methods.unet import AttentionUNet
 
 TIME_PERIOD = 1000.0  # Med-DDPM's time embedding; Vaswani's is 10000
 

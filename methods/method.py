@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from methods.noise import GlobalNoise, Noise
+from longibench.methods.noise import GlobalNoise, Noise
 
 REGISTRY: dict[str, type["Method"]] = {}
 

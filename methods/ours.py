@@ -3,13 +3,13 @@
 from pydantic import Field
 from torch import Tensor, nn
 
-from methods.blocks import IntervalEncoding, over_space
-from methods.conditional_diffusion import (
+from longibench.methods.blocks import IntervalEncoding, over_space
+from longibench.methods.conditional_diffusion import (
     SAMPLING,
     ConditionalDiffusion,
     ConditionalDiffusionSettings,
 )
-from methods.unet import AttentionUNet
+from longibench.methods.unet import AttentionUNet
 
 
 class OursSettings(ConditionalDiffusionSettings):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from methods.blocks import sinusoidal_embedding
+from longibench.methods.blocks import sinusoidal_embedding
 
 if TYPE_CHECKING:
     from monai.networks.nets import DiffusionModelUNet

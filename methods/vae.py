@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from methods.blocks import IntervalEncoding
-from methods.method import Method, MethodSettings
-from methods.noise import SeededNoise
+from longibench.methods.blocks import IntervalEncoding
+from longibench.methods.method import Method, MethodSettings
+from longibench.methods.noise import SeededNoise
 
 
 class VAESettings(MethodSettings):

@@ -1,1 +1,5 @@
 """Metrics: one file a metric, registered by subclassing ``PairMetric`` or ``SetMetric``."""
+
+from longibench import be_one_object
+
+be_one_object(__name__)

@@ -14,10 +14,10 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor
 from torch.nn import functional as F
 
-from metrics.anatomy_network import FEATURES, STRIDE, TISSUES, AnatomyNetwork, pooled
-from metrics.checkpoints import WeightsError
-from metrics.medicalnet import draw_weights
-from metrics.scan import Spacing, Volume
+from longibench.metrics.anatomy_network import FEATURES, STRIDE, TISSUES, AnatomyNetwork, pooled
+from longibench.metrics.checkpoints import WeightsError
+from longibench.metrics.medicalnet import draw_weights
+from longibench.metrics.scan import Spacing, Volume
 
 __all__ = [
     "FEATURES",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from metrics.medicalnet import DILATED, MedicalNet
+from longibench.metrics.medicalnet import DILATED, MedicalNet
 
 TISSUES = ("background", "csf", "grey", "white", "ventricles")
 WIDTH = 16  # channels of the stem; layers have 1, 2, 4 and 8 times as many

@@ -5,10 +5,10 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
-from metrics.correlation import correlation
-from metrics.masks import HEAD, Region, source_mask
-from metrics.metric import MetricError, PairMetric, Scan
-from metrics.pairs import Values, derive_with, same_shape, unit_range
+from longibench.metrics.correlation import correlation
+from longibench.metrics.masks import HEAD, Region, source_mask
+from longibench.metrics.metric import MetricError, PairMetric, Scan
+from longibench.metrics.pairs import Values, derive_with, same_shape, unit_range
 
 SIGMA_MM = 2.0  # a full width at half maximum of 4.7 mm
 THRESHOLD = 0.02  # of the range of intensities

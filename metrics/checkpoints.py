@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metrics.medicalnet import ARCHITECTURES, DILATED, MedicalNet, Trunk, with_state
+from longibench.metrics.medicalnet import ARCHITECTURES, DILATED, MedicalNet, Trunk, with_state
 
 
 class WeightsError(ValueError):

@@ -11,8 +11,8 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.checkpoints import WeightsError
-from metrics.scan import Scan, Volume
+from longibench.metrics.checkpoints import WeightsError
+from longibench.metrics.scan import Scan, Volume
 
 BACKGROUND = -1.0
 POOLED_SIDE = 128  # voxels a side that WDM's extractor sees

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from metrics.metric import MetricError
-from metrics.pairs import Values
+from longibench.metrics.metric import MetricError
+from longibench.metrics.pairs import Values
 
 ROUNDING = 1e-7  # of float32: a spread below it is no spread
 

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from metrics.checkpoints import WeightsError
-from metrics.conventions import Convention, find_convention
-from metrics.medicalnet import MedicalNet
-from metrics.scan import Scan
-from metrics.weights import EmbeddedWeights, Weights, parse
+from longibench.metrics.checkpoints import WeightsError
+from longibench.metrics.conventions import Convention, find_convention
+from longibench.metrics.medicalnet import MedicalNet
+from longibench.metrics.scan import Scan
+from longibench.metrics.weights import EmbeddedWeights, Weights, parse
 
 if TYPE_CHECKING:
-    from metrics.anatomy import Reading
+    from longibench.metrics.anatomy import Reading
 
 Features = NDArray[np.float64]
 Map = NDArray[np.float32]
@@ -68,7 +68,7 @@ class AnatomyExtractor:
 
     def __init__(self, weights: EmbeddedWeights, device: torch.device) -> None:
         """Args: trained or random weights, and where they compute."""
-        from metrics.anatomy import load_embedded, random_twin
+        from longibench.metrics.anatomy import load_embedded, random_twin
 
         network = load_embedded() if weights.seed is None else random_twin(weights.seed)
         self._network = network.to(device)
@@ -77,7 +77,7 @@ class AnatomyExtractor:
 
     def reading(self, scan: Scan) -> "Reading":
         """Features and tissue of a scan, from one pass however many ask."""
-        from metrics.anatomy import read
+        from longibench.metrics.anatomy import read
 
         with self._alone:
             return scan.derive(self._name, lambda s: read(self._network, s.voxels, s.spacing_mm))

@@ -3,10 +3,10 @@
 In named stages: volumes -> features -> statistics -> distance; see ``metrics.frechet``.
 """
 
-from metrics.frechet import frechet_distance
-from metrics.frechet_subsets import FrechetSubsets
-from metrics.metric import Features, Scan
-from metrics.subsets import SubsetMetric
+from longibench.metrics.frechet import frechet_distance
+from longibench.metrics.frechet_subsets import FrechetSubsets
+from longibench.metrics.metric import Features, Scan
+from longibench.metrics.subsets import SubsetMetric
 
 __all__ = ["FID", "frechet_distance"]
 

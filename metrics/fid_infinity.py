@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from metrics.frechet_subsets import FrechetSubsets
-from metrics.metric import Features, Floor, Scan, TooFewVolumes
-from metrics.subsets import Rows, SubsetMetric, all_distances, first_rows, rows_without
+from longibench.metrics.frechet_subsets import FrechetSubsets
+from longibench.metrics.metric import Features, Floor, Scan, TooFewVolumes
+from longibench.metrics.subsets import Rows, SubsetMetric, all_distances, first_rows, rows_without
 
 LEAST_SUBJECTS = 20
 FRACTIONS = (1 / 2, 5 / 8, 3 / 4, 7 / 8)

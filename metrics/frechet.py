@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.metric import Features, MetricError, TooFewVolumes
+from longibench.metrics.metric import Features, MetricError, TooFewVolumes
 
 
 @dataclass(frozen=True)

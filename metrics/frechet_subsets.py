@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from metrics.frechet import finite, frechet_distance
-from metrics.metric import Features
-from metrics.subsets import Rows
+from longibench.metrics.frechet import finite, frechet_distance
+from longibench.metrics.metric import Features
+from longibench.metrics.subsets import Rows
 
 
 class FrechetSubsets:

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from metrics.cache import Vector, VectorCache
-from metrics.conventions import find_convention
-from metrics.extractors import (
+from longibench.metrics.cache import Vector, VectorCache
+from longibench.metrics.conventions import find_convention
+from longibench.metrics.extractors import (
     AnatomyExtractor,
     Extractor,
     extractor,
     extractor_definition,
     extractor_title,
 )
-from metrics.scan import Scan
-from metrics.structures import STRUCTURES
-from metrics.weights import EMBEDDED, EmbeddedWeights
+from longibench.metrics.scan import Scan
+from longibench.metrics.structures import STRUCTURES
+from longibench.metrics.weights import EMBEDDED, EmbeddedWeights
 
 if TYPE_CHECKING:
-    from metrics.anatomy import Reading
+    from longibench.metrics.anatomy import Reading
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Instruments:
         return dict(zip(STRUCTURES, vector.tolist(), strict=True))
 
     def _volumes(self, scan: Scan) -> Vector:
-        from metrics.anatomy import tissue_volumes
+        from longibench.metrics.anatomy import tissue_volumes
 
         found = tissue_volumes(self.reading(scan).probabilities, scan.spacing_mm)
         return np.array([found[name] for name in STRUCTURES])

@@ -5,9 +5,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.frechet import finite
-from metrics.metric import Features, Scan
-from metrics.subsets import Rows, SubsetMetric
+from longibench.metrics.frechet import finite
+from longibench.metrics.metric import Features, Scan
+from longibench.metrics.subsets import Rows, SubsetMetric
 
 
 class KID(SubsetMetric, name="kid"):

@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from metrics.metric import Allowed, MetricError, Scan
-from metrics.tissue_change import Structure, register
+from longibench.metrics.metric import Allowed, MetricError, Scan
+from longibench.metrics.tissue_change import Structure, register
 
 # FreeSurfer's colour table (FreeSurferColorLUT.txt), which SynthSeg and FastSurfer share. Left,
 # right; the cortex also by its parcels, as in aparc+aseg.

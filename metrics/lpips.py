@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.metric import MetricError, PairMetric, Scan, Volume
-from metrics.pairs import same_shape
+from longibench.metrics.metric import MetricError, PairMetric, Scan, Volume
+from longibench.metrics.pairs import same_shape
 
 NETWORK = "squeeze"
 SLICES = 16  # at once: bounds the memory

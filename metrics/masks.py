@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from metrics.metric import MetricError, Scan, Volume
-from metrics.pairs import Values
+from longibench.metrics.metric import MetricError, Scan, Volume
+from longibench.metrics.pairs import Values
 
 Mask = NDArray[np.bool_]
 

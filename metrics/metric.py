@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.instruments import Instruments as _Instruments
-from metrics.scan import Scan, Volume
+from longibench.metrics.instruments import Instruments as _Instruments
+from longibench.metrics.scan import Scan, Volume
 
 if TYPE_CHECKING:
-    from metrics.anatomy import Reading
+    from longibench.metrics.anatomy import Reading
 
 __all__ = [
     "REGISTRY",

@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from metrics.metric import Features, MetricError, Scan, SubjectMetric
+from longibench.metrics.metric import Features, MetricError, Scan, SubjectMetric
 
 
 class Monotonicity(SubjectMetric, name="monotonicity"):

@@ -4,10 +4,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from metrics.masks import Region
-from metrics.metric import MetricError, PairMetric, Scan
-from metrics.pairs import Values, same_shape, unit_range
-from metrics.windows import K1, K2, compare, gaussian
+from longibench.metrics.masks import Region
+from longibench.metrics.metric import MetricError, PairMetric, Scan
+from longibench.metrics.pairs import Values, same_shape, unit_range
+from longibench.metrics.windows import K1, K2, compare, gaussian
 
 WINDOW = gaussian(7, sigma=1.5)
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, section 3

@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.metric import MetricError, Scan
+from longibench.metrics.metric import MetricError, Scan
 
 Values = NDArray[np.float64]
 

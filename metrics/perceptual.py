@@ -5,9 +5,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.masks import Region
-from metrics.metric import MetricError, PairMetric, Scan
-from metrics.pairs import same_shape
+from longibench.metrics.masks import Region
+from longibench.metrics.metric import MetricError, PairMetric, Scan
+from longibench.metrics.pairs import same_shape
 
 Map = NDArray[np.float32]
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metrics.checkpoints import WeightsError, checksum, load
-from metrics.medicalnet import DILATED, STRIDED, MedicalNet
+from longibench.metrics.checkpoints import WeightsError, checksum, load
+from longibench.metrics.medicalnet import DILATED, STRIDED, MedicalNet
 
 TRUNKS = {"medicalnet": ("MedicalNet", DILATED), "monai-strided": ("MONAI-strided", STRIDED)}
 

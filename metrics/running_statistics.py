@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.frechet import Statistics, covariance_to_statistics, finite
-from metrics.metric import Features, TooFewVolumes
+from longibench.metrics.frechet import Statistics, covariance_to_statistics, finite
+from longibench.metrics.metric import Features, TooFewVolumes
 
 
 class RunningStatistics:

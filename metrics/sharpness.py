@@ -5,9 +5,9 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
-from metrics.masks import HEAD, Mask, Region, source_mask
-from metrics.metric import MetricError, PairMetric, Scan
-from metrics.pairs import same_shape, unit_range
+from longibench.metrics.masks import HEAD, Mask, Region, source_mask
+from longibench.metrics.metric import MetricError, PairMetric, Scan
+from longibench.metrics.pairs import same_shape, unit_range
 
 SIGMA = 1.0  # voxels
 

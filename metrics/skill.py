@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from metrics.masks import HEAD, Region
-from metrics.metric import MetricError, PairMetric, Scan
-from metrics.pairs import same_shape, unit_range
+from longibench.metrics.masks import HEAD, Region
+from longibench.metrics.metric import MetricError, PairMetric, Scan
+from longibench.metrics.pairs import same_shape, unit_range
 
 
 class Skill(PairMetric, name="skill"):

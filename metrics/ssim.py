@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from metrics.masks import HEAD, Region
-from metrics.metric import PairMetric, Scan
-from metrics.pairs import Values, derive_with, same_shape, unit_range
-from metrics.windows import K1, K2, Window, compare, gaussian
+from longibench.metrics.masks import HEAD, Region
+from longibench.metrics.metric import PairMetric, Scan
+from longibench.metrics.pairs import Values, derive_with, same_shape, unit_range
+from longibench.metrics.windows import K1, K2, Window, compare, gaussian
 
 WANG = gaussian(11, sigma=1.5)
 

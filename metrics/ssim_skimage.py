@@ -3,9 +3,9 @@
 from types import MappingProxyType
 from typing import ClassVar
 
-from metrics.masks import HEAD, Region
-from metrics.ssim import SSIM
-from metrics.windows import Window
+from longibench.metrics.masks import HEAD, Region
+from longibench.metrics.ssim import SSIM
+from longibench.metrics.windows import Window
 
 SIDE = 7
 

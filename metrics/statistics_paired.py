@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metrics.statistics import (
+from longibench.metrics.statistics import (
     CONFIDENCE,
     RESAMPLES,
     Array,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from metrics.metric import Features, Floor, SetMetric, TooFewVolumes
+from longibench.metrics.metric import Features, Floor, SetMetric, TooFewVolumes
 
 Rows = NDArray[np.intp]
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from metrics.correlation import correlation
-from metrics.metric import (
+from longibench.metrics.correlation import correlation
+from longibench.metrics.metric import (
     Allowed,
     Features,
     Metric,
@@ -22,7 +22,7 @@ from metrics.metric import (
     SetMetric,
     TooFewVolumes,
 )
-from metrics.structures import STRUCTURES
+from longibench.metrics.structures import STRUCTURES
 
 
 @dataclass(frozen=True)

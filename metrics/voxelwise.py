@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from metrics.correlation import correlation
-from metrics.masks import HEAD, Region
-from metrics.metric import PairMetric, Scan
-from metrics.pairs import Values, same_shape, unit_range
+from longibench.metrics.correlation import correlation
+from longibench.metrics.masks import HEAD, Region
+from longibench.metrics.metric import PairMetric, Scan
+from longibench.metrics.pairs import Values, same_shape, unit_range
 
 PSNR_CAP = 100.0  # dB; a mean square error of 1e-10, about that of rounding to 16 bits
 

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
-from metrics.checkpoints import WeightsError, checksum, load, told_depth
-from metrics.medicalnet import ARCHITECTURES, MedicalNet, with_random_weights
-from metrics.released import TRUNKS, ReleasedWeights, network_definition
+from longibench.metrics.checkpoints import WeightsError, checksum, load, told_depth
+from longibench.metrics.medicalnet import ARCHITECTURES, MedicalNet, with_random_weights
+from longibench.metrics.released import TRUNKS, ReleasedWeights, network_definition
 
 EMBEDDED = "embedded"  # what comes with the project; see docs/anatomy.md
 RANDOM_DEPTH = 10
@@ -85,7 +85,7 @@ class EmbeddedWeights:
     @property
     def title(self) -> str:
         """Network, version or seed, and the length of its features."""
-        from metrics.anatomy import FEATURES, VERSION
+        from longibench.metrics.anatomy import FEATURES, VERSION
 
         origin = f"v{VERSION}" if self.seed is None else f"random:{self.seed}"
         return f"embedded anatomy {origin}, d={FEATURES}"
@@ -93,7 +93,7 @@ class EmbeddedWeights:
     @property
     def definition(self) -> dict[str, Any]:
         """Network and weights."""
-        from metrics.anatomy import COARSEST_MM, SHA256
+        from longibench.metrics.anatomy import COARSEST_MM, SHA256
 
         weights = SHA256 if self.seed is None else f"random:{self.seed}"
         return {"network": "embedded anatomy", "weights": weights, "coarsest_mm": COARSEST_MM}

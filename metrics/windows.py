@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics.metric import MetricError
-from metrics.pairs import Values
+from longibench.metrics.metric import MetricError
+from longibench.metrics.pairs import Values
 
 K1, K2 = 0.01, 0.03
 C1 = K1**2  # (K1 L)^2 with L = 1

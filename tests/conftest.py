@@ -83,7 +83,7 @@ class Result:
 
 
 def _main(arguments: list[str]) -> int:
-    from cli import main
+    from longibench.cli import main
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["longibench", *arguments])
@@ -119,8 +119,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("plugin") / "tiny.py"
     path.write_text(TINY)
     yield path
-    from benchmark.settings.plugins import plugin_name
-    from methods.method import REGISTRY
+    from longibench.benchmark.settings.plugins import plugin_name
+    from longibench.methods.method import REGISTRY
 
     REGISTRY.pop("tiny", None)
     sys.modules.pop(plugin_name(path), None)
@@ -130,7 +130,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def tiny_does(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Tell the tiny method what to do, and at which call from now on."""
 
-    from benchmark.settings.plugins import plugin_name
+    from longibench.benchmark.settings.plugins import plugin_name
 
     def tell(what: str) -> None:
         monkeypatch.setenv("TINY_DO", what)
@@ -172,7 +172,7 @@ def predictions(protocol: Path) -> Path:
 @pytest.fixture
 def pairs(protocol: Path) -> pd.DataFrame:
     """The protocol's pairs, readable."""
-    from benchmark.evaluation.evaluate import read_pairs
+    from longibench.benchmark.evaluation.evaluate import read_pairs
 
     return read_pairs(protocol)
 

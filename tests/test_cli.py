@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from benchmark.evaluation.score_table import read_scores
-from benchmark.settings.plugins import load_metrics
-from benchmark.training.pair_loader import load_nifti
+from longibench.benchmark.evaluation.score_table import read_scores
+from longibench.benchmark.settings.plugins import load_metrics
+from longibench.benchmark.training.pair_loader import load_nifti
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., Any]
@@ -45,10 +45,10 @@ def run(cli: Cli, options: tuple[str, ...], tiny: Path, workspace: Path) -> Cli:
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys, cli\n"
+        "import sys\nfrom longibench import cli\n"
         "sys.argv = ['longibench', 'run', '--help']\n"
         "try:\n    cli.main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
-        "heavy = {'torch', 'numpy', 'pandas', 'benchmark.runs.runner'} & set(sys.modules)\n"
+        "heavy = {'torch', 'numpy', 'pandas', 'longibench.benchmark.runs'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -145,7 +145,7 @@ def test_a_second_process_on_the_same_run_is_refused(run: Cli, workspace: Path) 
     (folder,) = workspace.glob("*/predictions/copy-source-*")
     (folder / "run.json").unlink()
     code = (
-        "import sys, pathlib\nfrom benchmark.core.workspace import Workspace\n"
+        "import sys, pathlib\nfrom longibench.benchmark.core.workspace import Workspace\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "with Workspace(folder).lock(folder):\n    print(flush=True)\n    sys.stdin.read()"
     )
@@ -383,7 +383,7 @@ def test_a_full_disk_leaves_nothing_half_written(
 
     with monkeypatch.context() as patch:
         for room in (0, 5, 9, 40):
-            patch.setattr("benchmark.core.files._sync", fill(iter(range(room))))
+            patch.setattr("longibench.benchmark.core.files._sync", fill(iter(range(room))))
             result = run("tiny")
             assert result.code == 2
             assert re.search("cannot write .*: No space left on device", result.err)

@@ -13,18 +13,18 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark.core.console import Console
-from benchmark.core.seeds import sample_seed
-from benchmark.core.workspace import Workspace
-from benchmark.evaluation.evaluate import read_manifest, read_pairs
-from benchmark.settings.loading import load_settings
-from benchmark.training.checkpoints import require_latest
-from benchmark.training.pair_loader import read_volume
-from benchmark.training.recipe import Recipe
-from metrics.masks import head_mask
-from metrics.scan import Scan
-from metrics.ssim import SSIM
-from metrics.statistics import bootstrap_interval
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.seeds import sample_seed
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.evaluation.evaluate import read_manifest, read_pairs
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.training.checkpoints import require_latest
+from longibench.benchmark.training.pair_loader import read_volume
+from longibench.benchmark.training.recipe import Recipe
+from longibench.metrics.masks import head_mask
+from longibench.metrics.scan import Scan
+from longibench.metrics.ssim import SSIM
+from longibench.metrics.statistics import bootstrap_interval
 
 RUN = os.environ.get("LONGIBENCH_DEMO_RUN")
 pytestmark = [

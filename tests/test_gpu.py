@@ -10,15 +10,19 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark.devices.energy import start_meter
-from benchmark.evaluation.generate import GenerationJob, generate
-from benchmark.evaluation.subject_scorer import real_scan
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import DeviceSettings, GenerationSettings, TrainingSettings
-from benchmark.training.loop import TrainingJob, train
-from benchmark.training.pair_loader import read_volume
-from benchmark.training.recipe import Recipe
-from metrics.instruments import Instruments
+from longibench.benchmark.devices.energy import start_meter
+from longibench.benchmark.evaluation.generate import GenerationJob, generate
+from longibench.benchmark.evaluation.subject_scorer import real_scan
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import (
+    DeviceSettings,
+    GenerationSettings,
+    TrainingSettings,
+)
+from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.pair_loader import read_volume
+from longibench.benchmark.training.recipe import Recipe
+from longibench.metrics.instruments import Instruments
 
 pytestmark = [
     pytest.mark.gpu,

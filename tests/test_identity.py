@@ -14,15 +14,15 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark.core import code_identity
-from benchmark.core.code_imports import PACKAGES
-from benchmark.devices.fabric import resolved
-from benchmark.evaluation.score_table import read_scores
-from benchmark.protocol import metric_identity
-from benchmark.settings.schema import DeviceSettings
-from reports.model.code_warnings import code_warnings
-from reports.model.results import read_results
-from reports.tables.metric_table import build_table
+from longibench.benchmark.core import code_identity
+from longibench.benchmark.core.code_imports import PACKAGES
+from longibench.benchmark.devices.fabric import resolved
+from longibench.benchmark.evaluation.score_table import read_scores
+from longibench.benchmark.protocol import metric_identity
+from longibench.benchmark.settings.schema import DeviceSettings
+from longibench.reports.model.code_warnings import code_warnings
+from longibench.reports.model.results import read_results
+from longibench.reports.tables.metric_table import build_table
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., Any]
@@ -67,7 +67,7 @@ def no_ssim(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         def computed(*given: object) -> float:
             raise AssertionError("SSIM is computed")
 
-        monkeypatch.setattr("metrics.ssim.ssim_map", computed)
+        monkeypatch.setattr("longibench.metrics.ssim.ssim_map", computed)
 
     return forbid
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmark.settings.plugins import load_methods, plugin_name
-from methods.method import REGISTRY
+from longibench.benchmark.settings.plugins import load_methods, plugin_name
+from longibench.methods.method import REGISTRY
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "examples" / "my_method.py"
@@ -43,7 +43,7 @@ def registry() -> Iterator[None]:
 
 
 def invoke(*arguments: str) -> Result:
-    import cli
+    from longibench import cli
 
     result = CliRunner().invoke(cli.app, list(arguments), catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import typer
 
-import cli
-from benchmark.settings.loading import load_settings
+from longibench import cli
+from longibench.benchmark.settings.loading import load_settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

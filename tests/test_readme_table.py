@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from reports.model.results import Results
+from longibench.reports.model.results import Results
 
 ROOT = Path(__file__).parents[1]
 

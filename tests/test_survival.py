@@ -22,8 +22,8 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file
 
-from benchmark.core.files import UNFINISHED, file_digest
-from benchmark.core.signals import RESUMABLE
+from longibench.benchmark.core.files import UNFINISHED, file_digest
+from longibench.benchmark.core.signals import RESUMABLE
 
 DISTURBANCES = 20
 ITERATIONS = 90
@@ -49,7 +49,7 @@ CHILD = '''
 import os
 import sys
 
-from cli import main
+from longibench.cli import main
 
 
 def run(arguments, said):

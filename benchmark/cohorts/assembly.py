@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.cohorts.parsing.dates import YEAR
-from benchmark.cohorts.reader import (
+from longibench.benchmark.cohorts.parsing.dates import YEAR
+from longibench.benchmark.cohorts.reader import (
     LISTED_TWICE,
     NOT_TAKEN,
     ONLY_SCAN,
@@ -18,8 +18,8 @@ from benchmark.cohorts.reader import (
     LeftOut,
     Listing,
 )
-from benchmark.cohorts.visit_table import COVARIATES, LEFT_OUT, Cohort, visit_table
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.visit_table import COVARIATES, LEFT_OUT, Cohort, visit_table
+from longibench.benchmark.core.errors import UserError
 
 MONTH_LABEL = re.compile(r"m(\d+)|bl|baseline", re.IGNORECASE)
 

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.cohorts.assembly import assemble
-from benchmark.cohorts.reader import Reader, find_reader, load_readers
-from benchmark.cohorts.readers.bids import Bids
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import digest
-from benchmark.core.workspace import Workspace
-from benchmark.settings.messages import validate
-from benchmark.settings.phantom import PhantomSettings
-from benchmark.settings.schema import Settings
+from longibench.benchmark.cohorts.assembly import assemble
+from longibench.benchmark.cohorts.reader import Reader, find_reader, load_readers
+from longibench.benchmark.cohorts.readers.bids import Bids
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import digest
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.settings.messages import validate
+from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.schema import Settings
 
 AUTO = "auto"
 
@@ -85,7 +85,9 @@ def read_cohort(
 
 
 def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Path:
-    from benchmark.cohorts.phantom.dataset import write_phantom  # torch is slow to import
+    from longibench.benchmark.cohorts.phantom.dataset import (
+        write_phantom,  # torch is slow to import
+    )
 
     own = settings.phantom
     if "spacing_mm" in own.model_fields_set and own.spacing_mm != settings.grid.spacing_mm:

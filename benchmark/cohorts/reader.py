@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from benchmark.core.errors import unknown
-from benchmark.settings.preparation import Step
+from longibench.benchmark.core.errors import unknown
+from longibench.benchmark.settings.preparation import Step
 
 Covariates = dict[str, float | str | None]
 
@@ -128,7 +128,7 @@ class Reader(ABC):
 
 def load_readers() -> dict[str, type[Reader]]:
     """Import every module in ``readers`` and give all readers by name."""
-    from benchmark.cohorts import readers
+    from longibench.benchmark.cohorts import readers
 
     for module in pkgutil.iter_modules(readers.__path__):
         importlib.import_module(f"{readers.__name__}.{module.name}")

@@ -6,8 +6,8 @@ from typing import Literal
 
 import pandas as pd
 
-from benchmark.core.errors import UserError
-from benchmark.settings.preparation import Step
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.preparation import Step
 
 COLUMNS = ("subject", "visit", "years", "path")
 LEFT_OUT = ("subject", "visit", "reason", "detail")

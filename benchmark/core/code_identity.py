@@ -16,8 +16,15 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from benchmark.core.code_imports import INSTALLED, STANDARD_LIBRARY, Link, Source, what_runs
-from benchmark.core.files import FileState, digest, file_digest, file_state
+from longibench.benchmark.core.code_imports import (
+    INSTALLED,
+    STANDARD_LIBRARY,
+    Link,
+    Source,
+    short_name,
+    what_runs,
+)
+from longibench.benchmark.core.files import FileState, digest, file_digest, file_state
 
 DEEPEST = 50_000  # calls
 UNSEEN = ("ctx", "kind", "type_comment")  # fields of a syntax tree that change nothing
@@ -71,8 +78,8 @@ def _is_ours(module: ModuleType, kind: type) -> bool:
 def name_of(part: Part) -> str:
     """``methods.samplers`` of a module, ``methods.vae:VAE.generate`` of a function."""
     if isinstance(part, ModuleType):
-        return part.__name__
-    return f"{part.__module__}:{part.__qualname__}"
+        return short_name(part.__name__)
+    return f"{short_name(part.__module__)}:{part.__qualname__}"
 
 
 def code_digest(source: Source, without: frozenset[str] = frozenset()) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 HOME = Path(__file__).parents[2]  # where the project's packages lie side by side
 PACKAGES = ("methods", "metrics", "benchmark", "reports")
+FULL_NAME = "longibench"  # what a plugin may leave out: names here are without it
 IMPORTERS = ("import_module", "__import__")  # functions that are given a module's name
 LOADERS = (  # and a file's, or what to run
     *("spec_from_file_location", "SourceFileLoader", "resolve_name"),
@@ -39,6 +40,7 @@ class Source:
     def of(cls, name: str, path: Path) -> "Source":
         """The module of a name and file: one of the project's, or a plugin."""
         is_package = path.stem == "__init__"
+        name = short_name(name)
         package = name if is_package else name.rpartition(".")[0]
         if name.partition(".")[0] in PACKAGES:
             return cls(name, path, package)
@@ -115,11 +117,11 @@ class _Runs(ast.NodeTransformer):
         return node if node.names else None
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        base = _absolute(node, self._source.package)
+        base = short_name(_absolute(node, self._source.package))
         known = bool(self._found(base))
         kept = []
         for alias in node.names:
-            bound, inner = alias.asname or alias.name, f"{base}.{alias.name}"
+            bound, inner = alias.asname or alias.name, f"{base}.{alias.name}".lstrip(".")
             if self._found(inner):
                 self._bound[bound] = inner
                 self._add(bound, "", inner)
@@ -156,9 +158,9 @@ class _Runs(ast.NodeTransformer):
         if node.attr in IMPORTERS:
             self._follow_all(node)
         parts = _dotted(node)
-        name = self._bound.get(parts[0], "") if parts else ""
-        for part in parts[1:]:
-            name = f"{name}.{part}" if name else ""
+        name = self._bound.get(parts[0]) if parts else None
+        for part in parts[1:] if name is not None else ():
+            name = f"{name}.{part}" if name else part
             if not self._found(name):
                 break
             self._add("", "", name)
@@ -173,7 +175,7 @@ class _Runs(ast.NodeTransformer):
             self._follow_all(node)
             return
         base = package if isinstance(package, str) else self._source.package
-        name = _resolved(name, base)
+        name = short_name(_resolved(name, base))
         if self._found(name):
             self._add("", "", name)
         texts = [its.value for its in ast.walk(node) if isinstance(its, ast.Constant)]
@@ -188,7 +190,7 @@ class _Runs(ast.NodeTransformer):
         that are named.
         """
         texts = [str(its.value) for its in ast.walk(node) if isinstance(its, ast.Constant)]
-        named = {text.partition(".")[0] for text in texts} & set(PACKAGES)
+        named = {short_name(text).partition(".")[0] for text in texts} & set(PACKAGES)
         own = self._source.name.partition(".")[0]
         packages = named | ({"methods"} if self._source.beside else {own})
         names = [its for package in packages for its in _modules(HOME / package, package)]
@@ -199,11 +201,12 @@ class _Runs(ast.NodeTransformer):
                 self._add("", "", name)
 
     def _follow_module(self, alias: ast.alias) -> bool:
-        if not self._found(alias.name):
+        name, first = short_name(alias.name), alias.name.partition(".")[0]
+        if name and not self._found(name):
             return False
-        first = alias.name.partition(".")[0]
-        self._bound[alias.asname or first] = alias.name if alias.asname else first
-        self._add(alias.asname or alias.name, "", alias.name)
+        self._bound[alias.asname or first] = name if alias.asname else short_name(first)
+        if name:
+            self._add(alias.asname or alias.name, "", name)
         return True
 
     def _add(self, bound: str, attribute: str, name: str) -> None:
@@ -222,6 +225,11 @@ class _Runs(ast.NodeTransformer):
         if beside is not None and is_installed(beside) and first not in (*PACKAGES, own):
             return None  # of what is installed, only the package that the method is in
         return find_source(name, beside)
+
+
+def short_name(name: str) -> str:
+    """``methods.blocks`` of ``longibench.methods.blocks``: both are the same module."""
+    return "" if name == FULL_NAME else name.removeprefix(f"{FULL_NAME}.")
 
 
 def is_installed(folder: Path) -> bool:

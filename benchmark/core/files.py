@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError
 
 DIGEST_LENGTH = 12
 UNFINISHED = ".unfinished-"  # beginning of the name of what is being written

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from benchmark.core.errors import UserError, unknown
-from benchmark.core.files import sweep, write_text
+from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.files import sweep, write_text
 
 PATIENCE = 600  # seconds to wait while others, such as an array, look at the same prepared scans
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from benchmark.core.console import Console
-from benchmark.core.files import write_json
-from benchmark.settings.schema import DeviceSettings
-from methods.method import Method
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.files import write_json
+from longibench.benchmark.settings.schema import DeviceSettings
+from longibench.methods.method import Method
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -9,7 +9,7 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from methods.method import Method
+from longibench.methods.method import Method
 
 
 class CrewEnvironment(ClusterEnvironment):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 import torch.distributed as dist
 
-from benchmark.core.errors import UserError
-from benchmark.core.malloc import memory_kept
-from benchmark.core.signals import stoppable
-from benchmark.devices.launch_env import World, started
-from benchmark.devices.process_group import follow, in_crew, joined, spawned, together
-from benchmark.settings.schema import DeviceSettings
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.malloc import memory_kept
+from longibench.benchmark.core.signals import stoppable
+from longibench.benchmark.devices.launch_env import World, started
+from longibench.benchmark.devices.process_group import follow, in_crew, joined, spawned, together
+from longibench.benchmark.settings.schema import DeviceSettings
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -107,7 +107,7 @@ class _Task:
         from lightning_fabric import Fabric  # takes seconds
         from lightning_fabric.plugins.environments import LightningEnvironment
 
-        from benchmark.devices.ddp import CrewEnvironment, CrewStrategy
+        from longibench.benchmark.devices.ddp import CrewEnvironment, CrewStrategy
 
         kind = accelerator(self.settings)
         environment = CrewEnvironment() if in_crew() else LightningEnvironment()

@@ -19,10 +19,10 @@ from multiprocessing.process import BaseProcess
 import torch
 import torch.distributed as dist
 
-from benchmark.core.errors import UserError
-from benchmark.core.process_pool import end_with_parent
-from benchmark.core.signals import Interruption, Stopped, stoppable
-from benchmark.devices.launch_env import World, find_slurm_address
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.process_pool import end_with_parent
+from longibench.benchmark.core.signals import Interruption, Stopped, stoppable
+from longibench.benchmark.devices.launch_env import World, find_slurm_address
 
 WAIT = timedelta(days=30)  # the others wait while the first one prepares or scores
 MEET = timedelta(minutes=10)  # in which all must have come

@@ -12,18 +12,28 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmark.core.console import Bar, Console
-from benchmark.core.files import write_text
-from benchmark.core.process_pool import count_workers
-from benchmark.core.workspace import Workspace
-from benchmark.evaluation.predictions import KEYS, Predictions, find_predictions, join_pairs
-from benchmark.evaluation.score_table import IDENTITY, SCHEMA, read_scores, within_brackets
-from benchmark.evaluation.subject_scorer import Scorer, SubjectScores, Value
-from benchmark.preparation.space import PLAIN, Fit, Space, read_generated
-from benchmark.protocol.metric_identity import Identity, identify
-from benchmark.protocol.pairs import PATHS, STRATA
-from benchmark.training.pair_loader import load_nifti
-from metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
+from longibench.benchmark.core.console import Bar, Console
+from longibench.benchmark.core.files import write_text
+from longibench.benchmark.core.process_pool import count_workers
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.evaluation.predictions import (
+    KEYS,
+    Predictions,
+    find_predictions,
+    join_pairs,
+)
+from longibench.benchmark.evaluation.score_table import (
+    IDENTITY,
+    SCHEMA,
+    read_scores,
+    within_brackets,
+)
+from longibench.benchmark.evaluation.subject_scorer import Scorer, SubjectScores, Value
+from longibench.benchmark.preparation.space import PLAIN, Fit, Space, read_generated
+from longibench.benchmark.protocol.metric_identity import Identity, identify
+from longibench.benchmark.protocol.pairs import PATHS, STRATA
+from longibench.benchmark.training.pair_loader import load_nifti
+from longibench.metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
 
 Row = dict[str, Any]
 

@@ -5,19 +5,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError, unknown
-from benchmark.core.workspace import Workspace
-from benchmark.devices.fabric import resolved_here
-from benchmark.evaluation.external_protocol import Choice, Part, build_scoring_protocol, preset_for
-from benchmark.evaluation.predictions import Predictions, find_predictions
-from benchmark.evaluation.submission import Submission, Terms, add_submission, score_submission
-from benchmark.preparation.space import Fit, Rule
-from benchmark.protocol.protocol import Protocol, write_protocol
-from benchmark.protocol.protocol_metrics import build_metrics
-from benchmark.protocol.recorded_metrics import record_metrics
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import Settings
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.devices.fabric import resolved_here
+from longibench.benchmark.evaluation.external_protocol import (
+    Choice,
+    Part,
+    build_scoring_protocol,
+    preset_for,
+)
+from longibench.benchmark.evaluation.predictions import Predictions, find_predictions
+from longibench.benchmark.evaluation.submission import (
+    Submission,
+    Terms,
+    add_submission,
+    score_submission,
+)
+from longibench.benchmark.preparation.space import Fit, Rule
+from longibench.benchmark.protocol.protocol import Protocol, write_protocol
+from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.protocol.recorded_metrics import record_metrics
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import Settings
 
 OF_DEVICE = "device."  # beginning of overrides that change no value
 

@@ -6,26 +6,26 @@ from typing import Any, Literal
 import nibabel as nib
 import pandas as pd
 
-from benchmark.cohorts.open_cohort import open_cohort
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import digest
-from benchmark.core.workspace import PATIENCE, Workspace
-from benchmark.evaluation.predictions import KEYS, Predictions
-from benchmark.preparation.as_is import take_as_is
-from benchmark.preparation.space import Fit
-from benchmark.protocol.pairs import COLUMNS, make_pairs
-from benchmark.protocol.protocol import (
+from longibench.benchmark.cohorts.open_cohort import open_cohort
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import digest
+from longibench.benchmark.core.workspace import PATIENCE, Workspace
+from longibench.benchmark.evaluation.predictions import KEYS, Predictions
+from longibench.benchmark.preparation.as_is import take_as_is
+from longibench.benchmark.preparation.space import Fit
+from longibench.benchmark.protocol.pairs import COLUMNS, make_pairs
+from longibench.benchmark.protocol.protocol import (
     Evaluation,
     Protocol,
     Source,
     finish_protocol,
     prepared_source,
 )
-from benchmark.protocol.splits.split import split_cohort
-from benchmark.settings.loading import load_settings, presets
-from benchmark.settings.schema import Settings
-from benchmark.training.pair_loader import load_nifti
+from longibench.benchmark.protocol.splits.split import split_cohort
+from longibench.benchmark.settings.loading import load_settings, presets
+from longibench.benchmark.settings.schema import Settings
+from longibench.benchmark.training.pair_loader import load_nifti
 
 Part = Literal["all", "test"]
 EVERYBODY = "everybody is evaluated; nothing was trained here"

@@ -12,32 +12,38 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmark.core.console import Bar, Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import atomic_file, write_json, write_text
-from benchmark.core.seeds import sample_seed
-from benchmark.core.signals import Stopped, interruptible
-from benchmark.devices.acceleration import accelerate, compile_networks
-from benchmark.devices.conv3d_cpu import fast_convolutions
-from benchmark.devices.energy import start_meter
-from benchmark.devices.fabric import device_name, gpus_here, launch, machines, peak_memory_gb
-from benchmark.devices.process_group import agreed
-from benchmark.settings.schema import DeviceSettings, GenerationSettings
-from benchmark.training.checkpoints import read_final, require_latest
-from benchmark.training.pair_loader import (
+from longibench.benchmark.core.console import Bar, Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import atomic_file, write_json, write_text
+from longibench.benchmark.core.seeds import sample_seed
+from longibench.benchmark.core.signals import Stopped, interruptible
+from longibench.benchmark.devices.acceleration import accelerate, compile_networks
+from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
+from longibench.benchmark.devices.energy import start_meter
+from longibench.benchmark.devices.fabric import (
+    device_name,
+    gpus_here,
+    launch,
+    machines,
+    peak_memory_gb,
+)
+from longibench.benchmark.devices.process_group import agreed
+from longibench.benchmark.settings.schema import DeviceSettings, GenerationSettings
+from longibench.benchmark.training.checkpoints import read_final, require_latest
+from longibench.benchmark.training.pair_loader import (
     BACKGROUND,
     crop_to_shape,
     load_nifti,
     pad_to_multiple,
     read_volume,
 )
-from benchmark.training.recipe import Recipe
-from benchmark.training.throughput import costs_of_run
+from longibench.benchmark.training.recipe import Recipe
+from longibench.benchmark.training.throughput import costs_of_run
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from methods.method import Method
+    from longibench.methods.method import Method
 
 MANIFEST, RUN = "manifest.csv", "run.json"
 

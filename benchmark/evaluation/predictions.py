@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.errors import UserError
 
 MANIFEST = "manifest.csv"
 KEYS = ["subject", "visit"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 
-from benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError
 
 SCHEMA = pa.DataFrameSchema(
     {

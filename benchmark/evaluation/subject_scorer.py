@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from nibabel.affines import voxel_sizes
 
-from benchmark.core.errors import UserError
-from benchmark.core.files import digest, write_json
-from benchmark.core.memory import give_back
-from benchmark.preparation.space import Fit, Space, read_generated
-from benchmark.protocol.metric_identity import identify
-from benchmark.training.pair_loader import load_nifti, read_volume
-from metrics.metric import (
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import digest, write_json
+from longibench.benchmark.core.memory import give_back
+from longibench.benchmark.preparation.space import Fit, Space, read_generated
+from longibench.benchmark.protocol.metric_identity import identify
+from longibench.benchmark.training.pair_loader import load_nifti, read_volume
+from longibench.metrics.metric import (
     Features,
     Metric,
     MetricError,
@@ -29,7 +29,7 @@ from metrics.metric import (
     SubjectMetric,
     UndeclaredError,
 )
-from metrics.scan import Labels
+from longibench.metrics.scan import Labels
 
 Value = tuple[float, str]  # of a metric, and why it is missing where it is
 

@@ -12,22 +12,26 @@ from typing import Any
 import nibabel as nib
 import pandas as pd
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import atomic_file, digest, file_digest, write_json, write_text
-from benchmark.core.workspace import Workspace
-from benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
-from benchmark.evaluation.generate import file_name
-from benchmark.evaluation.predictions import MANIFEST, Predictions, join_pairs
-from benchmark.evaluation.score_table import merge_scores, read_scores
-from benchmark.preparation.space import PLAIN, Fit, Space, read_generated
-from benchmark.protocol.metric_identity import identify
-from benchmark.protocol.protocol import require_current
-from benchmark.protocol.protocol_metrics import build_metrics, load_extractors, prepare_metrics
-from benchmark.protocol.recorded_metrics import read_recorded, recorded_settings
-from benchmark.settings.schema import MetricSettings
-from benchmark.training.pair_loader import load_nifti
-from metrics.metric import Metric
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import atomic_file, digest, file_digest, write_json, write_text
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
+from longibench.benchmark.evaluation.generate import file_name
+from longibench.benchmark.evaluation.predictions import MANIFEST, Predictions, join_pairs
+from longibench.benchmark.evaluation.score_table import merge_scores, read_scores
+from longibench.benchmark.preparation.space import PLAIN, Fit, Space, read_generated
+from longibench.benchmark.protocol.metric_identity import identify
+from longibench.benchmark.protocol.protocol import require_current
+from longibench.benchmark.protocol.protocol_metrics import (
+    build_metrics,
+    load_extractors,
+    prepare_metrics,
+)
+from longibench.benchmark.protocol.recorded_metrics import read_recorded, recorded_settings
+from longibench.benchmark.settings.schema import MetricSettings
+from longibench.benchmark.training.pair_loader import load_nifti
+from longibench.metrics.metric import Metric
 
 NAME = re.compile(r"\w[\w.-]*")  # becomes part of a folder's name
 

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 from nibabel.affines import voxel_sizes
 
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import digest, file_digest
-from benchmark.core.grid import Grid
-from benchmark.preparation.labels import prepare_labels
-from benchmark.preparation.prepared import Prepared
-from benchmark.preparation.space import Fit, Misfit, Space, read_fitting
-from benchmark.preparation.steps.plan import Plan
-from benchmark.preparation.steps.traits import Traits
-from benchmark.preparation.store.volumes import UNREADABLE, load_nifti, write_volume
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import digest, file_digest
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.labels import prepare_labels
+from longibench.benchmark.preparation.prepared import Prepared
+from longibench.benchmark.preparation.space import Fit, Misfit, Space, read_fitting
+from longibench.benchmark.preparation.steps.plan import Plan
+from longibench.benchmark.preparation.steps.traits import Traits
+from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti, write_volume
 
 EVEN = 0.01  # sides of a voxel that differ by less, relatively, are equal
 AS_IS = Plan(percentiles=(0.0, 100.0))

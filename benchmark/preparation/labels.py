@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmark.core.errors import UserError
-from benchmark.core.files import atomic_file, digest, file_digest
-from benchmark.preparation.prepared import Prepared
-from benchmark.preparation.store.volumes import UNREADABLE, load_nifti
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import atomic_file, digest, file_digest
+from longibench.benchmark.preparation.prepared import Prepared
+from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti
 
 OUTSIDE = 0  # FreeSurfer's and SynthSeg's background
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.grid import Grid
-from benchmark.core.process_pool import count_workers, run_parallel
-from benchmark.preparation.prepared import Prepared, gather, say_failures
-from benchmark.preparation.reading.problems import FIRST_DAMAGED, DamagedScanError
-from benchmark.preparation.reading.raw_scan import read_scan
-from benchmark.preparation.steps.plan import Plan, resolve
-from benchmark.preparation.steps.traits import Traits, compare_traits
-from benchmark.preparation.store.store import Digests, Record, Store
-from benchmark.preparation.work import Task, Visit, run_task
-from benchmark.settings.preparation import PreparationSettings
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.core.process_pool import count_workers, run_parallel
+from longibench.benchmark.preparation.prepared import Prepared, gather, say_failures
+from longibench.benchmark.preparation.reading.problems import FIRST_DAMAGED, DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import read_scan
+from longibench.benchmark.preparation.steps.plan import Plan, resolve
+from longibench.benchmark.preparation.steps.traits import Traits, compare_traits
+from longibench.benchmark.preparation.store.store import Digests, Record, Store
+from longibench.benchmark.preparation.work import Task, Visit, run_task
+from longibench.benchmark.settings.preparation import PreparationSettings
 
 __all__ = ["Prepared", "Traits", "compare_traits", "prepare_cohort"]
 

@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
-from benchmark.cohorts.visit_table import LEFT_OUT, Cohort
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.preparation.reading.problems import ONLY_ONE
-from benchmark.preparation.reading.raw_scan import Affine
-from benchmark.preparation.steps.plan import NOTHING, Plan
-from benchmark.preparation.steps.traits import ScanTraits, Traits, cohort_traits
-from benchmark.preparation.store.store import Record, Store
-from benchmark.preparation.work import Visit
+from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.reading.problems import ONLY_ONE
+from longibench.benchmark.preparation.reading.raw_scan import Affine
+from longibench.benchmark.preparation.steps.plan import NOTHING, Plan
+from longibench.benchmark.preparation.steps.traits import ScanTraits, Traits, cohort_traits
+from longibench.benchmark.preparation.store.store import Record, Store
+from longibench.benchmark.preparation.work import Visit
 
 CASES = 3  # first cases of each reason that a summary names
 

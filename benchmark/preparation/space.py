@@ -10,9 +10,9 @@ from nibabel.orientations import aff2axcodes
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmark.core.errors import UserError
-from benchmark.preparation.steps.intensity import BACKGROUND
-from benchmark.preparation.store.volumes import UNREADABLE, load_nifti
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.steps.intensity import BACKGROUND
+from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti
 
 AFFINE_TOLERANCE_MM = 1e-3
 RANGE_TOLERANCE = 1e-3

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.core.grid import Grid
-from benchmark.core.threads import one_thread
-from benchmark.preparation.steps.chain import PreparedScan, prepare_subject
-from benchmark.preparation.steps.plan import Plan
-from benchmark.preparation.store.log import log_scan
-from benchmark.preparation.store.store import Record, Result, Store
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.core.threads import one_thread
+from longibench.benchmark.preparation.steps.chain import PreparedScan, prepare_subject
+from longibench.benchmark.preparation.steps.plan import Plan
+from longibench.benchmark.preparation.store.log import log_scan
+from longibench.benchmark.preparation.store.store import Record, Result, Store
 
 
 @dataclass(frozen=True)

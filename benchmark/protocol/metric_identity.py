@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
-from benchmark.core.code_identity import class_digest, module_digest
-from benchmark.core.files import digest
-from metrics import anatomy, anatomy_network, conventions, instruments, released
-from metrics.instruments import Code
-from metrics.metric import Metric, shared_instruments
-from metrics.weights import EmbeddedWeights, parse
+from longibench.benchmark.core.code_identity import class_digest, module_digest
+from longibench.benchmark.core.files import digest
+from longibench.metrics import anatomy, anatomy_network, conventions, instruments, released
+from longibench.metrics.instruments import Code
+from longibench.metrics.metric import Metric, shared_instruments
+from longibench.metrics.weights import EmbeddedWeights, parse
 
 APART = ("metrics.metric>metrics.instruments",)  # every metric has it, and not every one uses it
 EMBEDDED_NEEDS_NOT = (conventions, released)

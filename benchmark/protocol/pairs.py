@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from benchmark.core.errors import UserError
-from benchmark.settings.schema import PairSettings
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.schema import PairSettings
 
 COLUMNS = ["subject", "visit", "interval_years", "source", "target"]
 PATHS = {"source", "target", "source_labels", "target_labels"}  # columns that name files

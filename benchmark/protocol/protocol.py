@@ -9,18 +9,18 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.cohorts.open_cohort import open_cohort
-from benchmark.cohorts.subject_ids import is_worldwide
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import digest, write_json, write_text
-from benchmark.core.workspace import PATIENCE, Workspace
-from benchmark.preparation.labels import label_contents, prepare_labels
-from benchmark.preparation.prepare import Prepared, compare_traits, prepare_cohort
-from benchmark.protocol.pairs import COLUMNS, PATHS, annotate, make_pairs
-from benchmark.protocol.splits.split import Split, split_cohort
-from benchmark.settings.schema import PairSettings, Settings
+from longibench.benchmark.cohorts.open_cohort import open_cohort
+from longibench.benchmark.cohorts.subject_ids import is_worldwide
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import digest, write_json, write_text
+from longibench.benchmark.core.workspace import PATIENCE, Workspace
+from longibench.benchmark.preparation.labels import label_contents, prepare_labels
+from longibench.benchmark.preparation.prepare import Prepared, compare_traits, prepare_cohort
+from longibench.benchmark.protocol.pairs import COLUMNS, PATHS, annotate, make_pairs
+from longibench.benchmark.protocol.splits.split import Split, split_cohort
+from longibench.benchmark.settings.schema import PairSettings, Settings
 
 FORMAT = 2  # of protocol.json and of what is named by digests; see docs/identity.md
 

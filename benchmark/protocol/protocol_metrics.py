@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmark.core.errors import UserError
-from benchmark.protocol.metric_identity import identify, instrument_code
-from benchmark.settings.plugins import find_metric, load_metrics
-from benchmark.settings.schema import MetricSettings
-from metrics.cache import VectorCache
-from metrics.instruments import Instruments
-from metrics.metric import Metric, MetricError, shared_instruments
-from metrics.weights import WeightsError
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.protocol.metric_identity import identify, instrument_code
+from longibench.benchmark.settings.plugins import find_metric, load_metrics
+from longibench.benchmark.settings.schema import MetricSettings
+from longibench.metrics.cache import VectorCache
+from longibench.metrics.instruments import Instruments
+from longibench.metrics.metric import Metric, MetricError, shared_instruments
+from longibench.metrics.weights import WeightsError
 
 
 def build_metrics(

@@ -8,12 +8,12 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.core.errors import UserError
-from benchmark.core.files import write_json
-from benchmark.core.workspace import PATIENCE, Workspace
-from benchmark.protocol.protocol_metrics import describe_metric
-from benchmark.settings.schema import MetricSettings
-from metrics.metric import Metric
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import write_json
+from longibench.benchmark.core.workspace import PATIENCE, Workspace
+from longibench.benchmark.protocol.protocol_metrics import describe_metric
+from longibench.benchmark.settings.schema import MetricSettings
+from longibench.metrics.metric import Metric
 
 METRICS_FILE = "metrics.json"
 

@@ -9,25 +9,31 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import FileState, digest, file_state, write_text
-from benchmark.core.workspace import Workspace
-from benchmark.devices.fabric import arithmetic, count_processes, launch, machines, resolved
-from benchmark.evaluation.evaluate import Evaluator, Label, read_pairs
-from benchmark.evaluation.generate import GenerationJob, generate, is_generated
-from benchmark.evaluation.predictions import find_predictions
-from benchmark.evaluation.score_table import IDENTITY, merge_scores, read_scores
-from benchmark.protocol.metric_identity import Identity, identify
-from benchmark.protocol.protocol import Protocol
-from benchmark.protocol.protocol_metrics import build_metrics
-from benchmark.settings.schema import MetricSettings, Settings
-from benchmark.training.checkpoints import is_whole, read_final
-from benchmark.training.loggers.loggers import require_loggers
-from benchmark.training.loop import TrainingJob, train
-from benchmark.training.recipe import Recipe, code_of
-from benchmark.training.validation import require_pairs
-from metrics.metric import Metric
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import FileState, digest, file_state, write_text
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.devices.fabric import (
+    arithmetic,
+    count_processes,
+    launch,
+    machines,
+    resolved,
+)
+from longibench.benchmark.evaluation.evaluate import Evaluator, Label, read_pairs
+from longibench.benchmark.evaluation.generate import GenerationJob, generate, is_generated
+from longibench.benchmark.evaluation.predictions import find_predictions
+from longibench.benchmark.evaluation.score_table import IDENTITY, merge_scores, read_scores
+from longibench.benchmark.protocol.metric_identity import Identity, identify
+from longibench.benchmark.protocol.protocol import Protocol
+from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.settings.schema import MetricSettings, Settings
+from longibench.benchmark.training.checkpoints import is_whole, read_final
+from longibench.benchmark.training.loggers.loggers import require_loggers
+from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.recipe import Recipe, code_of
+from longibench.benchmark.training.validation import require_pairs
+from longibench.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from benchmark.core.console import Console
-from benchmark.core.files import write_json
-from benchmark.devices.acceleration import synchronise
-from benchmark.devices.fabric import count_processes, launch, peak_memory_gb
-from benchmark.evaluation.evaluate import Evaluator
-from benchmark.evaluation.generate import RUN, generate, requests, write_volume
-from benchmark.evaluation.predictions import find_predictions
-from benchmark.protocol.protocol_metrics import build_metrics
-from benchmark.runs.cell import Cell
-from benchmark.runs.time_estimate import Step
-from benchmark.settings.schema import MetricSettings
-from benchmark.training.loop import TrainingJob
-from benchmark.training.pair_loader import read_volume
-from benchmark.training.recipe import Recipe
-from benchmark.training.trainer import Trainer
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.files import write_json
+from longibench.benchmark.devices.acceleration import synchronise
+from longibench.benchmark.devices.fabric import count_processes, launch, peak_memory_gb
+from longibench.benchmark.evaluation.evaluate import Evaluator
+from longibench.benchmark.evaluation.generate import RUN, generate, requests, write_volume
+from longibench.benchmark.evaluation.predictions import find_predictions
+from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.runs.cell import Cell
+from longibench.benchmark.runs.time_estimate import Step
+from longibench.benchmark.settings.schema import MetricSettings
+from longibench.benchmark.training.loop import TrainingJob
+from longibench.benchmark.training.pair_loader import read_volume
+from longibench.benchmark.training.recipe import Recipe
+from longibench.benchmark.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

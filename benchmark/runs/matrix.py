@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.core.errors import UserError
-from benchmark.settings.messages import validate
-from benchmark.settings.schema import Settings, SplitSettings
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.messages import validate
+from longibench.benchmark.settings.schema import Settings, SplitSettings
+from longibench.benchmark.training.recipe import Recipe
 
 ALL = "all"
 

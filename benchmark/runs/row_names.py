@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.core.errors import UserError
-from benchmark.core.files import write_json
-from benchmark.core.workspace import PATIENCE, Workspace
-from benchmark.devices.fabric import arithmetic, resolved
-from benchmark.settings.schema import Settings
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import write_json
+from longibench.benchmark.core.workspace import PATIENCE, Workspace
+from longibench.benchmark.devices.fabric import arithmetic, resolved
+from longibench.benchmark.settings.schema import Settings
+from longibench.benchmark.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from benchmark.runs.cell import Cell
+    from longibench.benchmark.runs.cell import Cell
 
 ROWS_FILE = "rows.json"
 LABEL = re.compile(r"[^\W_][\w .,:;+=%()/-]{0,39}")  # safe in a spreadsheet, in HTML and in LaTeX

@@ -10,23 +10,28 @@ from typing import Any
 
 import torch
 
-from benchmark.core.console import Console
-from benchmark.core.errors import unknown
-from benchmark.core.files import write_json
-from benchmark.core.workspace import Workspace
-from benchmark.devices.fabric import resolved_here
-from benchmark.evaluation.evaluate import collect_scores
-from benchmark.protocol.protocol import Protocol, build_protocol, older_protocols, write_protocol
-from benchmark.protocol.protocol_metrics import build_metrics, load_extractors
-from benchmark.protocol.recorded_metrics import record_metrics
-from benchmark.runs.cell import Cell, make_cell, scoring_of
-from benchmark.runs.dry_run import Prediction, predict
-from benchmark.runs.launchers import in_process, ray
-from benchmark.runs.matrix import Matrix, read_recipes
-from benchmark.runs.row_names import Naming, name_rows
-from benchmark.runs.time_estimate import Step, show_plan
-from benchmark.settings.schema import Settings
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import unknown
+from longibench.benchmark.core.files import write_json
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.devices.fabric import resolved_here
+from longibench.benchmark.evaluation.evaluate import collect_scores
+from longibench.benchmark.protocol.protocol import (
+    Protocol,
+    build_protocol,
+    older_protocols,
+    write_protocol,
+)
+from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
+from longibench.benchmark.protocol.recorded_metrics import record_metrics
+from longibench.benchmark.runs.cell import Cell, make_cell, scoring_of
+from longibench.benchmark.runs.dry_run import Prediction, predict
+from longibench.benchmark.runs.launchers import in_process, ray
+from longibench.benchmark.runs.matrix import Matrix, read_recipes
+from longibench.benchmark.runs.row_names import Naming, name_rows
+from longibench.benchmark.runs.time_estimate import Step, show_plan
+from longibench.benchmark.settings.schema import Settings
+from longibench.benchmark.training.recipe import Recipe
 
 LAUNCHERS = ("in-process", "ray", "slurm")
 LIBRARIES = (

@@ -10,20 +10,20 @@ from typing import Any, get_args
 
 import numpy as np
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError, unknown
-from benchmark.core.files import digest, write_json
-from benchmark.core.workspace import Workspace
-from benchmark.devices.fabric import resolved_here
-from benchmark.evaluation.evaluate import collect_scores
-from benchmark.protocol.protocol import Protocol, build_protocol, write_protocol
-from benchmark.protocol.protocol_metrics import build_metrics, load_extractors
-from benchmark.protocol.recorded_metrics import record_metrics
-from benchmark.runs.cell import Cell, complete, make_cell, scoring_of
-from benchmark.runs.runner import provenance
-from benchmark.settings.schema import Settings
-from benchmark.training.recipe import Recipe
-from methods.samplers import SamplerSettings
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.files import digest, write_json
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.devices.fabric import resolved_here
+from longibench.benchmark.evaluation.evaluate import collect_scores
+from longibench.benchmark.protocol.protocol import Protocol, build_protocol, write_protocol
+from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
+from longibench.benchmark.protocol.recorded_metrics import record_metrics
+from longibench.benchmark.runs.cell import Cell, complete, make_cell, scoring_of
+from longibench.benchmark.runs.runner import provenance
+from longibench.benchmark.settings.schema import Settings
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.samplers import SamplerSettings
 
 POINTS = "sampling_points.json"
 METRICS = ("fid", "ssim-head", "skill-head", "change-correlation", "sharpness")

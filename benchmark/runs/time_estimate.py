@@ -9,17 +9,17 @@ from math import prod
 import torch
 from torch import Tensor
 
-from benchmark.core.console import Console
-from benchmark.devices.acceleration import accelerate, synchronise
-from benchmark.devices.fabric import accelerator, count_processes, resolved
-from benchmark.evaluation.generate import GenerationJob, missing_requests
-from benchmark.protocol.protocol import Protocol
-from benchmark.settings.schema import DEFAULT_METRICS
-from benchmark.training.checkpoints import last_step
-from benchmark.training.loop import TrainingJob
-from benchmark.training.memory_plan import MemoryPlan, available_gb, plan_memory
-from benchmark.training.pair_loader import BACKGROUND, pad_to_multiple
-from methods.method import Method
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.devices.acceleration import accelerate, synchronise
+from longibench.benchmark.devices.fabric import accelerator, count_processes, resolved
+from longibench.benchmark.evaluation.generate import GenerationJob, missing_requests
+from longibench.benchmark.protocol.protocol import Protocol
+from longibench.benchmark.settings.schema import DEFAULT_METRICS
+from longibench.benchmark.training.checkpoints import last_step
+from longibench.benchmark.training.loop import TrainingJob
+from longibench.benchmark.training.memory_plan import MemoryPlan, available_gb, plan_memory
+from longibench.benchmark.training.pair_loader import BACKGROUND, pad_to_multiple
+from longibench.methods.method import Method
 
 LARGEST_ON_CPU = 400_000  # voxels; timing a step of a larger grid would itself take minutes
 SCORING_SECONDS = 0.15  # a volume, the default metrics, small grids

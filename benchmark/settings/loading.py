@@ -9,10 +9,10 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from benchmark.core.errors import UserError, unknown
-from benchmark.settings import presets as preset_files
-from benchmark.settings.messages import validate
-from benchmark.settings.schema import Settings, merge
+from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.settings import presets as preset_files
+from longibench.benchmark.settings.messages import validate
+from longibench.benchmark.settings.schema import Settings, merge
 
 
 def presets() -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:

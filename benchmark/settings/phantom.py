@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from benchmark.settings.phantom_raw import RawSettings
+from longibench.benchmark.settings.phantom_raw import RawSettings
 
 LEAST_YEARS = 0.085  # between visits: sessions are named by their month
 

@@ -8,15 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-import methods
-import metrics
-from benchmark.core.code_identity import Source, closure
-from benchmark.core.errors import UserError, unknown
-from benchmark.core.files import digest
-from methods.method import REGISTRY as METHODS
-from methods.method import Method
-from metrics.metric import REGISTRY as METRICS
-from metrics.metric import Metric
+from longibench import claim_short_names, methods, metrics
+from longibench.benchmark.core.code_identity import Source, closure
+from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.files import digest
+from longibench.methods.method import REGISTRY as METHODS
+from longibench.methods.method import Method
+from longibench.metrics.metric import REGISTRY as METRICS
+from longibench.metrics.metric import Metric
 
 
 def load_methods(plugins: Iterable[Path] = ()) -> dict[str, type[Method]]:
@@ -74,6 +73,7 @@ def _import_file(path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     known = {*METHODS, *METRICS}
+    claim_short_names()
     try:
         spec.loader.exec_module(module)
         _refuse_hidden(name, path)

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from benchmark.core.grid import Grid
-from benchmark.settings.messages import validate
-from benchmark.settings.phantom import PhantomSettings
-from benchmark.settings.preparation import PreparationSettings
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.settings.messages import validate
+from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.preparation import PreparationSettings
 
 Logger = Literal["csv", "tensorboard", "mlflow", "wandb"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.seeds import derive_seed, seed_torch
-from benchmark.devices.conv3d_cpu import fast_convolutions
-from benchmark.training.memory_plan import MemoryPlan
-from benchmark.training.pair_loader import (
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.seeds import derive_seed, seed_torch
+from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
+from longibench.benchmark.training.memory_plan import MemoryPlan
+from longibench.benchmark.training.pair_loader import (
     Division,
     MicroBatches,
     Pair,
@@ -21,8 +21,8 @@ from benchmark.training.pair_loader import (
     ShuffledPairs,
     training_batches,
 )
-from methods.method import Method, Turn
-from methods.noise import SeededNoise
+from longibench.methods.method import Method, Turn
+from longibench.methods.noise import SeededNoise
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

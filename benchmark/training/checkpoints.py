@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import atomic_folder, file_digest, write_json
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import atomic_folder, file_digest, write_json
 
 FINAL = "trained.json"
 WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "state.pt", "index.json"

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from benchmark.settings.schema import EMASettings
+from longibench.benchmark.settings.schema import EMASettings
 
 
 class WeightAverage:

@@ -20,9 +20,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import flop_registry
 
-from benchmark.training.pair_loader import pad_to_multiple
-from benchmark.training.recipe import Recipe
-from methods.method import Method, Turn
+from longibench.benchmark.training.pair_loader import pad_to_multiple
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.method import Method, Turn
 
 GB = 1e9
 CONTEXT_GB = {"cuda": 0.6, "cpu": 0.6}  # driver and libraries, before the first tensor

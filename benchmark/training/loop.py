@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import write_json
-from benchmark.core.signals import Interruption, Stopped, interruptible
-from benchmark.devices.fabric import device_name, launch, peak_memory_gb
-from benchmark.devices.process_group import agreed
-from benchmark.settings.schema import DeviceSettings, TrainingSettings
-from benchmark.training.checkpoints import last_step, read_final, write_final
-from benchmark.training.loss_curve import DivergedError
-from benchmark.training.monitor import watching
-from benchmark.training.recipe import Recipe
-from benchmark.training.throughput import training_costs
-from benchmark.training.trainer import Trainer
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import write_json
+from longibench.benchmark.core.signals import Interruption, Stopped, interruptible
+from longibench.benchmark.devices.fabric import device_name, launch, peak_memory_gb
+from longibench.benchmark.devices.process_group import agreed
+from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
+from longibench.benchmark.training.checkpoints import last_step, read_final, write_final
+from longibench.benchmark.training.loss_curve import DivergedError
+from longibench.benchmark.training.monitor import watching
+from longibench.benchmark.training.recipe import Recipe
+from longibench.benchmark.training.throughput import training_costs
+from longibench.benchmark.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from benchmark.core.errors import UserError
-from benchmark.devices.fabric import accelerator, precision, processes_here
-from benchmark.settings.schema import DeviceSettings, TrainingSettings
-from benchmark.training.footprint import CONTEXT_GB, GB, footprint, outline
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.devices.fabric import accelerator, precision, processes_here
+from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
+from longibench.benchmark.training.footprint import CONTEXT_GB, GB, footprint, outline
+from longibench.benchmark.training.recipe import Recipe
 
 # More than any network here keeps of a voxel in float32 (the paper's: 11 kB). What fits by this
 # needs no closer look.

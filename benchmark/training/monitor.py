@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from benchmark.core.console import Console
-from benchmark.core.files import write_text
-from benchmark.training.loggers.loggers import Ending, Log, build_loggers
-from benchmark.training.validation import VALIDATION_COLUMNS, Validation, choose_pairs
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.files import write_text
+from longibench.benchmark.training.loggers.loggers import Ending, Log, build_loggers
+from longibench.benchmark.training.validation import VALIDATION_COLUMNS, Validation, choose_pairs
 
 if TYPE_CHECKING:
-    from benchmark.training.trainer import Trainer
+    from longibench.benchmark.training.trainer import Trainer
 
 
 @dataclass

@@ -16,10 +16,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmark.core.errors import UserError
-from benchmark.core.seeds import derive_seed
-from benchmark.preparation.steps.intensity import BACKGROUND
-from benchmark.preparation.store.volumes import load_nifti, read_into, read_volume, volume_shape
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.seeds import derive_seed
+from longibench.benchmark.preparation.steps.intensity import BACKGROUND
+from longibench.benchmark.preparation.store.volumes import (
+    load_nifti,
+    read_into,
+    read_volume,
+    volume_shape,
+)
 
 __all__ = [
     "BACKGROUND",

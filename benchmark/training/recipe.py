@@ -5,11 +5,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmark.core.code_identity import class_digest
-from benchmark.settings.messages import validate
-from benchmark.settings.plugins import find_method, load_methods
-from benchmark.settings.schema import Settings
-from methods.method import Method, MethodSettings
+from longibench.benchmark.core.code_identity import class_digest
+from longibench.benchmark.settings.messages import validate
+from longibench.benchmark.settings.plugins import find_method, load_methods
+from longibench.benchmark.settings.schema import Settings
+from longibench.methods.method import Method, MethodSettings
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 
-from methods.method import Method, Stage
+from longibench.methods.method import Method, Stage
 
 
 @dataclass(frozen=True)

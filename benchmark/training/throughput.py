@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.devices.acceleration import synchronise
-from benchmark.training.footprint import footprint
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.devices.acceleration import synchronise
+from longibench.benchmark.training.footprint import footprint
+from longibench.benchmark.training.recipe import Recipe
 
 SECONDS = 0.3  # how long products are timed
 SIDES = {"cuda": 8192, "cpu": 1024}  # of square matrices, large enough for arithmetic to count

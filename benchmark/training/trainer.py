@@ -8,26 +8,31 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import write_text
-from benchmark.core.seeds import derive_seed
-from benchmark.devices.acceleration import accelerate, compile_networks, describe, fuse
-from benchmark.devices.energy import EnergyMeter, start_meter
-from benchmark.devices.fabric import gpus_here, machines
-from benchmark.training.accumulation import Updates
-from benchmark.training.checkpoints import Checkpoint, load_latest, save_checkpoint
-from benchmark.training.ema import WeightAverage
-from benchmark.training.loss_curve import LOG_EVERY, LOSS_COLUMNS, DivergedError, LossCurve
-from benchmark.training.memory_plan import available_gb, plan_memory
-from benchmark.training.pair_loader import PairDataset
-from benchmark.training.stages import Schedule
-from methods.method import Method
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import write_text
+from longibench.benchmark.core.seeds import derive_seed
+from longibench.benchmark.devices.acceleration import accelerate, compile_networks, describe, fuse
+from longibench.benchmark.devices.energy import EnergyMeter, start_meter
+from longibench.benchmark.devices.fabric import gpus_here, machines
+from longibench.benchmark.training.accumulation import Updates
+from longibench.benchmark.training.checkpoints import Checkpoint, load_latest, save_checkpoint
+from longibench.benchmark.training.ema import WeightAverage
+from longibench.benchmark.training.loss_curve import (
+    LOG_EVERY,
+    LOSS_COLUMNS,
+    DivergedError,
+    LossCurve,
+)
+from longibench.benchmark.training.memory_plan import available_gb, plan_memory
+from longibench.benchmark.training.pair_loader import PairDataset
+from longibench.benchmark.training.stages import Schedule
+from longibench.methods.method import Method
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from benchmark.training.loop import TrainingJob
+    from longibench.benchmark.training.loop import TrainingJob
 
 COMPILED = "compile.json"
 

@@ -13,14 +13,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmark.core.errors import UserError
-from benchmark.core.seeds import derive_seed, sample_seed
-from benchmark.devices.conv3d_cpu import fast_convolutions
-from benchmark.settings.schema import ValidationSettings
-from benchmark.training.pair_loader import Pair, PairDataset, crop_to_shape
-from benchmark.training.validation_figure import Sample, write_picture
-from methods.method import Method, Turn
-from methods.noise import SeededNoise
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.seeds import derive_seed, sample_seed
+from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
+from longibench.benchmark.settings.schema import ValidationSettings
+from longibench.benchmark.training.pair_loader import Pair, PairDataset, crop_to_shape
+from longibench.benchmark.training.validation_figure import Sample, write_picture
+from longibench.methods.method import Method, Turn
+from longibench.methods.noise import SeededNoise
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.core.files import atomic_file
+from longibench.benchmark.core.files import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -31,12 +31,12 @@ from anatomy_training.sensitivity import (
 )
 from matplotlib.colors import ListedColormap
 
-from benchmark.cohorts.phantom.dataset import write_phantom
-from benchmark.core.console import Console
-from benchmark.settings.phantom import PhantomSettings
-from benchmark.training.pair_loader import load_nifti
-from metrics.anatomy import WEIGHTS, load_embedded, random_twin, read, tissue_volumes
-from metrics.anatomy_network import AnatomyNetwork
+from longibench.benchmark.cohorts.phantom.dataset import write_phantom
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.training.pair_loader import load_nifti
+from longibench.metrics.anatomy import WEIGHTS, load_embedded, random_twin, read, tissue_volumes
+from longibench.metrics.anatomy_network import AnatomyNetwork
 
 PEOPLE = 60  # in each of the two groups
 TWINS = (0, 1, 2)

@@ -12,11 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmark.core.console import Console
-from benchmark.core.workspace import Workspace
-from benchmark.runs.dry_run import Prediction
-from benchmark.runs.runner import dry_run
-from benchmark.settings.loading import load_settings
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.runs.dry_run import Prediction
+from longibench.benchmark.runs.runner import dry_run
+from longibench.benchmark.settings.loading import load_settings
 
 CLI = Path(__file__).parents[2] / "cli.py"
 

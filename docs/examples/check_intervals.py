@@ -15,9 +15,14 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from metrics.fid import FID
-from metrics.statistics import Interval, bootstrap_interval, jackknife_interval, subject_means
-from metrics.statistics_paired import compare_leave_outs
+from longibench.metrics.fid import FID
+from longibench.metrics.statistics import (
+    Interval,
+    bootstrap_interval,
+    jackknife_interval,
+    subject_means,
+)
+from longibench.metrics.statistics_paired import compare_leave_outs
 
 Array = np.ndarray[Any, Any]
 Draw = Callable[[np.random.Generator, int], Array]

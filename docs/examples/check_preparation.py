@@ -15,17 +15,23 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.phantom.dataset import write_phantom
-from benchmark.cohorts.phantom.labels import LABELS
-from benchmark.cohorts.phantom.truth import BRAIN_MASK, DSEG, TRUTH, read_pose, truth_file
-from benchmark.cohorts.readers.bids import Bids
-from benchmark.core.console import Console
-from benchmark.preparation.prepare import Prepared, prepare_cohort
-from benchmark.preparation.steps.quality import dice
-from benchmark.settings.loading import load_settings
-from benchmark.settings.phantom import PhantomSettings
-from benchmark.training.pair_loader import BACKGROUND, load_nifti, read_volume
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.phantom.dataset import write_phantom
+from longibench.benchmark.cohorts.phantom.labels import LABELS
+from longibench.benchmark.cohorts.phantom.truth import (
+    BRAIN_MASK,
+    DSEG,
+    TRUTH,
+    read_pose,
+    truth_file,
+)
+from longibench.benchmark.cohorts.readers.bids import Bids
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.preparation.prepare import Prepared, prepare_cohort
+from longibench.benchmark.preparation.steps.quality import dice
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.training.pair_loader import BACKGROUND, load_nifti, read_volume
 
 YEARS = 5.0
 SAMPLE = 4  # every n-th voxel of the brain along each axis is looked at

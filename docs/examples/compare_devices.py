@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.core.console import Console
-from benchmark.preparation.store.volumes import write_volume
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import DeviceSettings, TrainingSettings
-from benchmark.training.checkpoints import load_latest
-from benchmark.training.loop import TrainingJob, train
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.preparation.store.volumes import write_volume
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
+from longibench.benchmark.training.checkpoints import load_latest
+from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.recipe import Recipe
 
 SHAPE = (16, 16, 16)
 STEPS = 50

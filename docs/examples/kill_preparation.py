@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmark.core.files import file_digest
+from longibench.benchmark.core.files import file_digest
 
 KILLS = 10
 SECONDS = (10.0, 60.0)  # between the start of a run and its end by SIGKILL

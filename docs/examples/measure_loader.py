@@ -50,7 +50,7 @@ def write_pairs(folder: Path, subjects: int) -> None:
     import nibabel as nib
     from scipy import ndimage
 
-    from benchmark.preparation.store.volumes import STEPS, write_volume
+    from longibench.benchmark.preparation.store.volumes import STEPS, write_volume
 
     rng = np.random.default_rng(0)
     axes = np.meshgrid(*[np.linspace(-1, 1, side) for side in SHAPE], indexing="ij")
@@ -81,7 +81,7 @@ def ours(folder: Path) -> Iterator[Any]:
     """The project's loader, over volumes as the store keeps them."""
     import torch
 
-    from benchmark.training.pair_loader import (
+    from longibench.benchmark.training.pair_loader import (
         Division,
         MicroBatches,
         PairDataset,
@@ -126,7 +126,7 @@ def measure(name: str, folder: Path, batches: int) -> Cost:
     import monai.data  # noqa: F401  imported before the clock starts, for all alike
     import psutil
 
-    import benchmark.training.pair_loader  # noqa: F401
+    import longibench.benchmark.training.pair_loader  # noqa: F401
 
     before = psutil.Process().memory_full_info().uss
     began = time.perf_counter()

@@ -7,11 +7,11 @@ An estimate from shapes alone (``benchmark/training/footprint.py``), which no GP
 
 import re
 
-from benchmark.core.errors import UserError
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import DeviceSettings
-from benchmark.training.memory_plan import plan_memory
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import DeviceSettings
+from longibench.benchmark.training.memory_plan import plan_memory
+from longibench.benchmark.training.recipe import Recipe
 
 CARDS = (16, 24, 40, 80)  # GiB, as cards are sold
 USABLE = 0.95 * 1.0737  # GB of a GiB, beside the driver and a display

@@ -19,11 +19,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from benchmark.preparation.store.volumes import write_volume
-from benchmark.settings.schema import DeviceSettings, TrainingSettings
-from benchmark.training.loop import TrainingJob, train
-from benchmark.training.recipe import Recipe
-from methods.method import Method
+from longibench.benchmark.preparation.store.volumes import write_volume
+from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
+from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.method import Method
 
 SHAPE = (8, 8, 8)
 STEPS = 2000

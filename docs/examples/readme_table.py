@@ -6,9 +6,9 @@ The run: python cli.py run --methods vae,med-ddpm,ours,copy-source
 import sys
 from pathlib import Path
 
-from reports.model.results import Results, read_results
-from reports.tables.metric_table import Table, build_table
-from reports.tables.report_tables import REAL
+from longibench.reports.model.results import Results, read_results
+from longibench.reports.tables.metric_table import Table, build_table
+from longibench.reports.tables.report_tables import REAL
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"

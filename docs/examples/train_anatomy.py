@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anatomy_training.training import Recipe, train
 
-from benchmark.core.console import Console
+from longibench.benchmark.core.console import Console
 
 if __name__ == "__main__":
     print(train(Path(sys.argv[1]), Recipe(), Console()))

@@ -5,7 +5,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from reports.cohorts.facts import Description, Known, Parts, Reason, Spread
+from longibench.reports.cohorts.facts import Description, Known, Parts, Reason, Spread
 
 SCHEMA = 1  # raised when a key changes its meaning or goes; a new key does not raise it
 

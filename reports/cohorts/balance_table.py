@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from benchmark.protocol.splits.balance import Comparison, Summary
-from reports.cohorts.terminal import table
+from longibench.benchmark.protocol.splits.balance import Comparison, Summary
+from longibench.reports.cohorts.terminal import table
 
 LEVELS = 3  # of a covariate that are named
 

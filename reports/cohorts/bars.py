@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from reports.cohorts.facts import Intervals
-from reports.cohorts.terminal import table
+from longibench.reports.cohorts.facts import Intervals
+from longibench.reports.cohorts.terminal import table
 
 STEP = 0.5  # years a bin
 LAST = 10.0  # what is later stands together in one row

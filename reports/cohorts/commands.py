@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from benchmark.cohorts.open_cohort import open_cohort
-from benchmark.core.console import Console
-from benchmark.core.grid import Grid
-from benchmark.core.workspace import PATIENCE, Workspace
-from benchmark.preparation.prepare import Prepared, prepare_cohort
-from benchmark.preparation.steps.mni import mni_affine, template_on
-from benchmark.settings.schema import Settings
-from metrics.metric import Volume
-from reports.cohorts.description import describe_cohort, visits_digest
-from reports.cohorts.facts import Description
-from reports.cohorts.interval_figure import draw_intervals
-from reports.figures.style import save
-from reports.pages.quality_page import write_quality
+from longibench.benchmark.cohorts.open_cohort import open_cohort
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.core.workspace import PATIENCE, Workspace
+from longibench.benchmark.preparation.prepare import Prepared, prepare_cohort
+from longibench.benchmark.preparation.steps.mni import mni_affine, template_on
+from longibench.benchmark.settings.schema import Settings
+from longibench.metrics.metric import Volume
+from longibench.reports.cohorts.description import describe_cohort, visits_digest
+from longibench.reports.cohorts.facts import Description
+from longibench.reports.cohorts.interval_figure import draw_intervals
+from longibench.reports.figures.style import save
+from longibench.reports.pages.quality_page import write_quality
 
 
 def report_cohort(

@@ -5,18 +5,23 @@ from typing import get_args
 
 import pandas as pd
 
-from benchmark.cohorts.reader import find_reader
-from benchmark.cohorts.visit_table import COVARIATES, Cohort
-from benchmark.core.errors import UserError
-from benchmark.core.files import digest
-from benchmark.preparation.steps.plan import CUT_OUT, resolve
-from benchmark.protocol.splits.balance import balance, imbalances
-from benchmark.protocol.splits.people import MISSING, levels, people_of
-from benchmark.protocol.splits.split import Split, split_cohort
-from benchmark.settings.preparation import PreparationSettings, Step
-from benchmark.settings.schema import Settings, SplitSettings
-from reports.cohorts.facts import Description, Known, Parts, Reason, StepState
-from reports.cohorts.intervals import describe_intervals, describe_pairs, sorted_counts, spread
+from longibench.benchmark.cohorts.reader import find_reader
+from longibench.benchmark.cohorts.visit_table import COVARIATES, Cohort
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import digest
+from longibench.benchmark.preparation.steps.plan import CUT_OUT, resolve
+from longibench.benchmark.protocol.splits.balance import balance, imbalances
+from longibench.benchmark.protocol.splits.people import MISSING, levels, people_of
+from longibench.benchmark.protocol.splits.split import Split, split_cohort
+from longibench.benchmark.settings.preparation import PreparationSettings, Step
+from longibench.benchmark.settings.schema import Settings, SplitSettings
+from longibench.reports.cohorts.facts import Description, Known, Parts, Reason, StepState
+from longibench.reports.cohorts.intervals import (
+    describe_intervals,
+    describe_pairs,
+    sorted_counts,
+    spread,
+)
 
 CASES = 3  # of each reason, told in full
 NUMBERS = ("age", "education", "mmse")  # the other covariates are levels

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from benchmark.protocol.splits.balance import Comparison
+from longibench.benchmark.protocol.splits.balance import Comparison
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.cohorts.facts import Intervals
-from reports.figures.style import COLOURS, INK, MUTED
+from longibench.reports.cohorts.facts import Intervals
+from longibench.reports.figures.style import COLOURS, INK, MUTED
 
 SIZE = (7.2, 2.8)  # inches
 BIN = 0.5  # years

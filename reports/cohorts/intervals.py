@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from benchmark.protocol.pairs import pair_intervals
-from benchmark.protocol.splits.split import Split
-from benchmark.settings.schema import PairSettings
-from reports.cohorts.facts import Intervals, Pairs, Spread
+from longibench.benchmark.protocol.pairs import pair_intervals
+from longibench.benchmark.protocol.splits.split import Split
+from longibench.benchmark.settings.schema import PairSettings
+from longibench.reports.cohorts.facts import Intervals, Pairs, Spread
 
 
 def describe_intervals(visits: pd.DataFrame) -> Intervals:

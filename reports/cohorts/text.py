@@ -7,11 +7,28 @@ from pathlib import Path
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from benchmark.protocol.splits.people import MISSING
-from reports.cohorts.balance_table import balance_table
-from reports.cohorts.bars import interval_bars
-from reports.cohorts.facts import Description, Known, Pairs, Parts, Reason, Spread, StepState
-from reports.cohorts.terminal import facts, indented, remark, section, stdout, table, warning, write
+from longibench.benchmark.protocol.splits.people import MISSING
+from longibench.reports.cohorts.balance_table import balance_table
+from longibench.reports.cohorts.bars import interval_bars
+from longibench.reports.cohorts.facts import (
+    Description,
+    Known,
+    Pairs,
+    Parts,
+    Reason,
+    Spread,
+    StepState,
+)
+from longibench.reports.cohorts.terminal import (
+    facts,
+    indented,
+    remark,
+    section,
+    stdout,
+    table,
+    warning,
+    write,
+)
 
 LEVELS = 6  # of a covariate that are named
 UNITS = {"age": " years", "education": " years", "field_tesla": " T"}

@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.figures.figure_2_subject import FOLLOW_UPS, spread
-from reports.figures.image_grid import CONVENTION, Layout, grey_window, show, tall
-from reports.figures.style import INK
-from reports.figures.view import View, Volume, choose_view, load
-from reports.model.results import Results
+from longibench.reports.figures.figure_2_subject import FOLLOW_UPS, spread
+from longibench.reports.figures.image_grid import CONVENTION, Layout, grey_window, show, tall
+from longibench.reports.figures.style import INK
+from longibench.reports.figures.view import View, Volume, choose_view, load
+from longibench.reports.model.results import Results
 
 SUBJECTS = 6
 

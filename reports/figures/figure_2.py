@@ -9,10 +9,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from reports.figures.figure_2_subject import Sheet
-from reports.figures.image_grid import CONVENTION, Layout, grey_window, show, tall
-from reports.figures.style import INK, MUTED
-from reports.figures.view import Volume, head_outline
+from longibench.reports.figures.figure_2_subject import Sheet
+from longibench.reports.figures.image_grid import CONVENTION, Layout, grey_window, show, tall
+from longibench.reports.figures.style import INK, MUTED
+from longibench.reports.figures.view import Volume, head_outline
 
 CHANGE_COLOURS = "RdBu_r"  # diverging, white at zero, told apart without red-green vision
 

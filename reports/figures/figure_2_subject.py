@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.evaluation.evaluate import read_manifest
-from reports.figures.view import View, Volume, choose_view, load
-from reports.model.results import Entry, Results
+from longibench.benchmark.evaluation.evaluate import read_manifest
+from longibench.reports.figures.view import View, Volume, choose_view, load
+from longibench.reports.model.results import Entry, Results
 
 FOLLOW_UPS = 5  # as many as the paper shows
 

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from benchmark.training.pair_loader import BACKGROUND
-from reports.figures.style import ALERT, BANNER, MUTED
-from reports.figures.view import Plane, View
+from longibench.benchmark.training.pair_loader import BACKGROUND
+from longibench.reports.figures.style import ALERT, BANNER, MUTED
+from longibench.reports.figures.view import Plane, View
 
 CONVENTION = (
     "Axial slice, neurological convention: the left of the image is the left of the person."

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmark.core.files import atomic_file
-from benchmark.training.pair_loader import BACKGROUND
-from metrics.metric import Volume
+from longibench.benchmark.core.files import atomic_file
+from longibench.benchmark.training.pair_loader import BACKGROUND
+from longibench.metrics.metric import Volume
 
 Pixels = NDArray[np.uint8]
 Strip = NDArray[np.float32]

@@ -10,20 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from benchmark.core.errors import UserError
-from benchmark.core.files import write_text
-from benchmark.runs.sampler_sweep import POINTS, Point
-from methods.samplers import NAMES
-from reports.figures.style import COLOURS, INK, MUTED, save
-from reports.model.caption import RANKS, caption
-from reports.model.estimates import Estimate, estimate
-from reports.model.formats import interval, number
-from reports.model.labels import method_label
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import Entry, Results, read_results
-from reports.model.text_table import Box, Printed, Section
-from reports.tables.csv_records import to_csv
-from reports.tables.markdown_latex import to_markdown
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import write_text
+from longibench.benchmark.runs.sampler_sweep import POINTS, Point
+from longibench.methods.samplers import NAMES
+from longibench.reports.figures.style import COLOURS, INK, MUTED, save
+from longibench.reports.model.caption import RANKS, caption
+from longibench.reports.model.estimates import Estimate, estimate
+from longibench.reports.model.formats import interval, number
+from longibench.reports.model.labels import method_label
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import Entry, Results, read_results
+from longibench.reports.model.text_table import Box, Printed, Section
+from longibench.reports.tables.csv_records import to_csv
+from longibench.reports.tables.markdown_latex import to_markdown
 
 FOLDER = "sampling"
 DEFAULT = "default"

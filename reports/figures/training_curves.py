@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.figures.style import COLOURS, INK, MUTED
-from reports.model.results import Entry, Results, Run
+from longibench.reports.figures.style import COLOURS, INK, MUTED
+from longibench.reports.model.results import Entry, Results, Run
 
 _COLUMNS = 3
 _PANEL = (2.9, 2.1)  # inches

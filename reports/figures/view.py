@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmark.core.errors import UserError
-from metrics.masks import Mask, head_mask
-from metrics.metric import MetricError, Volume
+from longibench.benchmark.core.errors import UserError
+from longibench.metrics.masks import Mask, head_mask
+from longibench.metrics.metric import MetricError, Volume
 
 Plane = NDArray[np.float32]
 

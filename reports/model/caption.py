@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reports.model.results import Results
+from longibench.reports.model.results import Results
 
 INTERVALS = (
     "Intervals are 95%, over subjects: of metrics with values by subject such as SSIM the BCa "

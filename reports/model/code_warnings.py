@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from benchmark.evaluation.score_table import METRIC
-from reports.model.results import Results
+from longibench.benchmark.evaluation.score_table import METRIC
+from longibench.reports.model.results import Results
 
 
 def warnings(results: Results) -> list[str]:

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from metrics.statistics import (
+from longibench.metrics.statistics import (
     Interval,
     bootstrap_interval,
     jackknife_interval,
     seed_spread,
     subject_means,
 )
-from metrics.statistics_paired import Comparison, compare_leave_outs, compare_means
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import Entry, Results
+from longibench.metrics.statistics_paired import Comparison, compare_leave_outs, compare_means
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import Entry, Results
 
 _VOLUME = ["subject", "visit", "sample"]
 _NOTHING = Interval(math.nan, math.nan, math.nan, math.nan, 0)

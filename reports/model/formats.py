@@ -2,7 +2,7 @@
 
 import math
 
-from metrics.statistics import Interval
+from longibench.metrics.statistics import Interval
 
 DASH = "—"
 

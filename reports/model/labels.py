@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from methods.samplers import NAMES as SAMPLERS
+from longibench.methods.samplers import NAMES as SAMPLERS
 
 LABELS = {
     "copy-source": "Copy of the source",

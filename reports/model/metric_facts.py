@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from benchmark.evaluation.score_table import within_brackets
+from longibench.benchmark.evaluation.score_table import within_brackets
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.core.errors import UserError
-from benchmark.evaluation.evaluate import read_pairs
-from benchmark.evaluation.score_table import METRIC, read_scores
-from benchmark.protocol.recorded_metrics import current_metrics, read_recorded
-from benchmark.runs.row_names import Rows, read_rows
-from reports.model.labels import RowFacts, row_labels
-from reports.model.metric_facts import MetricFacts
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.evaluation.evaluate import read_pairs
+from longibench.benchmark.evaluation.score_table import METRIC, read_scores
+from longibench.benchmark.protocol.recorded_metrics import current_metrics, read_recorded
+from longibench.benchmark.runs.row_names import Rows, read_rows
+from longibench.reports.model.labels import RowFacts, row_labels
+from longibench.reports.model.metric_facts import MetricFacts
 
 REFERENCE = "copy-source"  # what every metric must be read against; it generates nothing
 PAPER_METHODS = ("vae", "med-ddpm", "ours")  # in the order of the paper's table

@@ -6,14 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.core.console import Console
-from benchmark.core.files import write_text
-from benchmark.preparation.outliers import Suspicion, suspicions
-from benchmark.preparation.prepare import Prepared
-from benchmark.training.pair_loader import read_volume
-from metrics.metric import Volume
-from reports.figures.overlay import edges, grey, save
-from reports.pages.html import render_html
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.files import write_text
+from longibench.benchmark.preparation.outliers import Suspicion, suspicions
+from longibench.benchmark.preparation.prepare import Prepared
+from longibench.benchmark.training.pair_loader import read_volume
+from longibench.metrics.metric import Volume
+from longibench.reports.figures.overlay import edges, grey, save
+from longibench.reports.pages.html import render_html
 
 PICTURES = "pictures"
 BANNER = "Shows participants: this page must not leave the machine"

@@ -4,26 +4,30 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmark.core.console import Console
-from benchmark.core.files import write_text
-from reports.figures.cohort_montage import draw_montage
-from reports.figures.figure_2 import HELD, draw_changes, draw_sheet
-from reports.figures.figure_2_subject import build_sheet
-from reports.figures.image_grid import CONVENTION
-from reports.figures.style import save
-from reports.figures.training_curves import draw_curves
-from reports.model.code_warnings import code_warnings
-from reports.model.results import Results, read_results
-from reports.model.text_table import Printed
-from reports.pages.summary_page import Picture, Tables, render_page
-from reports.tables.comparisons import build_comparisons, comparison_records, print_comparisons
-from reports.tables.cost_table import cost_records, print_costs
-from reports.tables.csv_records import table_records, to_csv
-from reports.tables.markdown_latex import to_latex, to_markdown
-from reports.tables.metric_table import Table
-from reports.tables.report_tables import build_tables, printed
-from reports.tables.strata import build_strata, strata_records
-from reports.tables.strata_tables import print_strata
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.files import write_text
+from longibench.reports.figures.cohort_montage import draw_montage
+from longibench.reports.figures.figure_2 import HELD, draw_changes, draw_sheet
+from longibench.reports.figures.figure_2_subject import build_sheet
+from longibench.reports.figures.image_grid import CONVENTION
+from longibench.reports.figures.style import save
+from longibench.reports.figures.training_curves import draw_curves
+from longibench.reports.model.code_warnings import code_warnings
+from longibench.reports.model.results import Results, read_results
+from longibench.reports.model.text_table import Printed
+from longibench.reports.pages.summary_page import Picture, Tables, render_page
+from longibench.reports.tables.comparisons import (
+    build_comparisons,
+    comparison_records,
+    print_comparisons,
+)
+from longibench.reports.tables.cost_table import cost_records, print_costs
+from longibench.reports.tables.csv_records import table_records, to_csv
+from longibench.reports.tables.markdown_latex import to_latex, to_markdown
+from longibench.reports.tables.metric_table import Table
+from longibench.reports.tables.report_tables import build_tables, printed
+from longibench.reports.tables.strata import build_strata, strata_records
+from longibench.reports.tables.strata_tables import print_strata
 
 NUMERALS = ("I", "II", "III", "IV")
 _PAPER = (".png", ".pdf", ".svg")

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reports.figures.style import BANNER
-from reports.model.caption import cohort, grid, pairs, preparation
-from reports.model.code_warnings import warnings
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import REFERENCE, Results
-from reports.model.text_table import Printed
-from reports.pages.html import render_html
-from reports.tables.metric_table import Row, Table
-from reports.tables.paper_order import order_statements
+from longibench.reports.figures.style import BANNER
+from longibench.reports.model.caption import cohort, grid, pairs, preparation
+from longibench.reports.model.code_warnings import warnings
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import REFERENCE, Results
+from longibench.reports.model.text_table import Printed
+from longibench.reports.pages.html import render_html
+from longibench.reports.tables.metric_table import Row, Table
+from longibench.reports.tables.paper_order import order_statements
 
 TITLE = "Longitudinal brain MRI generation"
 

@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import TypeVar
 
-from benchmark.evaluation.score_table import within_brackets
-from reports.model.estimates import AtFloor, Estimate
-from reports.model.formats import interval, number
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import REFERENCE, Entry
-from reports.model.text_table import Notes
+from longibench.benchmark.evaluation.score_table import within_brackets
+from longibench.reports.model.estimates import AtFloor, Estimate
+from longibench.reports.model.formats import interval, number
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import REFERENCE, Entry
+from longibench.reports.model.text_table import Notes
 
 OTHER_CODE = (
     "computed by other code than most of the column, by an equal definition: ranked with it; the "

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
-from metrics.statistics_paired import Comparison, holm
-from reports.model.estimates import compare
-from reports.model.formats import DASH, interval, p_value, percent
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import REFERENCE, Entry, Results
-from reports.model.text_table import Box, Line, Notes, Printed, Section
+from longibench.metrics.statistics_paired import Comparison, holm
+from longibench.reports.model.estimates import compare
+from longibench.reports.model.formats import DASH, interval, p_value, percent
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import REFERENCE, Entry, Results
+from longibench.reports.model.text_table import Box, Line, Notes, Printed, Section
 
 LEVEL = 0.05
 HEADS = ("Better against worse", "Difference", "p", "p, Holm", "Better for")

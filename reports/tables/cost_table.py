@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from reports.model.formats import DASH
-from reports.model.results import Entry, Results
-from reports.model.text_table import Box, Printed, Section, transposed
+from longibench.reports.model.formats import DASH
+from longibench.reports.model.results import Entry, Results
+from longibench.reports.model.text_table import Box, Printed, Section, transposed
 
 CAPTION = (
     "Measured by the harness on the device named, which is part of the measurement: costs on "

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from reports.model.estimates import Estimate
-from reports.model.formats import DASH
-from reports.tables.columns import Column
-from reports.tables.metric_table import Row, Table
+from longibench.reports.model.estimates import Estimate
+from longibench.reports.model.formats import DASH
+from longibench.reports.tables.columns import Column
+from longibench.reports.tables.metric_table import Row, Table
 
 REAL_HALVES = "real-halves"  # stands in the column of methods, and is none
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from benchmark.runs.dry_run import Prediction
-from reports.tables.cost_table import duration
+from longibench.benchmark.runs.dry_run import Prediction
+from longibench.reports.tables.cost_table import duration
 
 HEADS = ("", "train", "draw", "score", "in all", "memory", "an update")
 

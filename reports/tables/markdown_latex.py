@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from reports.model.text_table import Box, Line, Printed, Section
+from longibench.reports.model.text_table import Box, Line, Printed, Section
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LATEX = {

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from benchmark.core.errors import UserError
-from benchmark.settings.loading import load_settings
-from benchmark.settings.plugins import load_methods
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.plugins import load_methods
+from longibench.benchmark.training.recipe import Recipe
 
 PRESETS = ("demo", "paper")
 

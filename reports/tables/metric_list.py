@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from inspect import getdoc
 from pathlib import Path
 
-from benchmark.settings.plugins import load_metrics
-from benchmark.settings.schema import DEFAULT_METRICS
-from metrics.metric import Metric
-from metrics.weights import WeightsError
+from longibench.benchmark.settings.plugins import load_metrics
+from longibench.benchmark.settings.schema import DEFAULT_METRICS
+from longibench.metrics.metric import Metric
+from longibench.metrics.weights import WeightsError
 
 FAMILIES = {
     "distribution": "Do the volumes look real? (one value for all volumes of a method)",

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from reports.model.estimates import estimate
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import REFERENCE, Entry, Results
-from reports.model.text_table import Notes
-from reports.tables.columns import Cell, Column, make_cells, make_column
+from longibench.reports.model.estimates import estimate
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import REFERENCE, Entry, Results
+from longibench.reports.model.text_table import Notes
+from longibench.reports.tables.columns import Cell, Column, make_cells, make_column
 
 REFERENCE_NOTE = (
     "generates nothing: it is the source itself, never ranked, and shown because a paired metric "

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from reports.model import paper_values
-from reports.model.formats import DASH
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import Results
-from reports.model.text_table import Notes
-from reports.tables.metric_table import Row, Table
+from longibench.reports.model import paper_values
+from longibench.reports.model.formats import DASH
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import Results
+from longibench.reports.model.text_table import Notes
+from longibench.reports.tables.metric_table import Row, Table
 
 
 def with_published(table: Table, results: Results) -> Table:

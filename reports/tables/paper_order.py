@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from metrics.statistics_paired import Comparison
-from reports.model.estimates import compare, estimate
-from reports.model.formats import interval
-from reports.model.labels import method_label
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import Entry, Results
+from longibench.metrics.statistics_paired import Comparison
+from longibench.reports.model.estimates import compare, estimate
+from longibench.reports.model.formats import interval
+from longibench.reports.model.labels import method_label
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import Entry, Results
 
 Verdict = Literal[
     "holds",

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from reports.model.caption import caption
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import FIRST_METRICS, Results
-from reports.model.text_table import EMPTY, Box, Line, Printed, Section, transposed
-from reports.tables.columns import Cell, Column
-from reports.tables.metric_table import Row, Table, build_table
-from reports.tables.paper_columns import with_published
+from longibench.reports.model.caption import caption
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import FIRST_METRICS, Results
+from longibench.reports.model.text_table import EMPTY, Box, Line, Printed, Section, transposed
+from longibench.reports.tables.columns import Cell, Column
+from longibench.reports.tables.metric_table import Row, Table, build_table
+from longibench.reports.tables.paper_columns import with_published
 
 FAMILIES = {
     "distribution": "Distribution: do the volumes look real?",

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metrics.statistics import Interval, subject_means
-from reports.model.caption import ENOUGH
-from reports.model.estimates import mean_interval
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import Entry, Results
+from longibench.metrics.statistics import Interval, subject_means
+from longibench.reports.model.caption import ENOUGH
+from longibench.reports.model.estimates import mean_interval
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import Entry, Results
 
 KEYS = ["subject", "visit"]
 FEWEST = 5  # subjects; the mean of fewer comes too near to telling a participant's own value

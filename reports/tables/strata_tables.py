@@ -5,10 +5,10 @@ from collections.abc import Callable, Hashable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from reports.model.caption import ENOUGH, count
-from reports.model.formats import DASH, interval, number
-from reports.model.text_table import Box, Line, Printed, Section
-from reports.tables.strata import BOUNDS, FEWEST, YEARS, Kind, Stratum, StratumValue
+from longibench.reports.model.caption import ENOUGH, count
+from longibench.reports.model.formats import DASH, interval, number
+from longibench.reports.model.text_table import Box, Line, Printed, Section
+from longibench.reports.tables.strata import BOUNDS, FEWEST, YEARS, Kind, Stratum, StratumValue
 
 SEXES = {"F": "women", "M": "men"}
 CAPTION = (

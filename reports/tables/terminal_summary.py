@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from reports.model.caption import count
-from reports.model.estimates import estimate
-from reports.model.formats import interval, number
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import Entry, Results, read_results
+from longibench.reports.model.caption import count
+from longibench.reports.model.estimates import estimate
+from longibench.reports.model.formats import interval, number
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import Entry, Results, read_results
 
 
 def summary(protocol: Path, method: str) -> str:

@@ -6,7 +6,13 @@ import pytest
 import torch
 from einops import rearrange
 
-from methods.blocks import IntervalEncoding, fold, over_space, sinusoidal_embedding, unfold
+from longibench.methods.blocks import (
+    IntervalEncoding,
+    fold,
+    over_space,
+    sinusoidal_embedding,
+    unfold,
+)
 
 
 @pytest.mark.parametrize("patch", [1, 2, 4])

@@ -4,9 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from methods.blocks import fold
-from methods.conditional_diffusion import ConditionalDiffusion, ConditionalDiffusionSettings
-from methods.samplers import SamplerSettings
+from longibench.methods.blocks import fold
+from longibench.methods.conditional_diffusion import (
+    ConditionalDiffusion,
+    ConditionalDiffusionSettings,
+)
+from longibench.methods.samplers import SamplerSettings
 
 SHAPE = (4, 6, 4)
 STEPS = 1000

@@ -17,21 +17,21 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from benchmark.core.console import Console
-from benchmark.evaluation.generate import GenerationJob, generate
-from benchmark.settings.plugins import load_methods
-from benchmark.settings.schema import (
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.evaluation.generate import GenerationJob, generate
+from longibench.benchmark.settings.plugins import load_methods
+from longibench.benchmark.settings.schema import (
     DeviceSettings,
     EMASettings,
     GenerationSettings,
     TrainingSettings,
 )
-from benchmark.training.checkpoints import load_latest
-from benchmark.training.loop import TrainingJob, train
-from benchmark.training.pair_loader import load_nifti, pad_to_multiple
-from benchmark.training.recipe import Recipe
-from methods.method import Method, MethodSettings
-from methods.noise import SeededNoise
+from longibench.benchmark.training.checkpoints import load_latest
+from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.pair_loader import load_nifti, pad_to_multiple
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.method import Method, MethodSettings
+from longibench.methods.noise import SeededNoise
 
 SHAPE = (14, 22, 16)  # not divisible by four: the harness pads and crops
 AFFINE = np.diag([5.0, 5.0, 5.0, 1.0])

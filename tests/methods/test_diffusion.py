@@ -5,9 +5,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from methods.diffusion import DiffusionSettings, GaussianDiffusion, Prediction
-from methods.samplers import SamplerSettings
-from methods.schedule import Schedule, ScheduleSettings
+from longibench.methods.diffusion import DiffusionSettings, GaussianDiffusion, Prediction
+from longibench.methods.samplers import SamplerSettings
+from longibench.methods.schedule import Schedule, ScheduleSettings
 
 PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "x0", "v")
 SHAPE = (1, 1, 4, 6, 4)

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.core.console import Console
-from benchmark.settings.schema import DeviceSettings, TrainingSettings
-from benchmark.training.checkpoints import Checkpoint, load_latest
-from benchmark.training.loop import TrainingJob, train
-from benchmark.training.recipe import Recipe
-from methods.method import REGISTRY, Method, MethodSettings, Stage, Turn
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
+from longibench.benchmark.training.checkpoints import Checkpoint, load_latest
+from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.method import REGISTRY, Method, MethodSettings, Stage, Turn
 
 SHAPE = (4, 4, 4)
 RATE = 0.125

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from methods.noise import GlobalNoise, Noise, NoiseAhead, SeededNoise
+from longibench.methods.noise import GlobalNoise, Noise, NoiseAhead, SeededNoise
 
 SHAPE = (1, 4, 6, 4)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from methods.ours import Ours, OursSettings
+from longibench.methods.ours import Ours, OursSettings
 
 SHAPE = (8, 12, 8)
 SETTINGS = OursSettings.model_validate(

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.settings.loading import load_settings
-from benchmark.training.pair_loader import pad_to_multiple
-from benchmark.training.recipe import Recipe
-from methods.conditional_diffusion import ConditionalDiffusion
-from methods.method import Method
-from methods.vae import VAE
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.training.pair_loader import pad_to_multiple
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.conditional_diffusion import ConditionalDiffusion
+from longibench.methods.method import Method
+from longibench.methods.vae import VAE
 
 HALF, PAPER = (64, 80, 64), (128, 160, 128)
 GRIDS = {"half": HALF, "paper": PAPER, "paper-shared": PAPER}

@@ -9,9 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from methods.diffusion import DiffusionSettings, GaussianDiffusion
-from methods.samplers import DDIM, DDPM, DPMSolver, Estimate, SamplerSettings, build_sampler
-from methods.schedule import Schedule, ScheduleSettings
+from longibench.methods.diffusion import DiffusionSettings, GaussianDiffusion
+from longibench.methods.samplers import (
+    DDIM,
+    DDPM,
+    DPMSolver,
+    Estimate,
+    SamplerSettings,
+    build_sampler,
+)
+from longibench.methods.schedule import Schedule, ScheduleSettings
 
 SCHEDULES = {
     "linear": ScheduleSettings(),

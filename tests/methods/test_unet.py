@@ -6,8 +6,8 @@ from monai.networks.nets import diffusion_model_unet
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from methods.med_ddpm import MedDDPM, MedDDPMSettings
-from methods.unet import AttentionUNet, UNetSettings
+from longibench.methods.med_ddpm import MedDDPM, MedDDPMSettings
+from longibench.methods.unet import AttentionUNet, UNetSettings
 
 SMALL = UNetSettings(channels=(4, 8), attention=(False, True), norm_groups=4)
 SHAPE = (8, 12, 8)
@@ -90,7 +90,7 @@ def test_med_ddpm_uses_both(monkeypatch: pytest.MonkeyPatch) -> None:
         periods.append(period)
         return torch.zeros(len(values), dim, device="meta")
 
-    monkeypatch.setattr("methods.unet.sinusoidal_embedding", embedding)
+    monkeypatch.setattr("longibench.methods.unet.sinusoidal_embedding", embedding)
     volume, time = torch.empty(1, 1, 16, 16, 16, device="meta"), torch.ones(1, device="meta")
     method.denoise(volume, time, volume)
     assert modes == {"trilinear"}

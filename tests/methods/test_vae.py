@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from methods.vae import VAE, VAESettings
+from longibench.methods.vae import VAE, VAESettings
 
 SHAPE = (8, 12, 8)
 SETTINGS = VAESettings(channels=(4, 8), hidden=16, latent=6, reconstruction_weight=3.0)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from metrics.instruments import Instruments
-from metrics.scan import Scan
+from longibench.metrics.instruments import Instruments
+from longibench.metrics.scan import Scan
 
 SHAPE = (20, 22, 18)
 SPACING = (1.0, 1.25, 2.0)  # mm, all three unlike: a swapped axis would show

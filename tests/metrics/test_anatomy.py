@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from metrics.anatomy import (
+from longibench.metrics.anatomy import (
     FEATURES,
     SHA256,
     TISSUES,
@@ -17,9 +17,9 @@ from metrics.anatomy import (
     read,
     tissue_volumes,
 )
-from metrics.anatomy_network import STAGES, AnatomyNetwork, fold, unfold
-from metrics.checkpoints import WeightsError
-from metrics.scan import Spacing, Volume
+from longibench.metrics.anatomy_network import STAGES, AnatomyNetwork, fold, unfold
+from longibench.metrics.checkpoints import WeightsError
+from longibench.metrics.scan import Spacing, Volume
 
 SIDE = (2.5, 2.5, 2.5)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrics.cache import Vector, VectorCache
+from longibench.metrics.cache import Vector, VectorCache
 
 
 class Counter:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from metrics.change_map import SIGMA_MM, ChangeCorrelation, ChangeSign, change_map
-from metrics.masks import head_mask
-from metrics.metric import MetricError, PairMetric, Scan
+from longibench.metrics.change_map import SIGMA_MM, ChangeCorrelation, ChangeSign, change_map
+from longibench.metrics.masks import head_mask
+from longibench.metrics.metric import MetricError, PairMetric, Scan
 
 Score = Callable[..., float]
 Make = Callable[..., Scan]

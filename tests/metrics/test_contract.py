@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-import metrics
-from metrics.instruments import Instruments
-from metrics.label_maps import CODES
-from metrics.metric import (
+from longibench import metrics
+from longibench.metrics.instruments import Instruments
+from longibench.metrics.label_maps import CODES
+from longibench.metrics.metric import (
     REGISTRY,
     Family,
     Metric,
@@ -45,8 +45,10 @@ class Visit:
 
 def registered() -> list[str]:
     for module in pkgutil.iter_modules(metrics.__path__):
-        importlib.import_module(f"metrics.{module.name}")
-    return sorted(name for name in REGISTRY if REGISTRY[name].__module__.startswith("metrics."))
+        importlib.import_module(f"longibench.metrics.{module.name}")
+    return sorted(
+        name for name in REGISTRY if REGISTRY[name].__module__.startswith("longibench.metrics.")
+    )
 
 
 class Lpips:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from metrics.checkpoints import WeightsError
-from metrics.extractors import Extractor, extractor, extractor_title
-from metrics.scan import Scan
+from longibench.metrics.checkpoints import WeightsError
+from longibench.metrics.extractors import Extractor, extractor, extractor_title
+from longibench.metrics.scan import Scan
 
 CPU = torch.device("cpu")
 

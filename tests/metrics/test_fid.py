@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from metrics.fid import FID, frechet_distance
-from metrics.instruments import Instruments
-from metrics.metric import MetricError, TooFewVolumes
-from metrics.subsets import LEAST_VOLUMES
+from longibench.metrics.fid import FID, frechet_distance
+from longibench.metrics.instruments import Instruments
+from longibench.metrics.metric import MetricError, TooFewVolumes
+from longibench.metrics.subsets import LEAST_VOLUMES
 
 SUBJECTS = ["d", "a", "b", "a", "c", "b", "e", "b"] * 3
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from metrics.fid import frechet_distance
-from metrics.fid_infinity import LEAST_SUBJECTS, FIDInfinity, subject_samples
-from metrics.instruments import Instruments
-from metrics.metric import Scan, TooFewVolumes
+from longibench.metrics.fid import frechet_distance
+from longibench.metrics.fid_infinity import LEAST_SUBJECTS, FIDInfinity, subject_samples
+from longibench.metrics.instruments import Instruments
+from longibench.metrics.metric import Scan, TooFewVolumes
 
 
 @pytest.fixture(scope="module")

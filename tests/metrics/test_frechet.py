@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from metrics.frechet import (
+from longibench.metrics.frechet import (
     Statistics,
     covariance_to_statistics,
     features_to_statistics,
     frechet_distance,
     statistics_to_distance,
 )
-from metrics.metric import MetricError, TooFewVolumes
+from longibench.metrics.metric import MetricError, TooFewVolumes
 
 
 def draw(count: int, dimension: int, seed: int, shift: float = 0) -> np.ndarray:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from torch import nn
 
-from metrics.cache import VectorCache
-from metrics.instruments import STRUCTURES, Instruments
-from metrics.scan import Scan
+from longibench.metrics.cache import VectorCache
+from longibench.metrics.instruments import STRUCTURES, Instruments
+from longibench.metrics.scan import Scan
 
 
 def draw(seed: int, *, real: bool = True) -> Scan:
@@ -114,7 +114,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         random_twin=Network,
         tissue_volumes=lambda probabilities, spacing_mm: dict.fromkeys(STRUCTURES, 1.5),
     )
-    monkeypatch.setitem(sys.modules, "metrics.anatomy", anatomy)
+    monkeypatch.setitem(sys.modules, "longibench.metrics.anatomy", anatomy)
     return done
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from metrics.instruments import Instruments
-from metrics.kid import KID, KernelSubsets, cubic_kernel
-from metrics.metric import MetricError, TooFewVolumes
+from longibench.metrics.instruments import Instruments
+from longibench.metrics.kid import KID, KernelSubsets, cubic_kernel
+from longibench.metrics.metric import MetricError, TooFewVolumes
 
 
 @pytest.fixture(scope="module")

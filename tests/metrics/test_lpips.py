@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from metrics.lpips import LPIPS25D, planes_distance, slices
-from metrics.metric import MetricError, Scan
+from longibench.metrics.lpips import LPIPS25D, planes_distance, slices
+from longibench.metrics.metric import MetricError, Scan
 
 Score = Callable[..., float]
 

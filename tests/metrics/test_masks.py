@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from metrics.masks import Region, head_mask, source_mask
-from metrics.metric import MetricError, Scan
+from longibench.metrics.masks import Region, head_mask, source_mask
+from longibench.metrics.metric import MetricError, Scan
 
 SHAPE = (24, 28, 24)
 

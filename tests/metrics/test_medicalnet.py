@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from metrics.medicalnet import (
+from longibench.metrics.medicalnet import (
     ARCHITECTURES,
     STRIDED,
     MedicalNet,

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from metrics.instruments import Instruments
-from metrics.metric import MetricError, Scan
-from metrics.monotonicity import Monotonicity
+from longibench.metrics.instruments import Instruments
+from longibench.metrics.metric import MetricError, Scan
+from longibench.metrics.monotonicity import Monotonicity
 
 Make = Callable[..., Scan]
 

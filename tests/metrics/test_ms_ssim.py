@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from metrics.metric import MetricError, Scan
-from metrics.ms_ssim import WEIGHTS, MultiScaleSSIM, scales
+from longibench.metrics.metric import MetricError, Scan
+from longibench.metrics.ms_ssim import WEIGHTS, MultiScaleSSIM, scales
 
 Score = Callable[..., float]
 

@@ -5,9 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from metrics.frechet import frechet_distance, statistics_to_distance
-from metrics.metric import MetricError, TooFewVolumes
-from metrics.running_statistics import RunningStatistics
+from longibench.metrics.frechet import frechet_distance, statistics_to_distance
+from longibench.metrics.metric import MetricError, TooFewVolumes
+from longibench.metrics.running_statistics import RunningStatistics
 
 
 def gather(features: np.ndarray, sizes: tuple[int, ...]) -> RunningStatistics:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from metrics.instruments import Instruments
-from metrics.masks import head_mask
-from metrics.metric import MetricError, Scan
-from metrics.perceptual import Perceptual, stage_distance
-from metrics.sharpness import Sharpness, detail_energy
-from metrics.ssim import SSIM
-from metrics.voxelwise import PSNR
+from longibench.metrics.instruments import Instruments
+from longibench.metrics.masks import head_mask
+from longibench.metrics.metric import MetricError, Scan
+from longibench.metrics.perceptual import Perceptual, stage_distance
+from longibench.metrics.sharpness import Sharpness, detail_energy
+from longibench.metrics.ssim import SSIM
+from longibench.metrics.voxelwise import PSNR
 
 Score = Callable[..., float]
 Make = Callable[..., Scan]

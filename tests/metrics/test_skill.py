@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from metrics.masks import head_mask
-from metrics.metric import MetricError, Scan
-from metrics.skill import HeadSkill, Skill
+from longibench.metrics.masks import head_mask
+from longibench.metrics.metric import MetricError, Scan
+from longibench.metrics.skill import HeadSkill, Skill
 
 Score = Callable[..., float]
 Make = Callable[..., Scan]

@@ -7,10 +7,10 @@ import pytest
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from metrics.masks import head_mask
-from metrics.metric import MetricError, Scan
-from metrics.ssim import SSIM, WANG, HeadSSIM, ssim_map
-from metrics.ssim_skimage import HeadScikitSSIM, ScikitSSIM
+from longibench.metrics.masks import head_mask
+from longibench.metrics.metric import MetricError, Scan
+from longibench.metrics.ssim import SSIM, WANG, HeadSSIM, ssim_map
+from longibench.metrics.ssim_skimage import HeadScikitSSIM, ScikitSSIM
 
 SHAPE = (18, 22, 16)
 BY_SCIKIT = {

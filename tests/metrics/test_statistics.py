@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from metrics.fid import frechet_distance
-from metrics.statistics import (
+from longibench.metrics.fid import frechet_distance
+from longibench.metrics.statistics import (
     bootstrap_interval,
     jackknife_interval,
     seed_spread,

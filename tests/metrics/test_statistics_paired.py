@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from metrics.statistics import Interval, bootstrap_interval
-from metrics.statistics_paired import compare_leave_outs, compare_means, holm
+from longibench.metrics.statistics import Interval, bootstrap_interval
+from longibench.metrics.statistics_paired import compare_leave_outs, compare_means, holm
 
 SUBJECTS = [f"s{i}" for i in range(30)]
 

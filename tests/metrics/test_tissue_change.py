@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from metrics.instruments import STRUCTURES, Instruments
-from metrics.label_maps import CODES, label_volume
-from metrics.metric import REGISTRY, MetricError, Scan, SetMetric, TooFewVolumes
+from longibench.metrics.instruments import STRUCTURES, Instruments
+from longibench.metrics.label_maps import CODES, label_volume
+from longibench.metrics.metric import REGISTRY, MetricError, Scan, SetMetric, TooFewVolumes
 
 Score = Callable[..., float]
 Make = Callable[..., Scan]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from metrics.masks import head_mask
-from metrics.metric import MetricError, PairMetric, Scan
-from metrics.voxelwise import MAE, NCC, PSNR, HeadMAE, HeadNCC, HeadPSNR
+from longibench.metrics.masks import head_mask
+from longibench.metrics.metric import MetricError, PairMetric, Scan
+from longibench.metrics.voxelwise import MAE, NCC, PSNR, HeadMAE, HeadNCC, HeadPSNR
 
 Score = Callable[..., float]
 Make = Callable[..., Scan]

@@ -7,10 +7,10 @@ import huggingface_hub
 import pytest
 import torch
 
-from metrics.checkpoints import WeightsError, checksum
-from metrics.medicalnet import with_random_weights
-from metrics.released import CHECKSUMS
-from metrics.weights import EmbeddedWeights, parse
+from longibench.metrics.checkpoints import WeightsError, checksum
+from longibench.metrics.medicalnet import with_random_weights
+from longibench.metrics.released import CHECKSUMS
+from longibench.metrics.weights import EmbeddedWeights, parse
 
 
 class Payload:

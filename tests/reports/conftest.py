@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.evaluation.score_table import SCHEMA
-from reports.model.results import Results, read_results
+from longibench.benchmark.evaluation.score_table import SCHEMA
+from longibench.reports.model.results import Results, read_results
 
 Volumes = Callable[[int, float, str], np.ndarray]
 

@@ -11,9 +11,9 @@ from engine_loop import Case, EngineLoop, noise_of
 from plain_loop import PlainLoop
 from torch import Tensor
 
-from benchmark.core.malloc import memory_kept
-from benchmark.settings.schema import DeviceSettings
-from methods.ours import Ours
+from longibench.benchmark.core.malloc import memory_kept
+from longibench.benchmark.settings.schema import DeviceSettings
+from longibench.methods.ours import Ours
 
 Work = Callable[[], Any]
 Build = Callable[[], Work]

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.signals import Stopped, interruptible
-from benchmark.devices.process_group import agreed
-from benchmark.evaluation.generate import GenerationJob, _generate
-from benchmark.training.loop import TrainingJob
-from benchmark.training.trainer import Trainer
-from methods.method import Method, MethodSettings, Stage, Turn
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.signals import Stopped, interruptible
+from longibench.benchmark.devices.process_group import agreed
+from longibench.benchmark.evaluation.generate import GenerationJob, _generate
+from longibench.benchmark.training.loop import TrainingJob
+from longibench.benchmark.training.trainer import Trainer
+from longibench.methods.method import Method, MethodSettings, Stage, Turn
 
 
 def first_gradient(fabric: Any, job: TrainingJob, file: Path) -> None:

@@ -8,15 +8,15 @@ import torch
 from plain_loop import monai_choices
 from torch import Tensor
 
-from benchmark.devices.acceleration import accelerate, fuse
-from benchmark.devices.conv3d_cpu import fast_convolutions
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import DeviceSettings
-from benchmark.training.recipe import Recipe
-from methods.blocks import fold
-from methods.conditional_diffusion import ConditionalDiffusion
-from methods.med_ddpm import MedDDPM
-from methods.noise import SeededNoise
+from longibench.benchmark.devices.acceleration import accelerate, fuse
+from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import DeviceSettings
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.blocks import fold
+from longibench.methods.conditional_diffusion import ConditionalDiffusion
+from longibench.methods.med_ddpm import MedDDPM
+from longibench.methods.noise import SeededNoise
 
 STEPS = 4  # levels of the schedule: what a step costs does not depend on how many there are
 Volumes = tuple[Tensor, Tensor, Tensor]  # sources, targets, years

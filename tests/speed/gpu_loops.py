@@ -12,7 +12,7 @@ from engine_loop import Case, EngineLoop, noise_of
 from plain_loop import PlainLoop
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmark.settings.schema import DeviceSettings
+from longibench.benchmark.settings.schema import DeviceSettings
 
 CASE = Case("med-ddpm", "paper", PAPER, train_batch=1, draw_batch=1)
 DEVICE = "cuda"

@@ -11,12 +11,12 @@ from monai.networks.nets import DiffusionModelUNet
 from monai.networks.schedulers import DDPMScheduler
 from torch import Tensor, nn
 
-from methods.blocks import IntervalEncoding, fold, over_space, unfold
-from methods.conditional_diffusion import ConditionalDiffusion
-from methods.diffusion import DiffusionSettings
-from methods.med_ddpm import MedDDPM
-from methods.ours import Ours
-from methods.unet import AttentionUNet, UNetSettings
+from longibench.methods.blocks import IntervalEncoding, fold, over_space, unfold
+from longibench.methods.conditional_diffusion import ConditionalDiffusion
+from longibench.methods.diffusion import DiffusionSettings
+from longibench.methods.med_ddpm import MedDDPM
+from longibench.methods.ours import Ours
+from longibench.methods.unet import AttentionUNet, UNetSettings
 
 SCHEDULES = {"linear": "linear_beta", "cosine": "cosine"}
 PREDICTIONS = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}

@@ -12,8 +12,8 @@ import torch
 from contenders import CASES
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmark.core.console import Console
-from benchmark.training.checkpoints import Checkpoint, load_latest, save_checkpoint
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.training.checkpoints import Checkpoint, load_latest, save_checkpoint
 
 ROUNDS = 3
 

@@ -11,11 +11,11 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from scipy import ndimage
 
-from metrics.extractors import extractor
-from metrics.fid import FID, frechet_distance
-from metrics.fid_infinity import FIDInfinity
-from metrics.kid import KID
-from metrics.metric import Features, Scan, SetMetric
+from longibench.metrics.extractors import extractor
+from longibench.metrics.fid import FID, frechet_distance
+from longibench.metrics.fid_infinity import FIDInfinity
+from longibench.metrics.kid import KID
+from longibench.metrics.metric import Features, Scan, SetMetric
 
 DEMO = (32, 40, 32)
 JACKKNIFE = 500

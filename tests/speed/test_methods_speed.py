@@ -5,10 +5,10 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmark.settings.loading import load_settings
-from benchmark.settings.plugins import load_methods
-from benchmark.training.recipe import Recipe
-from methods.method import Method
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.plugins import load_methods
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.method import Method
 
 BATCH = 4
 NAMES = sorted(load_methods())

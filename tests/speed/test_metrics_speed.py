@@ -14,16 +14,16 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 from threadpoolctl import threadpool_limits
 
-from metrics.change_map import ChangeCorrelation
-from metrics.masks import head_mask
-from metrics.metric import PairMetric, Scan
-from metrics.ms_ssim import MultiScaleSSIM, scales
-from metrics.sharpness import Sharpness
-from metrics.skill import HeadSkill
-from metrics.ssim import SSIM
-from metrics.ssim_skimage import ScikitSSIM
-from metrics.statistics import bootstrap_interval
-from metrics.voxelwise import HeadNCC, HeadPSNR
+from longibench.metrics.change_map import ChangeCorrelation
+from longibench.metrics.masks import head_mask
+from longibench.metrics.metric import PairMetric, Scan
+from longibench.metrics.ms_ssim import MultiScaleSSIM, scales
+from longibench.metrics.sharpness import Sharpness
+from longibench.metrics.skill import HeadSkill
+from longibench.metrics.ssim import SSIM
+from longibench.metrics.ssim_skimage import ScikitSSIM
+from longibench.metrics.statistics import bootstrap_interval
+from longibench.metrics.voxelwise import HeadNCC, HeadPSNR
 
 PAPER = (128, 160, 128)
 DEMO = (32, 40, 32)

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 
-from benchmark.cohorts.parsing.study_files import MISSING_CODES
-from benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
-from benchmark.cohorts.parsing.values import NUMBERS, PARTICIPANT, SESSION, diagnosis_of, sex_of
-from benchmark.cohorts.reader import Covariates
-from benchmark.cohorts.visit_table import COVARIATES
-from benchmark.core.errors import UserError, unknown
+from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
+from longibench.benchmark.cohorts.parsing.values import (
+    NUMBERS,
+    PARTICIPANT,
+    SESSION,
+    diagnosis_of,
+    sex_of,
+)
+from longibench.benchmark.cohorts.reader import Covariates
+from longibench.benchmark.cohorts.visit_table import COVARIATES
+from longibench.benchmark.core.errors import UserError, unknown
 
 # a bare "diagnosis" or "dx" of a table of visits is the visit's, not the participant's
 GROUP = tuple(name for name in PARTICIPANT["group"] if name not in ("dx", "diagnosis"))

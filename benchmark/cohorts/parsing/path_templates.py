@@ -4,9 +4,9 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.cohorts.parsing.study_files import MISSING_CODES
-from benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
-from benchmark.core.errors import UserError, unknown
+from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
+from longibench.benchmark.core.errors import UserError, unknown
 
 WHOLE, DECIMAL = "bdoxX", "eEfFgG%"  # format types (Python's) that need a number
 

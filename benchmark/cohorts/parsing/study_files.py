@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmark.cohorts.parsing.dates import parse_date
-from benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_table
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.parsing.dates import parse_date
+from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_table
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.errors import UserError
 
 TEXT_TABLES = (".csv", ".tsv", ".txt")
 SUBJECT = re.compile("sub-.+")

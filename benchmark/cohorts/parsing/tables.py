@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError
 
 MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?")
 SHEETS = (".xlsx", ".xls")

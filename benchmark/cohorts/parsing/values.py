@@ -2,7 +2,7 @@
 
 import re
 
-from benchmark.cohorts.parsing.tables import number_of, text_of
+from longibench.benchmark.cohorts.parsing.tables import number_of, text_of
 
 SEXES = {"f": "F", "female": "F", "w": "F", "m": "M", "male": "M"}
 DIAGNOSES = {

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from benchmark.cohorts.parsing.dates import MONTHS, TIME_COLUMNS, YEAR, Unit, parse_date
-from benchmark.cohorts.parsing.study_files import MISSING_CODES
-from benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
-from benchmark.core.errors import UserError, unknown
+from longibench.benchmark.cohorts.parsing.dates import MONTHS, TIME_COLUMNS, YEAR, Unit, parse_date
+from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
+from longibench.benchmark.core.errors import UserError, unknown
 
 DAYS = {"days": 1.0, "months": YEAR / MONTHS, "years": YEAR, "age": YEAR}
 YOUNGEST = 2.0  # years; ages below are hundredths (as BrLP writes them), or infants

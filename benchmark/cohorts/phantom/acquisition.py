@@ -10,18 +10,18 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.cohorts.phantom.anatomy import displacement
-from benchmark.cohorts.phantom.labels import Labeller
-from benchmark.cohorts.phantom.layers import draw_thickness
-from benchmark.cohorts.phantom.nifti import centred
-from benchmark.cohorts.phantom.person import Person, generator
-from benchmark.cohorts.phantom.raw_scanner import Head, RawScanner
-from benchmark.cohorts.phantom.raw_session import RawSession, draw_raw_session
-from benchmark.cohorts.phantom.scanner import Scanner, Session, draw_session
-from benchmark.cohorts.phantom.surroundings import participant_surroundings, surround
-from benchmark.cohorts.phantom.template import Template
-from benchmark.cohorts.phantom.truth import Voxels
-from benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.cohorts.phantom.anatomy import displacement
+from longibench.benchmark.cohorts.phantom.labels import Labeller
+from longibench.benchmark.cohorts.phantom.layers import draw_thickness
+from longibench.benchmark.cohorts.phantom.nifti import centred
+from longibench.benchmark.cohorts.phantom.person import Person, generator
+from longibench.benchmark.cohorts.phantom.raw_scanner import Head, RawScanner
+from longibench.benchmark.cohorts.phantom.raw_session import RawSession, draw_raw_session
+from longibench.benchmark.cohorts.phantom.scanner import Scanner, Session, draw_session
+from longibench.benchmark.cohorts.phantom.surroundings import participant_surroundings, surround
+from longibench.benchmark.cohorts.phantom.template import Template
+from longibench.benchmark.cohorts.phantom.truth import Voxels
+from longibench.benchmark.settings.phantom import PhantomSettings
 
 Row = dict[str, float | str]
 

@@ -7,11 +7,11 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian, total
-from benchmark.cohorts.phantom.person import Person, generator
-from benchmark.cohorts.phantom.progression import Modes
-from benchmark.cohorts.phantom.template import Image
-from benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian, total
+from longibench.benchmark.cohorts.phantom.person import Person, generator
+from longibench.benchmark.cohorts.phantom.progression import Modes
+from longibench.benchmark.cohorts.phantom.template import Image
+from longibench.benchmark.settings.phantom import PhantomSettings
 
 FIELD = Lattice((34, 42, 34), 5.0)  # where maps are computed; a margin around 160 x 200 x 160 mm
 SMOOTHNESS_MM = (25.0, 9.0)  # standard deviations of the coarse and the fine part of anatomy

@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from benchmark.cohorts.phantom import tables
-from benchmark.cohorts.phantom.acquisition import Row, Shot, Studio, open_studio
-from benchmark.cohorts.phantom.anatomy import FIELD, TISSUES, Body, draw_anatomy, measure
-from benchmark.cohorts.phantom.nifti import centred, write_nifti
-from benchmark.cohorts.phantom.person import YEAR, Person, draw_person, generator, normal
-from benchmark.cohorts.phantom.progression import MODES, Modes, atrophy_modes
-from benchmark.cohorts.phantom.template import MEASURED_FWHM_MM, Image, load_template
-from benchmark.cohorts.phantom.truth import TRUTH, write_voxels
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import atomic_folder
-from benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.cohorts.phantom import tables
+from longibench.benchmark.cohorts.phantom.acquisition import Row, Shot, Studio, open_studio
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, TISSUES, Body, draw_anatomy, measure
+from longibench.benchmark.cohorts.phantom.nifti import centred, write_nifti
+from longibench.benchmark.cohorts.phantom.person import YEAR, Person, draw_person, generator, normal
+from longibench.benchmark.cohorts.phantom.progression import MODES, Modes, atrophy_modes
+from longibench.benchmark.cohorts.phantom.template import MEASURED_FWHM_MM, Image, load_template
+from longibench.benchmark.cohorts.phantom.truth import TRUTH, write_voxels
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import atomic_folder
+from longibench.benchmark.settings.phantom import PhantomSettings
 
 WORKERS = 2
 

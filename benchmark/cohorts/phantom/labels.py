@@ -5,11 +5,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.cohorts.phantom.anatomy import ROOM_MM, carried
-from benchmark.cohorts.phantom.lattice import Lattice
-from benchmark.cohorts.phantom.raw_scanner import slice_points
-from benchmark.cohorts.phantom.raw_session import RawSession
-from benchmark.cohorts.phantom.template import Template
+from longibench.benchmark.cohorts.phantom.anatomy import ROOM_MM, carried
+from longibench.benchmark.cohorts.phantom.lattice import Lattice
+from longibench.benchmark.cohorts.phantom.raw_scanner import slice_points
+from longibench.benchmark.cohorts.phantom.raw_session import RawSession
+from longibench.benchmark.cohorts.phantom.template import Template
 
 LABELS = {"fluid": 1, "grey": 2, "white": 3, "ventricle": 4}  # 0: outside the brain mask
 COUNTED = Lattice((95, 122, 95), 1.5)  # where volumes are counted; covers ``ROOM_MM``

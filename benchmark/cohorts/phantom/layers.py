@@ -7,8 +7,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmark.cohorts.phantom.person import normal
-from benchmark.cohorts.phantom.template import FWHM_TO_SIGMA
+from longibench.benchmark.cohorts.phantom.person import normal
+from longibench.benchmark.cohorts.phantom.template import FWHM_TO_SIGMA
 
 SKULL_MM = (6.5, 0.7)  # thickness: mean and standard deviation between people
 FAT_MM = (4.0, 0.7)

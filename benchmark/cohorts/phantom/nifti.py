@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.cohorts.phantom.lattice import Lattice
+from longibench.benchmark.cohorts.phantom.lattice import Lattice
 
 COMPRESSION = 1  # more costs time and saves little
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.random import Generator
 
-from benchmark.cohorts.phantom.template import BRAIN_ML
-from benchmark.settings.phantom import GroupSettings, PhantomSettings
+from longibench.benchmark.cohorts.phantom.template import BRAIN_ML
+from longibench.benchmark.settings.phantom import GroupSettings, PhantomSettings
 
 YEAR = 365.25  # days
 LIMIT = 2.0  # draws lie within so many standard deviations: no outliers that leave the grid

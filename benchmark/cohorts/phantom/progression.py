@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from benchmark.cohorts.phantom.lattice import Lattice, flow, total
-from benchmark.cohorts.phantom.template import FWHM_TO_SIGMA, MEASURED_FWHM_MM, Template
+from longibench.benchmark.cohorts.phantom.lattice import Lattice, flow, total
+from longibench.benchmark.cohorts.phantom.template import FWHM_TO_SIGMA, MEASURED_FWHM_MM, Template
 
 COARSENING = 3  # the velocity varies slowly: every third voxel of the template will do
 WHITE_TO_GREY = 0.5  # white matter's loss relative to grey matter's

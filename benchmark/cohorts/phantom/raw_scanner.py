@@ -8,11 +8,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.cohorts.phantom.anatomy import carried
-from benchmark.cohorts.phantom.layers import Layers, Thickness
-from benchmark.cohorts.phantom.raw_session import RawSession, Shape
-from benchmark.cohorts.phantom.template import Image, Template
-from benchmark.settings.phantom_raw import RawSettings, SliceProtocol
+from longibench.benchmark.cohorts.phantom.anatomy import carried
+from longibench.benchmark.cohorts.phantom.layers import Layers, Thickness
+from longibench.benchmark.cohorts.phantom.raw_session import RawSession, Shape
+from longibench.benchmark.cohorts.phantom.template import Image, Template
+from longibench.benchmark.settings.phantom_raw import RawSettings, SliceProtocol
 
 WHITE = 600  # stored intensity of the template's brightest tissue at gain 1
 

@@ -8,8 +8,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from benchmark.cohorts.phantom.person import normal
-from benchmark.settings.phantom_raw import RawSettings, SliceProtocol
+from longibench.benchmark.cohorts.phantom.person import normal
+from longibench.benchmark.settings.phantom_raw import RawSettings, SliceProtocol
 
 VIEW_MM = (204.0, 250.0, 220.0)  # field of view along x, y and z
 BELOW_MM = 15.0  # the middle of the field of view lies so far below that of the brain

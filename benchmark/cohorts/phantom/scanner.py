@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from benchmark.cohorts.phantom.anatomy import FIELD
-from benchmark.cohorts.phantom.lattice import Lattice
-from benchmark.cohorts.phantom.person import normal
-from benchmark.cohorts.phantom.template import Template
-from benchmark.settings.phantom import ScannerSettings
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD
+from longibench.benchmark.cohorts.phantom.lattice import Lattice
+from longibench.benchmark.cohorts.phantom.person import normal
+from longibench.benchmark.cohorts.phantom.template import Template
+from longibench.benchmark.settings.phantom import ScannerSettings
 
 VIEW_MM = (160.0, 200.0, 160.0)  # field of view
 INSIDE = 0.25  # share of a voxel that must be head: low, so that a receding edge fades

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from benchmark.cohorts.phantom.anatomy import FIELD, carried
-from benchmark.cohorts.phantom.lattice import Lattice
-from benchmark.cohorts.phantom.template import Image, Template
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, carried
+from longibench.benchmark.cohorts.phantom.lattice import Lattice
+from longibench.benchmark.cohorts.phantom.template import Image, Template
 
 EXTENT = Lattice((117, 145, 137), 2.0)  # 232 x 288 x 272 mm
 CLOSING_MM = 10.0  # clefts of the brain narrower than twice this do not dent the skull

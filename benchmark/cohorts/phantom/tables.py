@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from benchmark.cohorts.phantom.labels import LABELS
-from benchmark.cohorts.phantom.person import YEAR, Person
-from benchmark.cohorts.phantom.texts import (
+from longibench.benchmark.cohorts.phantom.labels import LABELS
+from longibench.benchmark.cohorts.phantom.person import YEAR, Person
+from longibench.benchmark.cohorts.phantom.texts import (
     LABEL_COLUMNS,
     PARTICIPANTS,
     RATES,
@@ -21,8 +21,8 @@ from benchmark.cohorts.phantom.texts import (
     TRUTH_COLUMNS,
     TRUTH_README,
 )
-from benchmark.settings.phantom import PhantomSettings
-from benchmark.settings.preparation import Step
+from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.preparation import Step
 
 BIDS = "1.9.0"
 MNI_LICENCE = (

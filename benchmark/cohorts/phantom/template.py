@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from benchmark.cohorts.phantom.lattice import Lattice
+from longibench.benchmark.cohorts.phantom.lattice import Lattice
 
 BRAIN_ML = 1300.0  # MNI152's brain is larger than people's; the template is shrunk to this
 LATERAL_VENTRICLE = (-8.0, 10.0, 15.0)  # a place in it, MNI mm

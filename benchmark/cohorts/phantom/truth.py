@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.cohorts.phantom.nifti import write_nifti
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.phantom.nifti import write_nifti
+from longibench.benchmark.core.errors import UserError
 
 TRUTH = Path("derivatives", "truth")
 BRAIN_MASK, DSEG, POSE = "desc-brain_mask.nii.gz", "dseg.nii.gz", "from-head_to-T1w_xfm.json"

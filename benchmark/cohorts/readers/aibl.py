@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from benchmark.cohorts.parsing.dates import MONTHS, YEAR
-from benchmark.cohorts.parsing.study_files import (
+from longibench.benchmark.cohorts.parsing.dates import MONTHS, YEAR
+from longibench.benchmark.cohorts.parsing.study_files import (
     MISSING_CODES,
     NearestRows,
     day_of,
@@ -19,9 +19,9 @@ from benchmark.cohorts.parsing.study_files import (
     scan_in,
     subfolders,
 )
-from benchmark.cohorts.parsing.tables import Row, number_of, text_of
-from benchmark.cohorts.parsing.values import apoe4_of
-from benchmark.cohorts.reader import (
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of, text_of
+from longibench.benchmark.cohorts.parsing.values import apoe4_of
+from longibench.benchmark.cohorts.reader import (
     Covariates,
     FoundScan,
     LeftOut,
@@ -29,7 +29,7 @@ from benchmark.cohorts.reader import (
     Reader,
     ReaderSettings,
 )
-from benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError
 
 RID = re.compile(r"\d{1,5}")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}_\d{2}_\d{2}\.\d+")

@@ -3,14 +3,18 @@
 from pathlib import Path
 from typing import Literal
 
-from benchmark.cohorts.parsing.dates import YEAR
-from benchmark.cohorts.parsing.study_files import existing_folder, subfolders, subject_folders
-from benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
-from benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
-from benchmark.cohorts.readers.bids.scans import NO_T1W
-from benchmark.cohorts.readers.bids.tables import SubjectTables
-from benchmark.cohorts.readers.bids.times import NoTimeError, visit_years
-from benchmark.settings.preparation import Step
+from longibench.benchmark.cohorts.parsing.dates import YEAR
+from longibench.benchmark.cohorts.parsing.study_files import (
+    existing_folder,
+    subfolders,
+    subject_folders,
+)
+from longibench.benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
+from longibench.benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
+from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W
+from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
+from longibench.benchmark.cohorts.readers.bids.times import NoTimeError, visit_years
+from longibench.benchmark.settings.preparation import Step
 
 NO_TIME = "no time for its session"
 NOTES = (

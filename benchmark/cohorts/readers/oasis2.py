@@ -5,16 +5,16 @@ from pathlib import Path
 
 from pydantic import field_validator
 
-from benchmark.cohorts.parsing.study_files import (
+from longibench.benchmark.cohorts.parsing.study_files import (
     existing_folder,
     find_folders,
     find_tables,
     first_rows,
     read_tables,
 )
-from benchmark.cohorts.parsing.tables import Row, number_of
-from benchmark.cohorts.parsing.values import diagnosis_of_cdr, sex_of
-from benchmark.cohorts.reader import (
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of
+from longibench.benchmark.cohorts.parsing.values import diagnosis_of_cdr, sex_of
+from longibench.benchmark.cohorts.reader import (
     NOT_ON_DISK,
     Covariates,
     FoundScan,
@@ -23,9 +23,9 @@ from benchmark.cohorts.reader import (
     Reader,
     ReaderSettings,
 )
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.core.errors import UserError
-from benchmark.settings.preparation import check_axes
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.preparation import check_axes
 
 SESSION = re.compile(r"(OAS2_\d{4})_MR\d+")
 PART_OR_SESSION = re.compile(r"OAS2_(RAW_PART\d|\d{4}_MR\d+)")

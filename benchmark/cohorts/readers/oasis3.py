@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from benchmark.cohorts.parsing.dates import YEAR
-from benchmark.cohorts.parsing.study_files import (
+from longibench.benchmark.cohorts.parsing.dates import YEAR
+from longibench.benchmark.cohorts.parsing.study_files import (
     NearestRows,
     existing_folder,
     find_folders,
@@ -14,9 +14,9 @@ from benchmark.cohorts.parsing.study_files import (
     first_rows,
     read_tables,
 )
-from benchmark.cohorts.parsing.tables import Row, number_of
-from benchmark.cohorts.parsing.values import apoe4_of, diagnosis_of_cdr
-from benchmark.cohorts.reader import (
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of
+from longibench.benchmark.cohorts.parsing.values import apoe4_of, diagnosis_of_cdr
+from longibench.benchmark.cohorts.reader import (
     Covariates,
     FoundScan,
     LeftOut,
@@ -24,8 +24,8 @@ from benchmark.cohorts.reader import (
     Reader,
     ReaderSettings,
 )
-from benchmark.cohorts.readers.bids.scans import NO_T1W
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W
+from longibench.benchmark.core.errors import UserError
 
 SESSION = re.compile(r"(OAS3\d{4})_MR_d(\d+)")
 RUN = re.compile(r"_run-(\d+)")

@@ -8,13 +8,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from benchmark.cohorts.parsing.covariates import Coding, covariate_columns
-from benchmark.cohorts.parsing.dates import Unit
-from benchmark.cohorts.parsing.path_templates import PathTemplate
-from benchmark.cohorts.parsing.study_files import TEXT_TABLES, read_header
-from benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_table, text_of
-from benchmark.cohorts.parsing.visit_times import Clock, age_unit, find_clock
-from benchmark.cohorts.reader import (
+from longibench.benchmark.cohorts.parsing.covariates import Coding, covariate_columns
+from longibench.benchmark.cohorts.parsing.dates import Unit
+from longibench.benchmark.cohorts.parsing.path_templates import PathTemplate
+from longibench.benchmark.cohorts.parsing.study_files import TEXT_TABLES, read_header
+from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_table, text_of
+from longibench.benchmark.cohorts.parsing.visit_times import Clock, age_unit, find_clock
+from longibench.benchmark.cohorts.reader import (
     NOT_ON_DISK,
     FoundScan,
     LeftOut,
@@ -22,9 +22,9 @@ from benchmark.cohorts.reader import (
     Reader,
     ReaderSettings,
 )
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.core.errors import UserError, unknown
-from benchmark.settings.preparation import Step
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.settings.preparation import Step
 
 KEY = "readers.table"  # where the settings stand
 SPELLINGS = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.preparation.reading.problems import DICOM, NOT_NOW, DamagedScanError
+from longibench.benchmark.preparation.reading.problems import DICOM, NOT_NOW, DamagedScanError
 
 SECONDS = 600  # that a conversion may take
 OPTIONS = (

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
-from benchmark.preparation.reading.problems import (
+from longibench.benchmark.preparation.reading.problems import (
     BAD_GEOMETRY,
     NO_IMAGE,
     NO_ORIENTATION,

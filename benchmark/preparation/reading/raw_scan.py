@@ -13,10 +13,10 @@ from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmark.preparation.reading.dicom import converted
-from benchmark.preparation.reading.header import check_affine, check_header, read_nifti
-from benchmark.preparation.reading.orientation import is_oriented, oriented
-from benchmark.preparation.reading.problems import (
+from longibench.benchmark.preparation.reading.dicom import converted
+from longibench.benchmark.preparation.reading.header import check_affine, check_header, read_nifti
+from longibench.benchmark.preparation.reading.orientation import is_oriented, oriented
+from longibench.benchmark.preparation.reading.problems import (
     CONSTANT,
     NO_HEAD,
     NO_IMAGE,

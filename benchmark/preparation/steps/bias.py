@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.preparation.reading.problems import BIAS, DamagedScanError
-from benchmark.preparation.reading.raw_scan import Array, Scan
-from benchmark.preparation.steps.itk import from_itk, to_itk
+from longibench.benchmark.preparation.reading.problems import BIAS, DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import Array, Scan
+from longibench.benchmark.preparation.steps.itk import from_itk, to_itk
 
 COARSE_MM = 4.0  # the field is smooth: it is fitted on voxels of about this size
 ITERATIONS = (50, 50, 50, 50)  # at each of the spline's levels, coarse to fine

@@ -10,10 +10,10 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from benchmark.core.errors import UserError, unknown
-from benchmark.core.threads import one_torch_thread
-from benchmark.preparation.reading.problems import BRAIN, DamagedScanError
-from benchmark.preparation.reading.raw_scan import Mask, Scan
+from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.threads import one_torch_thread
+from longibench.benchmark.preparation.reading.problems import BRAIN, DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import Mask, Scan
 
 # Adults' brains with their fluid: 0.9 to 1.9 litres between the extremes of size and atrophy; the
 # limits leave room for tools that cut close or take meninges with them.

@@ -7,15 +7,21 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from benchmark.core.grid import Grid
-from benchmark.preparation.reading.problems import FIRST_DAMAGED, DamagedScanError
-from benchmark.preparation.reading.raw_scan import Affine, Array, Mask, world_box
-from benchmark.preparation.steps.field_of_view import field_of_view
-from benchmark.preparation.steps.mni import load_template, mni_affine, template_on
-from benchmark.preparation.steps.plan import Plan
-from benchmark.preparation.steps.quality import Quality, correlation, dice, movement, scale_of
-from benchmark.preparation.steps.registration import register_rigid, register_template
-from benchmark.preparation.steps.single_scan import Anatomy, find_anatomy, on_grid
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.reading.problems import FIRST_DAMAGED, DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import Affine, Array, Mask, world_box
+from longibench.benchmark.preparation.steps.field_of_view import field_of_view
+from longibench.benchmark.preparation.steps.mni import load_template, mni_affine, template_on
+from longibench.benchmark.preparation.steps.plan import Plan
+from longibench.benchmark.preparation.steps.quality import (
+    Quality,
+    correlation,
+    dice,
+    movement,
+    scale_of,
+)
+from longibench.benchmark.preparation.steps.registration import register_rigid, register_template
+from longibench.benchmark.preparation.steps.single_scan import Anatomy, find_anatomy, on_grid
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from benchmark.core.grid import Grid
-from benchmark.preparation.reading.raw_scan import Affine, Scan
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.reading.raw_scan import Affine, Scan
 
 
 def field_of_view(box: Affine, scan: Scan, grid: Grid) -> Affine:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from benchmark.preparation.reading.problems import CONSTANT, DamagedScanError
-from benchmark.preparation.reading.raw_scan import Array, Mask, Scan
+from longibench.benchmark.preparation.reading.problems import CONSTANT, DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import Array, Mask, Scan
 
 BACKGROUND = -1.0  # darkest value of the range [-1, 1]
 

@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from benchmark.core.grid import Grid
-from benchmark.preparation.reading.raw_scan import Affine, Array, Scan
-from benchmark.preparation.steps.resampling import resample
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.reading.raw_scan import Affine, Array, Scan
+from longibench.benchmark.preparation.steps.resampling import resample
 
 MARGIN_MM = 10  # kept around the template's brain
 

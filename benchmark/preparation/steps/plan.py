@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any, Literal
 
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.errors import UserError
-from benchmark.core.files import digest
-from benchmark.preparation.steps.brain import check_tool, tool_version
-from benchmark.settings.preparation import PreparationSettings
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import digest
+from longibench.benchmark.preparation.steps.brain import check_tool, tool_version
+from longibench.benchmark.settings.preparation import PreparationSettings
 
 VERSION = 2  # raise it whenever preparation gives other volumes
 DEFAULT_TOOL = "deepbet"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from benchmark.preparation.reading.raw_scan import Affine, Array, Mask
+from longibench.benchmark.preparation.reading.raw_scan import Affine, Array, Mask
 
 NOT_DONE = float("nan")
 

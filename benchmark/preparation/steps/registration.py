@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.preparation.reading.problems import REGISTRATION, DamagedScanError
-from benchmark.preparation.reading.raw_scan import Affine, Scan
-from benchmark.preparation.steps.itk import from_itk, matrix_of, to_itk
+from longibench.benchmark.preparation.reading.problems import REGISTRATION, DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import Affine, Scan
+from longibench.benchmark.preparation.steps.itk import from_itk, matrix_of, to_itk
 
 if TYPE_CHECKING:
     import SimpleITK

@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
-from benchmark.core.grid import Grid
-from benchmark.preparation.reading.raw_scan import Affine, Array
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.reading.raw_scan import Affine, Array
 
 Order = Literal[1, 3]
 

@@ -6,15 +6,22 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.core.grid import Grid
-from benchmark.preparation.reading.problems import REGISTRATION, DamagedScanError
-from benchmark.preparation.reading.raw_scan import Affine, Array, Mask, Scan, read_scan, world_box
-from benchmark.preparation.steps.bias import correct_bias
-from benchmark.preparation.steps.brain import extract_brain
-from benchmark.preparation.steps.intensity import scale_brain, scale_head
-from benchmark.preparation.steps.plan import CUT_OUT, Plan
-from benchmark.preparation.steps.quality import NOT_DONE
-from benchmark.preparation.steps.resampling import Order, resample
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.reading.problems import REGISTRATION, DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import (
+    Affine,
+    Array,
+    Mask,
+    Scan,
+    read_scan,
+    world_box,
+)
+from longibench.benchmark.preparation.steps.bias import correct_bias
+from longibench.benchmark.preparation.steps.brain import extract_brain
+from longibench.benchmark.preparation.steps.intensity import scale_brain, scale_head
+from longibench.benchmark.preparation.steps.plan import CUT_OUT, Plan
+from longibench.benchmark.preparation.steps.quality import NOT_DONE
+from longibench.benchmark.preparation.steps.resampling import Order, resample
 
 INSIDE = 0.25  # share of a voxel that must be brain where the background was cut out before
 HALF = 0.5  # share of a voxel that must be brain where its border was found: keeps its volume

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.preparation.steps.chain import PreparedScan
+from longibench.benchmark.preparation.steps.chain import PreparedScan
 
 COARSER = 1.5  # voxels larger by this factor are worth a warning
 

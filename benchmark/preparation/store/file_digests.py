@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-from benchmark.core.files import digest, file_digest, file_state, write_json
+from longibench.benchmark.core.files import digest, file_digest, file_state, write_json
 
 
 class Digests:

@@ -8,16 +8,16 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import FileState, digest, file_digest, file_state, write_json
-from benchmark.core.grid import Grid
-from benchmark.preparation.reading.problems import RETRIED, DamagedScanError
-from benchmark.preparation.steps.chain import PreparedScan
-from benchmark.preparation.steps.quality import NOT_DONE, UNKNOWN, Quality
-from benchmark.preparation.steps.traits import ScanTraits, scan_traits
-from benchmark.preparation.store.file_digests import Digests
-from benchmark.preparation.store.volumes import write_volume
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import FileState, digest, file_digest, file_state, write_json
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.reading.problems import RETRIED, DamagedScanError
+from longibench.benchmark.preparation.steps.chain import PreparedScan
+from longibench.benchmark.preparation.steps.quality import NOT_DONE, UNKNOWN, Quality
+from longibench.benchmark.preparation.steps.traits import ScanTraits, scan_traits
+from longibench.benchmark.preparation.store.file_digests import Digests
+from longibench.benchmark.preparation.store.volumes import write_volume
 
 __all__ = ["Digests", "Record", "Result", "Store"]
 

@@ -17,8 +17,8 @@ from nibabel.orientations import OrientationError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
-from benchmark.core.errors import UserError
-from benchmark.core.files import atomic_file
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import atomic_file
 
 STEPS = 32767  # whole numbers from 0 to 1
 VOXELS_AT = 352  # bytes before the voxels: the header and the sign that nothing follows it

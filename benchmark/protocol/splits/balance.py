@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmark.protocol.splits.differences import (
+from longibench.benchmark.protocol.splits.differences import (
     holm,
     independence,
     multinomial_distance,
     standardised,
 )
-from benchmark.protocol.splits.people import MISSING, levels
-from benchmark.protocol.splits.split import Split
+from longibench.benchmark.protocol.splits.people import MISSING, levels
+from longibench.benchmark.protocol.splits.split import Split
 
 NAMES = ("site", "field_tesla")  # covariates whose numbers are names of levels
 SIGNIFICANT = 0.05

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmark.core.errors import UserError, unknown
-from benchmark.protocol.splits.people import levels
-from benchmark.settings.schema import SplitSettings
+from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.protocol.splits.people import levels
+from longibench.benchmark.settings.schema import SplitSettings
 
 
 def hash_position(subject: str, key: str) -> float:

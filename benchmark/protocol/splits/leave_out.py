@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from benchmark.core.errors import UserError, unknown
-from benchmark.protocol.splits.people import MISSING, levels
-from benchmark.settings.schema import SplitSettings
+from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.protocol.splits.people import MISSING, levels
+from longibench.benchmark.settings.schema import SplitSettings
 
 SHOWN = 100  # columns with more values are only counted in messages
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.errors import UserError
 
 PARTITIONS = ("train", "validation", "test")
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from benchmark.cohorts.visit_table import COLUMNS
+from longibench.benchmark.cohorts.visit_table import COLUMNS
 
 MISSING = "n/a"  # the level of those whose value is not known
 OF_A_SCAN = ("content", "volume", "quality_")  # beginnings of columns that tell of scans

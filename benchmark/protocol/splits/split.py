@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.core.errors import UserError
-from benchmark.core.files import digest
-from benchmark.protocol.splits.draw import draw_fold, draw_share
-from benchmark.protocol.splits.leave_out import left_out, mark_left_out
-from benchmark.protocol.splits.partitions import PARTITIONS, read_partitions
-from benchmark.protocol.splits.people import people_of
-from benchmark.settings.schema import SplitSettings
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import digest
+from longibench.benchmark.protocol.splits.draw import draw_fold, draw_share
+from longibench.benchmark.protocol.splits.leave_out import left_out, mark_left_out
+from longibench.benchmark.protocol.splits.partitions import PARTITIONS, read_partitions
+from longibench.benchmark.protocol.splits.people import people_of
+from longibench.benchmark.settings.schema import SplitSettings
 
 
 @dataclass(frozen=True)

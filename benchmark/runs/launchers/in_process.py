@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from benchmark.core.console import Console
-from benchmark.runs.cell import Cell, complete
-from metrics.metric import Metric
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.runs.cell import Cell, complete
+from longibench.metrics.metric import Metric
 
 
 def launch(cells: Sequence[Cell], metrics: Sequence[Metric], console: Console) -> None:

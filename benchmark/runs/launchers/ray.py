@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.signals import Stopped, interruptible, stoppable
-from benchmark.devices import fabric
-from benchmark.runs.cell import Cell, complete
-from benchmark.settings.schema import DeviceSettings, Settings
-from benchmark.training.checkpoints import last_step
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.signals import Stopped, interruptible, stoppable
+from longibench.benchmark.devices import fabric
+from longibench.benchmark.runs.cell import Cell, complete
+from longibench.benchmark.settings.schema import DeviceSettings, Settings
+from longibench.benchmark.training.checkpoints import last_step
 
 PATIENCE = 120  # seconds: a dead machine's lock on a network file system is given up by then
 GRACE = 300  # seconds that stopped cells have to save

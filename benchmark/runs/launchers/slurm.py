@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.core.files import digest, write_text
-from benchmark.core.signals import RESUMABLE
-from benchmark.core.workspace import Workspace
-from benchmark.runs.matrix import Matrix, read_recipes
-from benchmark.settings.schema import Settings
+from longibench.benchmark.core.files import digest, write_text
+from longibench.benchmark.core.signals import RESUMABLE
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.runs.matrix import Matrix, read_recipes
+from longibench.benchmark.settings.schema import Settings
 
 PROGRAM = [sys.executable, str(Path(__file__).parents[3] / "cli.py")]
 

@@ -12,10 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import write_json
-from benchmark.settings.schema import Logger as Name
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import write_json
+from longibench.benchmark.settings.schema import Logger as Name
 
 if TYPE_CHECKING:
     from lightning_fabric.loggers.logger import Logger
@@ -139,7 +139,7 @@ def _tensorboard(folder: Path, run_name: str, settings: dict[str, Any], step: in
 
 
 def _mlflow(folder: Path, run_name: str, settings: dict[str, Any], step: int) -> "Logger":
-    from benchmark.training.loggers.mlflow import MLflowLogger
+    from longibench.benchmark.training.loggers.mlflow import MLflowLogger
 
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.resolve() / 'mlflow.db'}"
@@ -152,7 +152,7 @@ def _mlflow(folder: Path, run_name: str, settings: dict[str, Any], step: int) ->
 
 
 def _wandb(folder: Path, run_name: str, settings: dict[str, Any], step: int) -> "Logger":
-    from benchmark.training.loggers.wandb import WandbLogger
+    from longibench.benchmark.training.loggers.wandb import WandbLogger
 
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     run = _runs(folder).get("wandb") or uuid.uuid4().hex[:12]

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy
-from benchmark.cohorts.phantom.person import draw_person
-from benchmark.cohorts.phantom.progression import Modes, atrophy_modes
-from benchmark.cohorts.phantom.template import Template, load_template
-from benchmark.settings.phantom import GroupSettings, PhantomSettings
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy
+from longibench.benchmark.cohorts.phantom.person import draw_person
+from longibench.benchmark.cohorts.phantom.progression import Modes, atrophy_modes
+from longibench.benchmark.cohorts.phantom.template import Template, load_template
+from longibench.benchmark.settings.phantom import GroupSettings, PhantomSettings
 
 SEED = 7_310_551  # no cohort has it
 VENTRICLES = (0.8, 3.8)  # relative to the template's

@@ -19,8 +19,8 @@ from anatomy_training.images import (
     example,
     take,
 )
-from benchmark.cohorts.phantom.anatomy import FIELD
-from benchmark.cohorts.phantom.lattice import Lattice
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD
+from longibench.benchmark.cohorts.phantom.lattice import Lattice
 
 SEED = 20_261
 BUMPS = 30

@@ -15,10 +15,10 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from anatomy_training.anatomies import World
-from benchmark.cohorts.phantom.anatomy import carried
-from benchmark.cohorts.phantom.lattice import Lattice
-from benchmark.cohorts.phantom.template import Image
-from benchmark.preparation.steps.intensity import scale_brain
+from longibench.benchmark.cohorts.phantom.anatomy import carried
+from longibench.benchmark.cohorts.phantom.lattice import Lattice
+from longibench.benchmark.cohorts.phantom.template import Image
+from longibench.benchmark.preparation.steps.intensity import scale_brain
 
 MAPS = ("t1", "head", "grey", "white", "ventricles")
 SPACINGS = (1.25, 1.5, 2.0, 2.5, 3.0)  # mm

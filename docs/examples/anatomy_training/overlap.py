@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from anatomy_training.held_out import CONTRASTS, VIEWS, shoot_held_out
 from anatomy_training.images import Camera
-from metrics.anatomy import TISSUES, read, tissue_volumes
-from metrics.anatomy_network import AnatomyNetwork
+from longibench.metrics.anatomy import TISSUES, read, tissue_volumes
+from longibench.metrics.anatomy_network import AnatomyNetwork
 
 COLUMNS = ["head", "contrast", "spacing_mm", "tissue", "dice", "true_ml", "found_ml"]
 

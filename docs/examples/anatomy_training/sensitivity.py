@@ -12,14 +12,14 @@ from torch import Tensor
 
 from anatomy_training.anatomies import World
 from anatomy_training.damage import DAMAGES, Damage
-from benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy
-from benchmark.cohorts.phantom.person import Person, draw_person, generator, normal
-from benchmark.cohorts.phantom.scanner import Scanner, draw_session
-from benchmark.preparation.steps.intensity import scale_brain
-from benchmark.settings.phantom import PhantomSettings
-from metrics.fid import frechet_distance
-from metrics.metric import Features
-from metrics.statistics import jackknife_interval
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy
+from longibench.benchmark.cohorts.phantom.person import Person, draw_person, generator, normal
+from longibench.benchmark.cohorts.phantom.scanner import Scanner, draw_session
+from longibench.benchmark.preparation.steps.intensity import scale_brain
+from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.metrics.fid import frechet_distance
+from longibench.metrics.metric import Features
+from longibench.metrics.statistics import jackknife_interval
 
 SPACING_MM = 2.5
 YEARS = 5.0

@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from anatomy_training.anatomies import SEED, World, draw_maps
 from anatomy_training.images import Camera, Example
-from benchmark.core.console import Console
-from benchmark.core.files import atomic_file, write_text
-from metrics.anatomy_network import AnatomyNetwork
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.files import atomic_file, write_text
+from longibench.metrics.anatomy_network import AnatomyNetwork
 
 LOG = "anatomy_training.csv"
 STATE = "state.pt"

@@ -11,9 +11,9 @@ from pytorch_fid.fid_score import calculate_frechet_distance
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 
-from metrics.frechet import Statistics, frechet_distance, statistics_to_distance
-from metrics.kid import KID
-from metrics.running_statistics import RunningStatistics
+from longibench.metrics.frechet import Statistics, frechet_distance, statistics_to_distance
+from longibench.metrics.kid import KID
+from longibench.metrics.running_statistics import RunningStatistics
 
 SIZES = ((600, 64), (100, 2048))  # N > d, and N < d as in this benchmark
 SQRTM = "square root of a matrix product by Schur decomposition"

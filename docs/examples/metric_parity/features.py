@@ -11,10 +11,10 @@ from dilated_medicalnet import BLOCKS, DilatedMedicalNet
 from monai.networks import nets
 from torch import nn
 
-from metrics.checkpoints import load
-from metrics.extractors import extractor
-from metrics.medicalnet import STRIDED
-from metrics.metric import Scan
+from longibench.metrics.checkpoints import load
+from longibench.metrics.extractors import extractor
+from longibench.metrics.medicalnet import STRIDED
+from longibench.metrics.metric import Scan
 
 SHAPE = (48, 56, 40)
 VOLUME = torch.rand(1, 1, *SHAPE, generator=torch.Generator().manual_seed(1)) * 2 - 1

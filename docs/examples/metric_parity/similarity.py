@@ -10,11 +10,11 @@ from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from metrics.metric import PairMetric, Scan
-from metrics.ms_ssim import MultiScaleSSIM
-from metrics.ssim import SSIM
-from metrics.ssim_skimage import ScikitSSIM
-from metrics.voxelwise import PSNR
+from longibench.metrics.metric import PairMetric, Scan
+from longibench.metrics.ms_ssim import MultiScaleSSIM
+from longibench.metrics.ssim import SSIM
+from longibench.metrics.ssim_skimage import ScikitSSIM
+from longibench.metrics.voxelwise import PSNR
 
 SHAPE = (112, 120, 112)  # five scales of MS-SSIM need 112 voxels a side
 WANG = "Gaussian 11x11x11, sigma 1.5, L 1"

@@ -12,9 +12,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.readers.bids import Bids
-from benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.readers.bids import Bids
+from longibench.benchmark.cohorts.visit_table import Cohort
 
 
 @dataclass(frozen=True)

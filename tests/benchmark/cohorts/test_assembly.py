@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.assembly import assemble
-from benchmark.cohorts.reader import FoundScan, LeftOut, Listing
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.assembly import assemble
+from longibench.benchmark.cohorts.reader import FoundScan, LeftOut, Listing
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.errors import UserError
 
 HERE = Path("/study")
 

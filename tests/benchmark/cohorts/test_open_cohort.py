@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.open_cohort import open_cohort, recognise
-from benchmark.cohorts.reader import load_readers
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.workspace import Workspace
-from benchmark.settings.loading import load_settings
+from longibench.benchmark.cohorts.open_cohort import open_cohort, recognise
+from longibench.benchmark.cohorts.reader import load_readers
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.settings.loading import load_settings
 
 CAPS = "sub-a_ses-M000_space-MNI152NLin2009cSym_res-1x1x1_T1w.nii.gz"
 LOOK_ALIKES = {

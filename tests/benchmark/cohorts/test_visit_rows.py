@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.parsing.dates import month_label, parse_date
-from benchmark.cohorts.parsing.study_files import (
+from longibench.benchmark.cohorts.parsing.dates import month_label, parse_date
+from longibench.benchmark.cohorts.parsing.study_files import (
     NearestRows,
     find_folders,
     find_tables,
@@ -15,10 +15,15 @@ from benchmark.cohorts.parsing.study_files import (
     read_tables,
     scan_in,
 )
-from benchmark.cohorts.parsing.tables import number_of, plain, read_table, text_of
-from benchmark.cohorts.parsing.values import apoe4_of, diagnosis_of, diagnosis_of_cdr, sex_of
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.parsing.tables import number_of, plain, read_table, text_of
+from longibench.benchmark.cohorts.parsing.values import (
+    apoe4_of,
+    diagnosis_of,
+    diagnosis_of_cdr,
+    sex_of,
+)
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.errors import UserError
 
 
 def write(path: Path, text: str) -> Path:

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from benchmark.cohorts.visit_table import visit_table
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.visit_table import visit_table
+from longibench.benchmark.core.errors import UserError
 
 
 def rows(*values: tuple[str, str, float | None, str]) -> pd.DataFrame:

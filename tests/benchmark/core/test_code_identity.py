@@ -11,8 +11,8 @@ import pytest
 from torch import nn
 from torch.nn import functional
 
-from benchmark.core import code_identity, code_imports
-from benchmark.core.code_identity import (
+from longibench.benchmark.core import code_identity, code_imports
+from longibench.benchmark.core.code_identity import (
     Source,
     class_digest,
     closure,
@@ -20,9 +20,9 @@ from benchmark.core.code_identity import (
     module_digest,
     name_of,
 )
-from benchmark.core.files import digest
-from methods import ours, samplers
-from methods.diffusion import GaussianDiffusion
+from longibench.benchmark.core.files import digest
+from longibench.methods import ours, samplers
+from longibench.methods.diffusion import GaussianDiffusion
 
 ROOT = Path(__file__).parents[3]
 Digest = Callable[[str], str]
@@ -367,7 +367,7 @@ def test_the_digest_of_a_known_text_is_known(digest_of: Digest) -> None:
 ALL_FILES = """
 import sys
 from pathlib import Path
-from benchmark.core.code_identity import Source, code_digest
+from longibench.benchmark.core.code_identity import Source, code_digest
 root = Path(sys.argv[1])
 for room in ("methods", "metrics", "benchmark", "reports"):
     for path in sorted((root / room).rglob("*.py")):

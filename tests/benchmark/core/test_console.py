@@ -1,6 +1,6 @@
 import pytest
 
-from benchmark.core.console import Console
+from longibench.benchmark.core.console import Console
 
 
 def test_stdout_is_left_to_results(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.core.files import atomic_file, atomic_folder, digest, file_digest, sweep, write_json
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import (
+    atomic_file,
+    atomic_folder,
+    digest,
+    file_digest,
+    sweep,
+    write_json,
+)
 
 
 def _fail_in(place: AbstractContextManager[Path]) -> None:
@@ -46,7 +53,7 @@ def test_a_full_disk_is_a_message_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_json(tmp_path / "a.json", 1)
-    monkeypatch.setattr("benchmark.core.files._sync", full)
+    monkeypatch.setattr("longibench.benchmark.core.files._sync", full)
     with pytest.raises(UserError, match=r"a\.json: No space left on device"):
         write_json(tmp_path / "a.json", 2)
     with (

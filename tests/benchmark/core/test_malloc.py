@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.core import malloc
-from benchmark.core.malloc import memory_kept
-from benchmark.devices.fabric import launch
-from benchmark.settings.schema import DeviceSettings
+from longibench.benchmark.core import malloc
+from longibench.benchmark.core.malloc import memory_kept
+from longibench.benchmark.devices.fabric import launch
+from longibench.benchmark.settings.schema import DeviceSettings
 
 needs_glibc = pytest.mark.skipif(malloc._glibc() is None, reason="not the C library of GNU")
 
@@ -36,7 +36,7 @@ def resident() -> int:
 ALONE = f"""
 import resource
 import torch
-from benchmark.core.malloc import memory_kept
+from longibench.benchmark.core.malloc import memory_kept
 LARGE = {LARGE}
 {inspect.getsource(page_faults)}
 for kept in (False, True):

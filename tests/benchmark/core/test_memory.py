@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from benchmark.core.memory import give_back
+from longibench.benchmark.core.memory import give_back
 
 
 def no_library(name: object) -> None:

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.core.process_pool import count_workers, run_parallel
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.process_pool import count_workers, run_parallel
 
 
 def test_results_of_several_processes_come_back() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from benchmark.core.seeds import derive_seed, sample_seed, seed_torch
+from longibench.benchmark.core.seeds import derive_seed, sample_seed, seed_torch
 
 
 def test_a_sample_has_one_seed_for_all_visits() -> None:

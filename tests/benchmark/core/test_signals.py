@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from benchmark.core.signals import SIGNALS, Stopped, interruptible, stoppable
+from longibench.benchmark.core.signals import SIGNALS, Stopped, interruptible, stoppable
 
 
 @pytest.mark.parametrize("number", SIGNALS)

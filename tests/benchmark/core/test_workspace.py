@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.core.workspace import Workspace
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import Workspace
 
 HOLD = """
 import sys
 from pathlib import Path
-from benchmark.core.workspace import Workspace
+from longibench.benchmark.core.workspace import Workspace
 with Workspace(Path(sys.argv[1])).lock(Path(sys.argv[2])):
     print("held", flush=True)
     sys.stdin.read()
@@ -49,7 +49,7 @@ def test_a_place_that_cannot_be_written_is_a_message(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("benchmark.core.workspace.FileLock.acquire", refuse)
+    monkeypatch.setattr("longibench.benchmark.core.workspace.FileLock.acquire", refuse)
     with (
         pytest.raises(UserError, match="Permission denied"),
         Workspace(tmp_path).lock(tmp_path / "a"),

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.core.console import Console
-from benchmark.devices.acceleration import accelerate, compile_networks, fuse
-from benchmark.settings.schema import DeviceSettings
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.devices.acceleration import accelerate, compile_networks, fuse
+from longibench.benchmark.settings.schema import DeviceSettings
 
 CPU = torch.device("cpu")
 

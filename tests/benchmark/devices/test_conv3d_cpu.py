@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from benchmark.devices.conv3d_cpu import FastConvolution, fast_convolutions
-from methods.unet import AttentionUNet, UNetSettings
+from longibench.benchmark.devices.conv3d_cpu import FastConvolution, fast_convolutions
+from longibench.methods.unet import AttentionUNet, UNetSettings
 
 SETTINGS = UNetSettings(channels=(8, 16, 24), attention=(False, False, True), norm_groups=8)
 ONE_THREAD = pytest.param(1, id="one thread")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.devices.energy import EnergyMeter, cpu_counters, start_meter
+from longibench.benchmark.devices.energy import EnergyMeter, cpu_counters, start_meter
 
 
 def test_counters_are_added_up_from_the_start() -> None:

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark.devices.acceleration import synchronise
-from benchmark.devices.fabric import arithmetic, count_processes, launch, resolved
-from benchmark.settings.schema import DeviceSettings
-from benchmark.training.throughput import measure_peak
+from longibench.benchmark.devices.acceleration import synchronise
+from longibench.benchmark.devices.fabric import arithmetic, count_processes, launch, resolved
+from longibench.benchmark.settings.schema import DeviceSettings
+from longibench.benchmark.training.throughput import measure_peak
 
 CPU = DeviceSettings(accelerator="cpu")
 

@@ -6,13 +6,13 @@ import crew_work
 import pytest
 import torch
 
-from benchmark.core.errors import UserError
-from benchmark.core.signals import Stopped
-from benchmark.devices.ddp import leaves_out, synchronised
-from benchmark.devices.fabric import launch, lead
-from benchmark.devices.launch_env import World, started
-from benchmark.settings.schema import DeviceSettings
-from methods.method import MethodSettings
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.signals import Stopped
+from longibench.benchmark.devices.ddp import leaves_out, synchronised
+from longibench.benchmark.devices.fabric import launch, lead
+from longibench.benchmark.devices.launch_env import World, started
+from longibench.benchmark.settings.schema import DeviceSettings
+from longibench.methods.method import MethodSettings
 
 TWO = DeviceSettings(accelerator="cpu", threads=1, devices=2)
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "1", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}

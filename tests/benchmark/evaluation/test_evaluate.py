@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.workspace import Workspace
-from benchmark.evaluation.evaluate import Evaluator, Label, read_manifest
-from benchmark.evaluation.evaluate_command import Options, submit
-from benchmark.evaluation.predictions import find_predictions
-from benchmark.evaluation.score_table import read_scores
-from benchmark.protocol.protocol_metrics import build_metrics
-from benchmark.settings.schema import MetricSettings
-from benchmark.training.pair_loader import load_nifti
-from metrics.metric import REGISTRY, MetricError, PairMetric, SetMetric, SubjectMetric
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.evaluation.evaluate import Evaluator, Label, read_manifest
+from longibench.benchmark.evaluation.evaluate_command import Options, submit
+from longibench.benchmark.evaluation.predictions import find_predictions
+from longibench.benchmark.evaluation.score_table import read_scores
+from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.settings.schema import MetricSettings
+from longibench.benchmark.training.pair_loader import load_nifti
+from longibench.metrics.metric import REGISTRY, MetricError, PairMetric, SetMetric, SubjectMetric
 
 LABEL = Label("protocol", "split", "somebody", "abc", 0)
 
@@ -132,7 +132,7 @@ def test_a_name_that_is_no_folders_name_is_refused(mine: Path, protocol: Path, n
 @pytest.fixture
 def few_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """The workspace has nine pairs, fewer than FID takes for a distribution."""
-    monkeypatch.setattr("metrics.fid.FID.least_volumes", 3)
+    monkeypatch.setattr("longibench.metrics.fid.FID.least_volumes", 3)
 
 
 def score(mine: Path, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -217,8 +217,8 @@ def test_what_was_measured_is_not_measured_again(
         metrics = build_metrics(MetricSettings(names=("ssim", "fid"), extractor="random:0"), place)
         sharing = Evaluator(metrics, pairs, Console(quiet=True), place)
         sharing.measure(find_predictions(mine), rank, 2)
-    monkeypatch.setattr("metrics.ssim.ssim_map", None)
-    monkeypatch.setattr("metrics.extractors.MedicalNetExtractor.pooled", None)
+    monkeypatch.setattr("longibench.metrics.ssim.ssim_map", None)
+    monkeypatch.setattr("longibench.metrics.extractors.MedicalNetExtractor.pooled", None)
     assert run() == alone
     damaged = next(place.glob("*.json"))
     damaged.write_text("{")

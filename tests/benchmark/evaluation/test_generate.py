@@ -9,18 +9,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.core.errors import UserError
-from benchmark.evaluation.generate import (
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.evaluation.generate import (
     GenerationJob,
     generate,
     is_generated,
     manifest,
     missing_requests,
 )
-from benchmark.settings.schema import DeviceSettings, GenerationSettings, TrainingSettings
-from benchmark.training.loop import TrainingJob, train
-from benchmark.training.pair_loader import load_nifti
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.settings.schema import (
+    DeviceSettings,
+    GenerationSettings,
+    TrainingSettings,
+)
+from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.pair_loader import load_nifti
+from longibench.benchmark.training.recipe import Recipe
 
 CPU = DeviceSettings(accelerator="cpu", threads=1)
 
@@ -120,8 +124,8 @@ def test_a_method_that_breaks_its_contract_is_named(
 
 
 def test_the_average_of_the_weights_generates(job: GenerationJob, tmp_path: Path) -> None:
-    from benchmark.core.console import Console
-    from benchmark.training.checkpoints import load_latest, save_checkpoint
+    from longibench.benchmark.core.console import Console
+    from longibench.benchmark.training.checkpoints import load_latest, save_checkpoint
 
     assert job.model is not None
     checkpoint = load_latest(job.model, Console(quiet=True))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.evaluation.predictions import find_predictions, join_pairs
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.evaluation.predictions import find_predictions, join_pairs
 
 PAIRS = pd.DataFrame(
     [("001", "M012", 1.0), ("001", "M024", 2.0), ("002", "M012", 1.0)],

@@ -4,8 +4,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.evaluation.score_table import _TEXT, IDENTITY, SCHEMA, merge_scores, read_scores
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.evaluation.score_table import (
+    _TEXT,
+    IDENTITY,
+    SCHEMA,
+    merge_scores,
+    read_scores,
+)
 
 
 def test_what_was_written_is_read_back(base: Path) -> None:

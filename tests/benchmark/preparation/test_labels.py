@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.workspace import Workspace
-from benchmark.evaluation.evaluate_command import Options, submit
-from benchmark.evaluation.score_table import read_scores
-from benchmark.preparation.labels import carry_labels
-from benchmark.protocol.pairs import annotate
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.evaluation.evaluate_command import Options, submit
+from longibench.benchmark.evaluation.score_table import read_scores
+from longibench.benchmark.preparation.labels import carry_labels
+from longibench.benchmark.protocol.pairs import annotate
 
 AFFINE = np.diag([2.0, 2, 2, 1])
 SHAPE = (16, 18, 16)

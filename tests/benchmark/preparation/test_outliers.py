@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.preparation.outliers import ODD, suspicions
+from longibench.benchmark.preparation.outliers import ODD, suspicions
 
 
 def scans(subjects: int = 40, visits: int = 3) -> pd.DataFrame:

@@ -5,17 +5,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import benchmark.preparation.prepare
-from benchmark.cohorts.visit_table import LEFT_OUT, Cohort, visit_table
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.grid import Grid
-from benchmark.preparation.prepare import Prepared, Traits, compare_traits, prepare_cohort
-from benchmark.preparation.steps.chain import Result
-from benchmark.preparation.steps.chain import prepare_subject as prepare_each
-from benchmark.preparation.steps.plan import Plan
-from benchmark.preparation.store.volumes import load_nifti
-from benchmark.settings.preparation import Step
+from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort, visit_table
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation import prepare as prepare_module
+from longibench.benchmark.preparation.prepare import (
+    Prepared,
+    Traits,
+    compare_traits,
+    prepare_cohort,
+)
+from longibench.benchmark.preparation.steps.chain import Result
+from longibench.benchmark.preparation.steps.chain import prepare_subject as prepare_each
+from longibench.benchmark.preparation.steps.plan import Plan
+from longibench.benchmark.preparation.store.volumes import load_nifti
+from longibench.benchmark.settings.preparation import Step
 
 GRID = Grid(shape=(16, 20, 16), spacing_mm=10.0)
 AFFINE = np.diag([10.0, 10.0, 10.0, 1.0])
@@ -132,8 +137,8 @@ def test_a_second_call_reads_no_image(
     pairs: list[list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = prepare(cohort(*pairs), tmp_path / "out")
-    monkeypatch.setattr(benchmark.preparation.prepare, "run_task", None)
-    monkeypatch.setattr("benchmark.preparation.store.store.file_digest", None)
+    monkeypatch.setattr(prepare_module, "run_task", None)
+    monkeypatch.setattr("longibench.benchmark.preparation.store.store.file_digest", None)
     second = prepare(cohort(*pairs), tmp_path / "out")
     pd.testing.assert_frame_equal(first.table, second.table)
     assert first.traits == second.traits

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from benchmark.preparation.space import Fit, Misfit, Space, read_fitting
+from longibench.benchmark.preparation.space import Fit, Misfit, Space, read_fitting
 
 SHAPE = (12, 14, 10)
 AFFINE = np.array([[2.0, 0, 0, -11], [0, 2, 0, -13], [0, 0, 2, -9], [0, 0, 0, 1]])

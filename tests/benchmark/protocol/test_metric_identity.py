@@ -9,16 +9,16 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-import benchmark.core.code_identity as code_identity
-from benchmark.core.code_identity import Source, closure
-from benchmark.protocol import metric_identity
-from benchmark.protocol.metric_identity import Identity, identify, instrument_code
-from benchmark.protocol.protocol_metrics import build_metrics, describe_metric
-from benchmark.settings.plugins import load_metrics
-from benchmark.settings.schema import DEFAULT_METRICS, MetricSettings
-from metrics.cache import Vector, VectorCache
-from metrics.instruments import Code, Instruments
-from metrics.metric import REGISTRY, Metric, PairMetric, Scan, UndeclaredError
+from longibench.benchmark.core import code_identity
+from longibench.benchmark.core.code_identity import Source, closure
+from longibench.benchmark.protocol import metric_identity
+from longibench.benchmark.protocol.metric_identity import Identity, identify, instrument_code
+from longibench.benchmark.protocol.protocol_metrics import build_metrics, describe_metric
+from longibench.benchmark.settings.plugins import load_metrics
+from longibench.benchmark.settings.schema import DEFAULT_METRICS, MetricSettings
+from longibench.metrics.cache import Vector, VectorCache
+from longibench.metrics.instruments import Code, Instruments
+from longibench.metrics.metric import REGISTRY, Metric, PairMetric, Scan, UndeclaredError
 
 MEASURED_BY_NETWORK = {
     *("fid", "fid-infinity", "kid", "perceptual", "monotonicity"),

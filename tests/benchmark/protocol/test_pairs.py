@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.protocol.pairs import make_pairs, pair_intervals
-from benchmark.settings.schema import PairSettings
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.protocol.pairs import make_pairs, pair_intervals
+from longibench.benchmark.settings.schema import PairSettings
 
 
 def table(**subjects: list[float]) -> pd.DataFrame:

@@ -6,14 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.workspace import Workspace
-from benchmark.protocol.protocol import Protocol, _refuse_same_people, build_protocol
-from benchmark.protocol.protocol_metrics import build_metrics
-from benchmark.protocol.splits.split import Split
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import MetricSettings, Settings, SplitSettings
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.protocol.protocol import Protocol, _refuse_same_people, build_protocol
+from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.protocol.splits.split import Split
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import MetricSettings, Settings, SplitSettings
 
 
 @pytest.fixture

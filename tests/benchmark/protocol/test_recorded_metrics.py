@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.core.errors import UserError
-from benchmark.protocol.protocol_metrics import build_metrics
-from benchmark.protocol.recorded_metrics import (
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.protocol.recorded_metrics import (
     METRICS_FILE,
     current_metrics,
     read_recorded,
     record_metrics,
     recorded_settings,
 )
-from benchmark.settings.schema import MetricSettings
-from metrics.medicalnet import with_random_weights
-from metrics.ssim import SSIM
+from longibench.benchmark.settings.schema import MetricSettings
+from longibench.metrics.medicalnet import with_random_weights
+from longibench.metrics.ssim import SSIM
 
 
 def record(folder: Path, *names: str, extractor: str = "random:0") -> None:

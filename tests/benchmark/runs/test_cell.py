@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.workspace import Workspace
-from benchmark.protocol.protocol import build_protocol
-from benchmark.runs.cell import Cell, complete, hold_identity, make_cell, scoring_of
-from benchmark.settings.loading import load_settings
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.protocol.protocol import build_protocol
+from longibench.benchmark.runs.cell import Cell, complete, hold_identity, make_cell, scoring_of
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.training.recipe import Recipe
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.evaluation.score_table import read_scores
-from benchmark.runs.matrix import Matrix
-from benchmark.settings.loading import load_settings
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.evaluation.score_table import read_scores
+from longibench.benchmark.runs.matrix import Matrix
+from longibench.benchmark.settings.loading import load_settings
 
 Cli = Callable[..., Any]
 FOLDED = load_settings("demo", ["split.folds=3", "split.fold=1", "seed=4"])

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.workspace import Workspace
-from benchmark.protocol.protocol import build_protocol
-from benchmark.runs.cell import Cell, make_cell, scoring_of
-from benchmark.runs.row_names import ROWS_FILE, Naming, name_rows, read_rows
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import Settings
-from benchmark.training.recipe import Recipe
-from methods.method import REGISTRY
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.protocol.protocol import build_protocol
+from longibench.benchmark.runs.cell import Cell, make_cell, scoring_of
+from longibench.benchmark.runs.row_names import ROWS_FILE, Naming, name_rows, read_rows
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import Settings
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.method import REGISTRY
 
 
 @pytest.fixture

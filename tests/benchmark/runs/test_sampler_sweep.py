@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.runs.sampler_sweep import POINTS, Sweep
-from reports.model.results import read_results
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.runs.sampler_sweep import POINTS, Sweep
+from longibench.reports.model.results import read_results
 
 CURVE = ("curve", "--methods", "ours", "--pairs", "4")
 SMALL = (

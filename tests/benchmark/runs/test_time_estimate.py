@@ -6,16 +6,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.core.console import Console
-from benchmark.evaluation.generate import GenerationJob
-from benchmark.protocol.protocol import Protocol
-from benchmark.runs.time_estimate import Step, show_plan
-from benchmark.settings.plugins import load_methods
-from benchmark.settings.schema import DeviceSettings, GenerationSettings, TrainingSettings
-from benchmark.training.loop import TrainingJob
-from benchmark.training.memory_plan import MemoryPlan
-from benchmark.training.recipe import Recipe
-from methods.method import Method
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.evaluation.generate import GenerationJob
+from longibench.benchmark.protocol.protocol import Protocol
+from longibench.benchmark.runs.time_estimate import Step, show_plan
+from longibench.benchmark.settings.plugins import load_methods
+from longibench.benchmark.settings.schema import (
+    DeviceSettings,
+    GenerationSettings,
+    TrainingSettings,
+)
+from longibench.benchmark.training.loop import TrainingJob
+from longibench.benchmark.training.memory_plan import MemoryPlan
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.method import Method
 
 CPU = DeviceSettings(accelerator="cpu", threads=1)
 
@@ -66,7 +70,7 @@ def test_timing_leaves_the_random_state_alone(
 def test_a_grid_too_large_to_time_is_said_so(
     step: Step, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmark.runs.time_estimate.LARGEST_ON_CPU", 1000)
+    monkeypatch.setattr("longibench.benchmark.runs.time_estimate.LARGEST_ON_CPU", 1000)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert "time unknown before the first steps" in shown([step], capsys)
 
@@ -106,8 +110,10 @@ def test_a_step_is_timed_as_it_will_be_run(
     def needed(self: object, choice: MemoryPlan) -> float:
         return choice.micro_batch / 2**choice.levels
 
-    monkeypatch.setattr("benchmark.training.memory_plan._Planner._needed", needed)
-    monkeypatch.setattr("benchmark.training.memory_plan._Planner._at_most", lambda *_: float("inf"))
+    monkeypatch.setattr("longibench.benchmark.training.memory_plan._Planner._needed", needed)
+    monkeypatch.setattr(
+        "longibench.benchmark.training.memory_plan._Planner._at_most", lambda *_: float("inf")
+    )
     assert step.training is not None
     job = replace(
         step.training,

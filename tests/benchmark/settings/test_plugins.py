@@ -4,14 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.code_identity import module_digest
-from benchmark.core.errors import UserError
-from benchmark.protocol.protocol_metrics import build_metrics
-from benchmark.settings.plugins import find_method, find_metric, load_methods, load_metrics
-from benchmark.settings.schema import MetricSettings
-from benchmark.training.recipe import code_of
-from methods.method import REGISTRY
-from metrics.metric import REGISTRY as METRICS
+from longibench.benchmark.core.code_identity import module_digest
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.settings.plugins import (
+    find_method,
+    find_metric,
+    load_methods,
+    load_metrics,
+)
+from longibench.benchmark.settings.schema import MetricSettings
+from longibench.benchmark.training.recipe import code_of
+from longibench.methods.method import REGISTRY
+from longibench.metrics.metric import REGISTRY as METRICS
 
 
 def test_every_file_is_found() -> None:

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.settings.loading import load_settings, presets
-from benchmark.settings.plugins import load_methods
-from benchmark.settings.schema import PAPER_TEST_FRACTION
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.loading import load_settings, presets
+from longibench.benchmark.settings.plugins import load_methods
+from longibench.benchmark.settings.schema import PAPER_TEST_FRACTION
+from longibench.benchmark.training.recipe import Recipe
 
 
 @pytest.mark.parametrize("preset", presets())

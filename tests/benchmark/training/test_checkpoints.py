@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.training.checkpoints import (
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.training.checkpoints import (
     Checkpoint,
     last_step,
     load_latest,

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.settings.schema import EMASettings
-from benchmark.training.ema import WeightAverage
+from longibench.benchmark.settings.schema import EMASettings
+from longibench.benchmark.training.ema import WeightAverage
 
 
 def averaged(settings: EMASettings, steps: int) -> float:

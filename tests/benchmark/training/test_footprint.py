@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.settings.loading import load_settings
-from benchmark.training.footprint import footprint, outline, sampling_footprint
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.training.footprint import footprint, outline, sampling_footprint
+from longibench.benchmark.training.recipe import Recipe
 
 READS_NUMBERS = """
 from torch import Tensor, nn
@@ -106,7 +106,7 @@ def reads(tmp_path: Path) -> Recipe:
 
 
 def test_a_method_that_reads_numbers_is_scaled_from_a_small_grid(reads: Recipe) -> None:
-    from methods.method import REGISTRY
+    from longibench.methods.method import REGISTRY
 
     found = footprint(reads, 1)
     REGISTRY.pop("reads", None)
@@ -119,9 +119,9 @@ def test_a_method_that_reads_numbers_is_scaled_from_a_small_grid(reads: Recipe) 
 
 REAL = """
 import torch
-from benchmark.training.pair_loader import pad_to_multiple
-from benchmark.training.recipe import Recipe
-from benchmark.settings.loading import load_settings
+from longibench.benchmark.training.pair_loader import pad_to_multiple
+from longibench.benchmark.training.recipe import Recipe
+from longibench.benchmark.settings.loading import load_settings
 torch.set_num_threads(1)
 
 def most():  # kB; what getrusage tells begins with the most of the process that started this one

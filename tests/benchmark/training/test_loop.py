@@ -13,18 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.settings.schema import (
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.schema import (
     DeviceSettings,
     EMASettings,
     TrainingSettings,
     ValidationSettings,
 )
-from benchmark.training.checkpoints import load_latest, read_final
-from benchmark.training.loop import TrainingJob, train
-from benchmark.training.recipe import Recipe
-from methods.method import REGISTRY, Method, Stage, Turn
+from longibench.benchmark.training.checkpoints import load_latest, read_final
+from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.method import REGISTRY, Method, Stage, Turn
 
 SETTINGS = TrainingSettings(
     iterations=12, batch_size=2, checkpoint_every=3, ema=EMASettings(decay=0.5)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.training.loss_curve import DivergedError, LossCurve
+from longibench.benchmark.training.loss_curve import DivergedError, LossCurve
 
 
 def alone(values: Tensor) -> Tensor:

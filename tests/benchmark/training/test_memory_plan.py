@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import DeviceSettings, TrainingSettings
-from benchmark.training.footprint import footprint
-from benchmark.training.memory_plan import MemoryPlan, available_gb, plan_memory
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
+from longibench.benchmark.training.footprint import footprint
+from longibench.benchmark.training.memory_plan import MemoryPlan, available_gb, plan_memory
+from longibench.benchmark.training.recipe import Recipe
 
 CPU = DeviceSettings(accelerator="cpu")
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark.core.errors import UserError
-from benchmark.preparation.store.volumes import write_volume
-from benchmark.training.pair_loader import (
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.store.volumes import write_volume
+from longibench.benchmark.training.pair_loader import (
     Division,
     MicroBatches,
     Pair,

@@ -6,8 +6,8 @@ from engine_loop import Case, EngineLoop, noise_of
 from plain_loop import PlainLoop
 from torch import Tensor
 
-from benchmark.devices.conv3d_cpu import fast_convolutions
-from methods.conditional_diffusion import ConditionalDiffusion
+from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
+from longibench.methods.conditional_diffusion import ConditionalDiffusion
 
 SMALL = (16, 16, 16)
 CASES = [

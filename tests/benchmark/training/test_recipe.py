@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core import code_imports
-from benchmark.core.code_identity import Source, code_digest, name_of
-from benchmark.core.errors import UserError
-from benchmark.settings.loading import load_settings
-from benchmark.settings.plugins import load_methods
-from benchmark.training.recipe import Recipe, code_of
-from methods.method import REGISTRY
+from longibench.benchmark.core import code_imports
+from longibench.benchmark.core.code_identity import Source, code_digest, name_of
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.plugins import load_methods
+from longibench.benchmark.training.recipe import Recipe, code_of
+from longibench.methods.method import REGISTRY
 
 ROOT = Path(__file__).parents[3]
 DIFFUSION = {"ours", "med-ddpm"}

@@ -16,16 +16,25 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.devices.fabric import launch, lead
-from benchmark.evaluation.generate import GenerationJob, generate, is_generated, missing_requests
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import DeviceSettings, GenerationSettings, TrainingSettings
-from benchmark.training.checkpoints import load_latest
-from benchmark.training.loop import TrainingJob, train
-from benchmark.training.pair_loader import load_nifti
-from benchmark.training.recipe import Recipe
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.devices.fabric import launch, lead
+from longibench.benchmark.evaluation.generate import (
+    GenerationJob,
+    generate,
+    is_generated,
+    missing_requests,
+)
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import (
+    DeviceSettings,
+    GenerationSettings,
+    TrainingSettings,
+)
+from longibench.benchmark.training.checkpoints import load_latest
+from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.pair_loader import load_nifti
+from longibench.benchmark.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[3]
 ONE = DeviceSettings(accelerator="cpu", threads=1)

@@ -1,8 +1,8 @@
 import pytest
 from torch import nn
 
-from benchmark.training.stages import Schedule
-from methods.method import Stage, Turn
+from longibench.benchmark.training.stages import Schedule
+from longibench.methods.method import Stage, Turn
 
 
 class Planned:

@@ -2,9 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.settings.loading import load_settings
-from benchmark.training.recipe import Recipe
-from benchmark.training.throughput import costs_of_run, measure_peak, model_flops, training_costs
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.training.recipe import Recipe
+from longibench.benchmark.training.throughput import (
+    costs_of_run,
+    measure_peak,
+    model_flops,
+    training_costs,
+)
 
 
 @pytest.fixture(scope="module")

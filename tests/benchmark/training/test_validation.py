@@ -11,11 +11,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from benchmark.core.errors import UserError
-from benchmark.settings.schema import ValidationSettings
-from benchmark.training.validation import Validation, choose_pairs, evaluating, require_pairs
-from benchmark.training.validation_figure import COLUMNS, Sample, draw
-from methods.method import REGISTRY, Method, MethodSettings, Turn
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.schema import ValidationSettings
+from longibench.benchmark.training.validation import (
+    Validation,
+    choose_pairs,
+    evaluating,
+    require_pairs,
+)
+from longibench.benchmark.training.validation_figure import COLUMNS, Sample, draw
+from longibench.methods.method import REGISTRY, Method, MethodSettings, Turn
 
 SETTINGS = ValidationSettings(every=5, pairs=3, pictures=2)
 SHAPE = (16, 20, 16)
@@ -116,7 +121,7 @@ def test_the_loss_is_the_mean_over_the_pairs_whatever_the_passes(
     look: Validation, method: Any, pairs: pd.DataFrame
 ) -> None:
     chosen = choose_pairs(pairs, SETTINGS)
-    from benchmark.training.pair_loader import PairDataset
+    from longibench.benchmark.training.pair_loader import PairDataset
 
     sources, targets, _ = PairDataset(chosen, method.multiple).batch(range(3))
     expected = float((sources - targets).abs().mean())

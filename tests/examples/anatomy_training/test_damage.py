@@ -12,8 +12,8 @@ from anatomy_training.sensitivity import (
     draw_subjects,
 )
 
-from benchmark.cohorts.phantom.scanner import field_of_view
-from metrics.metric import Features
+from longibench.benchmark.cohorts.phantom.scanner import field_of_view
+from longibench.metrics.metric import Features
 
 IMAGED = [damage for damage in DAMAGES if damage.apply is not None]
 

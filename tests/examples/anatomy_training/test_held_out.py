@@ -20,13 +20,13 @@ from anatomy_training.images import Camera, draw_contrast
 from anatomy_training.overlap import dice, segment_held_out, summarise
 from anatomy_training.sensitivity import STUDY
 
-from benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy, measure
-from benchmark.cohorts.phantom.anatomy import TISSUES as PHANTOM_TISSUES
-from benchmark.cohorts.phantom.lattice import jacobian
-from benchmark.cohorts.phantom.person import draw_person
-from benchmark.cohorts.phantom.scanner import Scanner, draw_session
-from benchmark.preparation.steps.intensity import scale_brain
-from metrics.anatomy import TISSUES, load_embedded, read, tissue_volumes
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy, measure
+from longibench.benchmark.cohorts.phantom.anatomy import TISSUES as PHANTOM_TISSUES
+from longibench.benchmark.cohorts.phantom.lattice import jacobian
+from longibench.benchmark.cohorts.phantom.person import draw_person
+from longibench.benchmark.cohorts.phantom.scanner import Scanner, draw_session
+from longibench.benchmark.preparation.steps.intensity import scale_brain
+from longibench.metrics.anatomy import TISSUES, load_embedded, read, tissue_volumes
 
 FOLDER = Path(next(iter(anatomy_training.__path__)))
 SIDE = (2.5, 2.5, 2.5)

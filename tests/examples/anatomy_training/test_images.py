@@ -13,9 +13,9 @@ from anatomy_training.images import (
     tissue_shares,
 )
 
-from benchmark.cohorts.phantom.anatomy import FIELD, TISSUES, measure
-from benchmark.cohorts.phantom.template import MEASURED_FWHM_MM
-from metrics.anatomy_network import TOLD
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, TISSUES, measure
+from longibench.benchmark.cohorts.phantom.template import MEASURED_FWHM_MM
+from longibench.metrics.anatomy_network import TOLD
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from anatomy_training.anatomies import World
 from anatomy_training.training import LOG, Recipe, soft_dice, train
 from safetensors.torch import load_file
 
-from benchmark.core.console import Console
-from metrics.anatomy_network import TISSUES
+from longibench.benchmark.core.console import Console
+from longibench.metrics.anatomy_network import TISSUES
 
 FEW = Recipe(anatomies=2, iterations=4, crops=2, wholes=2, whole_share=0, checkpoint_every=2)
 

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.cohorts.visit_table import LEFT_OUT, Cohort
-from benchmark.settings.loading import load_settings
-from benchmark.settings.schema import Settings
-from reports.cohorts.as_json import cohort_json
-from reports.cohorts.bars import interval_bars
-from reports.cohorts.description import describe_cohort, visits_digest
-from reports.cohorts.facts import Description, Intervals, Spread
-from reports.cohorts.interval_figure import draw_intervals
-from reports.cohorts.intervals import half_years
-from reports.cohorts.terminal import stdout, write
+from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort
+from longibench.benchmark.settings.loading import load_settings
+from longibench.benchmark.settings.schema import Settings
+from longibench.reports.cohorts.as_json import cohort_json
+from longibench.reports.cohorts.bars import interval_bars
+from longibench.reports.cohorts.description import describe_cohort, visits_digest
+from longibench.reports.cohorts.facts import Description, Intervals, Spread
+from longibench.reports.cohorts.interval_figure import draw_intervals
+from longibench.reports.cohorts.intervals import half_years
+from longibench.reports.cohorts.terminal import stdout, write
 
 PLACE = "/data/secret study"
 TIMES = {"001_S_0001": (0, 0.51, 1.02), "001_S_0002": (0, 2.1), "002_S_0003": (0, 0.4, 3.9, 4.1)}

@@ -2,8 +2,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reports.figures.cohort_montage import draw_montage
-from reports.model.results import read_results
+from longibench.reports.figures.cohort_montage import draw_montage
+from longibench.reports.model.results import read_results
 
 
 def test_six_subjects_with_all_their_scans(tmp_path: Path, fake: Any) -> None:

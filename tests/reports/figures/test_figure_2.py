@@ -4,11 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.figures.figure_2 import change_range, draw_changes, draw_sheet
-from reports.figures.figure_2_subject import Sheet, build_sheet
-from reports.figures.image_grid import BANNER
-from reports.figures.style import save
-from reports.model.results import Results
+from longibench.reports.figures.figure_2 import change_range, draw_changes, draw_sheet
+from longibench.reports.figures.figure_2_subject import Sheet, build_sheet
+from longibench.reports.figures.image_grid import BANNER
+from longibench.reports.figures.style import save
+from longibench.reports.model.results import Results
 
 
 @pytest.fixture

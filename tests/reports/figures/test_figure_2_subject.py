@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.figures.figure_2_subject import build_sheet, choose_subject, spread
-from reports.model.results import Results, read_results
+from longibench.reports.figures.figure_2_subject import build_sheet, choose_subject, spread
+from longibench.reports.model.results import Results, read_results
 
 
 def test_subject_with_most_follow_ups_is_shown(results: Results) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from reports.figures.overlay import EDGE_COLOUR, FINER, edges, grey, strip
+from longibench.reports.figures.overlay import EDGE_COLOUR, FINER, edges, grey, strip
 
 
 def ball(shape: tuple[int, int, int] = (20, 24, 22), radius: float = 7) -> np.ndarray:

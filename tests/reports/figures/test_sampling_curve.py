@@ -7,16 +7,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.runs.sampler_sweep import POINTS
-from reports.figures.sampling_curve import (
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.runs.sampler_sweep import POINTS
+from longibench.reports.figures.sampling_curve import (
     curve_records,
     draw_panels,
     print_curve,
     read_points,
     write_curve,
 )
-from reports.model.results import read_results
+from longibench.reports.model.results import read_results
 
 GAIN = 0.02  # of SSIM, for the variant with more steps
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.figures.training_curves import draw_curves, smooth
-from reports.model.results import read_results
+from longibench.reports.figures.training_curves import draw_curves, smooth
+from longibench.reports.model.results import read_results
 
 
 def test_one_panel_a_trained_method(folder: Path) -> None:

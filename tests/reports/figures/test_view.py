@@ -4,8 +4,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from benchmark.core.errors import UserError
-from reports.figures.view import View, choose_view, load
+from longibench.benchmark.core.errors import UserError
+from longibench.reports.figures.view import View, choose_view, load
 
 
 def _ball(radius: float) -> np.ndarray:

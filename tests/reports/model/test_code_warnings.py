@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from reports.model.code_warnings import code_warnings, warnings
-from reports.model.results import Results
+from longibench.reports.model.code_warnings import code_warnings, warnings
+from longibench.reports.model.results import Results
 
 
 def by_code(results: Results, method: str, metric: str, code: str, seed: int = 0) -> Results:

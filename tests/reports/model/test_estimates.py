@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metrics.statistics_paired import Comparison
-from reports.model.estimates import compare, estimate
-from reports.model.metric_facts import MetricFacts
-from reports.model.results import Entry, Results, read_results
+from longibench.metrics.statistics_paired import Comparison
+from longibench.reports.model.estimates import compare, estimate
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import Entry, Results, read_results
 
 
 def _metric(results: Results, name: str) -> MetricFacts:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reports.model.labels import RowFacts, differences, row_labels
+from longibench.reports.model.labels import RowFacts, differences, row_labels
 
 DIGEST = "0123456789ab"
 

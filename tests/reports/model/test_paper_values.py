@@ -1,6 +1,6 @@
 from typing import Any
 
-from reports.model import paper_values
+from longibench.reports.model import paper_values
 
 
 def _protocol(cohort: str, subjects: int) -> dict[str, Any]:

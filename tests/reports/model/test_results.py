@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark.core.errors import UserError
-from reports.model.results import Results, read_results
+from longibench.benchmark.core.errors import UserError
+from longibench.reports.model.results import Results, read_results
 
 
 def test_rows_stand_in_the_papers_order_after_the_reference(tmp_path: Path, fake: Any) -> None:

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import reports.pages.quality_page
-from benchmark.core.console import Console
-from benchmark.preparation.prepare import Prepared, Traits
-from reports.pages.quality_page import write_quality
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.preparation.prepare import Prepared, Traits
+from longibench.reports.pages import quality_page
+from longibench.reports.pages.quality_page import write_quality
 
 BALL = np.where(np.linalg.norm(np.indices((16, 20, 16)) - 8, axis=0) < 6, 0.4, -1)
 
@@ -62,6 +62,6 @@ def test_pictures_are_not_drawn_twice(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = write_quality(prepared, "x", tmp_path / "out", None, Console(quiet=True)).read_text()
-    monkeypatch.setattr(reports.pages.quality_page, "read_volume", None)
+    monkeypatch.setattr(quality_page, "read_volume", None)
     again = write_quality(prepared, "x", tmp_path / "out", None, Console(quiet=True))
     assert again.read_text() == first

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from reports.pages.report import write_report
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.reports.pages.report import write_report
 
 FILES = {
     "index.html",

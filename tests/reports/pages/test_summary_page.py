@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from reports.model.results import Results, read_results
-from reports.pages.summary_page import Picture, Tables, headlines, render_page
-from reports.tables.comparisons import build_comparisons, print_comparisons
-from reports.tables.cost_table import print_costs
-from reports.tables.metric_table import Table
-from reports.tables.report_tables import build_tables, printed
-from reports.tables.strata import build_strata
-from reports.tables.strata_tables import print_strata
+from longibench.reports.model.results import Results, read_results
+from longibench.reports.pages.summary_page import Picture, Tables, headlines, render_page
+from longibench.reports.tables.comparisons import build_comparisons, print_comparisons
+from longibench.reports.tables.cost_table import print_costs
+from longibench.reports.tables.metric_table import Table
+from longibench.reports.tables.report_tables import build_tables, printed
+from longibench.reports.tables.strata import build_strata
+from longibench.reports.tables.strata_tables import print_strata
 
 _EMPTY = {"meta", "img", "br", "link"}
 

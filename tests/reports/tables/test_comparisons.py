@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports.model.results import Results, read_results
-from reports.tables.comparisons import (
+from longibench.reports.model.results import Results, read_results
+from longibench.reports.tables.comparisons import (
     Compared,
     build_comparisons,
     comparison_records,

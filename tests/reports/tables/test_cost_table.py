@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from reports.model.results import Results
-from reports.tables.cost_table import COSTS, cost_records, duration, energy, print_costs
+from longibench.reports.model.results import Results
+from longibench.reports.tables.cost_table import COSTS, cost_records, duration, energy, print_costs
 
 
 def test_a_line_a_cost_and_a_column_a_method(results: Results) -> None:

@@ -4,12 +4,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.model.results import Results
-from reports.model.text_table import Box, Printed, Section
-from reports.tables.csv_records import REAL_HALVES, table_records, to_csv
-from reports.tables.markdown_latex import to_latex, to_markdown
-from reports.tables.metric_table import Table
-from reports.tables.report_tables import build_tables, printed
+from longibench.reports.model.results import Results
+from longibench.reports.model.text_table import Box, Printed, Section
+from longibench.reports.tables.csv_records import REAL_HALVES, table_records, to_csv
+from longibench.reports.tables.markdown_latex import to_latex, to_markdown
+from longibench.reports.tables.metric_table import Table
+from longibench.reports.tables.report_tables import build_tables, printed
 
 
 @pytest.fixture

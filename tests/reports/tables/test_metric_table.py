@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.model.caption import preparation
-from reports.model.results import Results, read_results
-from reports.tables.metric_table import Table
-from reports.tables.report_tables import build_tables
+from longibench.reports.model.caption import preparation
+from longibench.reports.model.results import Results, read_results
+from longibench.reports.tables.metric_table import Table
+from longibench.reports.tables.report_tables import build_tables
 
 
 def build_table(results: Results) -> Table:

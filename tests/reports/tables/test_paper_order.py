@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reports.model.results import Results, read_results
-from reports.tables.paper_order import order_statements
+from longibench.reports.model.results import Results, read_results
+from longibench.reports.tables.paper_order import order_statements
 
 
 def _moved(results: Results, method: str, metric: str, by: float) -> Results:

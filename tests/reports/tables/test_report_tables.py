@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from reports.model.results import Results
-from reports.tables.report_tables import build_tables, printed
+from longibench.reports.model.results import Results
+from longibench.reports.tables.report_tables import build_tables, printed
 
 
 def test_metrics_go_to_their_tables(full: Results) -> None:

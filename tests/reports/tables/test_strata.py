@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.model.results import Results
-from reports.model.text_table import Printed
-from reports.tables.strata import YEARS, StratumValue, build_strata, strata_records
-from reports.tables.strata_tables import print_strata
+from longibench.reports.model.results import Results
+from longibench.reports.model.text_table import Printed
+from longibench.reports.tables.strata import YEARS, StratumValue, build_strata, strata_records
+from longibench.reports.tables.strata_tables import print_strata
 
 ADNI_MONTHS = {3: 0, 6: 0, 12: 1, 18: 1, 24: 2, 36: 3, 48: 4, 60: 5, 120: 5}
 

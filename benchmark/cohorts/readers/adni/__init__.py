@@ -1,5 +1,5 @@
 """ADNI as LONI's archive (IDA) gives it."""
 
-from benchmark.cohorts.readers.adni.reader import Adni
+from longibench.benchmark.cohorts.readers.adni.reader import Adni
 
 __all__ = ["Adni"]

@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from benchmark.cohorts.reader import ReaderSettings
-from benchmark.cohorts.readers.adni.codes import Entry
-from benchmark.cohorts.readers.adni.sequences import Sequence
+from longibench.benchmark.cohorts.reader import ReaderSettings
+from longibench.benchmark.cohorts.readers.adni.codes import Entry
+from longibench.benchmark.cohorts.readers.adni.sequences import Sequence
 
 UNUSABLE = 4  # of Mayo's series_quality, 1 (best) to 4
 UNRATED = 3.5  # after every rated scan that may be used

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from benchmark.cohorts import reader
-from benchmark.cohorts.parsing.dates import YEAR, parse_date
-from benchmark.cohorts.parsing.study_files import MISSING_CODES
-from benchmark.cohorts.parsing.tables import number_of, text_of
-from benchmark.cohorts.parsing.values import diagnosis_of, sex_of
-from benchmark.cohorts.readers.adni.records import nominal_tesla
-from benchmark.cohorts.readers.adni.tables import Kind, newest, rows_of
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts import reader
+from longibench.benchmark.cohorts.parsing.dates import YEAR, parse_date
+from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
+from longibench.benchmark.cohorts.parsing.tables import number_of, text_of
+from longibench.benchmark.cohorts.parsing.values import diagnosis_of, sex_of
+from longibench.benchmark.cohorts.readers.adni.records import nominal_tesla
+from longibench.benchmark.cohorts.readers.adni.tables import Kind, newest, rows_of
+from longibench.benchmark.core.errors import UserError
 
 LAST_NUMBER = re.compile(r"\d+$")
 NEAR = 180  # days: an examination tells of a scan no further away (visits are 6 months apart)

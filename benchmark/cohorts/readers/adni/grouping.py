@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from benchmark.cohorts.parsing.dates import month_label
-from benchmark.cohorts.reader import FoundScan
-from benchmark.cohorts.readers.adni.codes import entry_of
+from longibench.benchmark.cohorts.parsing.dates import month_label
+from longibench.benchmark.cohorts.reader import FoundScan
+from longibench.benchmark.cohorts.readers.adni.codes import entry_of
 
 ENTRY_DAYS = 120  # screening and baseline are one visit within so many days
 SAME_CODE_DAYS = 90  # scans under one code are one visit; planned visits are 3 months apart

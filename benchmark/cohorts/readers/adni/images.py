@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.cohorts.reader import LISTED_TWICE, LeftOut
-from benchmark.cohorts.readers.adni.sequences import why_not_t1
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.reader import LISTED_TWICE, LeftOut
+from longibench.benchmark.cohorts.readers.adni.sequences import why_not_t1
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.errors import UserError
 
 IMAGE_ID = re.compile(r"_I(\d+)\.(?:nii(?:\.gz)?|dcm)$", re.IGNORECASE)
 SERIES_ID = re.compile(r"_S(\d+)_I\d+\.", re.IGNORECASE)

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmark.cohorts.parsing.dates import parse_date
-from benchmark.cohorts.reader import NOT_ON_DISK, FoundScan, LeftOut
-from benchmark.cohorts.readers.adni.clinical import NEAR, Clinical
-from benchmark.cohorts.readers.adni.grouping import Dated, taken_of
-from benchmark.cohorts.readers.adni.images import Image
-from benchmark.cohorts.readers.adni.records import Records
-from benchmark.cohorts.readers.adni.sequences import why_not_t1
-from benchmark.cohorts.readers.adni.tables import Kind, is_merge_name, newest
+from longibench.benchmark.cohorts.parsing.dates import parse_date
+from longibench.benchmark.cohorts.reader import NOT_ON_DISK, FoundScan, LeftOut
+from longibench.benchmark.cohorts.readers.adni.clinical import NEAR, Clinical
+from longibench.benchmark.cohorts.readers.adni.grouping import Dated, taken_of
+from longibench.benchmark.cohorts.readers.adni.images import Image
+from longibench.benchmark.cohorts.readers.adni.records import Records
+from longibench.benchmark.cohorts.readers.adni.sequences import why_not_t1
+from longibench.benchmark.cohorts.readers.adni.tables import Kind, is_merge_name, newest
 
 MEANING: dict[Kind, str] = {
     "listing": "lists of the images",

@@ -3,16 +3,16 @@
 from collections import defaultdict
 from pathlib import Path
 
-from benchmark.cohorts.reader import LeftOut, Listing, Reader
-from benchmark.cohorts.readers.adni.choice import AdniSettings
-from benchmark.cohorts.readers.adni.clinical import read_clinical
-from benchmark.cohorts.readers.adni.grouping import Dated, name_visits
-from benchmark.cohorts.readers.adni.images import list_images
-from benchmark.cohorts.readers.adni.notes import absent, notes_on_tables, notes_on_visits
-from benchmark.cohorts.readers.adni.records import read_records
-from benchmark.cohorts.readers.adni.scans import Scans
-from benchmark.cohorts.readers.adni.tables import find_tables
-from benchmark.cohorts.readers.adni.tree import find_people, is_download
+from longibench.benchmark.cohorts.reader import LeftOut, Listing, Reader
+from longibench.benchmark.cohorts.readers.adni.choice import AdniSettings
+from longibench.benchmark.cohorts.readers.adni.clinical import read_clinical
+from longibench.benchmark.cohorts.readers.adni.grouping import Dated, name_visits
+from longibench.benchmark.cohorts.readers.adni.images import list_images
+from longibench.benchmark.cohorts.readers.adni.notes import absent, notes_on_tables, notes_on_visits
+from longibench.benchmark.cohorts.readers.adni.records import read_records
+from longibench.benchmark.cohorts.readers.adni.scans import Scans
+from longibench.benchmark.cohorts.readers.adni.tables import find_tables
+from longibench.benchmark.cohorts.readers.adni.tree import find_people, is_download
 
 
 class Adni(Reader, name="adni"):

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from benchmark.cohorts.parsing.study_files import MISSING_CODES
-from benchmark.cohorts.parsing.tables import text_of
-from benchmark.cohorts.reader import LISTED_TWICE, LeftOut
-from benchmark.cohorts.readers.adni.images import Image
-from benchmark.cohorts.readers.adni.tables import LISTED_IMAGE, Kind, rows_of
-from benchmark.cohorts.subject_ids import ADNI_ID, canonical_subject
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
+from longibench.benchmark.cohorts.parsing.tables import text_of
+from longibench.benchmark.cohorts.reader import LISTED_TWICE, LeftOut
+from longibench.benchmark.cohorts.readers.adni.images import Image
+from longibench.benchmark.cohorts.readers.adni.tables import LISTED_IMAGE, Kind, rows_of
+from longibench.benchmark.cohorts.subject_ids import ADNI_ID, canonical_subject
+from longibench.benchmark.core.errors import UserError
 
 IMAGE = re.compile(r"[ID]?(\d+)(?:\.0)?", re.IGNORECASE)
 SERIES = re.compile(r"S?(\d+)(?:\.0)?", re.IGNORECASE)

@@ -3,25 +3,30 @@
 from dataclasses import dataclass
 from datetime import date
 
-from benchmark.cohorts import reader
-from benchmark.cohorts.parsing.dates import parse_date
-from benchmark.cohorts.parsing.tables import number_of
-from benchmark.cohorts.parsing.values import sex_of
-from benchmark.cohorts.reader import FoundScan, LeftOut
-from benchmark.cohorts.readers.adni.choice import (
+from longibench.benchmark.cohorts import reader
+from longibench.benchmark.cohorts.parsing.dates import parse_date
+from longibench.benchmark.cohorts.parsing.tables import number_of
+from longibench.benchmark.cohorts.parsing.values import sex_of
+from longibench.benchmark.cohorts.reader import FoundScan, LeftOut
+from longibench.benchmark.cohorts.readers.adni.choice import (
     UNUSABLE,
     AdniSettings,
     Candidate,
     preference,
 )
-from benchmark.cohorts.readers.adni.clinical import Clinical
-from benchmark.cohorts.readers.adni.codes import entry_of, phase_of, phase_of_day
-from benchmark.cohorts.readers.adni.grouping import Dated
-from benchmark.cohorts.readers.adni.images import Image
-from benchmark.cohorts.readers.adni.records import Record, Records, nominal_tesla, tesla_of
-from benchmark.cohorts.readers.adni.sequences import NOT_T1, sequence_of, why_not_t1
-from benchmark.cohorts.subject_ids import ADNI_ID, canonical_subject
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.readers.adni.clinical import Clinical
+from longibench.benchmark.cohorts.readers.adni.codes import entry_of, phase_of, phase_of_day
+from longibench.benchmark.cohorts.readers.adni.grouping import Dated
+from longibench.benchmark.cohorts.readers.adni.images import Image
+from longibench.benchmark.cohorts.readers.adni.records import (
+    Record,
+    Records,
+    nominal_tesla,
+    tesla_of,
+)
+from longibench.benchmark.cohorts.readers.adni.sequences import NOT_T1, sequence_of, why_not_t1
+from longibench.benchmark.cohorts.subject_ids import ADNI_ID, canonical_subject
+from longibench.benchmark.core.errors import UserError
 
 NO_DATE = "no date of acquisition"
 FAILED = "failed ADNI's quality check"

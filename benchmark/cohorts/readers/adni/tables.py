@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from benchmark.cohorts.parsing.study_files import read_header
-from benchmark.cohorts.parsing.tables import plain, read_lines
+from longibench.benchmark.cohorts.parsing.study_files import read_header
+from longibench.benchmark.cohorts.parsing.tables import plain, read_lines
 
 Kind = Literal["listing", "merge", "diagnoses", "meta", "image quality", "series quality"]
 

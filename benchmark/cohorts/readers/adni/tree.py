@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from benchmark.cohorts.parsing.study_files import existing_folder, subfolders
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.parsing.study_files import existing_folder, subfolders
+from longibench.benchmark.core.errors import UserError
 
 PTID = re.compile(r"\d{3}_S_\d{4,5}", re.IGNORECASE)
 MANY = 100  # folders of a level that are looked into; parts of a download are few

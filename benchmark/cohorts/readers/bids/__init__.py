@@ -1,5 +1,5 @@
 """BIDS datasets with several sessions a participant."""
 
-from benchmark.cohorts.readers.bids.reader import Bids
+from longibench.benchmark.cohorts.readers.bids.reader import Bids
 
 __all__ = ["Bids"]

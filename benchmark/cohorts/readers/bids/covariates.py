@@ -4,13 +4,19 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.cohorts import reader
-from benchmark.cohorts.parsing.dates import TIME_COLUMNS
-from benchmark.cohorts.parsing.study_files import MISSING_CODES
-from benchmark.cohorts.parsing.tables import Row, number_of, read_rows, text_of
-from benchmark.cohorts.parsing.values import NUMBERS, PARTICIPANT, SESSION, diagnosis_of, sex_of
-from benchmark.cohorts.readers.bids.tables import SubjectTables
-from benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.cohorts import reader
+from longibench.benchmark.cohorts.parsing.dates import TIME_COLUMNS
+from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of, read_rows, text_of
+from longibench.benchmark.cohorts.parsing.values import (
+    NUMBERS,
+    PARTICIPANT,
+    SESSION,
+    diagnosis_of,
+    sex_of,
+)
+from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
 
 Names = dict[str, tuple[str, ...]]
 

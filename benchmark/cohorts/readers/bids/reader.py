@@ -5,15 +5,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal, get_args
 
-from benchmark.cohorts.parsing.dates import YEAR
-from benchmark.cohorts.parsing.study_files import existing_folder, subject_folders
-from benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
-from benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
-from benchmark.cohorts.readers.bids.scans import Scans, find_scans
-from benchmark.cohorts.readers.bids.tables import SubjectTables
-from benchmark.cohorts.readers.bids.times import COLUMN_TO_ADD, NoTimeError, visit_years
-from benchmark.core.errors import UserError
-from benchmark.settings.preparation import Step
+from longibench.benchmark.cohorts.parsing.dates import YEAR
+from longibench.benchmark.cohorts.parsing.study_files import existing_folder, subject_folders
+from longibench.benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
+from longibench.benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
+from longibench.benchmark.cohorts.readers.bids.scans import Scans, find_scans
+from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
+from longibench.benchmark.cohorts.readers.bids.times import COLUMN_TO_ADD, NoTimeError, visit_years
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.preparation import Step
 
 SHAREABLE = "LongibenchShareable"  # keys of dataset_description.json
 PREPARATION = "LongibenchPreparation"

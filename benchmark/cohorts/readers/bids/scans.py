@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
-from benchmark.cohorts.readers.bids.tables import SubjectTables
+from longibench.benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
+from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 
 SUFFIX = re.compile(r"_T1w\.nii(\.gz)?$")
 NO_T1W = "a visit without a T1w scan"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from benchmark.cohorts.parsing.tables import Row, read_rows
+from longibench.benchmark.cohorts.parsing.tables import Row, read_rows
 
 
 @dataclass

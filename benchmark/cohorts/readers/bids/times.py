@@ -6,10 +6,10 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmark.cohorts.parsing.dates import MONTHS, TIME_COLUMNS, YEAR, Unit, parse_date
-from benchmark.cohorts.parsing.study_files import MISSING_CODES
-from benchmark.cohorts.parsing.tables import text_of
-from benchmark.cohorts.readers.bids.tables import SubjectTables
+from longibench.benchmark.cohorts.parsing.dates import MONTHS, TIME_COLUMNS, YEAR, Unit, parse_date
+from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
+from longibench.benchmark.cohorts.parsing.tables import text_of
+from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 
 COLUMN_TO_ADD = (
     "add the column days_since_first, or acq_time with dates such as 2011-05-03, to each "

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.parsing.tables import read_rows, read_table
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.parsing.tables import read_rows, read_table
+from longibench.benchmark.core.errors import UserError
 
 MESSY = '\ufeffSubject ID, Image-Data  ID ,note\r\n a ,I1,"x, ""y""\nz"\r\n\r\nb,I2\r\na,I3,,\r\n'
 

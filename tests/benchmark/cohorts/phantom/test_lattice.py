@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian
-from benchmark.cohorts.phantom.progression import _curl_free
+from longibench.benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian
+from longibench.benchmark.cohorts.phantom.progression import _curl_free
 
 LATTICE = Lattice((15, 17, 13), 4.0)
 

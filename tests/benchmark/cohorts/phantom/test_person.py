@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from benchmark.cohorts.phantom.person import YEAR, draw_person
-from benchmark.cohorts.phantom.scanner import field_of_view
-from benchmark.cohorts.phantom.tables import session_label
-from benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.cohorts.phantom.person import YEAR, draw_person
+from longibench.benchmark.cohorts.phantom.scanner import field_of_view
+from longibench.benchmark.cohorts.phantom.tables import session_label
+from longibench.benchmark.settings.phantom import PhantomSettings
 
 SETTINGS = PhantomSettings()
 PEOPLE = [draw_person(SETTINGS, number) for number in range(1, 401)]

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.phantom.dataset import write_phantom
-from benchmark.cohorts.readers.bids import Bids
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import file_digest
-from benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.phantom.dataset import write_phantom
+from longibench.benchmark.cohorts.readers.bids import Bids
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import file_digest
+from longibench.benchmark.settings.phantom import PhantomSettings
 
 SMALL = PhantomSettings(subjects=6, spacing_mm=8.0)
 

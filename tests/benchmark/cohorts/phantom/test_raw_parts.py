@@ -7,14 +7,19 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from benchmark.cohorts.phantom.layers import GAP_MM, SKIN_MM, Layers, Thickness
-from benchmark.cohorts.phantom.person import draw_person
-from benchmark.cohorts.phantom.raw_scanner import slice_points
-from benchmark.cohorts.phantom.raw_session import BELOW_MM, VIEW_MM, RawSession, draw_raw_session
-from benchmark.cohorts.phantom.truth import read_pose
-from benchmark.core.errors import UserError
-from benchmark.settings.phantom import PhantomSettings
-from benchmark.settings.phantom_raw import RawSettings, SliceProtocol
+from longibench.benchmark.cohorts.phantom.layers import GAP_MM, SKIN_MM, Layers, Thickness
+from longibench.benchmark.cohorts.phantom.person import draw_person
+from longibench.benchmark.cohorts.phantom.raw_scanner import slice_points
+from longibench.benchmark.cohorts.phantom.raw_session import (
+    BELOW_MM,
+    VIEW_MM,
+    RawSession,
+    draw_raw_session,
+)
+from longibench.benchmark.cohorts.phantom.truth import read_pose
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom_raw import RawSettings, SliceProtocol
 
 
 def session(**changed: object) -> RawSession:

@@ -12,12 +12,18 @@ from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmark.cohorts.phantom.dataset import write_phantom
-from benchmark.cohorts.phantom.truth import BRAIN_MASK, DSEG, TRUTH, read_pose, truth_file
-from benchmark.core.console import Console
-from benchmark.core.files import file_digest
-from benchmark.settings.phantom import PhantomSettings
-from benchmark.settings.phantom_raw import RawSettings, SliceProtocol
+from longibench.benchmark.cohorts.phantom.dataset import write_phantom
+from longibench.benchmark.cohorts.phantom.truth import (
+    BRAIN_MASK,
+    DSEG,
+    TRUTH,
+    read_pose,
+    truth_file,
+)
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.files import file_digest
+from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom_raw import RawSettings, SliceProtocol
 
 COARSE = RawSettings(
     protocols=(

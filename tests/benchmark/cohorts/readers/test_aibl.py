@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.readers.aibl import Aibl
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.readers.aibl import Aibl
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.errors import UserError
 
 DIAGNOSES = {"CN": "1", "MCI": "2", "AD": "3"}
 

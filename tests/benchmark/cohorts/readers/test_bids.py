@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.readers.bids import Bids
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.readers.bids import Bids
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.errors import UserError
 
 
 def read_bids(root: Path, name: str) -> Cohort:

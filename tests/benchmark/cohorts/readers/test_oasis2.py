@@ -6,10 +6,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.readers.oasis2 import Oasis2
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.readers.oasis2 import Oasis2
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.errors import UserError
 
 HEADER = "Subject ID,MRI ID,Group,Visit,MR Delay,M/F,Hand,Age,EDUC,SES,MMSE,CDR,eTIV,nWBV,ASF"
 

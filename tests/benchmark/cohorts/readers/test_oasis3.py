@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.readers.oasis3 import Oasis3
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.readers.oasis3 import Oasis3
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.errors import UserError
 
 ENTRY = 112  # days from entry to the first scan of everybody
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort, recognise
-from benchmark.cohorts.reader import Reader
+from longibench.benchmark.cohorts.open_cohort import read_cohort, recognise
+from longibench.benchmark.cohorts.reader import Reader
 
 DOCS = Path(__file__).parents[4] / "docs"
 EXAMPLE = DOCS / "examples" / "my_reader.py"

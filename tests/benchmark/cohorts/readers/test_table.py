@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.readers.table import Table
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.errors import UserError
-from benchmark.settings.loading import load_settings
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.readers.table import Table
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.loading import load_settings
 
 
 def read(table: Path, /, **settings: object) -> Cohort:

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.cohorts.visit_table import LEFT_OUT, Cohort, visit_table
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.grid import Grid
-from benchmark.preparation.prepare import prepare_cohort
-from benchmark.preparation.reading import header
-from benchmark.preparation.reading.problems import DamagedScanError
-from benchmark.preparation.reading.raw_scan import read_scan
-from benchmark.preparation.store.file_digests import Digests
+from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort, visit_table
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.prepare import prepare_cohort
+from longibench.benchmark.preparation.reading import header
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import read_scan
+from longibench.benchmark.preparation.store.file_digests import Digests
 
 GRID = Grid(shape=(16, 20, 16), spacing_mm=10.0)
 AFFINE = np.diag([10.0, 10.0, 10.0, 1.0])

@@ -6,9 +6,9 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from benchmark.preparation.reading.problems import DamagedScanError
-from benchmark.preparation.reading.raw_scan import read_scan
-from benchmark.preparation.store.store import Digests
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import read_scan
+from longibench.benchmark.preparation.store.store import Digests
 
 SHAPE = (24, 28, 20)  # columns, rows, slices
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from benchmark.core.threads import one_thread
-from benchmark.preparation.reading.problems import DamagedScanError
-from benchmark.preparation.reading.raw_scan import Scan
-from benchmark.preparation.steps.bias import correct_bias
+from longibench.benchmark.core.threads import one_thread
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import Scan
+from longibench.benchmark.preparation.steps.bias import correct_bias
 
 SHAPE = (32, 32, 32)
 AFFINE = np.diag([5.0, 5.0, 5.0, 1.0])

@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.preparation.reading.problems import DamagedScanError
-from benchmark.preparation.reading.raw_scan import Scan, read_scan
-from benchmark.preparation.steps import brain
-from benchmark.preparation.steps.brain import check_brain, extract_brain
-from benchmark.preparation.steps.quality import dice
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
+from longibench.benchmark.preparation.reading.raw_scan import Scan, read_scan
+from longibench.benchmark.preparation.steps import brain
+from longibench.benchmark.preparation.steps.brain import check_brain, extract_brain
+from longibench.benchmark.preparation.steps.quality import dice
 
 SHAPE = (48, 56, 48)
 

@@ -17,16 +17,16 @@ from nibabel.affines import apply_affine
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from benchmark.cohorts.visit_table import LEFT_OUT, Cohort, visit_table
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.files import file_digest
-from benchmark.core.grid import Grid
-from benchmark.preparation.prepare import Prepared, prepare_cohort
-from benchmark.preparation.steps import chain, registration
-from benchmark.preparation.steps.mni import load_template, mni_affine
-from benchmark.preparation.store.volumes import read_volume
-from benchmark.settings.preparation import PreparationSettings
+from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort, visit_table
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import file_digest
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.prepare import Prepared, prepare_cohort
+from longibench.benchmark.preparation.steps import chain, registration
+from longibench.benchmark.preparation.steps.mni import load_template, mni_affine
+from longibench.benchmark.preparation.store.volumes import read_volume
+from longibench.benchmark.settings.preparation import PreparationSettings
 
 GRID = Grid(shape=(40, 48, 40), spacing_mm=4.0)
 PLAIN = PreparationSettings(brain="background", bias="none", registration="none", workers=1)
@@ -179,11 +179,11 @@ def test_processes_change_nothing_and_survive_a_kill(tmp_path: Path) -> None:
 import sys; sys.path.insert(0, {str(Path(__file__).parents[4])!r})
 import pandas as pd
 from pathlib import Path
-from benchmark.core.console import Console
-from benchmark.core.grid import Grid
-from benchmark.preparation.prepare import prepare_cohort
-from benchmark.settings.preparation import PreparationSettings
-from benchmark.cohorts.visit_table import Cohort, LEFT_OUT
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.prepare import prepare_cohort
+from longibench.benchmark.settings.preparation import PreparationSettings
+from longibench.benchmark.cohorts.visit_table import Cohort, LEFT_OUT
 if __name__ == "__main__":
     table = pd.read_csv({str(tmp_path / "visits.csv")!r})
     found = Cohort("x", table, True, pd.DataFrame(columns=list(LEFT_OUT)), frozenset(["brain"]))

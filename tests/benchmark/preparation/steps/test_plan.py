@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from benchmark.cohorts.visit_table import LEFT_OUT, Cohort
-from benchmark.core.errors import UserError
-from benchmark.preparation.steps.plan import Plan, resolve
-from benchmark.settings.preparation import PreparationSettings
+from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.steps.plan import Plan, resolve
+from longibench.benchmark.settings.preparation import PreparationSettings
 
 ALL = ("bias", "brain", "registration")
 

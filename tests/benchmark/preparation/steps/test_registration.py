@@ -6,12 +6,12 @@ from nibabel.affines import apply_affine
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from benchmark.core.grid import Grid
-from benchmark.core.threads import one_thread
-from benchmark.preparation.reading.raw_scan import Affine, Mask, Scan
-from benchmark.preparation.steps.itk import from_itk, matrix_of, to_itk
-from benchmark.preparation.steps.mni import load_template, mni_affine
-from benchmark.preparation.steps.registration import register_rigid, register_template
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.core.threads import one_thread
+from longibench.benchmark.preparation.reading.raw_scan import Affine, Mask, Scan
+from longibench.benchmark.preparation.steps.itk import from_itk, matrix_of, to_itk
+from longibench.benchmark.preparation.steps.mni import load_template, mni_affine
+from longibench.benchmark.preparation.steps.registration import register_rigid, register_template
 
 VOXEL_MM = 3.0
 

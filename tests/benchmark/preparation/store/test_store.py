@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import benchmark.preparation.store.store
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.core.grid import Grid
-from benchmark.preparation.reading.problems import DamagedScanError
-from benchmark.preparation.steps.quality import Quality
-from benchmark.preparation.steps.traits import ScanTraits
-from benchmark.preparation.store.file_digests import Digests
-from benchmark.preparation.store.store import Record, Store
-from benchmark.preparation.store.volumes import read_volume
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
+from longibench.benchmark.preparation.steps.quality import Quality
+from longibench.benchmark.preparation.steps.traits import ScanTraits
+from longibench.benchmark.preparation.store import store as store_module
+from longibench.benchmark.preparation.store.file_digests import Digests
+from longibench.benchmark.preparation.store.store import Record, Store
+from longibench.benchmark.preparation.store.volumes import read_volume
 
 GRID = Grid(shape=(8, 9, 10), spacing_mm=2)
 TRAITS = ScanTraits(True, True, (1.0, 1.0, 1.2), 1.4)
@@ -24,8 +24,8 @@ TRAITS = ScanTraits(True, True, (1.0, 1.0, 1.2), 1.4)
 @pytest.fixture(autouse=True)
 def traits_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a prepared scan these tests need only what is stored."""
-    monkeypatch.setattr(benchmark.preparation.store.store, "PreparedScan", SimpleNamespace)
-    monkeypatch.setattr(benchmark.preparation.store.store, "scan_traits", lambda scan: TRAITS)
+    monkeypatch.setattr(store_module, "PreparedScan", SimpleNamespace)
+    monkeypatch.setattr(store_module, "scan_traits", lambda scan: TRAITS)
 
 
 def prepared(seed: int) -> Any:
@@ -50,7 +50,7 @@ def no_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(path: Path) -> str:
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr(benchmark.preparation.store.store, "file_digest", read)
+    monkeypatch.setattr(store_module, "file_digest", read)
 
 
 def opened(folder: Path) -> Store:
@@ -112,7 +112,7 @@ def test_a_copied_store_is_verified_once(folder: Path, monkeypatch: pytest.Monke
     path = opened(folder).volume("one", "one")
     os.utime(path, ns=(0, 0))
     assert opened(folder).read("one", "one")
-    monkeypatch.setattr(benchmark.preparation.store.store, "file_digest", None)
+    monkeypatch.setattr(store_module, "file_digest", None)
     assert opened(folder).read("one", "one")
     assert opened(folder).read("two", "one")
 
@@ -124,7 +124,7 @@ def test_where_nothing_can_be_written_verifying_still_works(
         raise UserError(f"cannot write {path}")
 
     os.utime(opened(folder).volume("one", "one"), ns=(0, 0))
-    monkeypatch.setattr(benchmark.preparation.store.store, "write_json", refuse)
+    monkeypatch.setattr(store_module, "write_json", refuse)
     assert opened(folder).read("one", "one")
 
 
@@ -159,7 +159,7 @@ def test_digests_are_remembered_until_a_file_changes(
     again = Digests(memory)
     assert again.of(file) == first
     again.save()
-    monkeypatch.setattr("benchmark.preparation.store.file_digests.file_digest", None)
+    monkeypatch.setattr("longibench.benchmark.preparation.store.file_digests.file_digest", None)
     assert Digests(memory).of(file) == first
     assert Digests(memory).of(tmp_path / "none") == (
         "",

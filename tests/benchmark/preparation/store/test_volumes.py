@@ -4,8 +4,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.preparation.store.volumes import (
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.store.volumes import (
     load_nifti,
     read_into,
     read_volume,

@@ -2,15 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.protocol.splits.balance import Comparison, balance, imbalances
-from benchmark.protocol.splits.differences import (
+from longibench.benchmark.protocol.splits.balance import Comparison, balance, imbalances
+from longibench.benchmark.protocol.splits.differences import (
     holm,
     independence,
     multinomial_distance,
     standardised,
 )
-from benchmark.protocol.splits.split import Split, split_subjects
-from benchmark.settings.schema import SplitSettings
+from longibench.benchmark.protocol.splits.split import Split, split_subjects
+from longibench.benchmark.settings.schema import SplitSettings
 
 IDS = [f"s{number:04d}" for number in range(400)]
 

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from benchmark.cohorts.subject_ids import canonical_subject
-from benchmark.core.errors import UserError
-from benchmark.protocol.splits.draw import hash_position
-from benchmark.protocol.splits.people import people_of
-from benchmark.protocol.splits.split import Split, split_cohort, split_subjects
-from benchmark.settings.schema import PAPER_TEST_FRACTION, SplitSettings
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.protocol.splits.draw import hash_position
+from longibench.benchmark.protocol.splits.people import people_of
+from longibench.benchmark.protocol.splits.split import Split, split_cohort, split_subjects
+from longibench.benchmark.settings.schema import PAPER_TEST_FRACTION, SplitSettings
 
 IDS = [f"{site:03d}_S_{number:04d}" for site in range(2, 42) for number in range(100, 150)]
 PARTS = ("train", "validation", "test")

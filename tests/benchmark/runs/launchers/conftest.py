@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.evaluation.score_table import read_scores
+from longibench.benchmark.evaluation.score_table import read_scores
 
 MANY = '''
 """Three methods of a few weights, which write what they do into the file 'log' beside this one.
@@ -102,8 +102,8 @@ def many_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("plugin") / "many.py"
     path.write_text(MANY)
     yield path
-    from benchmark.settings.plugins import plugin_name
-    from methods.method import REGISTRY
+    from longibench.benchmark.settings.plugins import plugin_name
+    from longibench.methods.method import REGISTRY
 
     for name in NAMES:
         REGISTRY.pop(name, None)

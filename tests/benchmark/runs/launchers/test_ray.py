@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark.core.console import Console
-from benchmark.devices import fabric
-from benchmark.runs.launchers.ray import HOW, resolved
-from benchmark.settings.loading import load_settings
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.devices import fabric
+from longibench.benchmark.runs.launchers.ray import HOW, resolved
+from longibench.benchmark.settings.loading import load_settings
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'longibench[ray]'")
 

@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark.core.errors import UserError
-from benchmark.core.workspace import Workspace
-from benchmark.runs.launchers import slurm
-from benchmark.runs.launchers.slurm import write_array
-from benchmark.runs.matrix import Matrix
-from benchmark.settings.loading import load_settings
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.runs.launchers import slurm
+from longibench.benchmark.runs.launchers.slurm import write_array
+from longibench.benchmark.runs.matrix import Matrix
+from longibench.benchmark.settings.loading import load_settings
 
 Cli = Callable[..., Any]
 QUEUE = (

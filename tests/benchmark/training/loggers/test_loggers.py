@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from lightning_fabric.loggers.logger import Logger
 
-from benchmark.core.console import Console
-from benchmark.core.errors import UserError
-from benchmark.training.loggers import loggers
-from benchmark.training.loggers.loggers import Log, build_loggers, require_loggers
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.training.loggers import loggers
+from longibench.benchmark.training.loggers.loggers import Log, build_loggers, require_loggers
 
 SETTINGS = {
     "method": "vae",

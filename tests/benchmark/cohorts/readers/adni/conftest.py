@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.readers.adni import Adni
-from benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.readers.adni import Adni
+from longibench.benchmark.cohorts.visit_table import Cohort
 
 SCALED = "MPR; GradWarp; B1 Correction; N3; Scaled"
 HEADER = (

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.cohorts.readers.adni.choice import AdniSettings, Candidate, preference
-from benchmark.cohorts.readers.adni.sequences import sequence_of, why_not_t1
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.readers.adni.choice import AdniSettings, Candidate, preference
+from longibench.benchmark.cohorts.readers.adni.sequences import sequence_of, why_not_t1
+from longibench.benchmark.core.errors import UserError
 
 ONE = "002_S_4711"
 SCALED = "MPR; GradWarp; B1 Correction; N3; Scaled"

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort
-from benchmark.cohorts.readers.bids import Bids
-from benchmark.protocol.splits.split import split_cohort
-from benchmark.settings.schema import SplitSettings
+from longibench.benchmark.cohorts.open_cohort import read_cohort
+from longibench.benchmark.cohorts.readers.bids import Bids
+from longibench.benchmark.protocol.splits.split import split_cohort
+from longibench.benchmark.settings.schema import SplitSettings
 
 ONE = "002_S_4711"
 

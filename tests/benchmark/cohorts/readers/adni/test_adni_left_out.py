@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
-from benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
+from longibench.benchmark.cohorts.visit_table import Cohort
 
 FIRST = date(2006, 11, 2)
 LATER = FIRST + timedelta(days=371)

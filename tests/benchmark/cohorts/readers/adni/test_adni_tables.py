@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.cohorts.parsing.values import diagnosis_of
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.parsing.values import diagnosis_of
+from longibench.benchmark.core.errors import UserError
 
 FIRST = date(2006, 11, 2)
 LATER = FIRST + timedelta(days=371)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from benchmark.cohorts.open_cohort import read_cohort, recognise
-from benchmark.cohorts.readers.adni import Adni
-from benchmark.cohorts.visit_table import Cohort
-from benchmark.core.errors import UserError
+from longibench.benchmark.cohorts.open_cohort import read_cohort, recognise
+from longibench.benchmark.cohorts.readers.adni import Adni
+from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.errors import UserError
 
 FIRST = date(2006, 11, 2)
 LATER = FIRST + timedelta(days=371)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from benchmark.cohorts.reader import FoundScan
-from benchmark.cohorts.readers.adni.codes import entry_of, phase_of
-from benchmark.cohorts.readers.adni.grouping import Dated, name_visits
+from longibench.benchmark.cohorts.reader import FoundScan
+from longibench.benchmark.cohorts.readers.adni.codes import entry_of, phase_of
+from longibench.benchmark.cohorts.readers.adni.grouping import Dated, name_visits
 
 FIRST = date(2006, 11, 2)
 ONE = "002_S_4711"

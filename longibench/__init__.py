@@ -1,0 +1,77 @@
+"""A benchmark suite for longitudinal brain MRI generation.
+
+Everything is installed under this name. In a checkout the packages lie beside this folder, and the
+links in it are for tools that read code without running it.
+
+Plugins may leave the name out: ``from methods.method import Method`` gives the same module as
+``from longibench.methods.method import Method``. Programs of longibench claim the short names; in
+any other program that imports longibench they stand for it only where nothing else has them.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+SHORT_NAMES = ("benchmark", "methods", "metrics", "reports")
+
+_FOLDER = Path(__file__).parent
+if (_FOLDER / "methods").is_symlink() or not (_FOLDER / "methods").is_dir():
+    __path__ = [str(_FOLDER.parent)]  # a checkout
+
+
+class _ShortNames(MetaPathFinder, Loader):
+    """Answers ``import methods.method`` with the module ``longibench.methods.method`` itself."""
+
+    claimed = False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        top = name.partition(".")[0]
+        if top not in SHORT_NAMES:
+            return None
+        ours = self._has(top) if name == top else _is_ours(top)
+        return ModuleSpec(name, self) if ours else None
+
+    def _has(self, top: str) -> bool:
+        others = (its for its in sys.meta_path if its is not self)
+        return self.claimed or not any(its.find_spec(top, None) for its in others)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(f"{__name__}.{spec.name}")
+        spec.loader_state = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        alias = module.__spec__  # set by Python, which thinks that the module is new
+        module.__spec__ = alias.loader_state if alias else None
+
+
+_finder = _ShortNames()
+sys.meta_path.insert(0, _finder)
+
+
+def claim_short_names() -> None:
+    """From now on the short names are this package's, whatever else is installed under them."""
+    _finder.claimed = True
+    for name in [name for name in sys.modules if name.partition(".")[0] in SHORT_NAMES]:
+        if not _is_ours(name.partition(".")[0]):
+            del sys.modules[name]
+
+
+def be_one_object(name: str) -> None:
+    """Let a package that Python found by its short name in a checkout be the one of the full name.
+
+    Args:
+        name: The package's ``__name__``; nothing happens for a full one.
+    """
+    if name in SHORT_NAMES:
+        sys.modules[name] = importlib.import_module(f"{__name__}.{name}")
+
+
+def _is_ours(top: str) -> bool:
+    return sys.modules.get(top) is sys.modules.get(f"{__name__}.{top}")
