@@ -59,7 +59,7 @@ def run(  # noqa: PLR0913 - one argument an option
     devices: Devices = None,
     num_nodes: Nodes = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Time a few steps, predict time and memory.")
+        bool, typer.Option("--dry-run", help="Time a few steps, estimate time and memory.")
     ] = False,
     set_: Override = [],  # noqa: B006 - typer copies it
     plugin: Plugins = [],  # noqa: B006
@@ -92,21 +92,21 @@ def run(  # noqa: PLR0913 - one argument an option
     matrix = Matrix.parse(seeds, folds, settings)
     place, console = Workspace(workspace), Console(quiet)
     if dry_run:
-        from longibench.benchmark.runs.runner import dry_run as predict
-        from longibench.reports.tables.dry_run_table import prediction_table
+        from longibench.benchmark.runs.runner import dry_run as estimate
+        from longibench.reports.tables.dry_run_table import estimate_table
 
-        found = _led(
+        found = _with_devices(
             settings.device,
-            lambda: predict(names, settings, place, console, tuple(plugin), matrix),
+            lambda: estimate(names, settings, place, console, tuple(plugin), matrix),
         )
         if found is not None:
-            typer.echo(prediction_table(found))
+            typer.echo(estimate_table(found))
         return
     if known_launcher(launcher) == "slurm":
         repeated = ["--preset", preset, *(f"--set={value}" for value in [*given, *set_])]
         typer.echo(write_array(names, settings, matrix, place, repeated, tuple(plugin), label))
         return
-    tables = _led(
+    tables = _with_devices(
         settings.device if launcher == "in-process" else DeviceSettings(),  # cells have the devices
         lambda: run_benchmark(
             names, settings, place, console, tuple(plugin), matrix, launcher, naming
@@ -143,7 +143,7 @@ def curve(  # noqa: PLR0913 - one argument an option
     sweep = Sweep.parse(methods, samplers, steps, pairs)
     settings = load_settings(preset, set_)
     place, console = Workspace(workspace), Console(quiet)
-    folder = _led(
+    folder = _with_devices(
         settings.device,
         lambda: draw_curve(sweep, settings, place, console, tuple(plugin)),
     )
@@ -326,17 +326,17 @@ def phantom(
     typer.echo(out)
 
 
-def _led(settings: "DeviceSettings", work: Callable[[], Result]) -> Result | None:
+def _with_devices(settings: "DeviceSettings", work: Callable[[], Result]) -> Result | None:
     """Do a command's work with its devices; the exit code says by what it was stopped.
 
     Returns:
         What the work returns; None in processes that only help with it.
     """
     from longibench.benchmark.core.signals import Stopped
-    from longibench.benchmark.devices.fabric import lead
+    from longibench.benchmark.devices.fabric import with_devices
 
     try:
-        return lead(settings, work)
+        return with_devices(settings, work)
     except Stopped as stop:
         raise typer.Exit(stop.status) from stop
 

@@ -48,7 +48,7 @@ class ConditionalDiffusion(Method, Generic[S]):
         self.diffusion = GaussianDiffusion(settings.diffusion)
         self.evaluations = settings.diffusion.sampler.steps
         self.multiple = settings.patch * settings.unet.multiple
-        self.levels = len(settings.unet.channels)
+        self.checkpoint_levels = len(settings.unet.channels)
 
     @abstractmethod
     def condition(self, source: Tensor, interval_years: Tensor) -> Tensor:
@@ -81,9 +81,9 @@ class ConditionalDiffusion(Method, Generic[S]):
         """The U-Net."""
         return (self.unet,)
 
-    def recompute(self, levels: int) -> None:
+    def checkpoint_activations(self, levels: int) -> None:
         """Of the U-Net's levels, finest first, on both sides."""
-        self.unet.recompute = levels
+        self.unet.checkpoint_levels = levels
 
     def describe(self) -> str:
         """Prediction target, sampler and steps."""

@@ -14,6 +14,8 @@ from longibench.methods.noise import GlobalNoise, Noise
 
 REGISTRY: dict[str, type["Method"]] = {}
 
+RENAMED = {"recompute": "checkpoint_activations", "levels": "checkpoint_levels"}
+
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -25,28 +27,35 @@ class MethodSettings(BaseModel):
     def of_training(self) -> dict[str, Any]:
         """What the trained weights depend on: leave out what matters to ``generate`` alone.
 
-        Another sampler is then drawn with the weights that are there.
+        Another sampler then generates with the weights that are there.
         """
         return self.model_dump(mode="json")
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One loss and the parameters that it updates; each turn has an optimizer of its own."""
+class OptimizerStep:
+    """One loss and the parameters that it changes, by an optimizer of their own.
 
+    Attributes:
+        name: What curves and loggers call the loss.
+        loss: Of sources, targets and intervals.
+        parameters: What the optimizer changes.
+    """
+
+    name: str
     loss: Loss
     parameters: tuple[nn.Parameter, ...]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training: the turns of one iteration, for a share of all iterations.
+    """A part of the training: the optimizer steps of one iteration, for a share of all iterations.
 
-    A GAN is one stage of two turns; latent diffusion is two stages of one turn.
+    A GAN is one stage of two optimizer steps; latent diffusion is two stages of one.
     """
 
     name: str
-    turns: tuple[Turn, ...]
+    optimizer_steps: tuple[OptimizerStep, ...]
     share: float = 1.0
 
 
@@ -68,9 +77,10 @@ class Method(nn.Module, ABC):
         generation_only: Modules and functions that matter to ``generate`` alone, such as samplers
             and ``generate`` itself: a change in them trains nothing again. It is not inherited,
             for a subclass may train with what its base only generates with.
-        levels: How many levels ``recompute`` knows; 0 where it is not written.
-        noise: Where ``training_loss`` draws from; the harness sets it before every pass, with a
-            stream of its own for each pair.
+        checkpoint_levels: How many levels ``checkpoint_activations`` knows; 0 where it is not
+            written.
+        noise: Random numbers of ``training_loss``; the harness sets it before every micro-batch,
+            with a stream of its own for each pair.
     """
 
     name: ClassVar[str]
@@ -82,11 +92,12 @@ class Method(nn.Module, ABC):
     generation_only: ClassVar[tuple[ModuleType | Callable[..., Any], ...]] = ()
     evaluations: int = 1
     multiple: int = 1
-    levels: int = 0
+    checkpoint_levels: int = 0
     noise: Noise
 
     def __init_subclass__(cls, *, name: str | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
+        _refuse_old_names(cls)
         _check_generation_only(cls)
         if name is not None:
             _register(cls, name)
@@ -102,8 +113,9 @@ class Method(nn.Module, ABC):
     def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
         """Return the scalar loss of a batch, the mean over its pairs.
 
-        Draw noise from ``self.noise``: a pair then sees the same numbers however the batch is
-        divided over passes and devices. Torch's global generator (dropout) is seeded every pass.
+        Take noise from ``self.noise``: a pair then sees the same numbers however the batch is
+        divided over micro-batches and devices. Torch's global generator (dropout) is seeded before
+        every micro-batch.
         """
 
     @abstractmethod
@@ -127,18 +139,31 @@ class Method(nn.Module, ABC):
         """The costly modules, which ``torch.compile`` may take; none by default."""
         return ()
 
-    def recompute(self, levels: int) -> None:
-        """Keep no activations of this many levels, finest first: less memory, more time."""
+    def checkpoint_activations(self, levels: int) -> None:
+        """Checkpoint activations of this many levels, finest first: less memory, more time."""
 
     def stages(self) -> tuple[Stage, ...]:
         """The training plan: by default one stage that minimises ``training_loss``."""
-        return (Stage("fit", (Turn(self.training_loss, tuple(self.parameters())),)),)
+        step = OptimizerStep("training_loss", self.training_loss, tuple(self.parameters()))
+        return (Stage("fit", (step,)),)
 
     def optimizer(
         self, parameters: Iterable[nn.Parameter], learning_rate: float
     ) -> torch.optim.Optimizer:
-        """Build the optimizer of one turn: Adam at a fixed rate unless overridden."""
+        """Build the optimizer of one optimizer step: Adam at a fixed rate unless overridden."""
         return torch.optim.Adam(parameters, lr=learning_rate)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Turn":
+        raise ImportError("Turn(loss, parameters) is now OptimizerStep(name, loss, parameters)")
+    raise AttributeError(name)
+
+
+def _refuse_old_names(cls: type[Method]) -> None:
+    for old, new in RENAMED.items():
+        if old in vars(cls):
+            raise TypeError(f"{cls.__name__}.{old} is now called {new}: rename it")
 
 
 def _check_generation_only(cls: type[Method]) -> None:

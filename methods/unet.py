@@ -67,7 +67,7 @@ class AttentionUNet(nn.Module):
         super().__init__()
         self._time_period = time_period
         self._time_dim = settings.channels[0]
-        self.recompute = 0  # levels, finest first, whose activations are not kept
+        self.checkpoint_levels = 0  # levels, finest first, whose activations are not kept
         self.net = _monai_unet(settings, in_channels, out_channels)
         if upsampling != "nearest":
             _set_upsampling(self.net, upsampling)
@@ -99,7 +99,7 @@ class AttentionUNet(nn.Module):
 
         Block by block, for only one of them is then held at a time.
         """
-        if level < self.recompute and torch.is_grad_enabled():
+        if level < self.checkpoint_levels and torch.is_grad_enabled():
             return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
         return block(*inputs)
 

@@ -23,7 +23,7 @@ class ChangeCorrelation(PairMetric, name="change-correlation"):
 
     family = "change"
     higher_is_better = True
-    source = "this suite: Pearson's correlation of difference images"
+    citation = "this suite: Pearson's correlation of difference images"
 
     parameters = MappingProxyType({"sigma_mm": SIGMA_MM, **HEAD})
     mask = Region.HEAD.value
@@ -56,7 +56,7 @@ class ChangeSign(PairMetric, name="change-sign"):
 
     family = "change"
     higher_is_better = True
-    source = "this suite; balanced as in Brodersen et al. 2010, doi:10.1109/ICPR.2010.764"
+    citation = "this suite; balanced as in Brodersen et al. 2010, doi:10.1109/ICPR.2010.764"
 
     parameters = MappingProxyType({"sigma_mm": SIGMA_MM, "threshold": THRESHOLD, **HEAD})
     mask = Region.HEAD.value

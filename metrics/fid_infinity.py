@@ -31,7 +31,7 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
     family = "distribution"
     higher_is_better = False
     decimals = 3
-    source = "Chong and Forsyth 2020, arXiv:1911.07023, section 3.1"
+    citation = "Chong and Forsyth 2020, arXiv:1911.07023, section 3.1"
     parameters = MappingProxyType({"fractions": list(FRACTIONS), "orders": ORDERS})
     uses_extractor = True
 

@@ -22,7 +22,7 @@ class KID(SubsetMetric, name="kid"):
     family = "distribution"
     higher_is_better = False
     decimals = 4
-    source = "Binkowski et al. 2018, arXiv:1801.01401, eq. 4 and section 4"
+    citation = "Binkowski et al. 2018, arXiv:1801.01401, eq. 4 and section 4"
     parameters = MappingProxyType({"kernel": "(x y / d + 1)^3"})
     uses_extractor = True
 

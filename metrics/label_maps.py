@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from longibench.metrics.metric import Allowed, MetricError, Scan
+from longibench.metrics.allowed import Allowed
+from longibench.metrics.metric import MetricError, Scan
 from longibench.metrics.tissue_change import Structure, register
 
 # FreeSurfer's colour table (FreeSurferColorLUT.txt), which SynthSeg and FastSurfer share. Left,

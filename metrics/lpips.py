@@ -35,7 +35,7 @@ class LPIPS25D(PairMetric, name="lpips-2.5d"):
 
     higher_is_better = False
     decimals = 4
-    source = "Zhang et al. 2018, arXiv:1801.03924, and monai.losses.PerceptualLoss for the planes"
+    citation = "Zhang et al. 2018, arXiv:1801.03924, and monai.losses.PerceptualLoss for the planes"
 
     parameters = MappingProxyType({"network": NETWORK, "lpips": "0.1", "planes": 3})
 

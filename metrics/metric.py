@@ -5,16 +5,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from longibench.metrics.instruments import Instruments as _Instruments
+from longibench.metrics.allowed import Allowed, Instruments
 from longibench.metrics.scan import Scan, Volume
-
-if TYPE_CHECKING:
-    from longibench.metrics.anatomy import Reading
 
 __all__ = [
     "REGISTRY",
@@ -26,7 +23,6 @@ __all__ = [
     "SetMetric",
     "SubjectMetric",
     "TooFewVolumes",
-    "UndeclaredError",
     "Volume",
     "pair_metric",
     "shared_instruments",
@@ -40,10 +36,6 @@ Family = Literal["distribution", "fidelity", "change"]
 
 class MetricError(ValueError):
     """A metric is not defined on what it was given; the message is fit for a table's note."""
-
-
-class UndeclaredError(Exception):
-    """A metric measures with what its class does not declare."""
 
 
 class TooFewVolumes(MetricError):  # noqa: N818 - reads as the reason that it is
@@ -63,7 +55,7 @@ class Metric(ABC):
             a bias; ``higher_is_better`` is then False and the distance from ``best`` counts.
         unit: Unit of the value, empty for a pure number.
         decimals: How many a table prints.
-        source: Paper or library that defines it.
+        citation: Paper or library that defines it.
         parameters: What changes the value besides mask and instruments, as JSON values.
         mask: Where it looks, such as ``"source's head"``; empty for no mask.
         uses_extractor: Whether it measures with the feature extractor, which is then loaded before
@@ -78,25 +70,26 @@ class Metric(ABC):
     best: ClassVar[float | None] = None
     unit: ClassVar[str] = ""
     decimals: ClassVar[int] = 3
-    source: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
     parameters: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     mask: ClassVar[str] = ""
     uses_extractor: ClassVar[bool] = False
     uses_segmentation: ClassVar[bool] = False
 
-    def __init__(self, instruments: _Instruments | None = None) -> None:
+    def __init__(self, instruments: Instruments | None = None) -> None:
         """Args: what to measure with, shared between metrics; by default what is embedded."""
-        shared = instruments or _Instruments()
         name = getattr(self, "name", type(self).__name__)
-        self._allowed = Allowed(shared, name, self.uses_extractor, self.uses_segmentation)
+        self._allowed = Allowed.of(instruments, name, self.uses_extractor, self.uses_segmentation)
 
     @property
-    def instruments(self) -> "Allowed":
+    def instruments(self) -> Allowed:
         """What it may measure with."""
         return self._allowed
 
     def __init_subclass__(cls, *, name: str | None = None, **rest: Any) -> None:
         super().__init_subclass__(**rest)
+        if "source" in vars(cls):
+            raise TypeError(f"{cls.__name__}.source is now called citation: rename it")
         if name is not None:
             _register(cls, name)
 
@@ -120,63 +113,17 @@ class Metric(ABC):
         Raises:
             WeightsError: The extractor's weights are not understood, or their file is not there.
         """
-        told = {"name": self.name, "parameters": dict(self.parameters), "mask": self.mask}
+        found = {"name": self.name, "parameters": dict(self.parameters), "mask": self.mask}
         if self.uses_extractor:
-            told["extractor"] = shared_instruments(self).extractor_definition
+            found["extractor"] = shared_instruments(self).extractor_definition
         if self.uses_segmentation:
-            told["segmentation"] = shared_instruments(self).segmentation_definition
-        return told
+            found["segmentation"] = shared_instruments(self).segmentation_definition
+        return found
 
 
-@dataclass(frozen=True)
-class Allowed:
-    """The shared instruments, less what a metric does not declare to use.
-
-    A value is used again while its metric and what that measures with are the same; what is not
-    declared would not be missed when it changes.
-    """
-
-    _shared: _Instruments
-    _metric: str
-    _extractor: bool
-    _segmentation: bool
-
-    @property
-    def title(self) -> str:
-        """Name of the feature extractor, for a metric's title."""
-        return self._shared.title
-
-    def features(self, scan: Scan) -> "Features":
-        """Pooled features (d,) of a volume; for metrics with ``uses_extractor``."""
-        self._check("uses_extractor", self._extractor)
-        return self._shared.features(scan)
-
-    def feature_maps(self, scan: Scan) -> tuple[Any, ...]:
-        """Maps (C, x, y, z) of the extractor's stages; for metrics with ``uses_extractor``."""
-        self._check("uses_extractor", self._extractor)
-        return self._shared.feature_maps(scan)
-
-    def volumes(self, scan: Scan) -> dict[str, float]:
-        """Volumes of structures in ml; for metrics with ``uses_segmentation``."""
-        self._check("uses_segmentation", self._segmentation)
-        return self._shared.volumes(scan)
-
-    def reading(self, scan: Scan) -> "Reading":
-        """What the embedded network sees; for metrics with ``uses_segmentation``."""
-        self._check("uses_segmentation", self._segmentation)
-        return self._shared.reading(scan)
-
-    def _check(self, declaration: str, declared: bool) -> None:
-        if not declared:
-            raise UndeclaredError(
-                f"metric '{self._metric}' measures with what its class does not declare; add "
-                f"'{declaration} = True' to it"
-            )
-
-
-def shared_instruments(metric: Metric) -> _Instruments:
-    """What a metric's instruments are lent from, for those who build and identify metrics."""
-    return metric.instruments._shared
+def shared_instruments(metric: Metric) -> Instruments:
+    """The instruments behind those of a metric, for those who build and identify metrics."""
+    return metric.instruments.shared
 
 
 class PairMetric(Metric):
@@ -304,9 +251,10 @@ def pair_metric(  # noqa: PLR0913 - what every metric tells of itself
     higher_is_better: bool,
     unit: str = "",
     decimals: int = 3,
-    source: str = "",
+    citation: str = "",
     parameters: Mapping[str, Any] = MappingProxyType({}),
     mask: str = "",
+    source: None = None,
 ) -> Callable[[Callable[..., float]], type[PairMetric]]:
     """Register a function of plain volumes as a pair metric.
 
@@ -316,29 +264,32 @@ def pair_metric(  # noqa: PLR0913 - what every metric tells of itself
         higher_is_better: The direction.
         unit: Unit of the value.
         decimals: How many a table prints.
-        source: Paper or library that defines it.
+        citation: Paper or library that defines it.
         parameters: What changes the value besides the mask.
         mask: Where it looks.
+        source: The name of ``citation`` in version 0.1; refused.
 
     Returns:
         A decorator for ``def f(*, generated, reference, source) -> float`` on arrays (X, Y, Z) in
         [-1, 1]. What it decorates becomes a metric of the function's name and docstring.
     """
+    if source is not None:
+        raise TypeError(f"metric '{name}': pair_metric(source=...) is now called citation=")
 
     def decorate(function: Callable[..., float]) -> type[PairMetric]:
-        told = {
+        spec = {
             "title": title,
             "higher_is_better": higher_is_better,
             "unit": unit,
             "decimals": decimals,
-            "source": source,
+            "citation": citation,
             "parameters": parameters,
             "mask": mask,
             "__call__": _on_voxels(function),
             "__doc__": function.__doc__,
             "__module__": function.__module__,
         }
-        kind = type(function.__name__, (PairMetric,), told)
+        kind = type(function.__name__, (PairMetric,), spec)
         _register(kind, name)
         return kind
 

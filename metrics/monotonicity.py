@@ -17,7 +17,7 @@ class Monotonicity(SubjectMetric, name="monotonicity"):
 
     family = "change"
     higher_is_better = True
-    source = "this suite; volumes by the embedded segmentation"
+    citation = "this suite; volumes by the embedded segmentation"
 
     parameters = MappingProxyType({"structure": "ventricles"})
     uses_segmentation = True

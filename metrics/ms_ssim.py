@@ -28,7 +28,7 @@ class MultiScaleSSIM(PairMetric, name="ms-ssim"):
 
     higher_is_better = True
     decimals = 4
-    source = "Wang, Simoncelli, Bovik 2003, Asilomar, doi:10.1109/ACSSC.2003.1292216, eq. 7"
+    citation = "Wang, Simoncelli, Bovik 2003, Asilomar, doi:10.1109/ACSSC.2003.1292216, eq. 7"
 
     parameters = MappingProxyType(
         {

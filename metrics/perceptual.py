@@ -24,7 +24,7 @@ class Perceptual(PairMetric, name="perceptual"):
 
     higher_is_better = False
     decimals = 4
-    source = "Zhang et al. 2018, arXiv:1801.03924, eq. 1 with w = 1, in 3D"
+    citation = "Zhang et al. 2018, arXiv:1801.03924, eq. 1 with w = 1, in 3D"
     parameters = MappingProxyType({"epsilon": EPSILON, "stages": "summed", "channels": "alike"})
     mask = Region.WHOLE.value
     uses_extractor = True

@@ -23,7 +23,7 @@ class Sharpness(PairMetric, name="sharpness"):
     best = 0.0
     unit = "dB"
     decimals = 2
-    source = (
+    citation = (
         "this suite: 10 log10 of the ratio of high-pass energies; high-pass as in unsharp masking"
     )
 

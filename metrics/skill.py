@@ -24,7 +24,7 @@ class Skill(PairMetric, name="skill"):
 
     family = "change"
     higher_is_better = True
-    source = "Murphy 1988, Mon. Wea. Rev. 116:2417: skill score, with persistence as reference"
+    citation = "Murphy 1988, Mon. Wea. Rev. 116:2417: skill score, with persistence as reference"
     parameters = MappingProxyType({"error": "MAE"})
     region: ClassVar[Region] = Region.WHOLE
     mask: ClassVar[str] = region.value

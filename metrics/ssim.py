@@ -23,7 +23,9 @@ class SSIM(PairMetric, name="ssim"):
 
     higher_is_better = True
     decimals = 4
-    source = "Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4):600, doi:10.1109/TIP.2003.819861"
+    citation = (
+        "Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4):600, doi:10.1109/TIP.2003.819861"
+    )
     window: ClassVar[Window] = WANG
     window_title: ClassVar[str] = "Wang"
     parameters = MappingProxyType({"window": WANG.name, "k1": K1, "k2": K2, "range": 1})

@@ -18,7 +18,7 @@ class ScikitSSIM(SSIM, name="ssim-skimage"):
     is one. It is not Wang's SSIM: on the same volumes it can lie 0.1 higher.
     """
 
-    source = "scikit-image, skimage.metrics.structural_similarity with its defaults"
+    citation = "scikit-image, skimage.metrics.structural_similarity with its defaults"
     window: ClassVar[Window] = Window(
         f"uniform, {SIDE} voxels, sample covariance", (1 / SIDE,) * SIDE, SIDE**3 / (SIDE**3 - 1)
     )

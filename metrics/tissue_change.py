@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from longibench.metrics.allowed import Allowed
 from longibench.metrics.correlation import correlation
 from longibench.metrics.metric import (
-    Allowed,
     Features,
     Metric,
     MetricError,
@@ -51,7 +51,7 @@ class _TissueChange(Metric):
     """What the metrics of one structure share."""
 
     family = "change"
-    source = "this suite; annualised percent change as in Jack et al. 2004, Neurology 62(4):591"
+    citation = "this suite; annualised percent change as in Jack et al. 2004, Neurology 62(4):591"
     structure: ClassVar[Structure]
     told: ClassVar[str]
 

@@ -57,7 +57,9 @@ class PSNR(Voxelwise, name="psnr"):
     higher_is_better = True
     unit = "dB"
     decimals = 2
-    source = "Huynh-Thu and Ghanbari 2008, Electronics Letters 44(13):800, doi:10.1049/el:20080522"
+    citation = (
+        "Huynh-Thu and Ghanbari 2008, Electronics Letters 44(13):800, doi:10.1049/el:20080522"
+    )
     full_name = "PSNR"
     parameters = MappingProxyType({"range": 1, "at_most_db": PSNR_CAP})
     settings = "range 1, at most 100 dB, "
@@ -81,7 +83,7 @@ class MAE(Voxelwise, name="mae"):
 
     higher_is_better = False
     decimals = 4
-    source = "mean of |generated - real|, as in sklearn.metrics.mean_absolute_error"
+    citation = "mean of |generated - real|, as in sklearn.metrics.mean_absolute_error"
     full_name = "MAE"
     parameters = MappingProxyType({"range": 1})
     settings = "intensities from 0 to 1, "
@@ -107,7 +109,7 @@ class NCC(Voxelwise, name="ncc"):
 
     higher_is_better = True
     decimals = 4
-    source = "Lewis 1995, Fast normalized cross-correlation, eq. 2 without shift"
+    citation = "Lewis 1995, Fast normalized cross-correlation, eq. 2 without shift"
     full_name = "NCC"
 
     def compare(self, x: Values, y: Values) -> float:

@@ -349,6 +349,7 @@ def test_a_new_sampler_trains_nothing_again(
         shutil.copytree(base / name, place / name)
     for room in PACKAGES:
         shutil.copytree(ROOT / room, checkout / room)
+    shutil.copytree(ROOT / "longibench", checkout / "longibench", symlinks=True)
     shutil.copy(ROOT / "cli.py", checkout)
     small = ("methods.ours.unet.channels=[8,8,8]", "metrics.names=[ssim]")
 

@@ -87,6 +87,7 @@ def test_the_same_file_in_the_package_needs_no_other_edit(
     """No --plugin, and what the plugin trained and generated is taken as its own."""
     for room in ROOMS:
         shutil.copytree(ROOT / room, tmp_path / room)
+    shutil.copytree(ROOT / "longibench", tmp_path / "longibench", symlinks=True)
     shutil.copy(ROOT / "cli.py", tmp_path)
     shutil.copy(EXAMPLE, tmp_path / "methods")
     trained = {path: path.stat().st_mtime_ns for path in workspace.rglob("*T1w.nii.gz")}

@@ -20,7 +20,7 @@ from longibench.benchmark.core.code_imports import (
     INSTALLED,
     STANDARD_LIBRARY,
     Link,
-    Source,
+    ModuleFile,
     short_name,
     what_runs,
 )
@@ -45,11 +45,11 @@ def module_digest(module: ModuleType, without: Iterable[Part | str] = ()) -> str
 
     Args:
         module: Imported from a file.
-        without: Modules, functions and single imports (``"metrics.metric>metrics.instruments"``)
+        without: Modules, functions and single imports (``"metrics.allowed>metrics.instruments"``)
             that do not count: what they import counts only where another module imports it too.
     """
     assert module.__file__ is not None
-    source = Source.of(module.__name__, Path(module.__file__))
+    source = ModuleFile.of(module.__name__, Path(module.__file__))
     names = [part if isinstance(part, str) else name_of(part) for part in without]
     return code_digest(source, frozenset(names))
 
@@ -82,14 +82,14 @@ def name_of(part: Part) -> str:
     return f"{short_name(part.__module__)}:{part.__qualname__}"
 
 
-def code_digest(source: Source, without: frozenset[str] = frozenset()) -> str:
+def code_digest(source: ModuleFile, without: frozenset[str] = frozenset()) -> str:
     """Digest of the code that a module's file runs; see ``module_digest``."""
     found = closure(source, without)
     described = [_described(its, without) for its in found]
     return digest([described[0], *sorted(described[1:])])
 
 
-def closure(source: Source, without: frozenset[str] = frozenset()) -> list[Source]:
+def closure(source: ModuleFile, without: frozenset[str] = frozenset()) -> list[ModuleFile]:
     """The module and all that are followed from it, itself first."""
     PathFinder.invalidate_caches()  # a file may have come since Python last looked
     found, waiting = {source.name: source}, [source]
@@ -102,7 +102,7 @@ def closure(source: Source, without: frozenset[str] = frozenset()) -> list[Sourc
     return list(found.values())
 
 
-def _described(source: Source, without: frozenset[str]) -> str:
+def _described(source: ModuleFile, without: frozenset[str]) -> str:
     """A module by what it runs and by what runs in the modules that it names."""
     module = _read(source, without)
     links = [
@@ -113,12 +113,12 @@ def _described(source: Source, without: frozenset[str]) -> str:
     return digest([module.body, links])
 
 
-def _read(source: Source, without: frozenset[str]) -> _Module:
+def _read(source: ModuleFile, without: frozenset[str]) -> _Module:
     return _parsed(source, without, file_state(source.path))
 
 
 @lru_cache(maxsize=1024)
-def _parsed(source: Source, without: frozenset[str], _: FileState) -> _Module:
+def _parsed(source: ModuleFile, without: frozenset[str], _: FileState) -> _Module:
     try:
         with _deep():
             tree, links = what_runs(source, without)

@@ -21,7 +21,7 @@ OF_TYPES_ALONE = "TYPE_CHECKING"  # what stands under it does not run
 
 
 @dataclass(frozen=True)
-class Source:
+class ModuleFile:
     """A module as a file.
 
     Attributes:
@@ -37,7 +37,7 @@ class Source:
     beside: Path | None = None
 
     @classmethod
-    def of(cls, name: str, path: Path) -> "Source":
+    def of(cls, name: str, path: Path) -> "ModuleFile":
         """The module of a name and file: one of the project's, or a plugin."""
         is_package = path.stem == "__init__"
         name = short_name(name)
@@ -53,10 +53,10 @@ class Link:
 
     bound: str
     attribute: str
-    target: Source | None  # None for what is left out
+    target: ModuleFile | None  # None for what is left out
 
 
-def what_runs(source: Source, without: frozenset[str]) -> tuple[ast.AST, tuple[Link, ...]]:
+def what_runs(source: ModuleFile, without: frozenset[str]) -> tuple[ast.AST, tuple[Link, ...]]:
     """What runs in a module, less the imports that are followed, and those imports.
 
     Args:
@@ -71,7 +71,7 @@ def what_runs(source: Source, without: frozenset[str]) -> tuple[ast.AST, tuple[L
 class _Runs(ast.NodeTransformer):
     """Leaves in a tree what runs, and takes down the imports that are followed."""
 
-    def __init__(self, source: Source, without: frozenset[str]) -> None:
+    def __init__(self, source: ModuleFile, without: frozenset[str]) -> None:
         self.links: list[Link] = []
         self._source, self._without = source, without
         self._inside: list[str] = []  # classes and functions around
@@ -219,7 +219,7 @@ class _Runs(ast.NodeTransformer):
         left_out = {name, f"{self._source.name}>{name}"} & self._without
         self.links.append(Link(bound, attribute, None if left_out else self._found(name)))
 
-    def _found(self, name: str) -> Source | None:
+    def _found(self, name: str) -> ModuleFile | None:
         beside, first = self._source.beside, name.partition(".")[0]
         own = self._source.name.partition(".")[0]
         if beside is not None and is_installed(beside) and first not in (*PACKAGES, own):
@@ -237,7 +237,7 @@ def is_installed(folder: Path) -> bool:
     return folder.name in INSTALLED or folder == STANDARD_LIBRARY
 
 
-def find_source(name: str, beside: Path | None) -> Source | None:
+def find_source(name: str, beside: Path | None) -> ModuleFile | None:
     """The file of a module, if it is of the project's packages or lies beside a plugin."""
     if name.partition(".")[0] in PACKAGES:
         folder, beside = HOME, None
@@ -250,7 +250,7 @@ def find_source(name: str, beside: Path | None) -> Source | None:
         return None
     is_package = spec.submodule_search_locations is not None
     package = name if is_package else name.rpartition(".")[0]
-    return Source(name, Path(spec.origin), package, beside)
+    return ModuleFile(name, Path(spec.origin), package, beside)
 
 
 def _spec_in(folder: Path, name: str) -> ModuleSpec | None:

@@ -1,4 +1,4 @@
-"""How Lightning Fabric trains over the processes of a run, which are there and have met."""
+"""How Lightning Fabric trains over a process group that exists already."""
 
 from collections.abc import Iterable
 
@@ -6,14 +6,27 @@ import torch
 import torch.distributed as dist
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.strategies import DDPStrategy
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from longibench.methods.method import Method
+from longibench.methods.method import Loss, Method
 
 
-class CrewEnvironment(ClusterEnvironment):
-    """Each process is a node of one device: how they lie on machines is not Fabric's business."""
+class Losses(nn.Module):
+    """The losses of a method as one module: DDP averages gradients of what is called through it."""
+
+    def __init__(self, method: Method) -> None:
+        """Args: the method, which stays the same object."""
+        super().__init__()
+        self.method = method
+
+    def forward(self, loss: Loss, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+        """One of the method's losses of a batch."""
+        return loss(source, target, interval_years)
+
+
+class GroupEnvironment(ClusterEnvironment):
+    """Each rank is a node of one device to Fabric: where ranks run is decided already."""
 
     creates_processes_externally = True
     main_address, main_port = "", 0  # not needed: the process group is there
@@ -46,8 +59,8 @@ class CrewEnvironment(ClusterEnvironment):
         """Decided already."""
 
 
-class CrewStrategy(DDPStrategy):
-    """Data parallel training of any module, as its turns and layers want it."""
+class GroupStrategy(DDPStrategy):
+    """Data-parallel training, with the options that a method's optimizer steps and layers need."""
 
     def setup_module(self, module: nn.Module) -> DistributedDataParallel:
         """Wrap a module that lies on its device."""
@@ -70,16 +83,15 @@ def synchronised(module: nn.Module, device: torch.device) -> nn.Module:
 
 
 def leaves_out(module: nn.Module) -> bool:
-    """Whether a turn of a method trains a part of its parameters only.
+    """Whether an optimizer step of a method trains a part of its parameters only.
 
-    Gradients are then averaged after a search for those that a backward pass did not reach, which
-    takes time.
+    DDP then searches for the parameters that a backward pass did not reach, which takes time.
     """
-    if not isinstance(module, Method):
+    if not isinstance(module, Losses):
         return False
     trained = _identities(module.parameters())
-    turns = [turn for stage in module.stages() for turn in stage.turns]
-    return any(_identities(turn.parameters) != trained for turn in turns)
+    steps = [its for stage in module.method.stages() for its in stage.optimizer_steps]
+    return any(_identities(its.parameters) != trained for its in steps)
 
 
 def _identities(parameters: Iterable[nn.Parameter]) -> set[int]:

@@ -15,7 +15,13 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.malloc import memory_kept
 from longibench.benchmark.core.signals import stoppable
 from longibench.benchmark.devices.launch_env import World, started
-from longibench.benchmark.devices.process_group import follow, in_crew, joined, spawned, together
+from longibench.benchmark.devices.process_group import (
+    in_process_group,
+    join_ranks,
+    run_on_all_ranks,
+    serve,
+    spawn_ranks,
+)
 from longibench.benchmark.settings.schema import DeviceSettings
 
 if TYPE_CHECKING:
@@ -26,14 +32,14 @@ Result = TypeVar("Result")
 NAMES = {"32-true": "float32", "64-true": "float64", "bf16-mixed": "bf16 mixed"}
 
 
-def lead(settings: DeviceSettings, work: Callable[[], Result]) -> Result | None:
+def with_devices(settings: DeviceSettings, work: Callable[[], Result]) -> Result | None:
     """Do a whole command's work with all devices asked for at hand.
 
-    Under torchrun and SLURM every process calls this: the first one does the work, the others take
-    their part in what it launches.
+    Under torchrun and SLURM every process calls this: rank 0 does the work, the other ranks take
+    part in what it launches.
 
     Returns:
-        What the work returns; None in the other processes.
+        What the work returns; None on the other ranks.
 
     Raises:
         UserError: The devices asked for contradict the processes that were started.
@@ -45,10 +51,10 @@ def lead(settings: DeviceSettings, work: Callable[[], Result]) -> Result | None:
         if world is None:
             with _spawned(settings):
                 return work()
-        with joined(world, _backend(settings)):
+        with join_ranks(world, _backend(settings)):
             if world.rank == 0:
                 return work()
-            follow()
+            serve()
             return None
 
 
@@ -72,18 +78,18 @@ def launch(
         Stopped: The work was asked to stop.
     """
     task = _Task(settings, work, args)
-    if in_crew():
-        together(task)
+    if in_process_group():
+        run_on_all_ranks(task)
     elif settings.devices > 1:
         with _spawned(settings):
-            together(task)
+            run_on_all_ranks(task)
     else:
         task()
 
 
 def count_processes(settings: DeviceSettings) -> int:
     """Over how many processes ``launch`` spreads work."""
-    return dist.get_world_size() if in_crew() else settings.devices
+    return dist.get_world_size() if in_process_group() else settings.devices
 
 
 @dataclass(frozen=True)
@@ -107,11 +113,11 @@ class _Task:
         from lightning_fabric import Fabric  # takes seconds
         from lightning_fabric.plugins.environments import LightningEnvironment
 
-        from longibench.benchmark.devices.ddp import CrewEnvironment, CrewStrategy
+        from longibench.benchmark.devices.ddp import GroupEnvironment, GroupStrategy
 
         kind = accelerator(self.settings)
-        environment = CrewEnvironment() if in_crew() else LightningEnvironment()
-        strategy = CrewStrategy() if in_crew() else "auto"
+        environment = GroupEnvironment() if in_process_group() else LightningEnvironment()
+        strategy = GroupStrategy() if in_process_group() else "auto"
         return Fabric(
             accelerator=kind,
             devices=1 if kind == "cpu" else [_gpu()],
@@ -126,7 +132,11 @@ def _launched(fabric: "Fabric", settings: DeviceSettings) -> Iterator[None]:
     """Launch Fabric, with CPU threads as asked for; processes of one machine share its cores."""
     before, given = torch.get_num_threads(), "OMP_NUM_THREADS" in os.environ
     fabric.launch()
-    shared = before if given or not in_crew() else max(1, (os.cpu_count() or 1) // _local_size())
+    shared = (
+        before
+        if given or not in_process_group()
+        else max(1, (os.cpu_count() or 1) // _local_size())
+    )
     torch.set_num_threads(settings.threads or shared)
     try:
         yield
@@ -160,12 +170,12 @@ def _spawned(settings: DeviceSettings) -> Iterator[None]:
         yield
         return
     _check_world(settings, None)
-    with spawned(settings.devices, _backend(settings)):
+    with spawn_ranks(settings.devices, _backend(settings)):
         yield
 
 
 def _check_world(settings: DeviceSettings, world: World | None) -> None:
-    """Refuse devices that nobody started, or that others than asked for were started for."""
+    """Refuse devices that no launcher started, or other ones than it started."""
     devices, nodes = settings.devices, settings.num_nodes
     if world is None:
         if nodes == 1:
@@ -181,12 +191,12 @@ def _check_world(settings: DeviceSettings, world: World | None) -> None:
         raise UserError(
             f"--devices {devices} --num-nodes {nodes}: {world.launcher} started "
             f"{world.local_size} process(es) on this machine and {there} in all; "
-            "leave both options out, for it decides"
+            "leave both options out: the launcher decides"
         )
 
 
 def _backend(settings: DeviceSettings) -> str:
-    """Messages of the host always go by gloo: waiting for one does not keep a GPU busy."""
+    """Messages between hosts always use gloo: waiting for one does not keep a GPU busy."""
     return "cpu:gloo,cuda:nccl" if accelerator(settings) == "cuda" else "gloo"
 
 
@@ -195,13 +205,13 @@ def _local_size() -> int:
     world = started()
     if world is not None:
         return world.local_size
-    return dist.get_world_size() if in_crew() else 1
+    return dist.get_world_size() if in_process_group() else 1
 
 
 def _gpu() -> int:
     """Number of this process's GPU; SLURM may show a process its own one alone."""
     world = started()
-    place = world.local_rank if world else (dist.get_rank() if in_crew() else 0)
+    place = world.local_rank if world else (dist.get_rank() if in_process_group() else 0)
     alone = world is not None and world.launcher == "srun" and torch.cuda.device_count() == 1
     return 0 if alone else place
 
@@ -273,7 +283,7 @@ def arithmetic(settings: DeviceSettings) -> str:
 
 def processes_here(settings: DeviceSettings) -> int:
     """How many processes of the run are on this machine."""
-    return _local_size() if in_crew() else settings.devices
+    return _local_size() if in_process_group() else settings.devices
 
 
 def gpus_here(fabric: "Fabric") -> list[int]:

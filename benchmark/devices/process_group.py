@@ -1,8 +1,8 @@
-"""The processes of one run: started by ``--devices``, by torchrun or by SLURM, led by the first.
+"""The process group of one run: started by ``--devices``, by torchrun or by SLURM.
 
-Every process of torchrun or ``srun`` runs the whole command line. The first one, rank 0, does what
-it always does; the others wait for it to call them to a piece of work that is done together, and
-go home when it is done with all. ``torch.distributed``'s process group is the only state.
+Every process of torchrun or ``srun`` runs the whole command line. Rank 0 does what it does alone;
+the other ranks wait until it broadcasts a piece of work for all, and end when it is done with all.
+``torch.distributed``'s process group is the only state.
 """
 
 import multiprocessing
@@ -24,54 +24,54 @@ from longibench.benchmark.core.process_pool import end_with_parent
 from longibench.benchmark.core.signals import Interruption, Stopped, stoppable
 from longibench.benchmark.devices.launch_env import World, find_slurm_address
 
-WAIT = timedelta(days=30)  # the others wait while the first one prepares or scores
-MEET = timedelta(minutes=10)  # in which all must have come
-GRACE_SECONDS = 20.0  # in which a process tells why it ends, before it is ended
-FAREWELL_SECONDS = 5.0  # between the ends of processes where one cannot go on
-OTHER = "longibench-follower"  # name of a process that this one started
-PROBLEM = "problem"  # key in the group's store
-HOME = 0  # local address of processes on one machine
+WAIT = timedelta(days=30)  # other ranks wait while rank 0 prepares or scores
+RENDEZVOUS = timedelta(minutes=10)  # in which all ranks must have joined
+GRACE_SECONDS = 20.0  # in which a rank prints why it ends, before it is killed
+SECONDS_FOR_RANK_0 = 5.0  # in which rank 0 prints its error before launchers end all
+RANK_NAME = "longibench-rank"  # of a process that this one started
+ERROR = "error"  # key in the group's store
+ANY_PORT = 0
 
 Call = Callable[[], None]
 
 
-def in_crew() -> bool:
-    """Whether this process is one of several."""
+def in_process_group() -> bool:
+    """Whether this process is one of several ranks."""
     return dist.is_available() and dist.is_initialized()
 
 
-def together(work: Call) -> None:
-    """Call all processes to a piece of work and do it; for the first process.
+def run_on_all_ranks(work: Call) -> None:
+    """Broadcast a piece of work to all ranks and do it; called by rank 0.
 
-    What is raised ends the crew: nobody knows where in the work the others are.
+    An error ends the process group: nobody knows where in the work the other ranks are.
 
     Args:
         work: Something that can be pickled.
 
     Raises:
-        UserError: Another process ended; its own message where it had one.
+        UserError: Another rank ended; with its own message where it had one.
     """
     try:
-        with _watched():
-            _told(work)
+        with _exit_if_a_rank_dies():
+            _broadcast(work)
             work()
     except RuntimeError as error:
-        problem = _problem(error)
-        _leave()
+        problem = _why_disconnected(error)
+        _destroy_group()
         if problem is None:
             raise
         raise UserError(problem) from error
     except BaseException:
-        _leave()
+        _destroy_group()
         raise
 
 
-def agreed(interruption: Interruption) -> bool:
-    """Whether any process was asked to stop. All must ask at the same place.
+def any_rank_interrupted(interruption: Interruption) -> bool:
+    """Whether any rank was asked to stop. All ranks must call this at the same place.
 
     Costs a message between the processes, and no waiting for a GPU.
     """
-    if in_crew():
+    if in_process_group():
         number = torch.tensor(interruption.number)
         dist.all_reduce(number, dist.ReduceOp.MAX)
         interruption.number = int(number)
@@ -79,100 +79,100 @@ def agreed(interruption: Interruption) -> bool:
 
 
 @contextmanager
-def spawned(size: int, backend: str) -> Iterator[None]:
-    """Start the other processes of this machine; this one leads them until the block ends."""
-    store = dist.TCPStore("127.0.0.1", HOME, size, is_master=True, wait_for_workers=False)
+def spawn_ranks(size: int, backend: str) -> Iterator[None]:
+    """Start the other ranks on this machine; this process is rank 0 until the block ends."""
+    store = dist.TCPStore("127.0.0.1", ANY_PORT, size, is_master=True, wait_for_workers=False)
     context = multiprocessing.get_context("spawn")
     others = [
-        context.Process(target=_spawned, args=(store.port, rank, size, backend), name=OTHER)
+        context.Process(target=_run_rank, args=(store.port, rank, size, backend), name=RANK_NAME)
         for rank in range(1, size)
     ]
     for process in others:
         process.start()
-    patience = FAREWELL_SECONDS
+    seconds = SECONDS_FOR_RANK_0
     try:
         _join(store, 0, size, backend)
         yield
-        patience = GRACE_SECONDS
+        seconds = GRACE_SECONDS
     finally:
-        _dismiss()
-        _end(others, patience)
+        _release_ranks()
+        _end(others, seconds)
 
 
 @contextmanager
-def joined(world: World, backend: str) -> Iterator[None]:
-    """Meet the processes that were started from outside; the others are free when it ends."""
+def join_ranks(world: World, backend: str) -> Iterator[None]:
+    """Join the ranks that a launcher started; the other ranks end when the block does."""
     if world.launcher == "srun":
         find_slurm_address()
-    store, _, _ = next(dist.rendezvous("env://", world.rank, world.size, timeout=MEET))
+    store, _, _ = next(dist.rendezvous("env://", world.rank, world.size, timeout=RENDEZVOUS))
     _join(store, world.rank, world.size, backend)
     try:
         yield
     except BaseException:
-        if world.rank > 0:  # launchers end all when one ends: the first one shall speak before
-            _leave()
-            time.sleep(FAREWELL_SECONDS)
+        if world.rank > 0:  # launchers end all when one ends: let rank 0 print its error first
+            _destroy_group()
+            time.sleep(SECONDS_FOR_RANK_0)
         raise
     finally:
-        _dismiss() if world.rank == 0 else _leave()
+        _release_ranks() if world.rank == 0 else _destroy_group()
 
 
-def follow() -> None:
-    """Do what the first process calls for, until it is done with all.
+def serve() -> None:
+    """Do what rank 0 broadcasts, until it is done with all.
 
     Raises:
         Stopped: Asked to stop.
-        SystemExit: This process or another one cannot go on; the first one says why.
+        SystemExit: This rank or another one cannot go on; rank 0 prints why.
     """
     try:
-        while (work := _told(None)) is not None:
+        while (work := _broadcast(None)) is not None:
             work()
     except UserError as error:
-        _store().set(PROBLEM, str(error))
+        _store().set(ERROR, str(error))
         sys.exit(2)
     except RuntimeError as error:
-        if _problem(error) is None:
+        if _why_disconnected(error) is None:
             raise
         sys.exit(1)
 
 
-def _told(work: Call | None) -> Call | None:
-    """What the first process calls for; None from it sends the others home."""
+def _broadcast(work: Call | None) -> Call | None:
+    """The work of rank 0; None tells the other ranks to end."""
     box = [work]
     dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
     return box[0]
 
 
-def _spawned(port: int, rank: int, size: int, backend: str) -> None:
-    """Life of a process that was started by the first one."""
+def _run_rank(port: int, rank: int, size: int, backend: str) -> None:
+    """What a rank that rank 0 started runs."""
     threading.Thread(target=end_with_parent, daemon=True).start()
     with stoppable():
         try:
-            store = dist.TCPStore("127.0.0.1", port, size, is_master=False, timeout=MEET)
+            store = dist.TCPStore("127.0.0.1", port, size, is_master=False, timeout=RENDEZVOUS)
             _join(store, rank, size, backend)
-            follow()
+            serve()
         except Stopped as stop:
             sys.exit(stop.status)
         except Exception:
             traceback.print_exc()
             sys.exit(1)
         finally:
-            _leave()
+            _destroy_group()
 
 
 def _join(store: dist.Store, rank: int, size: int, backend: str) -> None:
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAIT)
 
 
-def _dismiss() -> None:
-    if in_crew():
-        with suppress(RuntimeError):  # somebody has ended already
-            _told(None)
-        _leave()
+def _release_ranks() -> None:
+    if in_process_group():
+        with suppress(RuntimeError):  # a rank has ended already
+            _broadcast(None)
+        _destroy_group()
 
 
-def _leave() -> None:
-    if in_crew():
+def _destroy_group() -> None:
+    if in_process_group():
         dist.destroy_process_group()
 
 
@@ -180,27 +180,27 @@ def _store() -> dist.Store:
     return dist.distributed_c10d._get_default_store()
 
 
-def _problem(error: RuntimeError) -> str | None:
+def _why_disconnected(error: RuntimeError) -> str | None:
     """Why the connection to another process broke; None where the error is another one."""
     if not any(word in str(error) for word in ("closed by peer", "reset by peer", "Broken pipe")):
         return None
     with suppress(RuntimeError):
         store = _store()
-        if store.check([PROBLEM]):
-            return store.get(PROBLEM).decode()
+        if store.check([ERROR]):
+            return store.get(ERROR).decode()
     return (
-        "another process of this run has ended; what it said, if anything, stands above. "
+        "another process of this run has ended; its own message, if any, stands above. "
         "What is finished is kept, the same command continues."
     )
 
 
 @contextmanager
-def _watched() -> Iterator[None]:
-    """End this process some time after another one was killed: a GPU would wait for it for ever."""
-    others = [child for child in multiprocessing.active_children() if child.name == OTHER]
+def _exit_if_a_rank_dies() -> Iterator[None]:
+    """End this process some time after another rank was killed: a GPU would wait for ever."""
+    others = [child for child in multiprocessing.active_children() if child.name == RANK_NAME]
     done = threading.Event()
 
-    def watch() -> None:
+    def check() -> None:
         while not done.wait(1):
             if any(process.exitcode is not None for process in others):
                 if not done.wait(GRACE_SECONDS):
@@ -208,16 +208,16 @@ def _watched() -> Iterator[None]:
                     os._exit(1)
                 return
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=check, daemon=True).start()
     try:
         yield
     finally:
         done.set()
 
 
-def _end(others: Sequence[BaseProcess], patience: float) -> None:
-    """Let processes finish what they do and say, for some seconds, then end them."""
-    until = time.monotonic() + patience
+def _end(others: Sequence[BaseProcess], seconds: float) -> None:
+    """Give processes some seconds to finish and to print, then kill them."""
+    until = time.monotonic() + seconds
     for process in others:
         process.join(max(0.0, until - time.monotonic()))
         if process.is_alive():

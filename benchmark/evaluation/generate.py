@@ -27,7 +27,7 @@ from longibench.benchmark.devices.fabric import (
     machines,
     peak_memory_gb,
 )
-from longibench.benchmark.devices.process_group import agreed
+from longibench.benchmark.devices.process_group import any_rank_interrupted
 from longibench.benchmark.settings.schema import DeviceSettings, GenerationSettings
 from longibench.benchmark.training.checkpoints import read_final, require_latest
 from longibench.benchmark.training.pair_loader import (
@@ -174,7 +174,7 @@ def _draw_all(
             for batch in batches[fabric.global_rank : fabric.global_rank + 1]:
                 for request, volume in zip(batch, _draw(fabric, method, batch), strict=True):
                     write_volume(volume, request, job.folder)
-            stop = agreed(interruption)
+            stop = any_rank_interrupted(interruption)
             bar.advance(sum(map(len, batches)))
             if stop:
                 raise Stopped(interruption.number)

@@ -19,6 +19,7 @@ from longibench.benchmark.core.memory import give_back
 from longibench.benchmark.preparation.space import Fit, Space, read_generated
 from longibench.benchmark.protocol.metric_identity import identify
 from longibench.benchmark.training.pair_loader import load_nifti, read_volume
+from longibench.metrics.allowed import UndeclaredError
 from longibench.metrics.metric import (
     Features,
     Metric,
@@ -27,7 +28,6 @@ from longibench.metrics.metric import (
     Scan,
     SetMetric,
     SubjectMetric,
-    UndeclaredError,
 )
 from longibench.metrics.scan import Labels
 

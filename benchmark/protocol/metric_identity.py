@@ -11,7 +11,7 @@ from longibench.metrics.instruments import Code
 from longibench.metrics.metric import Metric, shared_instruments
 from longibench.metrics.weights import EmbeddedWeights, parse
 
-APART = ("metrics.metric>metrics.instruments",)  # every metric has it, and not every one uses it
+APART = ("metrics.allowed>metrics.instruments",)  # every metric has it, and not every one uses it
 EMBEDDED_NEEDS_NOT = (conventions, released)
 OTHERS_NEED_NOT = (anatomy, anatomy_network)
 

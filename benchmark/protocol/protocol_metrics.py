@@ -97,7 +97,7 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "higher_is_better": metric.higher_is_better,
         "unit": metric.unit,
         "decimals": metric.decimals,
-        "source": metric.source,
+        "source": metric.citation,  # the name in files of version 0.1
         "definition": identify(metric).definition,
         "defined_by": metric.definition,
     }

@@ -26,7 +26,7 @@ from longibench.benchmark.evaluation.generate import RUN, generate, requests, wr
 from longibench.benchmark.evaluation.predictions import find_predictions
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.runs.cell import Cell
-from longibench.benchmark.runs.time_estimate import Step
+from longibench.benchmark.runs.time_estimate import Remaining
 from longibench.benchmark.settings.schema import MetricSettings
 from longibench.benchmark.training.loop import TrainingJob
 from longibench.benchmark.training.pair_loader import read_volume
@@ -44,7 +44,7 @@ SUBJECTS = 2  # at least, whose volumes are drawn and scored
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Estimate:
     """What is left to do of a cell, in seconds.
 
     Attributes:
@@ -73,9 +73,9 @@ class Prediction:
         return self.training + self.generation + self.scoring
 
 
-def predict(
-    cells: Sequence[tuple[Cell, Step]], metrics: MetricSettings, console: Console
-) -> list[Prediction]:
+def estimate(
+    cells: Sequence[tuple[Cell, Remaining]], metrics: MetricSettings, console: Console
+) -> list[Estimate]:
     """Time a few steps of every cell; what is finished takes no time. Writes nothing that stays.
 
     Args:
@@ -91,7 +91,7 @@ def predict(
             _Trial(cell, step, metrics, Path(folder) / str(number), Path(folder) / "measured")
             for number, (cell, step) in enumerate(cells)
         ]
-        return [trial.predict(console) for trial in trials]
+        return [trial.estimate(console) for trial in trials]
 
 
 @dataclass(frozen=True)
@@ -99,19 +99,19 @@ class _Trial:
     """One cell in a temporary folder; what metrics measure of real volumes, trials share."""
 
     cell: Cell
-    step: Step
+    step: Remaining
     metrics: MetricSettings
     folder: Path
     measured: Path
 
-    def predict(self, console: Console) -> Prediction:
+    def estimate(self, console: Console) -> Estimate:
         """Time all that is left."""
         console.say(f"timing {self.step.name}")
         trained = self.train()
         drawn = self.draw()
         scored = self.score()
         shutil.rmtree(self.folder, ignore_errors=True)
-        return Prediction(
+        return Estimate(
             name=self.step.name,
             plan=trained.get("plan", ""),
             training=trained.get("seconds", 0.0),
@@ -218,12 +218,12 @@ def _time_training(fabric: "Fabric", job: TrainingJob, left: int, place: Path) -
                 steps += _seconds_per_step(trainer, begin) * (end - max(begin, total - left))
         saving, _ = _timed(trainer.save, fabric.device.type)
     finally:
-        trainer.updates.close()
+        trainer.accumulator.close()
     saves = -(-left // job.training.checkpoint_every)
     if fabric.is_global_zero:
         found = {
             "seconds": building + steps + saves * saving,
-            "plan": trainer.updates.plan.describe(),
+            "plan": trainer.accumulator.plan.describe(),
             "memory_gb": peak_memory_gb(fabric),
         }
         write_json(place, found)

@@ -25,11 +25,11 @@ from longibench.benchmark.protocol.protocol import (
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
 from longibench.benchmark.runs.cell import Cell, make_cell, scoring_of
-from longibench.benchmark.runs.dry_run import Prediction, predict
+from longibench.benchmark.runs.dry_run import Estimate, estimate
 from longibench.benchmark.runs.launchers import in_process, ray
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
 from longibench.benchmark.runs.row_names import Naming, name_rows
-from longibench.benchmark.runs.time_estimate import Step, show_plan
+from longibench.benchmark.runs.time_estimate import Remaining, show_plan
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
 
@@ -126,7 +126,7 @@ def dry_run(
     console: Console,
     plugins: tuple[Path, ...] = (),
     matrix: Matrix | None = None,
-) -> list[Prediction]:
+) -> list[Estimate]:
     """Predict what ``run`` would take, one cell after another; only the cohort is prepared.
 
     Raises:
@@ -143,7 +143,7 @@ def dry_run(
         for fold in matrix.by_fold(settings)
     ]
     cells = [(cell, _step(cell)) for plan in planned for cell in plan.cells]
-    return predict(cells, settings.metrics, console)
+    return estimate(cells, settings.metrics, console)
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ def _collected(planned: _Planned, workspace: Workspace) -> Path:
     return scores
 
 
-def _step(cell: Cell) -> Step:
+def _step(cell: Cell) -> Remaining:
     left = tuple(cell.metrics_left)
-    return Step(cell.training, cell.generation, cell.trained, cell.generated, left)
+    return Remaining(cell.training, cell.generation, cell.trained, cell.generated, left)
 
 
 def known_launcher(name: str) -> str:

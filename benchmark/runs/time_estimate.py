@@ -27,7 +27,7 @@ FEW = 3  # metrics that a line of the plan names
 
 
 @dataclass(frozen=True)
-class Step:
+class Remaining:
     """What is left to do for one method."""
 
     training: TrainingJob | None
@@ -59,7 +59,7 @@ class Step:
         return 0 if self.generated else len(missing_requests(self.generation))
 
 
-def show_plan(steps: list[Step], protocol: Protocol, console: Console) -> None:
+def show_plan(steps: list[Remaining], protocol: Protocol, console: Console) -> None:
     """Print one line a method: what is trained, drawn and reused, and the time it may take."""
     info = protocol.info
     console.say(
@@ -79,7 +79,7 @@ def _total(times: list[float | None]) -> float | None:
     return sum(known) if len(known) == len(times) else None
 
 
-def _describe(step: Step) -> str:
+def _describe(step: Remaining) -> str:
     parts = []
     if step.iterations_left:
         parts.append(f"train {step.iterations_left} iterations")
@@ -90,7 +90,7 @@ def _describe(step: Step) -> str:
     return ", ".join(parts)
 
 
-def _scoring(step: Step) -> str:
+def _scoring(step: Remaining) -> str:
     """What is left of the metrics: of a finished cell it may be some."""
     if step.scored:
         return "scored already"
@@ -107,7 +107,7 @@ def _about(seconds: float | None) -> str:
     return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
 
 
-def _estimate(step: Step) -> float | None:
+def _estimate(step: Remaining) -> float | None:
     """Seconds left, from one timed training step and one timed forward pass."""
     share = min(1.0, len(step.metrics_left) / len(DEFAULT_METRICS))
     scoring = SCORING_SECONDS * share * len(step.generation.pairs)
@@ -143,9 +143,9 @@ def _time(job: TrainingJob, *, trains: bool) -> tuple[float, float, int]:
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         dtype = torch.float64 if precision == "64-true" else torch.float32
         method = accelerate(job.recipe.build(), job.device).to(device, dtype)
-        method.recompute(plan.levels)
+        method.checkpoint_activations(plan.checkpoint_levels)
         batch = _fake_batch(method, plan.micro_batch, device, dtype)
-        turn = method.stages()[0].turns[0]
+        turn = method.stages()[0].optimizer_steps[0]
         mixed = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
 
         def one_pass() -> None:
@@ -157,7 +157,7 @@ def _time(job: TrainingJob, *, trains: bool) -> tuple[float, float, int]:
             with torch.no_grad(), mixed:
                 turn.loss(*batch)
 
-        step = _shortest(one_pass, device) * plan.accumulate if trains else 0.0
+        step = _shortest(one_pass, device) * plan.micro_batches if trains else 0.0
         evaluation = _shortest(evaluate, device) / plan.micro_batch
     return step, evaluation, method.evaluations
 

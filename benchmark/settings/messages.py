@@ -7,6 +7,11 @@ from pydantic import BaseModel, ValidationError
 
 from longibench.benchmark.core.errors import UserError
 
+RENAMED = {
+    "training.explosion": "training.divergence_factor",
+    "device.recompute": "device.activation_checkpointing",
+}
+
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     """Describe every problem that validation found.
@@ -23,7 +28,9 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     for problem in error.errors():
         path = [str(part) for part in problem["loc"]]
         key = ".".join([where, *path] if where else path)
-        if problem["type"] == "extra_forbidden":
+        if key in RENAMED:
+            lines.append(f"setting '{key}' is now called '{RENAMED[key]}'")
+        elif problem["type"] == "extra_forbidden":
             lines.append(f"unknown setting '{key}'.{_hint(model, path)}")
         elif problem["type"] == "missing":
             lines.append(f"setting '{key}' is missing")

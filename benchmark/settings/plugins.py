@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from longibench import claim_short_names, methods, metrics
-from longibench.benchmark.core.code_identity import Source, closure
+from longibench.benchmark.core.code_identity import ModuleFile, closure
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.files import digest
 from longibench.methods.method import REGISTRY as METHODS
@@ -94,7 +94,7 @@ def plugin_name(path: Path) -> str:
 
 def _refuse_hidden(name: str, path: Path) -> None:
     """Hold that a plugin got the files beside it, and not others of the same name."""
-    for source in closure(Source.of(name, path)):
+    for source in closure(ModuleFile.of(name, path)):
         loaded = getattr(sys.modules.get(source.name), "__file__", None)
         if source.beside and loaded and Path(loaded).resolve() != source.path.resolve():
             raise UserError(

@@ -81,7 +81,7 @@ class SplitSettings(Section):
                 f"fold {self.fold} of {self.folds}: there must be two folds or more, counted from 0"
             )
         if self.stratify and not self.validation and (self.leave_out or isinstance(self.test, str)):
-            raise ValueError("nobody is drawn, so that there is nothing to stratify: drop stratify")
+            raise ValueError("no subject is selected by hash, nothing to stratify: drop stratify")
         return self
 
 
@@ -103,8 +103,8 @@ class EMASettings(Section):
     """Exponential moving average of the weights, used to generate; decay 0 switches it off.
 
     Attributes:
-        decay: Share of the old average kept at an update.
-        every: Iterations between updates.
+        decay: Share of the old average kept at a training step.
+        every: Iterations between two steps of the average.
         start: Until this iteration the average is a copy.
     """
 
@@ -114,10 +114,10 @@ class EMASettings(Section):
 
 
 class ValidationSettings(Section):
-    """What is looked at while training goes on, on the split's validation part.
+    """Validation during training, on the split's validation part.
 
     Attributes:
-        every: Iterations between looks; 0 for none.
+        every: Iterations between validations; 0 for none.
         pairs: How many pairs the validation loss is the mean of.
         pictures: How many of them are also generated and drawn as a picture; 0 for none.
     """
@@ -131,18 +131,18 @@ class TrainingSettings(Section):
     """How a method is trained.
 
     Attributes:
-        iterations: Optimizer updates in all.
-        batch_size: Pairs an update, over all devices and forward passes.
-        micro_batch: Pairs a forward pass on one device; 0 for as many as fit its memory. An update
-            of more is accumulated over several passes, which changes memory and speed only.
+        iterations: Training steps in all.
+        batch_size: Pairs an optimizer step, over all devices and micro-batches.
+        micro_batch: Pairs a forward pass on one device; 0 for as many as fit its memory. Gradients
+            of a larger batch are accumulated, which changes memory and speed only.
         learning_rate: Fixed rate of the optimizer.
         ema: Averaging of the weights.
         checkpoint_every: Iterations between checkpoints.
         keep: Checkpoints kept.
         workers: Processes that read volumes; 0 reads in a thread of the training process.
-        validation: Loss and pictures while training goes on.
-        explosion: Training stops where the loss exceeds this many times its running median; 0 for
-            never. A loss that is not a number always stops it.
+        validation: Loss and generated samples during training.
+        divergence_factor: Training stops where the loss exceeds this many times its running
+            median; 0 for never. A loss that is not a number always stops it.
         restarts: How often training goes on by itself from the last good checkpoint after such a
             stop, with other noise.
         loggers: Where losses go besides the checkpoint.
@@ -157,17 +157,17 @@ class TrainingSettings(Section):
     keep: int = Field(2, ge=1)
     workers: int = Field(0, ge=0)
     validation: ValidationSettings = ValidationSettings()
-    explosion: float = Field(1000.0, ge=0)
+    divergence_factor: float = Field(1000.0, ge=0)
     restarts: int = Field(0, ge=0)
     loggers: tuple[Logger, ...] = ("csv",)
 
     def identity(self) -> dict[str, Any]:
-        """What the trained weights depend on: neither memory, nor speed, nor what is watched."""
+        """What the trained weights depend on: neither memory, nor speed, nor what is monitored."""
         return self.model_dump(include={"iterations", "batch_size", "learning_rate", "ema"})
 
 
 class GenerationSettings(Section):
-    """How many volumes are drawn a pair, and how many at once (which changes nothing)."""
+    """How many volumes are generated a pair, and how many at once (which changes nothing)."""
 
     samples: int = Field(1, ge=1)
     batch_size: int = Field(4, ge=1)
@@ -213,12 +213,12 @@ class DeviceSettings(Section):
         threads: CPU threads; 0 leaves torch's choice.
         compile: ``torch.compile`` of a method's networks; ``auto`` on a GPU where it measures
             faster.
-        fused: The optimizer's update in one kernel.
+        fused: The optimizer step in one kernel.
         channels_last: Memory format of weights and activations.
         keep_memory: On a CPU, memory that a step frees is kept for the next one.
         tf32: Tensor cores for what is left in float32 on a GPU.
-        recompute: Levels of a network whose activations are computed again in the backward pass
-            instead of kept; ``auto`` for as few as fit.
+        activation_checkpointing: Resolution levels of a network, finest first, whose activations
+            are computed again in the backward pass instead of kept; ``auto``: as few as fit.
         memory_gb: Memory to plan for; 0 for what the device has.
     """
 
@@ -232,7 +232,7 @@ class DeviceSettings(Section):
     channels_last: bool = True
     keep_memory: bool = True
     tf32: bool = True
-    recompute: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    activation_checkpointing: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
     memory_gb: float = Field(0.0, ge=0)
 
 
@@ -253,13 +253,13 @@ class SlurmSettings(Section):
     """The head of a SLURM script; changes no value.
 
     Attributes:
-        hours: Limit of one cell; what does not end within it goes on in another turn.
+        hours: Limit of one cell; what does not end within it continues in the next job.
         partition: Where to queue; empty for the cluster's default.
         gres: Devices a node, such as ``gpu:4``.
         cpus: CPU cores a device; 0 leaves the cluster's default.
         memory_gb: Of a node; 0 for the cluster's default.
         at_once: Most cells that run at a time; 0 for no limit.
-        warning: Seconds before the time limit at which a cell is told to save.
+        warning: Seconds before the time limit at which a cell is signalled to save.
         extra: Further options, such as ``--account=mine``.
         setup: Lines of shell before the work, such as ``module load cuda``.
     """

@@ -1,4 +1,4 @@
-"""One optimizer update: the passes that a batch is divided into, and what to do without memory."""
+"""Gradient accumulation: one optimizer step from as many micro-batches as fit the memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,7 +21,7 @@ from longibench.benchmark.training.pair_loader import (
     ShuffledPairs,
     training_batches,
 )
-from longibench.methods.method import Method, Turn
+from longibench.methods.method import Method, OptimizerStep
 from longibench.methods.noise import SeededNoise
 
 if TYPE_CHECKING:
@@ -29,21 +29,22 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Updates:
-    """Makes updates from the sequence of pairs, in as many passes as fit the memory.
+class GradientAccumulator:
+    """Makes optimizer steps from the sequence of pairs, in micro-batches that fit the memory.
 
-    Whatever the passes and processes, an update sees the same pairs with the same noise.
+    However the batch is divided, a step sees the same pairs with the same noise.
 
     Attributes:
         fabric: Devices and precision.
         method: The method, on its device.
-        module: The same as Fabric wrapped it.
+        module: Its losses as Fabric wrapped them.
         dataset: The training pairs.
-        batch_size: Pairs an update.
+        batch_size: Pairs an optimizer step.
         seed: Of the order and the noise.
         workers: Processes that read.
-        plan: Pairs a pass, and levels that are recomputed.
-        console: For what a reader must know.
+        plan: Size of a micro-batch, and levels whose activations are checkpointed.
+        console: For warnings.
+        done: Optimizer steps done.
     """
 
     fabric: "Fabric"
@@ -61,33 +62,33 @@ class Updates:
     def __post_init__(self) -> None:
         self._pairs = ShuffledPairs(len(self.dataset), self.seed)
         self._dtype = next(self.method.parameters()).dtype  # float64 under 64-true
-        self.method.recompute(self.plan.levels)
+        self.method.checkpoint_activations(self.plan.checkpoint_levels)
 
     @property
     def division(self) -> Division:
-        """How this process takes its part of an update."""
+        """How this process takes its part of a batch."""
         fabric = self.fabric
         return Division(
             self.batch_size, self.plan.micro_batch, fabric.world_size, fabric.global_rank
         )
 
-    def make(self, turn: Turn, optimizer: Any) -> Tensor:
-        """Update a turn's parameters; return the mean loss of this process's pairs."""
-        loss = self.accumulate(turn)
+    def step(self, optimizer_step: OptimizerStep, optimizer: Any) -> Tensor:
+        """Change the step's parameters; return the mean loss of this process's pairs."""
+        loss = self.accumulate(optimizer_step)
         optimizer.step()
         self.module.zero_grad(set_to_none=True)
         self.done += 1
         return loss
 
-    def accumulate(self, turn: Turn) -> Tensor:
-        """Gradients of an update, in smaller passes where memory runs out.
+    def accumulate(self, optimizer_step: OptimizerStep) -> Tensor:
+        """Gradients of a batch, in smaller micro-batches where memory runs out.
 
         Raises:
-            UserError: The smallest pass does not fit.
+            UserError: The smallest micro-batch does not fit.
         """
         while True:
             try:
-                return self._passes(turn)
+                return self._backward(optimizer_step)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -96,24 +97,24 @@ class Updates:
                         f"{self.method.name}: out of memory in the middle of the training with "
                         f"{self.plan.describe()}; set a smaller training.micro_batch"
                     ) from error
-            self.step_down()  # outside the handler, whose traceback would keep the tensors
+            self.use_less_memory()  # outside the handler, whose traceback would keep the tensors
 
-    def rehearse(self, turns: list[Turn]) -> None:
+    def fit_all_ranks(self, optimizer_steps: list[OptimizerStep]) -> None:
         """Several processes find out together, before the first step, what fits all of them."""
         if self.fabric.world_size == 1:
             return
         buffers = {name: value.clone() for name, value in self.method.named_buffers()}
-        while not self._fits(turns):
-            self.step_down()
+        while not self._fits(optimizer_steps):
+            self.use_less_memory()
         for name, value in self.method.named_buffers():
             value.copy_(buffers[name])  # running statistics of normalisations
         self.release()
 
-    def _fits(self, turns: list[Turn]) -> bool:
+    def _fits(self, optimizer_steps: list[OptimizerStep]) -> bool:
         failed = torch.zeros((), device=self.fabric.device)
         try:
-            for turn in turns:
-                self._passes(turn, synchronise=False)
+            for optimizer_step in optimizer_steps:
+                self._backward(optimizer_step, synchronise=False)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -121,8 +122,8 @@ class Updates:
         self.fabric.all_reduce(failed, reduce_op="sum")  # in place
         return not failed
 
-    def step_down(self) -> None:
-        """Take smaller passes, or keep fewer activations.
+    def use_less_memory(self) -> None:
+        """Take smaller micro-batches, or checkpoint more activations.
 
         Raises:
             UserError: There is nothing smaller.
@@ -130,12 +131,12 @@ class Updates:
         smaller = self.plan.smaller()
         if smaller is None:
             raise UserError(
-                f"{self.method.name}: one pair a pass does not fit the device's memory "
+                f"{self.method.name}: a micro-batch of one pair does not fit the device's memory "
                 f"({self.plan.describe()}); take a smaller grid or network, or a larger device"
             )
         self.console.warn(f"out of memory; going on with {smaller.describe()}")
         self.plan = smaller
-        self.method.recompute(smaller.levels)
+        self.method.checkpoint_activations(smaller.checkpoint_levels)
         self.release()
 
     def release(self) -> None:
@@ -151,8 +152,8 @@ class Updates:
             with closing(self._batches):  # type: ignore[type-var]  # it is a generator
                 self._batches = None
 
-    def trial(self, turn: Turn) -> Callable[[Method], None]:
-        """A pass of a copy of the method on the first pairs, for timing."""
+    def trial(self) -> Callable[[Method], None]:
+        """A micro-batch of a copy of the method on the first pairs, for timing."""
 
         def work(method: Method) -> None:
             positions = self.division.positions(0, 0)
@@ -160,20 +161,20 @@ class Updates:
             source, target, years = (part.to(self.fabric.device, self._dtype) for part in read)
             method.noise = self._noise(positions)
             with self.fabric.autocast():
-                loss = getattr(method, turn.loss.__name__)(source, target, years)
+                loss = method.stages()[0].optimizer_steps[0].loss(source, target, years)
             loss.backward()
             method.zero_grad()
 
         return work
 
-    def pairs_of(self, update: int) -> list[int]:
-        """Indices of all pairs of an update, over all processes."""
-        start = update * self.batch_size
+    def pairs_of(self, number: int) -> list[int]:
+        """Indices of all pairs of an optimizer step, counted from 0, over all processes."""
+        start = number * self.batch_size
         return [self._pairs[position] for position in range(start, start + self.batch_size)]
 
-    def _passes(self, turn: Turn, synchronise: bool = True) -> Tensor:
+    def _backward(self, optimizer_step: OptimizerStep, synchronise: bool = True) -> Tensor:
         total = torch.zeros((), device=self.fabric.device)
-        count = self.division.passes
+        count = self.division.micro_batches
         for number in range(count):
             source, target, years = self._next()
             self._seed(self.division.positions(self.done, number))
@@ -182,15 +183,19 @@ class Updates:
                 self.fabric.no_backward_sync(self.module, enabled=alone),
                 fast_convolutions(self.fabric.device.type),
             ):
-                # Fabric's own wrapper sets the precision of several devices only
                 with self.fabric.autocast():
-                    loss = getattr(self.module, turn.loss.__name__)(source, target, years) / count
+                    loss = self._loss(optimizer_step, (source, target, years)) / count
                 self.fabric.backward(loss)
             total += loss.detach()
         return total
 
+    def _loss(self, optimizer_step: OptimizerStep, batch: Pair) -> Tensor:
+        if self.fabric.world_size == 1:
+            return optimizer_step.loss(*batch)
+        return self.module(optimizer_step.loss, *batch)  # through DDP, which averages gradients
+
     def _seed(self, positions: range) -> None:
-        """Make all randomness of a pass a function of the pairs that it sees: exact resume."""
+        """Make all randomness of a micro-batch a function of its pairs: exact resume."""
         seed_torch(derive_seed("pass", self.seed, positions.start), self.fabric.device)
         self.method.noise = self._noise(positions)
 

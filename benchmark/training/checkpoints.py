@@ -28,7 +28,7 @@ class Checkpoint:
     """Everything that training needs to go on as if it had not stopped.
 
     Attributes:
-        step: Updates done; the position in the data follows from it.
+        step: Training steps done; the position in the data follows from it.
         weights: State dict of the method.
         average: Averaged weights (EMA), empty where there is no averaging.
         state: Optimizer states, random states: tensors, numbers and plain containers only.

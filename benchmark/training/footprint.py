@@ -22,7 +22,7 @@ from torch.utils.flop_counter import flop_registry
 
 from longibench.benchmark.training.pair_loader import pad_to_multiple
 from longibench.benchmark.training.recipe import Recipe
-from longibench.methods.method import Method, Turn
+from longibench.methods.method import Method, OptimizerStep
 
 GB = 1e9
 CONTEXT_GB = {"cuda": 0.6, "cpu": 0.6}  # driver and libraries, before the first tensor
@@ -98,15 +98,15 @@ def outline(recipe: Recipe) -> "Outline":
     with torch.device("meta"):
         method = recipe.build()
     held = sum(tensor.nbytes for tensor in method.state_dict().values())
-    return Outline(held, method.levels)
+    return Outline(held, method.checkpoint_levels)
 
 
 @dataclass(frozen=True)
 class Outline:
-    """Bytes of a method's parameters and buffers in float32, and levels it can recompute."""
+    """Bytes of a method's parameters and buffers in float32, and levels it can checkpoint."""
 
     weight_bytes: int
-    levels: int
+    checkpoint_levels: int
 
 
 @dataclass(frozen=True)
@@ -203,9 +203,9 @@ def _build(work: _Work) -> Method:
 
 
 def _trace(method: Method, work: _Work) -> _Traced:
-    method.recompute(work.levels)
+    method.checkpoint_activations(work.levels)
     batch = _batch(method, work)
-    turns = [turn for stage in method.stages() for turn in stage.turns]
+    steps = [step for stage in method.stages() for step in stage.optimizer_steps]
     alive = _Alive()
     weights = [*method.parameters(), *method.buffers()]
     for tensor in weights:
@@ -215,7 +215,7 @@ def _trace(method: Method, work: _Work) -> _Traced:
         for parameter in method.parameters():
             parameter.grad = torch.zeros_like(parameter)
             alive.add(parameter.grad)
-    passes = [_pass(turn, batch, work, alive) for turn in turns]
+    passes = [_pass(step, batch, work, alive) for step in steps]
     return _Traced(
         weights=held,
         peak=alive.peak,
@@ -234,14 +234,14 @@ def _batch(method: Method, work: _Work) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _pass(
-    turn: Turn, batch: tuple[Tensor, Tensor, Tensor], work: _Work, alive: "_Alive"
+    step: OptimizerStep, batch: tuple[Tensor, Tensor, Tensor], work: _Work, alive: "_Alive"
 ) -> tuple[int, int]:
-    """Run one turn; returns the operations of its forward pass and of all."""
+    """Run one step; returns the operations of its forward pass and of all."""
     before = alive.flops
     with _as_on(work.kind), alive, torch.set_grad_enabled(work.backward):
         half = work.precision == "bf16-mixed"
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            loss = turn.loss(*batch)
+            loss = step.loss(*batch)
         forward = alive.flops - before
         if work.backward:
             loss.backward()

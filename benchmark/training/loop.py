@@ -11,11 +11,11 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import write_json
 from longibench.benchmark.core.signals import Interruption, Stopped, interruptible
 from longibench.benchmark.devices.fabric import device_name, launch, peak_memory_gb
-from longibench.benchmark.devices.process_group import agreed
+from longibench.benchmark.devices.process_group import any_rank_interrupted
 from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
 from longibench.benchmark.training.checkpoints import last_step, read_final, write_final
 from longibench.benchmark.training.loss_curve import DivergedError
-from longibench.benchmark.training.monitor import watching
+from longibench.benchmark.training.monitor import monitoring
 from longibench.benchmark.training.recipe import Recipe
 from longibench.benchmark.training.throughput import training_costs
 from longibench.benchmark.training.trainer import Trainer
@@ -39,7 +39,7 @@ class TrainingJob:
         seed: Run seed.
         folder: Where checkpoints and losses go.
         quiet: Show no progress.
-        validation_pairs: Pairs to look at while training goes on; none are trained on.
+        validation_pairs: Pairs to validate on; none are trained on.
     """
 
     recipe: Recipe
@@ -84,10 +84,10 @@ def _train(fabric: "Fabric", job: TrainingJob) -> None:
             _loop(trainer, console)
             break
         except DivergedError as error:
-            _tell(trainer, error, console)
+            _report_divergence(trainer, error, console)
             attempt = trainer.attempt + 1
         finally:
-            trainer.updates.close()
+            trainer.accumulator.close()
     if fabric.is_global_zero:
         write_final(job.folder, _summary(trainer))
 
@@ -97,29 +97,29 @@ def _loop(trainer: Trainer, console: Console) -> None:
     label = f"train {job.recipe.name}"
     with (
         interruptible() as interruption,
-        watching(trainer, console) as watch,
+        monitoring(trainer, console) as monitor,
         console.bar(label, total, done=trainer.step) as bar,
     ):
-        watch.validate(trainer)  # a stop goes before a look, which may take minutes
+        monitor.validate(trainer)  # after a stop, which comes before a validation of minutes
         while trainer.step < total:
             trainer.advance()
             bar.advance(note=trainer.note)
-            stop = _agreed(trainer, interruption)
+            stop = _stop_signal(trainer, interruption)
             if stop or trainer.step % job.training.checkpoint_every == 0 or trainer.step == total:
                 trainer.save()
             if stop and trainer.step < total:
                 raise Stopped(stop)
-            watch.look(trainer)
+            monitor.after_iteration(trainer)
 
 
-def _agreed(trainer: Trainer, interruption: Interruption) -> int:
+def _stop_signal(trainer: Trainer, interruption: Interruption) -> int:
     """The signal to stop by, 0 for none; processes agree when a row is due, for asking is slow."""
-    if trainer.fabric.world_size == 1 or (trainer.logs_now and agreed(interruption)):
+    if trainer.fabric.world_size == 1 or (trainer.logs_now and any_rank_interrupted(interruption)):
         return interruption.number
     return 0
 
 
-def _tell(trainer: Trainer, error: DivergedError, console: Console) -> None:
+def _report_divergence(trainer: Trainer, error: DivergedError, console: Console) -> None:
     """Write what diverged and where; go on where the settings say so.
 
     Raises:
@@ -127,8 +127,9 @@ def _tell(trainer: Trainer, error: DivergedError, console: Console) -> None:
     """
     job, step = trainer.job, error.step
     stage = trainer.schedule.stages[trainer.schedule.stage_at(step - 1)]
-    first = trainer.schedule.updates_before(step - 1)
-    rows = [i for turn in range(len(stage.turns)) for i in trainer.updates.pairs_of(first + turn)]
+    first = trainer.schedule.optimizer_steps_before(step - 1)
+    count = len(stage.optimizer_steps)
+    rows = [i for n in range(first, first + count) for i in trainer.accumulator.pairs_of(n)]
     pairs = job.pairs.iloc[rows][["subject", "visit", "interval_years"]]
     kept = last_step(job.folder)
     if trainer.fabric.is_global_zero:

@@ -1,4 +1,4 @@
-"""The loss curve, read rarely, and the watch over it: not a number, or exploding."""
+"""The loss curve, read rarely, and the detection of divergence."""
 
 import math
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from torch import Tensor
 LOG_EVERY = 10  # steps a row of the curve; reading a loss more often would stall a GPU
 LOSS_COLUMNS = ("stage", "step", "loss", "seconds")
 REMEMBERED = 100  # rows that the running median is of
-ENOUGH = 10  # rows before a loss can be said to explode
+ENOUGH = 10  # rows before a median is trusted
 
 
 class DivergedError(Exception):
-    """A loss or weight that is not a number, or a loss that explodes.
+    """A loss or weight that is not a number, or a loss far above its median.
 
     Attributes:
         step: Iteration after which it was seen, counted from 1.
@@ -30,20 +30,20 @@ class DivergedError(Exception):
 
 @dataclass
 class LossCurve:
-    """Losses of the turns done since the last row stay on the device until a row is due.
+    """Losses stay on the device until a row is due.
 
     Attributes:
-        explosion: How many times the running median a row may be; 0 for any.
+        divergence_factor: How many times the running median a row may be; 0 for any.
         rows: Rows of ``LOSS_COLUMNS``.
         window: Losses that no row shows yet, with the step of each.
     """
 
-    explosion: float
+    divergence_factor: float
     rows: list[list[Any]] = field(default_factory=list)
     window: list[tuple[int, Tensor]] = field(default_factory=list)
 
     def add(self, step: int, loss: Tensor) -> None:
-        """Remember the loss of a turn of iteration ``step``."""
+        """Remember the loss of an optimizer step of iteration ``step``."""
         self.window.append((step, loss))
 
     def settle(self, mean_over_processes: Callable[[Tensor], Tensor]) -> list[float]:
@@ -62,7 +62,7 @@ class LossCurve:
         return mean
 
     def check(self, stage: str, losses: list[float]) -> None:
-        """Look for the first loss of the window that no training should have.
+        """Find the first loss of the window that shows divergence.
 
         Raises:
             DivergedError: There is one.
@@ -73,11 +73,12 @@ class LossCurve:
                 raise DivergedError(step, f"the loss is {loss}")
             if loss > limit:
                 raise DivergedError(
-                    step, f"the loss is {loss:.3g}, more than {self.explosion:g} times its median"
+                    step,
+                    f"the loss is {loss:.3g}, over {self.divergence_factor:g} times its median",
                 )
 
     def _limit(self, stage: str) -> float:
         recent = [row[2] for row in self.rows[-REMEMBERED:] if row[0] == stage]
-        if not self.explosion or len(recent) < ENOUGH or median(recent) <= 0:
+        if not self.divergence_factor or len(recent) < ENOUGH or median(recent) <= 0:
             return math.inf
-        return self.explosion * median(recent)
+        return self.divergence_factor * median(recent)

@@ -1,4 +1,4 @@
-"""How an update is divided so that it fits the device: pairs a pass, passes, recomputed levels."""
+"""How a batch is divided so that it fits the device: micro-batches, activation checkpointing."""
 
 import os
 from dataclasses import dataclass, replace
@@ -21,12 +21,12 @@ COPIES = 5  # weights, gradients, two moments, average
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """How the pairs of an update are divided, and what is computed again to save memory.
+    """How the pairs of an optimizer step are divided, and what is computed again to save memory.
 
     Attributes:
-        micro_batch: Pairs a pass of one device.
-        accumulate: Passes an update.
-        levels: Levels of the network whose activations are computed again.
+        micro_batch: Pairs a micro-batch of one device.
+        micro_batches: How many an optimizer step.
+        checkpoint_levels: Levels of the network whose activations are computed again.
         needed_gb: Estimated memory, in 1e9 bytes; None where a method could not be traced.
         bound: Whether that is a rough bound, because all fits.
         available_gb: Memory planned for.
@@ -35,8 +35,8 @@ class MemoryPlan:
     """
 
     micro_batch: int
-    accumulate: int
-    levels: int = 0
+    micro_batches: int
+    checkpoint_levels: int = 0
     needed_gb: float | None = None
     available_gb: float = 0.0
     world_size: int = 1
@@ -48,18 +48,18 @@ class MemoryPlan:
         return self.steps[0] if self.steps else None
 
     def describe(self) -> str:
-        """In one line, ``4 pairs an update: 2 a pass x 2 passes; about 13.2 of 23.6 GB``."""
-        pairs = self.micro_batch * self.accumulate * self.world_size
-        where = f" x {self.world_size} devices" if self.world_size > 1 else ""
-        passes = f"{self.accumulate} pass" + ("es" if self.accumulate > 1 else "")
-        recomputed = ""
-        if self.levels:
-            last = f"s 0-{self.levels - 1}" if self.levels > 1 else " 0"
-            recomputed = f", level{last} recomputed"
-        return (
-            f"{pairs} pair{'s' if pairs > 1 else ''} an update: {self.micro_batch} a pass{where} x "
-            f"{passes}{recomputed}; {self._memory()}"
-        )
+        """In one line, such as ``batch of 4: 2 micro-batches of 2; about 13.2 of 23.6 GB``."""
+        batch = self.micro_batch * self.micro_batches * self.world_size
+        count = self.micro_batches
+        several = f"{count} micro-batches" if count > 1 else "1 micro-batch"
+        where = f" on each of {self.world_size} devices" if self.world_size > 1 else ""
+        checkpointed = ""
+        if self.checkpoint_levels:
+            last = self.checkpoint_levels - 1
+            levels = f"levels 0 to {last}" if last else "level 0"
+            checkpointed = f", activation checkpointing of {levels}"
+        divided = f"{several} of {self.micro_batch}{where}{checkpointed}"
+        return f"batch of {batch}: {divided}; {self._memory()}"
 
     def _memory(self) -> str:
         if self.needed_gb is None:
@@ -85,20 +85,20 @@ def plan_memory(
     available_gb: float,
     world_size: int = 1,
 ) -> MemoryPlan:
-    """Choose the fastest division of an update that fits.
+    """Choose the fastest division of a batch that fits.
 
-    Nothing recomputed comes first, then the fewest levels; among equals the largest pass. What
-    ``training.micro_batch`` and ``device.recompute`` say is kept.
+    No activation checkpointing comes first, then the fewest levels; among equals the largest
+    micro-batch. ``training.micro_batch`` and ``device.activation_checkpointing`` are kept to.
 
     Args:
         recipe: The method.
         training: Its batch size, micro batch and average.
-        device: Precision and recomputation.
+        device: Precision and activation checkpointing.
         available_gb: Memory of one device, in 1e9 bytes.
-        world_size: Devices over which an update is divided.
+        world_size: Devices over which a batch is divided.
 
     Raises:
-        UserError: The batch cannot be divided so, or not even the smallest pass fits.
+        UserError: The batch cannot be divided so, or not even the smallest micro-batch fits.
     """
     planner = _Planner(recipe, training, device, available_gb, world_size)
     return planner.plan()
@@ -117,7 +117,7 @@ class _Planner:
     def plan(self) -> MemoryPlan:
         """The first choice that fits, with the steps down from there."""
         about = outline(self.recipe)
-        choices = self._choices(about.levels)
+        choices = self._choices(about.checkpoint_levels)
         most = self._at_most(choices[0], about.weight_bytes)
         if most <= self.available_gb:
             return self._with_steps(replace(choices[0], needed_gb=most, bound=True), choices)
@@ -129,10 +129,10 @@ class _Planner:
 
     def _choices(self, known: int) -> list[MemoryPlan]:
         """All divisions, the fastest first."""
-        share, recompute = self._share(), self.device.recompute
+        share, checkpointing = self._share(), self.device.activation_checkpointing
         given = self.training.micro_batch
         sizes = [given] if given else [n for n in range(share, 0, -1) if share % n == 0]
-        levels = range(known + 1) if recompute == "auto" else [min(recompute, known)]
+        levels = range(known + 1) if checkpointing == "auto" else [min(checkpointing, known)]
         there, devices = self.available_gb, self.world_size
         return [
             MemoryPlan(n, share // n, level, None, there, devices)
@@ -141,7 +141,7 @@ class _Planner:
         ]
 
     def _share(self) -> int:
-        """Pairs an update and device."""
+        """Pairs an optimizer step and device."""
         size, micro, devices = self.training.batch_size, self.training.micro_batch, self.world_size
         if size % devices:
             raise UserError(
@@ -150,8 +150,8 @@ class _Planner:
             )
         if micro and (size // devices) % micro:
             raise UserError(
-                f"training.micro_batch={micro} does not divide the {size // devices} pairs an "
-                "update and device (training.batch_size / devices); 0 chooses one that does"
+                f"training.micro_batch={micro} does not divide the {size // devices} pairs of a "
+                "device (training.batch_size / devices); 0 chooses one that does"
             )
         return size // devices
 
@@ -170,7 +170,7 @@ class _Planner:
         found = footprint(
             self.recipe,
             choice.micro_batch,
-            choice.levels,
+            choice.checkpoint_levels,
             precision(self.device, self.kind),
             ema=self.training.ema.decay > 0,
             kind=self.kind,
@@ -181,13 +181,14 @@ class _Planner:
         return found.total_gb + exchanged
 
     def _with_steps(self, chosen: MemoryPlan, choices: list[MemoryPlan]) -> MemoryPlan:
-        """Add the steps down: smaller passes first, then the smallest with more recomputed."""
+        """Add what to try next: smaller micro-batches, then more activation checkpointing."""
         sizes = sorted({choice.micro_batch for choice in choices})
 
         def is_below(other: MemoryPlan) -> bool:
-            if other.levels == chosen.levels:
+            if other.checkpoint_levels == chosen.checkpoint_levels:
                 return other.micro_batch < chosen.micro_batch
-            return other.levels > chosen.levels and other.micro_batch == sizes[0]
+            more = other.checkpoint_levels > chosen.checkpoint_levels
+            return more and other.micro_batch == sizes[0]
 
         steps: tuple[MemoryPlan, ...] = ()
         for choice in reversed([choice for choice in choices if is_below(choice)]):
@@ -200,20 +201,15 @@ class _Planner:
         changes = ["a smaller grid (preset=half)", "a narrower network", "a larger card"]
         if "patch" in self.recipe.values:
             changes.insert(1, f"methods.{self.recipe.name}.patch=2")
-        given = [
-            name
-            for name, is_given in {
-                "training.micro_batch=0": self.training.micro_batch > 1,
-                "device.recompute=auto": self.device.recompute != "auto",
-            }.items()
-            if is_given
-        ]
+        given = ["training.micro_batch=0"] if self.training.micro_batch > 1 else []
+        if self.device.activation_checkpointing != "auto":
+            given.append("device.activation_checkpointing=auto")
         return UserError(
             f"{self.recipe.name}: training does not fit the memory: "
-            f"{smallest.micro_batch} pair(s) a pass of {self.recipe.shape} voxels with "
-            f"{smallest.levels} level(s) recomputed need about {needed:.1f} GB, and there are "
-            f"{self.available_gb:.1f} GB; take {', '.join([*given, *changes[:-1]])} or "
-            f"{changes[-1]}"
+            f"a micro-batch of {smallest.micro_batch} with {self.recipe.shape} voxels a volume and "
+            f"activation checkpointing of {smallest.checkpoint_levels} level(s) needs about "
+            f"{needed:.1f} GB, and there are {self.available_gb:.1f} GB; take "
+            f"{', '.join([*given, *changes[:-1]])} or {changes[-1]}"
         )
 
 

@@ -1,4 +1,4 @@
-"""What is told and shown of a training while it goes on: loggers, validation loss, pictures."""
+"""Monitors a training while it goes on: loggers, validation loss, generated samples."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Watch:
-    """Looks at a trainer after every iteration; changes nothing of it.
+class Monitor:
+    """Logs and validates after every iteration; changes nothing of the training.
 
     Attributes:
         log: Where numbers go, on the first process.
-        validation: Looks at pairs that are not trained on; None where none is asked for.
+        validation: Evaluates pairs that are not trained on; None where none is asked for.
         rows: Rows of ``VALIDATION_COLUMNS``.
     """
 
@@ -30,8 +30,8 @@ class Watch:
     validation: Validation | None
     rows: list[list[Any]] = field(default_factory=list)
 
-    def look(self, trainer: "Trainer") -> None:
-        """Hand on the numbers of the iteration just done, and look where it is time."""
+    def after_iteration(self, trainer: "Trainer") -> None:
+        """Log the iteration just done, and validate where that is due."""
         values = {}
         if trainer.logs_now:
             values = {
@@ -45,14 +45,14 @@ class Watch:
             self.log.scalars(trainer.step, values)
 
     def validate(self, trainer: "Trainer") -> dict[str, float]:
-        """Look where it is time and this was not looked at before; losses by name."""
+        """Validate where that is due and not done before; losses by name."""
         validation, step = self.validation, trainer.step
         if validation is None or not step or not validation.is_due(step):
             return {}
         if self.rows and self.rows[-1][1] == step:
             return {}
         stage = trainer.schedule.stages[trainer.schedule.stage_at(step - 1)]
-        losses = validation.losses(stage.turns)
+        losses = validation.losses(stage.optimizer_steps)
         self.rows.append([stage.name, step, sum(losses.values()) / len(losses)])
         validation.draw(trainer.job.folder, step)
         if trainer.fabric.is_global_zero:
@@ -62,7 +62,7 @@ class Watch:
 
 
 @contextmanager
-def watching(trainer: "Trainer", console: Console) -> Iterator[Watch]:
+def monitoring(trainer: "Trainer", console: Console) -> Iterator[Monitor]:
     """Open loggers and validation for a trainer, and close them however the training ends.
 
     Raises:
@@ -72,7 +72,7 @@ def watching(trainer: "Trainer", console: Console) -> Iterator[Watch]:
     validation = None
     if settings.every:
         pairs = choose_pairs(job.validation_pairs, settings)
-        batch = trainer.updates.plan.micro_batch
+        batch = trainer.accumulator.plan.micro_batch
         validation = Validation(
             trainer.fabric,
             trainer.method,
@@ -89,7 +89,7 @@ def watching(trainer: "Trainer", console: Console) -> Iterator[Watch]:
     log = Log(loggers, console)
     ending: Ending = "failed"
     try:
-        yield Watch(log, validation, trainer.validated)
+        yield Monitor(log, validation, trainer.validated)
         ending = "success"
     except KeyboardInterrupt:
         ending = "interrupted"

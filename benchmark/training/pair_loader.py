@@ -123,14 +123,14 @@ class ShuffledPairs:
     def __init__(self, size: int, seed: int) -> None:
         """Args: how many pairs there are; the run's seed."""
         self._size, self._seed = size, seed
-        self._turn, self._order = -1, torch.empty(0)
+        self._epoch, self._order = -1, torch.empty(0)
 
     def __getitem__(self, position: int) -> int:
         """Index of the pair at a position."""
-        turn, place = divmod(position, self._size)
-        if turn != self._turn:
-            generator = torch.Generator().manual_seed(derive_seed("order", self._seed, turn))
-            self._turn, self._order = turn, torch.randperm(self._size, generator=generator)
+        epoch, place = divmod(position, self._size)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(derive_seed("order", self._seed, epoch))
+            self._epoch, self._order = epoch, torch.randperm(self._size, generator=generator)
         return int(self._order[place])
 
 
@@ -151,7 +151,7 @@ class Division:
     rank: int = 0
 
     @property
-    def passes(self) -> int:
+    def micro_batches(self) -> int:
         """Passes an update and process."""
         return self.batch_size // (self.micro_batch * self.world_size)
 
@@ -170,7 +170,7 @@ class MicroBatches:
 
     def __iter__(self) -> Iterator[list[int]]:
         for update in count(self._first):
-            for number in range(self._division.passes):
+            for number in range(self._division.micro_batches):
                 yield [self._pairs[p] for p in self._division.positions(update, number)]
 
 

@@ -13,9 +13,10 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import write_text
 from longibench.benchmark.core.seeds import derive_seed
 from longibench.benchmark.devices.acceleration import accelerate, compile_networks, describe, fuse
+from longibench.benchmark.devices.ddp import Losses
 from longibench.benchmark.devices.energy import EnergyMeter, start_meter
 from longibench.benchmark.devices.fabric import gpus_here, machines
-from longibench.benchmark.training.accumulation import Updates
+from longibench.benchmark.training.accumulation import GradientAccumulator
 from longibench.benchmark.training.checkpoints import Checkpoint, load_latest, save_checkpoint
 from longibench.benchmark.training.ema import WeightAverage
 from longibench.benchmark.training.loss_curve import (
@@ -26,7 +27,7 @@ from longibench.benchmark.training.loss_curve import (
 )
 from longibench.benchmark.training.memory_plan import available_gb, plan_memory
 from longibench.benchmark.training.pair_loader import PairDataset
-from longibench.benchmark.training.stages import Schedule
+from longibench.benchmark.training.stages import StageSchedule
 from longibench.methods.method import Method
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Trainer:
         step: Iterations done.
         seconds: Time spent in iterations, over all interruptions.
         energy_before: Joules until the training was last interrupted.
-        note: What the progress bar says.
+        note: Shown beside the progress bar.
         validated: Rows of the validation loss so far.
         seconds_per_step: Of the steps that the last row of the curve is of.
     """
@@ -54,11 +55,11 @@ class Trainer:
     fabric: "Fabric"
     job: "TrainingJob"
     method: Method
-    module: Any  # the method as Fabric wrapped it
-    schedule: Schedule
-    optimizers: list[list[Any]]  # one a turn, a list a stage
+    module: Any  # its losses as Fabric wrapped them
+    schedule: StageSchedule
+    optimizers: list[list[Any]]  # one an optimizer step, a list a stage
     average: WeightAverage
-    updates: Updates
+    accumulator: GradientAccumulator
     curve: LossCurve
     meter: EnergyMeter
     attempt: int = 0
@@ -76,17 +77,17 @@ class Trainer:
         """Build everything from the seed, then restore what was saved.
 
         Raises:
-            UserError: A turn has nothing to train, or no pass fits the memory.
+            UserError: An optimizer step has nothing to train, or no micro-batch fits the memory.
         """
         torch.manual_seed(derive_seed("init", job.seed))
         method = accelerate(job.recipe.build(), job.device)
-        schedule = Schedule.of(method, job.training.iterations)
+        schedule = StageSchedule.of(method, job.training.iterations)
         module, optimizers = _set_up(fabric, job, method, schedule)
         saved = load_latest(job.folder, console)
         attempt = max(attempt, saved.state["attempt"] if saved else 0)
         memory = available_gb(job.device)
         plan = plan_memory(job.recipe, job.training, job.device, memory, fabric.world_size)
-        updates = Updates(
+        accumulator = GradientAccumulator(
             fabric, method, module,
             PairDataset(job.pairs, method.multiple),
             job.training.batch_size,
@@ -96,33 +97,33 @@ class Trainer:
         )  # fmt: skip
         trainer = cls(
             fabric, job, method, module, schedule, optimizers,
-            WeightAverage(method, job.training.ema), updates, LossCurve(job.training.explosion),
+            WeightAverage(method, job.training.ema), accumulator,
+            LossCurve(job.training.divergence_factor),
             start_meter(fabric.device.type, gpus_here(fabric)), attempt,
         )  # fmt: skip
         if saved:
             trainer._restore(saved, console)
-        updates.done = schedule.updates_before(trainer.step)
-        updates.rehearse([turn for stage in schedule.stages for turn in stage.turns])
-        work = updates.trial(schedule.stages[0].turns[0])
+        accumulator.done = schedule.optimizer_steps_before(trainer.step)
+        accumulator.fit_all_ranks(schedule.optimizer_steps)
         compiled = compile_networks(
-            method, work, job.device, fabric.device, job.folder / COMPILED, console
+            method, accumulator.trial(), job.device, fabric.device, job.folder / COMPILED, console
         )
-        console.say(f"  {describe(fabric, job.device, compiled)}; {updates.plan.describe()}")
+        console.say(f"  {describe(fabric, job.device, compiled)}; {accumulator.plan.describe()}")
         return trainer
 
     def advance(self) -> None:
-        """One iteration: every turn of the current stage, on batches of its own.
+        """One iteration: every optimizer step of the current stage, on batches of its own.
 
         Raises:
             DivergedError: A row of the curve is due, and shows that training has diverged.
         """
         began = time.monotonic()
         stage = self.schedule.stage_at(self.step)
-        turns = self.schedule.stages[stage].turns
+        optimizer_steps = self.schedule.stages[stage].optimizer_steps
         if not self.method.training:
             self.module.train()
-        for turn, optimizer in zip(turns, self.optimizers[stage], strict=True):
-            self.curve.add(self.step + 1, self.updates.make(turn, optimizer))
+        for optimizer_step, optimizer in zip(optimizer_steps, self.optimizers[stage], strict=True):
+            self.curve.add(self.step + 1, self.accumulator.step(optimizer_step, optimizer))
         self.step += 1
         self.average.update(self.step)
         losses = self._checked() if self.logs_now else []
@@ -144,7 +145,7 @@ class Trainer:
         return self.schedule.stages[self.schedule.stage_at(self.step - 1)].name
 
     def _checked(self) -> list[float]:
-        """Losses of the window, the mean over processes, after a look at losses and weights."""
+        """Losses of the window, the mean over processes, after a check of losses and weights."""
         losses = self.curve.settle(self._mean_over_processes)
         self.curve.check(self.stage_name, losses)
         norm = torch.nn.utils.get_total_norm(list(self.method.parameters()))
@@ -177,7 +178,7 @@ class Trainer:
             weights=self.method.state_dict(),
             average=self.average.weights,
             state={
-                "optimizers": [[o.state_dict() for o in turns] for turns in self.optimizers],
+                "optimizers": [[o.state_dict() for o in of_stage] for of_stage in self.optimizers],
                 "seconds": self.seconds,
                 "energy_j": self.energy_j,
                 "window": [(step, float(loss)) for step, loss in self.curve.window],
@@ -199,9 +200,9 @@ class Trainer:
             )
         self.method.load_state_dict(saved.weights)
         self.average.load(saved.average)
-        for turns, states in zip(self.optimizers, state["optimizers"], strict=True):
-            for optimizer, of_turn in zip(turns, states, strict=True):
-                optimizer.load_state_dict(of_turn)
+        for of_stage, states in zip(self.optimizers, state["optimizers"], strict=True):
+            for optimizer, its_state in zip(of_stage, states, strict=True):
+                optimizer.load_state_dict(its_state)
                 fuse(optimizer, self.job.device)
         self.step, self.curve.rows = saved.step, saved.losses
         self.validated = state["validation"]
@@ -217,22 +218,19 @@ class Trainer:
 
 
 def _set_up(
-    fabric: "Fabric", job: "TrainingJob", method: Method, schedule: Schedule
+    fabric: "Fabric", job: "TrainingJob", method: Method, schedule: StageSchedule
 ) -> tuple[Any, list[list[Any]]]:
-    """Method and optimizers as Fabric wraps them, on their device."""
-    if not all(turn.parameters for stage in schedule.stages for turn in stage.turns):
+    """The method's losses and its optimizers as Fabric wraps them, on their device."""
+    if not all(its.parameters for its in schedule.optimizer_steps):
         raise UserError(
-            f"method '{job.recipe.name}' has a turn without parameters; a method that "
-            "learns nothing says 'learns = False'"
+            f"method '{job.recipe.name}' has an optimizer step without parameters; a method that "
+            "learns nothing sets 'learns = False'"
         )
     rate = job.training.learning_rate
     raw = [
-        [fuse(method.optimizer(turn.parameters, rate), job.device) for turn in stage.turns]
+        [fuse(method.optimizer(its.parameters, rate), job.device) for its in stage.optimizer_steps]
         for stage in schedule.stages
     ]
-    module, *wrapped = fabric.setup(method, *[one for turns in raw for one in turns])
-    for stage in schedule.stages:
-        for turn in stage.turns:
-            module.mark_forward_method(turn.loss.__name__)
+    module, *wrapped = fabric.setup(Losses(method), *[one for of_stage in raw for one in of_stage])
     remaining = iter(wrapped)
-    return module, [[next(remaining) for _ in turns] for turns in raw]
+    return module, [[next(remaining) for _ in of_stage] for of_stage in raw]

@@ -1,6 +1,6 @@
-"""A look at a training: the loss on pairs that are not trained on, and pictures of some of them.
+"""Validation during training: the loss on pairs that are not trained on, and generated samples.
 
-A look leaves no trace: weights, buffers, modes and random states are as before, bit for bit.
+It leaves no trace: weights, buffers, modes and random states are as before, bit for bit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
 from longibench.benchmark.settings.schema import ValidationSettings
 from longibench.benchmark.training.pair_loader import Pair, PairDataset, crop_to_shape
 from longibench.benchmark.training.validation_figure import Sample, write_picture
-from longibench.methods.method import Method, Turn
+from longibench.methods.method import Loss, Method, OptimizerStep
 from longibench.methods.noise import SeededNoise
 
 if TYPE_CHECKING:
@@ -31,16 +31,16 @@ SAMPLES = "samples"  # folder of the pictures, in the model's
 
 @dataclass
 class Validation:
-    """Looks at a method in training, always at the same pairs with the same noise.
+    """Validates a method in training, always on the same pairs with the same noise.
 
     Attributes:
         fabric: Devices and precision; the pairs are shared out over its processes.
         method: The method, on its device, not wrapped.
-        average: Weights to look with instead of the method's own (EMA); empty for its own.
-        pairs: The pairs looked at, in the order of ``choose_pairs``.
-        settings: How often, and how many pictures.
+        average: Weights to use instead of the method's own (EMA); empty for its own.
+        pairs: Validation pairs, in the order of ``choose_pairs``.
+        settings: How often, and how many samples to draw as figures.
         seed: Run seed.
-        batch_size: Pairs a pass of the loss.
+        batch_size: Pairs a forward pass.
     """
 
     fabric: "Fabric"
@@ -55,21 +55,21 @@ class Validation:
         self._dataset = PairDataset(self.pairs, self.method.multiple)
 
     def is_due(self, step: int) -> bool:
-        """Whether to look after iteration ``step``, counted from 1."""
+        """Whether to validate after iteration ``step``, counted from 1."""
         return self.settings.every > 0 and step % self.settings.every == 0
 
-    def losses(self, turns: Sequence[Turn]) -> dict[str, float]:
-        """Mean of each turn's loss over the pairs, by the name of the loss; call on all ranks."""
+    def losses(self, steps: Sequence[OptimizerStep]) -> dict[str, float]:
+        """Mean of each optimizer step's loss over the pairs, by its name; call on all ranks."""
         mine = range(len(self.pairs))[self.fabric.global_rank :: self.fabric.world_size]
-        sums = torch.zeros(len(turns), dtype=torch.float64, device=self.fabric.device)
-        with self._looking():
+        sums = torch.zeros(len(steps), dtype=torch.float64, device=self.fabric.device)
+        with self._evaluation():
             for start in range(0, len(mine), self.batch_size):
                 indices = mine[start : start + self.batch_size]
                 batch = self._read(indices)
-                for place, turn in enumerate(turns):
-                    sums[place] += self._loss(turn, batch, indices) * len(indices)
+                for place, step in enumerate(steps):
+                    sums[place] += self._loss(step.loss, batch, indices) * len(indices)
         means = self._sum_over_processes(sums) / len(self.pairs)
-        return dict(zip([turn.loss.__name__ for turn in turns], means.tolist(), strict=True))
+        return dict(zip([step.name for step in steps], means.tolist(), strict=True))
 
     def draw(self, folder: Path, step: int) -> None:
         """Generate the first pairs and write ``samples/step-<n>.png``; call on all ranks.
@@ -98,20 +98,20 @@ class Validation:
         """Follow-ups of the first pairs, (count, X, Y, Z) in [-1, 1] on the CPU."""
         volumes = torch.zeros((count, *self.method.shape), device=self.fabric.device)
         subjects = self.pairs["subject"].tolist()
-        with self._looking():
+        with self._evaluation():
             for index in range(count)[self.fabric.global_rank :: self.fabric.world_size]:
                 source, _, years = self._read([index])
                 seeds = torch.tensor([sample_seed(self.seed, subjects[index], 0)])
-                drawn = self.method.generate(source, years, seeds).clamp(-1, 1)
-                volumes[index] = crop_to_shape(drawn, self.method.shape)[0, 0]
+                made = self.method.generate(source, years, seeds).clamp(-1, 1)
+                volumes[index] = crop_to_shape(made, self.method.shape)[0, 0]
         return self._sum_over_processes(volumes).float().cpu()
 
-    def _loss(self, turn: Turn, batch: Pair, indices: Sequence[int]) -> Tensor:
-        """One pass; a pair's noise depends on the pair alone."""
+    def _loss(self, loss: Loss, batch: Pair, indices: Sequence[int]) -> Tensor:
+        """A loss of some pairs; a pair's noise depends on the pair alone."""
         seeds = [derive_seed("validation noise", index) for index in indices]
         self.method.noise = SeededNoise(torch.tensor(seeds), self.fabric.device)
         torch.manual_seed(derive_seed("validation pass", indices[0]))
-        return turn.loss(*batch)
+        return loss(*batch)
 
     def _read(self, indices: Sequence[int]) -> Pair:
         """Pairs on the device, in the type of the weights: float64 where those are."""
@@ -120,15 +120,15 @@ class Validation:
         return source, target, years
 
     @contextmanager
-    def _looking(self) -> Iterator[None]:
+    def _evaluation(self) -> Iterator[None]:
         device = self.fabric.device
         gpus = [device.index or 0] if device.type == "cuda" else []
-        with ExitStack() as looking:
-            looking.enter_context(torch.random.fork_rng(gpus))
-            looking.enter_context(evaluating(self.method, self.average))
-            looking.enter_context(torch.no_grad())
-            looking.enter_context(self.fabric.autocast())
-            looking.enter_context(fast_convolutions(device.type))
+        with ExitStack() as stack:
+            stack.enter_context(torch.random.fork_rng(gpus))
+            stack.enter_context(evaluating(self.method, self.average))
+            stack.enter_context(torch.no_grad())
+            stack.enter_context(self.fabric.autocast())
+            stack.enter_context(fast_convolutions(device.type))
             yield
 
     def _sum_over_processes(self, values: Tensor) -> Tensor:
@@ -138,14 +138,14 @@ class Validation:
 
 
 def choose_pairs(pairs: pd.DataFrame | None, settings: ValidationSettings) -> pd.DataFrame:
-    """Choose the pairs to look at, by a hash: the same in every run, whatever their order.
+    """Choose the validation pairs, by a hash: the same in every run, whatever their order.
 
     Raises:
-        UserError: There is nothing to look at.
+        UserError: There are none.
     """
     if pairs is None or pairs.empty:
         raise UserError(
-            f"training.validation.every={settings.every}, but nobody is set apart to look at: "
+            f"training.validation.every={settings.every}, but there is no validation part: "
             "set split.validation=0.1, or training.validation.every=0"
         )
     named = zip(pairs["subject"], pairs["visit"], strict=True)
@@ -155,7 +155,7 @@ def choose_pairs(pairs: pd.DataFrame | None, settings: ValidationSettings) -> pd
 
 
 def require_pairs(pairs: pd.DataFrame | None, settings: ValidationSettings) -> None:
-    """See that there are pairs to look at, where looking is asked for.
+    """Check that there are validation pairs, where validation is asked for.
 
     Raises:
         UserError: There are none.

@@ -9,7 +9,7 @@ from metrics.metric import Volume, pair_metric
     "worst-error",
     title="Worst error [99th percentile, source's foreground]",
     higher_is_better=False,
-    source="docs/examples/my_metric.py",
+    citation="docs/examples/my_metric.py",
 )
 def worst_error(*, generated: Volume, reference: Volume, source: Volume) -> float:
     """99th percentile of the absolute difference where the source shows something."""

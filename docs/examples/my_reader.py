@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from benchmark.cohorts.parsing.study_files import day_of, existing_folder, subfolders
-from benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader
-from benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.cohorts.parsing.study_files import day_of, existing_folder, subfolders
+from longibench.benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
 
 
 class Dated(Reader, name="dated"):

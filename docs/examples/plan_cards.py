@@ -31,12 +31,14 @@ def row(preset: str, method: str, card: int) -> str:
         return f"{name} does not fit | | | {needs[0]} at least |"
     needed = "-" if plan.needed_gb is None else f"{plan.needed_gb:.1f}"
     about = "under " if plan.bound else ""
-    return f"{name} {plan.micro_batch} | {plan.accumulate} | {plan.levels} | {about}{needed} |"
+    divided = f"{plan.micro_batch} | {plan.micro_batches} | {plan.checkpoint_levels}"
+    return f"{name} {divided} | {about}{needed} |"
 
 
 def main() -> None:
     """Print the table."""
-    print("| preset | method | card, GiB | pairs a pass | passes | levels recomputed | needs, GB |")
+    heads = ("preset", "method", "card, GiB", "micro-batch", "micro-batches", "checkpointed", "GB")
+    print(f"| {' | '.join(heads)} |")
     print("|---|---|---:|---:|---:|---:|---:|")
     for preset in ("half", "paper"):
         for method in METHODS:

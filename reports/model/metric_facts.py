@@ -1,6 +1,8 @@
 """What a protocol tells of a metric: enough to print and rank it without its code."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from longibench.benchmark.evaluation.score_table import within_brackets
 
@@ -19,10 +21,16 @@ class MetricFacts:
     higher_is_better: bool
     unit: str
     decimals: int
-    source: str
+    citation: str
     family: str = "fidelity"
     best: float | None = None
     definition: str = ""  # empty in what an earlier version wrote
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "MetricFacts":
+        """An entry, less what a report does not need."""
+        known = {key: value for key, value in entry.items() if key in cls.__dataclass_fields__}
+        return cls(**known, citation=entry["source"])
 
     @property
     def arrow(self) -> str:

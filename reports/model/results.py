@@ -104,13 +104,9 @@ class Results:
     @property
     def metrics(self) -> list[MetricFacts]:
         """The metrics that were computed, the paper's first; two definitions are two metrics."""
-        fields = MetricFacts.__dataclass_fields__
         computed = {(name, definition) for *_, name, definition in self._places}
         current = current_metrics(self.recorded or self.protocol.get("metrics", []), computed)
-        known = [
-            MetricFacts(**{key: value for key, value in facts.items() if key in fields})
-            for facts in current
-        ]
+        known = [MetricFacts.of(entry) for entry in current]
         return sorted(_told_apart(known), key=lambda its: _rank(its.name, FIRST_METRICS))
 
     @cached_property

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from longibench.benchmark.runs.dry_run import Prediction
+from longibench.benchmark.runs.dry_run import Estimate
 from longibench.reports.tables.cost_table import duration
 
 HEADS = ("", "train", "draw", "score", "in all", "memory", "an update")
 
 
-def prediction_table(predictions: Sequence[Prediction]) -> str:
+def estimate_table(predictions: Sequence[Estimate]) -> str:
     """A line a cell and one for all of them, with columns aligned."""
     rows = [HEADS, *map(_row, predictions)]
     if len(predictions) > 1:
@@ -18,13 +18,13 @@ def prediction_table(predictions: Sequence[Prediction]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _row(found: Prediction) -> tuple[str, ...]:
+def _row(found: Estimate) -> tuple[str, ...]:
     parts = (found.training, found.generation, found.scoring, found.seconds)
     memory = f"{found.memory_gb:.1f} GB" if found.memory_gb else "-"
     return (found.name, *map(_told, parts), memory, found.plan or "-")
 
 
-def _all(predictions: Sequence[Prediction]) -> tuple[str, ...]:
+def _all(predictions: Sequence[Estimate]) -> tuple[str, ...]:
     def whole(part: str) -> str:
         return _told(sum(getattr(found, part) for found in predictions))
 

@@ -18,7 +18,7 @@ BY_DEFAULT = "*"
 
 
 def metric_table(plugins: Sequence[Path] = ()) -> str:
-    """Name, direction, unit, kind and source of every registered metric, by family."""
+    """Name, direction, unit, kind and citation of every registered metric, by family."""
     found = load_metrics(plugins)
     parts = [f"{BY_DEFAULT} computed by default; choose others with --set metrics.names=[...]"]
     for family, question in FAMILIES.items():
@@ -35,7 +35,7 @@ def _describe(kind: type[Metric]) -> str:
         f"    title      {_title(metric)}",
         f"    direction  {_direction(metric)}",
         f"    unit       {metric.unit or 'none'}; one value a {metric.kind}",
-        f"    source     {metric.source or '-'}",
+        f"    citation   {metric.citation or '-'}",
     ]
     return "\n".join(lines)
 

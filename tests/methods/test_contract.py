@@ -253,7 +253,7 @@ def test_a_batch_is_the_mean_of_its_pairs(
     def losses(rows: slice) -> list[Tensor]:
         method.noise = SeededNoise(seeds[rows])
         batch = (source[rows], source.flip(0)[rows], years[rows])
-        return [turn.loss(*batch) for stage in method.stages() for turn in stage.turns]
+        return [turn.loss(*batch) for stage in method.stages() for turn in stage.optimizer_steps]
 
     with torch.no_grad():  # in eval mode: batch normalisation is the one thing that may differ
         together = losses(slice(None))

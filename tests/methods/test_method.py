@@ -15,7 +15,7 @@ from longibench.benchmark.settings.schema import DeviceSettings, TrainingSetting
 from longibench.benchmark.training.checkpoints import Checkpoint, load_latest
 from longibench.benchmark.training.loop import TrainingJob, train
 from longibench.benchmark.training.recipe import Recipe
-from longibench.methods.method import REGISTRY, Method, MethodSettings, Stage, Turn
+from longibench.methods.method import REGISTRY, Method, MethodSettings, OptimizerStep, Stage
 
 SHAPE = (4, 4, 4)
 RATE = 0.125
@@ -119,7 +119,9 @@ def test_an_unknown_class_argument_is_refused() -> None:
 def test_the_defaults_burden_nobody() -> None:
     method = Toy(MethodSettings(), SHAPE)
     (stage,) = method.stages()
-    assert stage.turns == (Turn(method.training_loss, (method.first, method.second)),)
+    assert stage.optimizer_steps == (
+        OptimizerStep("training_loss", method.training_loss, (method.first, method.second)),
+    )
     assert (method.learns, method.evaluations, method.multiple, method.describe()) == (
         True,
         1,
@@ -132,7 +134,7 @@ def test_the_defaults_burden_nobody() -> None:
     assert optimizer.defaults["lr"] == 1e-3
 
 
-def test_two_turns_an_iteration_each_with_its_own_parameters(tmp_path: Path) -> None:
+def test_two_optimizer_steps_an_iteration_each_with_its_own_parameters(tmp_path: Path) -> None:
     """A GAN: each loss has a gradient in the other's weights, which must not reach them."""
 
     class Adversaries(Toy, name="adversaries"):
@@ -143,13 +145,14 @@ def test_two_turns_an_iteration_each_with_its_own_parameters(tmp_path: Path) -> 
             return 2 * self.second + 100 * self.first
 
         def stages(self) -> tuple[Stage, ...]:
-            generator = Turn(self.generator_loss, (self.first,))
-            return (Stage("gan", (generator, Turn(self.critic_loss, (self.second,)))),)
+            generator = OptimizerStep("generator", self.generator_loss, (self.first,))
+            critic = OptimizerStep("critic", self.critic_loss, (self.second,))
+            return (Stage("gan", (generator, critic)),)
 
     assert weights(trained("adversaries", tmp_path)) == (6 * RATE, -2 * 6 * RATE)
 
 
-def test_a_later_turn_sees_the_earlier_ones_update(tmp_path: Path) -> None:
+def test_an_optimizer_step_sees_the_one_before_it(tmp_path: Path) -> None:
     class Chase(Toy, name="chase"):
         def lead(self, source: Tensor, target: Tensor, years: Tensor) -> Tensor:
             return -self.first
@@ -158,8 +161,9 @@ def test_a_later_turn_sees_the_earlier_ones_update(tmp_path: Path) -> None:
             return -self.second * self.first.detach()
 
         def stages(self) -> tuple[Stage, ...]:
-            turns = (Turn(self.lead, (self.first,)), Turn(self.follow, (self.second,)))
-            return (Stage("chase", turns),)
+            lead = OptimizerStep("lead", self.lead, (self.first,))
+            follow = OptimizerStep("follow", self.follow, (self.second,))
+            return (Stage("chase", (lead, follow)),)
 
     assert weights(trained("chase", tmp_path, iterations=2)) == (2 * RATE, (1 + 2) * RATE**2)
 
@@ -172,10 +176,9 @@ def test_two_stages_share_the_iterations(tmp_path: Path) -> None:
             return -self.first
 
         def stages(self) -> tuple[Stage, ...]:
-            return (
-                Stage("compress", (Turn(self.compress, (self.first,)),), share=1),
-                Stage("diffuse", (Turn(self.diffuse, (self.second,)),), share=2),
-            )
+            compress = OptimizerStep("compress", self.compress, (self.first,))
+            diffuse = OptimizerStep("diffuse", self.diffuse, (self.second,))
+            return (Stage("compress", (compress,), 1), Stage("diffuse", (diffuse,), 2))
 
         def diffuse(self, source: Tensor, target: Tensor, years: Tensor) -> Tensor:
             return -self.second * self.first  # the second stage stands on the first
@@ -183,3 +186,14 @@ def test_two_stages_share_the_iterations(tmp_path: Path) -> None:
     checkpoint = trained("two-stages", tmp_path)
     assert weights(checkpoint) == (2 * RATE, 4 * RATE * 2 * RATE)
     assert checkpoint.losses[-1][0] == "diffuse"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("recompute", "checkpoint_activations"), ("levels", "checkpoint_levels")]
+)
+def test_a_name_of_an_earlier_version_is_refused_with_its_new_one(old: str, new: str) -> None:
+    with pytest.raises(TypeError, match=f"Old.{old} is now called {new}"):
+        type("Old", (Toy,), {old: 1}, name="old")
+    assert "old" not in REGISTRY
+    with pytest.raises(ImportError, match="OptimizerStep"):
+        from longibench.methods.method import Turn  # type: ignore[attr-defined] # noqa: F401

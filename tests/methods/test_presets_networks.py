@@ -99,7 +99,7 @@ def test_one_training_step_and_a_short_sample(name: str) -> None:
     years = torch.tensor([2.0])
 
     (stage,) = method.stages()
-    (turn,) = stage.turns
+    (turn,) = stage.optimizer_steps
     before = [parameter.detach().clone() for parameter in turn.parameters]
     optimizer = method.optimizer(turn.parameters, 1e-4)
     loss = turn.loss(source, target, years)

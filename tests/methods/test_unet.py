@@ -132,13 +132,13 @@ def test_sizes_that_do_not_fit_are_refused(values: dict[str, object], message: s
 
 
 @pytest.mark.parametrize("levels", [1, 2])
-def test_recomputed_levels_keep_less_and_give_the_same_gradients(
+def test_checkpointed_levels_keep_less_and_give_the_same_gradients(
     volume: Tensor, levels: int
 ) -> None:
     kept, gradients = [], []
     for count_of_levels in (0, levels):
         net = network()
-        net.recompute = count_of_levels
+        net.checkpoint_levels = count_of_levels
         storages: dict[int, int] = {}
 
         def pack(tensor: Tensor, seen: dict[int, int] = storages) -> Tensor:

@@ -24,6 +24,7 @@ from longibench.metrics.metric import (
     Scan,
     SetMetric,
     SubjectMetric,
+    pair_metric,
 )
 
 SUBJECTS = 21  # as many as the most demanding set metric asks for, and one
@@ -164,7 +165,7 @@ def test_the_paper_s_metrics_are_there() -> None:
 
 def test_tells_what_it_is(metric: Metric) -> None:
     assert metric.title
-    assert metric.source
+    assert metric.citation
     assert metric.kind in ARGUMENTS
     assert metric.family in get_args(Family)
     assert isinstance(metric.higher_is_better, bool)
@@ -243,3 +244,11 @@ def test_frozen_volumes_will_do(metric: Metric, visits: list[Visit]) -> None:
     for scan in (*generated, *(visit.reference for visit in its)):
         scan.voxels.setflags(write=False)
     assert np.isfinite(evaluate(metric, its, generated))
+
+
+def test_a_name_of_an_earlier_version_is_refused_with_its_new_one() -> None:
+    with pytest.raises(TypeError, match=r"Old.source is now called citation"):
+        type("Old", (PairMetric,), {"source": "a paper"}, name="old")
+    with pytest.raises(TypeError, match=r"pair_metric\(source=...\) is now called citation"):
+        pair_metric("old", title="", higher_is_better=True, source="a paper")  # type: ignore[arg-type]
+    assert "old" not in REGISTRY

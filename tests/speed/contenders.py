@@ -65,7 +65,7 @@ class Contenders:
 
 
 def training(case: Case) -> Contenders:
-    """Updates on the same pairs: one an update in the plain loop, all in one in the engine."""
+    """Optimizer steps on the same pairs: one a step in the plain loop, all in one batch here."""
     count = case.train_batch
     volumes, seeds = case.volumes(count), torch.arange(count)
     rows = [slice(row, row + 1) for row in range(count)]

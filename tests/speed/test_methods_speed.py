@@ -32,7 +32,7 @@ def build(name: str) -> Method:
 def test_training_step(benchmark: BenchmarkFixture, name: str) -> None:
     method = build(name)
     inputs = batch(method)
-    turns = [turn for stage in method.stages() for turn in stage.turns]
+    turns = [turn for stage in method.stages() for turn in stage.optimizer_steps]
     optimizers = [method.optimizer(turn.parameters, 1e-3) for turn in turns]
 
     def step() -> None:

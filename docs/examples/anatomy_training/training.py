@@ -32,13 +32,13 @@ class Recipe:
 
     Attributes:
         anatomies: How many are drawn once; each is seen in many images.
-        iterations: Updates.
+        iterations: Optimizer steps.
         crops: Parts of heads in a batch.
         wholes: Whole heads in a batch.
         whole_share: Share of batches of whole heads.
         learning_rate: Highest, reached after ``warmup`` updates, then falling as a cosine.
-        warmup: Updates.
-        checkpoint_every: Updates between checkpoints.
+        warmup: Optimizer steps.
+        checkpoint_every: Optimizer steps between checkpoints.
     """
 
     anatomies: int = 300

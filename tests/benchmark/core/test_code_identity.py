@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from longibench.benchmark.core import code_identity, code_imports
 from longibench.benchmark.core.code_identity import (
-    Source,
+    ModuleFile,
     class_digest,
     closure,
     code_digest,
@@ -35,7 +35,7 @@ def digest_of(tmp_path: Path) -> Digest:
 
     def write(text: str) -> str:
         path.write_text(text, encoding="utf-8")
-        return code_digest(Source.of("longibench_plugin_mine", path))
+        return code_digest(ModuleFile.of("longibench_plugin_mine", path))
 
     return write
 
@@ -111,7 +111,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_form_of_import_in_the_package_is_followed(project: Path, form: str) -> None:
     path = project / "mine.py"
     path.write_text(form + "\n")
-    source = Source.of("methods.mine", path)
+    source = ModuleFile.of("methods.mine", path)
     before = code_digest(source)
     (project / "blocks.py").write_text("def fold(x): return 2 * x\n")
     assert code_digest(source) != before
@@ -151,7 +151,7 @@ def test_a_package_follows_its_own_files(project: Path, form: str) -> None:
     path, net = project / "mine" / "__init__.py", project / "mine" / "net.py"
     path.write_text(f"{form}\n")
     net.write_text("def f(): return 1\n")
-    source = Source.of("methods.mine", path)
+    source = ModuleFile.of("methods.mine", path)
     before = code_digest(source)
     net.write_text("def f(): return 2\n")
     assert code_digest(source) != before
@@ -178,7 +178,7 @@ def test_where_the_name_is_computed_whatever_it_could_be_counts(
     (tmp_path / "broken.py").write_text("print 'not of this Python'")
     path = tmp_path / "mine.py"
     path.write_text(text)
-    source = Source.of("longibench_plugin_mine", path)
+    source = ModuleFile.of("longibench_plugin_mine", path)
     names = {its.name for its in closure(source)}
     assert followed <= names
     assert bool(followed) == (len(names) > 1)
@@ -192,7 +192,7 @@ def test_a_class_in_a_package_beside_a_plugin_has_its_helpers(tmp_path: Path, fo
         (tmp_path / name).write_text("")
     path = tmp_path / "pkg" / "model.py"
     path.write_text(form)
-    source = Source.of("pkg.model", path)
+    source = ModuleFile.of("pkg.model", path)
     before = code_digest(source)
     for name in ("pkg/blocks.py", "top.py"):
         (tmp_path / name).write_text("def f(): ...")
@@ -207,7 +207,7 @@ def test_of_what_is_installed_only_the_methods_own_package_is_followed(tmp_path:
     (place / "theirs" / "net.py").write_text("")
     path = place / "theirs" / "model.py"
     path.write_text("import torch\nfrom theirs import net\nfrom methods import blocks")
-    names = {its.name for its in closure(Source.of("theirs.model", path))}
+    names = {its.name for its in closure(ModuleFile.of("theirs.model", path))}
     assert {"theirs.net", "methods.blocks"} <= names
     assert "torch" not in names
 
@@ -231,7 +231,9 @@ def test_a_function_or_class_of_a_library_makes_no_class_a_part_of_it() -> None:
 
 def test_pythons_own_modules_are_not_followed() -> None:
     module = sys.modules["abc"]
-    assert [its.name for its in closure(Source.of("abc", Path(str(module.__file__))))] == ["abc"]
+    assert [its.name for its in closure(ModuleFile.of("abc", Path(str(module.__file__))))] == [
+        "abc"
+    ]
 
 
 def test_a_long_sum_is_read(digest_of: Digest) -> None:
@@ -241,7 +243,7 @@ def test_a_long_sum_is_read(digest_of: Digest) -> None:
 def test_an_import_can_be_left_out_of_one_module_alone(project: Path) -> None:
     (project / "mine.py").write_text("import methods.blocks\nimport methods.other\n")
     (project / "other.py").write_text("import methods.blocks\n")
-    source = Source.of("methods.mine", project / "mine.py")
+    source = ModuleFile.of("methods.mine", project / "mine.py")
     for edges, followed in (
         ({"methods.mine>methods.blocks"}, True),
         ({"methods.mine>methods.blocks", "methods.other>methods.blocks"}, False),
@@ -267,7 +269,7 @@ def test_the_init_of_a_package_counts_for_its_modules(project: Path, digest_of: 
 def test_a_plugin_named_like_a_file_of_the_package_hides_nothing(project: Path) -> None:
     path = project.parents[1] / "blocks.py"  # imports its namesake
     path.write_text("from methods.blocks import fold\n")
-    source = Source.of("longibench_plugin_blocks", path)
+    source = ModuleFile.of("longibench_plugin_blocks", path)
     before = code_digest(source)
     (project / "blocks.py").write_text("def fold(x): return 2 * x\n")
     assert code_digest(source) != before
@@ -292,7 +294,7 @@ def test_it_does_not_matter_where_a_file_lies(project: Path, with_helper: bool) 
         (plugin.parent / "more.py").write_text("def g(): return 1\n")
         text += "import helper\nfrom more import g\nx = helper.g\n"
     plugin.write_text(text)
-    before = code_digest(Source.of("longibench_plugin_mine", plugin))
+    before = code_digest(ModuleFile.of("longibench_plugin_mine", plugin))
     moved = project / "other_name.py"
     for name in ("helper", "more"):
         text = text.replace(f"import {name}", f"from methods import {name}")
@@ -301,11 +303,11 @@ def test_it_does_not_matter_where_a_file_lies(project: Path, with_helper: bool) 
     if with_helper:
         (project / "helper.py").write_text("from methods.more import g\n")
         shutil.copy(plugin.parent / "more.py", project)
-    assert code_digest(Source.of("methods.other_name", moved)) == before
+    assert code_digest(ModuleFile.of("methods.other_name", moved)) == before
 
 
 def test_what_matters_to_generation_alone_is_left_out() -> None:
-    source = Source.of(ours.__name__, Path(str(ours.__file__)))
+    source = ModuleFile.of(ours.__name__, Path(str(ours.__file__)))
     left_out = frozenset({name_of(samplers)})
     names = {its.name for its in closure(source, left_out)}
     assert "methods.samplers" not in names
@@ -315,7 +317,7 @@ def test_what_matters_to_generation_alone_is_left_out() -> None:
 
 def test_a_function_is_left_out_with_all_its_lines(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
-    source = Source.of("mine", path)
+    source = ModuleFile.of("mine", path)
     without = frozenset({"mine:Kind.generate"})
     digests = []
     for number in (1, 2):
@@ -367,12 +369,12 @@ def test_the_digest_of_a_known_text_is_known(digest_of: Digest) -> None:
 ALL_FILES = """
 import sys
 from pathlib import Path
-from longibench.benchmark.core.code_identity import Source, code_digest
+from longibench.benchmark.core.code_identity import ModuleFile, code_digest
 root = Path(sys.argv[1])
 for room in ("methods", "metrics", "benchmark", "reports"):
     for path in sorted((root / room).rglob("*.py")):
         name = ".".join(path.relative_to(root).with_suffix("").parts)
-        print(name, code_digest(Source.of(name, path)))
+        print(name, code_digest(ModuleFile.of(name, path)))
 """
 
 

@@ -2,14 +2,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import crew_work
 import pytest
+import rank_work
 import torch
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.signals import Stopped
-from longibench.benchmark.devices.ddp import leaves_out, synchronised
-from longibench.benchmark.devices.fabric import launch, lead
+from longibench.benchmark.devices.ddp import Losses, leaves_out, synchronised
+from longibench.benchmark.devices.fabric import launch, with_devices
 from longibench.benchmark.devices.launch_env import World, started
 from longibench.benchmark.settings.schema import DeviceSettings
 from longibench.methods.method import MethodSettings
@@ -65,33 +65,35 @@ def test_devices_that_contradict_the_launcher_are_refused(
 ) -> None:
     environment({**TORCHRUN, "LOCAL_WORLD_SIZE": "2"})
     with pytest.raises(UserError, match=told):
-        lead(DeviceSettings(accelerator="cpu", devices=devices, num_nodes=nodes), lambda: None)
+        with_devices(
+            DeviceSettings(accelerator="cpu", devices=devices, num_nodes=nodes), lambda: None
+        )
 
 
 def test_several_machines_need_a_launcher() -> None:
     with pytest.raises(UserError, match="srun --nodes 2 --ntasks-per-node 4") as caught:
-        lead(DeviceSettings(devices=4, num_nodes=2), lambda: None)
+        with_devices(DeviceSettings(devices=4, num_nodes=2), lambda: None)
     assert "torchrun --nnodes 2 --nproc-per-node 4" in str(caught.value)
 
 
 def test_gpus_that_are_not_there_are_refused() -> None:
     wanted = torch.cuda.device_count() + 2
     with pytest.raises(UserError, match=rf"{wanted} GPU\(s\) are asked for"):
-        lead(DeviceSettings(accelerator="cuda", devices=wanted), lambda: None)
+        with_devices(DeviceSettings(accelerator="cuda", devices=wanted), lambda: None)
 
 
-def test_one_crew_does_several_pieces_of_work(tmp_path: Path) -> None:
+def test_one_process_group_does_several_pieces_of_work(tmp_path: Path) -> None:
     def work() -> str:
         for name in ("a", "b"):
             (tmp_path / name).mkdir()
-            launch(TWO, crew_work.meet, tmp_path / name)
-        launch(TWO, crew_work.take_turns, tmp_path / "two.pt")
+            launch(TWO, rank_work.meet, tmp_path / name)
+        launch(TWO, rank_work.two_optimizer_steps, tmp_path / "two.pt")
         return "result"
 
-    assert lead(TWO, work) == "result"
+    assert with_devices(TWO, work) == "result"
     for name in ("a", "b"):
         assert {path.name for path in (tmp_path / name).iterdir()} == {"0 of 2", "1 of 2"}
-    launch(DeviceSettings(accelerator="cpu"), crew_work.take_turns, tmp_path / "one.pt")
+    launch(DeviceSettings(accelerator="cpu"), rank_work.two_optimizer_steps, tmp_path / "one.pt")
     one, two = torch.load(tmp_path / "one.pt"), torch.load(tmp_path / "two.pt")
     for layer in ("first", "second"):  # inputs of 1 and 2: half as much again on average
         step = one[f"{layer}.bias"] - two[f"{layer}.bias"]
@@ -102,7 +104,7 @@ def test_one_crew_does_several_pieces_of_work(tmp_path: Path) -> None:
 
 def test_all_stop_when_one_is_asked_to() -> None:
     with pytest.raises(Stopped) as caught:
-        launch(TWO, crew_work.wait_to_be_stopped, 1)
+        launch(TWO, rank_work.wait_to_be_stopped, 1)
     assert caught.value.signal == signal.SIGTERM
 
 
@@ -113,18 +115,18 @@ def test_what_ends_another_process_ends_the_work(
     how: str, told: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UserError, match=told):
-        launch(TWO, crew_work.fail, how)
+        launch(TWO, rank_work.fail, how)
     assert ("ValueError: a bug" in capfd.readouterr().err) == (how == "bug")
     assert not torch.distributed.is_initialized()
 
 
-def test_turns_that_leave_out_parameters_are_seen() -> None:
-    method = crew_work.Halves(MethodSettings(), (2, 2, 2))
-    assert leaves_out(method)
+def test_optimizer_steps_of_some_parameters_are_recognised() -> None:
+    method = rank_work.Halves(MethodSettings(), (2, 2, 2))
+    assert leaves_out(Losses(method))
     assert not leaves_out(method.first)
     for parameter in method.second.parameters():
         parameter.requires_grad = False
-    assert leaves_out(method)  # the second turn still does not reach the first layer
+    assert leaves_out(Losses(method))  # the second step still does not reach the first layer
 
 
 def test_batch_normalisation_is_synchronised_on_gpus_alone() -> None:

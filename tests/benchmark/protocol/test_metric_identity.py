@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 from longibench.benchmark.core import code_identity
-from longibench.benchmark.core.code_identity import Source, closure
+from longibench.benchmark.core.code_identity import ModuleFile, closure
 from longibench.benchmark.protocol import metric_identity
 from longibench.benchmark.protocol.metric_identity import Identity, identify, instrument_code
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, describe_metric
 from longibench.benchmark.settings.plugins import load_metrics
 from longibench.benchmark.settings.schema import DEFAULT_METRICS, MetricSettings
+from longibench.metrics.allowed import UndeclaredError
 from longibench.metrics.cache import Vector, VectorCache
 from longibench.metrics.instruments import Code, Instruments
-from longibench.metrics.metric import REGISTRY, Metric, PairMetric, Scan, UndeclaredError
+from longibench.metrics.metric import REGISTRY, Metric, PairMetric, Scan
 
 MEASURED_BY_NETWORK = {
     *("fid", "fid-infinity", "kid", "perceptual", "monotonicity"),
@@ -37,7 +38,7 @@ def other_segmentation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The code of the segmentation is another."""
     read = code_identity._parsed.__wrapped__
 
-    def parsed(source: Source, without: frozenset[str], state: object) -> object:
+    def parsed(source: ModuleFile, without: frozenset[str], state: object) -> object:
         module = read(source, without, state)
         if source.name != "metrics.anatomy":
             return module
@@ -77,7 +78,7 @@ def test_a_metric_that_measures_with_no_network_does_not_know_the_network(name: 
     kind = REGISTRY[name]
     module = sys.modules[kind.__module__]
     apart = frozenset(metric_identity.APART)
-    names = {its.name for its in closure(Source.of(module.__name__, _file(module)), apart)}
+    names = {its.name for its in closure(ModuleFile.of(module.__name__, _file(module)), apart)}
     assert not names & {"metrics.anatomy", "metrics.instruments", "metrics.extractors"}
     assert "metrics.metric" in names
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.evaluation.generate import GenerationJob
 from longibench.benchmark.protocol.protocol import Protocol
-from longibench.benchmark.runs.time_estimate import Step, show_plan
+from longibench.benchmark.runs.time_estimate import Remaining, show_plan
 from longibench.benchmark.settings.plugins import load_methods
 from longibench.benchmark.settings.schema import (
     DeviceSettings,
@@ -25,17 +25,19 @@ CPU = DeviceSettings(accelerator="cpu", threads=1)
 
 
 @pytest.fixture
-def step(tiny: Path, pairs: pd.DataFrame, tmp_path: Path) -> Step:
+def step(tiny: Path, pairs: pd.DataFrame, tmp_path: Path) -> Remaining:
     recipe = Recipe("tiny", {}, (16, 20, 16), (tiny,))
     settings = TrainingSettings(iterations=1000)
     training = TrainingJob(recipe, settings, CPU, pairs, 0, tmp_path / "model")
     generation = GenerationJob(
         recipe, tmp_path / "model", GenerationSettings(), CPU, pairs, 0, tmp_path / "out", {}
     )
-    return Step(training, generation, trained=False, generated=False, metrics_left=("ssim", "fid"))
+    return Remaining(
+        training, generation, trained=False, generated=False, metrics_left=("ssim", "fid")
+    )
 
 
-def shown(steps: list[Step], capsys: pytest.CaptureFixture[str]) -> str:
+def shown(steps: list[Remaining], capsys: pytest.CaptureFixture[str]) -> str:
     pairs = steps[0].generation.pairs
     info = {"pairs": {"count": 4, "subjects": 3}, "split": {"train_subjects": 7}}
     show_plan(steps, Protocol("phantom-1", "", pairs, pairs, info), Console())
@@ -43,7 +45,7 @@ def shown(steps: list[Step], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_it_tells_what_is_done_and_how_long_it_takes(
-    step: Step, capsys: pytest.CaptureFixture[str]
+    step: Remaining, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = shown([step, step], capsys)
     assert "4 pairs of 3 evaluation subjects" in text
@@ -52,7 +54,7 @@ def test_it_tells_what_is_done_and_how_long_it_takes(
     assert "in all" in text
 
 
-def test_what_is_there_is_reused(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_there_is_reused(step: Remaining, capsys: pytest.CaptureFixture[str]) -> None:
     done = replace(step, trained=True, generated=True, metrics_left=())
     assert "trained already, drawn already, scored already" in shown([done], capsys)
     (step.training.folder / "step-00000600").mkdir(parents=True)  # type: ignore[union-attr]
@@ -60,7 +62,7 @@ def test_what_is_there_is_reused(step: Step, capsys: pytest.CaptureFixture[str])
 
 
 def test_timing_leaves_the_random_state_alone(
-    step: Step, capsys: pytest.CaptureFixture[str]
+    step: Remaining, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = torch.get_rng_state()
     shown([step], capsys)
@@ -68,7 +70,7 @@ def test_timing_leaves_the_random_state_alone(
 
 
 def test_a_grid_too_large_to_time_is_said_so(
-    step: Step, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    step: Remaining, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("longibench.benchmark.runs.time_estimate.LARGEST_ON_CPU", 1000)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -88,9 +90,9 @@ def passes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, 
 
     monkeypatch.setattr(method, "training_loss", loss)
     monkeypatch.setattr(
-        method, "recompute", lambda self, levels: setattr(self, "recomputed", levels)
+        method, "checkpoint_activations", lambda self, levels: setattr(self, "recomputed", levels)
     )
-    monkeypatch.setattr(method, "levels", 2)
+    monkeypatch.setattr(method, "checkpoint_levels", 2)
     return seen
 
 
@@ -98,7 +100,7 @@ def passes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, 
     ("memory_gb", "expected"), [(9.0, (4, 0)), (2.5, (2, 0)), (1.2, (1, 0)), (0.6, (1, 1))]
 )
 def test_a_step_is_timed_as_it_will_be_run(
-    step: Step,
+    step: Remaining,
     passes: list[tuple[int, int, torch.dtype]],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -129,7 +131,7 @@ def test_a_step_is_timed_as_it_will_be_run(
     [("32-true", torch.float32), ("64-true", torch.float64), ("bf16-mixed", torch.bfloat16)],
 )
 def test_a_step_is_timed_in_its_precision(
-    step: Step,
+    step: Remaining,
     passes: list[tuple[int, int, torch.dtype]],
     capsys: pytest.CaptureFixture[str],
     precision: str,
@@ -142,7 +144,7 @@ def test_a_step_is_timed_in_its_precision(
 
 
 def test_a_device_that_is_elsewhere_is_not_timed(
-    step: Step, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    step: Remaining, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where a machine without a GPU hands cells to a cluster."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -152,7 +154,7 @@ def test_a_device_that_is_elsewhere_is_not_timed(
 
 
 def test_the_metrics_that_a_finished_cell_lacks_are_named(
-    step: Step, capsys: pytest.CaptureFixture[str]
+    step: Remaining, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = replace(step, trained=True, generated=True, metrics_left=("psnr",))
     assert "trained already, drawn already, score psnr;" in shown([done], capsys)

@@ -49,7 +49,7 @@ def test_a_plugin_is_imported_once(tiny: Path) -> None:
         ),
         (
             "from methods.copy_source import CopySource\nclass X(CopySource, name='vae'): ...",
-            "method name 'vae' is taken by methods.vae.VAE",
+            "method name 'vae' is taken by longibench.methods.vae.VAE",
         ),
     ],
 )

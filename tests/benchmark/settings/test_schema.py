@@ -145,3 +145,16 @@ def test_unknown_presets_are_refused(tmp_path: Path) -> None:
         load_settings("dmeo")
     with pytest.raises(UserError, match="no such preset file"):
         load_settings(str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("training.explosion=5", "'training.explosion' is now called 'training.divergence_factor'"),
+        ("device.recompute=1", "'device.recompute' is now called 'device.activation_checkpoint"),
+        ("methods.vae.training.explosion=5", "is now called 'training.divergence_factor'"),
+    ],
+)
+def test_a_setting_of_an_earlier_version_is_refused_with_its_new_name(old: str, new: str) -> None:
+    with pytest.raises(UserError, match=new):
+        load_settings("demo", [old]).training_of("vae")

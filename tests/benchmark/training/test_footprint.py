@@ -94,8 +94,8 @@ def test_sampling_keeps_nothing() -> None:
 
 def test_the_outline_allocates_nothing() -> None:
     assert outline(published()).weight_bytes == pytest.approx(40_224_705 * 4, rel=0.01)
-    assert outline(published()).levels == 5
-    assert outline(small("vae")).levels == 0
+    assert outline(published()).checkpoint_levels == 5
+    assert outline(small("vae")).checkpoint_levels == 0
 
 
 @pytest.fixture

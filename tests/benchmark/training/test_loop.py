@@ -24,7 +24,7 @@ from longibench.benchmark.settings.schema import (
 from longibench.benchmark.training.checkpoints import load_latest, read_final
 from longibench.benchmark.training.loop import TrainingJob, train
 from longibench.benchmark.training.recipe import Recipe
-from longibench.methods.method import REGISTRY, Method, Stage, Turn
+from longibench.methods.method import REGISTRY, Method, OptimizerStep, Stage
 
 SETTINGS = TrainingSettings(
     iterations=12, batch_size=2, checkpoint_every=3, ema=EMASettings(decay=0.5)
@@ -126,7 +126,7 @@ def test_training_goes_on_with_other_noise_where_it_may(
 
 
 @pytest.mark.parametrize("fits", [2, 1])
-def test_a_pass_that_does_not_fit_is_divided(
+def test_a_micro_batch_that_does_not_fit_is_divided(
     job: TrainingJob,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -143,7 +143,9 @@ def test_a_pass_that_does_not_fit_is_divided(
             recipe = replace(job.recipe, name="small", plugins=())
             train(replace(job, recipe=recipe, training=four, folder=folder))
         weights.append(state(replace(job, folder=folder)).weights)
-    assert f"going on with 4 pairs an update: {fits} a pass" in capsys.readouterr().err
+    assert (
+        f"going on with batch of 4: {4 // fits} micro-batches of {fits};" in capsys.readouterr().err
+    )
     for name, value in weights[0].items():
         torch.testing.assert_close(value, weights[1][name], atol=1e-5, rtol=1e-5)
 
@@ -265,7 +267,7 @@ def test_accumulated_batches_are_one_larger_batch(job: TrainingJob, tmp_path: Pa
 
 
 def test_stages_and_turns_train_in_order(job: TrainingJob) -> None:
-    """Two turns in the first stage, one in the second; each updates its own parameters."""
+    """Two optimizer steps in the first stage, one in the second; each updates its own parameters."""
     seen: list[str] = []
 
     def see(word: str, source: Tensor) -> None:
@@ -294,9 +296,10 @@ def test_stages_and_turns_train_in_order(job: TrainingJob) -> None:
         training_loss = first
 
         def stages(self) -> tuple[Stage, ...]:
-            adversarial = (Turn(self.first, (self.one,)), Turn(self.second, (self.two,)))
-            last = (Turn(self.third, (self.three,)),)
-            return (Stage("both", adversarial, 1), Stage("last", last, 3))
+            first = OptimizerStep("first", self.first, (self.one,))
+            second = OptimizerStep("second", self.second, (self.two,))
+            last = (OptimizerStep("third", self.third, (self.three,)),)
+            return (Stage("both", (first, second), 1), Stage("last", last, 3))
 
         def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
             return source

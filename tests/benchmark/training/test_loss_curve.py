@@ -9,9 +9,9 @@ def alone(values: Tensor) -> Tensor:
     return values
 
 
-def curve_of(*losses: float, explosion: float = 0) -> LossCurve:
+def curve_of(*losses: float, divergence_factor: float = 0) -> LossCurve:
     """One row a loss."""
-    curve = LossCurve(explosion)
+    curve = LossCurve(divergence_factor)
     for step, loss in enumerate(losses, 1):
         curve.add(step, torch.tensor(loss))
         curve.close_row("fit", curve.settle(alone), seconds=step)
@@ -37,21 +37,21 @@ def test_the_first_step_that_is_not_finite_is_named(value: str) -> None:
     assert caught.value.step == 12
 
 
-@pytest.mark.parametrize(("loss", "explodes"), [(99.0, False), (101.0, True)])
-def test_an_explosion_is_measured_by_the_median(loss: float, explodes: bool) -> None:
-    curve = curve_of(*[1.0] * 9, 50.0, explosion=100)
+@pytest.mark.parametrize(("loss", "diverges"), [(99.0, False), (101.0, True)])
+def test_divergence_is_measured_by_the_median(loss: float, diverges: bool) -> None:
+    curve = curve_of(*[1.0] * 9, 50.0, divergence_factor=100)
     curve.add(11, torch.tensor(loss))
-    if not explodes:
+    if not diverges:
         curve.check("fit", [loss])
         return
-    with pytest.raises(DivergedError, match="more than 100 times its median"):
+    with pytest.raises(DivergedError, match="over 100 times its median"):
         curve.check("fit", [loss])
 
 
-def test_no_explosion_before_there_is_a_median_of_the_stage_or_where_it_is_off() -> None:
+def test_no_divergence_before_there_is_a_median_of_the_stage_or_where_it_is_off() -> None:
     early, other, off = (
-        curve_of(1.0, 1.0, explosion=100),
-        curve_of(*[1.0] * 20, explosion=100),
+        curve_of(1.0, 1.0, divergence_factor=100),
+        curve_of(*[1.0] * 20, divergence_factor=100),
         curve_of(*[1.0] * 20),
     )
     for curve, stage in ((early, "fit"), (other, "second"), (off, "fit")):

@@ -34,19 +34,23 @@ def plan(recipe: Recipe, memory: float, world_size: int = 1, **given: Any) -> Me
 
 def test_all_pairs_go_in_one_pass_where_there_is_room(recipe: Recipe) -> None:
     found = plan(recipe, 1000)
-    assert (found.micro_batch, found.accumulate, found.levels) == (4, 1, 0)
+    assert (found.micro_batch, found.micro_batches, found.checkpoint_levels) == (4, 1, 0)
 
 
 @pytest.mark.parametrize("micro_batch", [4, 2, 1])
 def test_the_largest_pass_that_fits_is_taken(recipe: Recipe, micro_batch: int) -> None:
     found = plan(recipe, needed(recipe, micro_batch) + 1e-3)
-    assert (found.micro_batch, found.accumulate, found.levels) == (micro_batch, 4 // micro_batch, 0)
+    assert (found.micro_batch, found.micro_batches, found.checkpoint_levels) == (
+        micro_batch,
+        4 // micro_batch,
+        0,
+    )
     assert found.needed_gb == pytest.approx(needed(recipe, micro_batch))
 
 
 def test_levels_are_recomputed_where_the_smallest_pass_does_not_fit(recipe: Recipe) -> None:
     found = plan(recipe, needed(recipe, 1) - 1e-3)
-    assert found.levels > 0
+    assert found.checkpoint_levels > 0
     assert found.needed_gb is not None
     assert found.needed_gb <= found.available_gb
 
@@ -55,8 +59,8 @@ def test_steps_down_lead_to_the_smallest_pass(recipe: Recipe) -> None:
     step: MemoryPlan | None = plan(recipe, 1000)
     seen = []
     while step is not None:
-        assert step.micro_batch * step.accumulate == 4
-        seen.append((step.levels, -step.micro_batch))
+        assert step.micro_batch * step.micro_batches == 4
+        seen.append((step.checkpoint_levels, -step.micro_batch))
         step = step.smaller()
     assert seen == sorted(seen)
     assert seen[:3] == [(0, -4), (0, -2), (0, -1)]
@@ -64,15 +68,17 @@ def test_steps_down_lead_to_the_smallest_pass(recipe: Recipe) -> None:
 
 
 def test_what_cannot_fit_says_what_would_be_needed(recipe: Recipe) -> None:
-    with pytest.raises(UserError, match=r"need about \d+\.\d GB, and there are 0\.1 GB; take"):
+    with pytest.raises(UserError, match=r"needs about \d+\.\d GB, and there are 0\.1 GB; take"):
         plan(recipe, 0.1)
 
 
 def test_what_the_user_sets_is_kept(recipe: Recipe) -> None:
     assert plan(recipe, 1000, micro_batch=1).micro_batch == 1
     training = TrainingSettings(iterations=1, batch_size=4)
-    found = plan_memory(recipe, training, CPU.model_copy(update={"recompute": 2}), 1000)
-    assert found.levels == 2
+    found = plan_memory(
+        recipe, training, CPU.model_copy(update={"activation_checkpointing": 2}), 1000
+    )
+    assert found.checkpoint_levels == 2
 
 
 @pytest.mark.parametrize(
@@ -89,18 +95,19 @@ def test_what_does_not_divide_is_refused(
         plan(recipe, 1000, world_size, **given)
 
 
-def test_devices_share_an_update(recipe: Recipe) -> None:
+def test_devices_share_a_batch(recipe: Recipe) -> None:
     found = plan(recipe, 1000, world_size=2)
-    assert (found.micro_batch, found.accumulate) == (2, 1)
-    assert found.describe().startswith("4 pairs an update: 2 a pass x 2 devices x 1 pass")
+    assert (found.micro_batch, found.micro_batches) == (2, 1)
+    assert found.describe().startswith("batch of 4: 1 micro-batch of 2 on each of 2 devices;")
 
 
 def test_one_line_says_it_all() -> None:
     told = MemoryPlan(2, 3, 2, 13.24, 23.6)
     assert told.describe() == (
-        "6 pairs an update: 2 a pass x 3 passes, levels 0-1 recomputed; about 13.2 of 23.6 GB"
+        "batch of 6: 3 micro-batches of 2, activation checkpointing of levels 0 to 1; "
+        "about 13.2 of 23.6 GB"
     )
-    assert "level 0 recomputed" in replace(told, levels=1).describe()
+    assert "checkpointing of level 0;" in replace(told, checkpoint_levels=1).describe()
 
 
 def test_memory_is_what_the_settings_say_else_what_is_free() -> None:

@@ -56,7 +56,7 @@ def test_an_update_follows_from_its_number_alone() -> None:
 @pytest.mark.parametrize(("micro", "world"), [(6, 1), (3, 1), (1, 1), (3, 2), (1, 2), (2, 3)])
 def test_an_update_is_the_same_pairs_however_it_is_divided(micro: int, world: int) -> None:
     whole = passes(7, Division(6, 6), 5)
-    each = Division(6, micro, world).passes
+    each = Division(6, micro, world).micro_batches
     parts = [passes(7, Division(6, micro, world, rank), 5 * each) for rank in range(world)]
     for update in range(5):
         seen = [part[update * each : (update + 1) * each] for part in parts]

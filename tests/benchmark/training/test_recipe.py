@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from longibench.benchmark.core import code_imports
-from longibench.benchmark.core.code_identity import Source, code_digest, name_of
+from longibench.benchmark.core.code_identity import ModuleFile, code_digest, name_of
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.plugins import load_methods
@@ -59,9 +59,9 @@ def trained(copied: Path) -> Trained:
         found = {}
         for name in METHODS:
             method = load_methods()[name]
-            path = copied / f"{method.__module__.partition('.')[2]}.py"
+            path = copied / f"{method.__module__.rpartition('.')[2]}.py"
             without = frozenset(map(name_of, method.__dict__.get("generation_only", ())))
-            found[name] = code_digest(Source.of(method.__module__, path), without)
+            found[name] = code_digest(ModuleFile.of(method.__module__, path), without)
         return found
 
     return read

@@ -9,16 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import crew_work
 import numpy as np
 import pandas as pd
 import pytest
+import rank_work
 import torch
 from torch import Tensor
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.devices.fabric import launch, lead
+from longibench.benchmark.devices.fabric import launch, with_devices
 from longibench.benchmark.evaluation.generate import (
     GenerationJob,
     generate,
@@ -76,13 +76,13 @@ def test_two_processes_train_as_one_does(jobs: Jobs, tmp_path: Path) -> None:
         for number, job in enumerate((jobs.one, jobs.two))
     )
     train(one)
-    launch(ONE, crew_work.first_gradient, first, tmp_path / "one.pt")
+    launch(ONE, rank_work.first_gradient, first, tmp_path / "one.pt")
 
     def together() -> None:
         train(two)
-        launch(TWO, crew_work.first_gradient, second, tmp_path / "two.pt")
+        launch(TWO, rank_work.first_gradient, second, tmp_path / "two.pt")
 
-    lead(TWO, together)
+    with_devices(TWO, together)
     after, expected = weights(two), weights(one)
     assert max(_difference(after[key], expected[key]) for key in expected) < 1e-7
     gradients, by_one = (torch.load(tmp_path / f"{name}.pt") for name in ("two", "one"))
@@ -117,7 +117,7 @@ def test_a_process_that_dies_in_generation_loses_only_what_it_drew(
     single = GenerationSettings(batch_size=1)
     job = GenerationJob(recipe, model, single, TWO, pairs, 0, tmp_path / "two", {}, quiet=True)
     with pytest.raises(UserError, match="another process of this run has ended"):
-        launch(TWO, crew_work.draw_and_die, job)
+        launch(TWO, rank_work.draw_and_die, job)
     assert not is_generated(job.folder)
     assert 3 <= len(pairs) - len(missing_requests(job)) < len(pairs)
     generate(replace(job, device=ONE))

@@ -1,26 +1,26 @@
 import pytest
 from torch import nn
 
-from longibench.benchmark.training.stages import Schedule
-from longibench.methods.method import Stage, Turn
+from longibench.benchmark.training.stages import StageSchedule
+from longibench.methods.method import OptimizerStep, Stage
 
 
 class Planned:
     """What a schedule asks of a method."""
 
-    def __init__(self, *shares_and_turns: tuple[float, int]) -> None:
-        turn = Turn(lambda *batch: batch[0], (nn.Parameter(),))
+    def __init__(self, *shares_and_steps: tuple[float, int]) -> None:
+        one = OptimizerStep("loss", lambda *batch: batch[0], (nn.Parameter(),))
         self._stages = tuple(
-            Stage(str(index), (turn,) * turns, share)
-            for index, (share, turns) in enumerate(shares_and_turns)
+            Stage(str(index), (one,) * steps, share)
+            for index, (share, steps) in enumerate(shares_and_steps)
         )
 
     def stages(self) -> tuple[Stage, ...]:
         return self._stages
 
 
-def schedule(iterations: int, *shares_and_turns: tuple[float, int]) -> Schedule:
-    return Schedule.of(Planned(*shares_and_turns), iterations)  # type: ignore[arg-type]
+def schedule(iterations: int, *shares_and_steps: tuple[float, int]) -> StageSchedule:
+    return StageSchedule.of(Planned(*shares_and_steps), iterations)  # type: ignore[arg-type]
 
 
 def test_one_stage_is_all() -> None:
@@ -33,10 +33,10 @@ def test_shares_divide_the_iterations() -> None:
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 3, 10, 99, 1000])
-def test_updates_are_counted_by_turns(iterations: int) -> None:
+def test_optimizer_steps_are_counted(iterations: int) -> None:
     plan = schedule(iterations, (0.1, 1), (0.2, 3), (0.7, 2))
     done = 0
     for step in range(iterations):
-        assert plan.updates_before(step) == done
-        done += len(plan.stages[plan.stage_at(step)].turns)
-    assert plan.updates_before(iterations) == done
+        assert plan.optimizer_steps_before(step) == done
+        done += len(plan.stages[plan.stage_at(step)].optimizer_steps)
+    assert plan.optimizer_steps_before(iterations) == done

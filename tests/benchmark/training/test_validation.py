@@ -20,7 +20,7 @@ from longibench.benchmark.training.validation import (
     require_pairs,
 )
 from longibench.benchmark.training.validation_figure import COLUMNS, Sample, draw
-from longibench.methods.method import REGISTRY, Method, MethodSettings, Turn
+from longibench.methods.method import REGISTRY, Method, MethodSettings, OptimizerStep
 
 SETTINGS = ValidationSettings(every=5, pairs=3, pictures=2)
 SHAPE = (16, 20, 16)
@@ -72,9 +72,10 @@ def same(one: State, other: State) -> bool:
     return all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def turns(method: Any) -> list[Turn]:
+def turns(method: Any) -> list[OptimizerStep]:
     weights = tuple(method.parameters())
-    return [Turn(method.training_loss, weights), Turn(method.other_loss, weights)]
+    first = OptimizerStep("training_loss", method.training_loss, weights)
+    return [first, OptimizerStep("other_loss", method.other_loss, weights)]
 
 
 def test_a_look_leaves_no_trace(look: Validation, method: Any, tmp_path: Path) -> None:

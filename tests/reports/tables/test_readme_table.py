@@ -8,7 +8,7 @@ import pytest
 
 from longibench.reports.model.results import Results
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -10,32 +10,33 @@ import torch
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.signals import Stopped, interruptible
-from longibench.benchmark.devices.process_group import agreed
+from longibench.benchmark.devices.ddp import Losses
+from longibench.benchmark.devices.process_group import any_rank_interrupted
 from longibench.benchmark.evaluation.generate import GenerationJob, _generate
 from longibench.benchmark.training.loop import TrainingJob
 from longibench.benchmark.training.trainer import Trainer
-from longibench.methods.method import Method, MethodSettings, Stage, Turn
+from longibench.methods.method import Method, MethodSettings, OptimizerStep, Stage
 
 
 def first_gradient(fabric: Any, job: TrainingJob, file: Path) -> None:
     """Store the gradient of the first update, averaged over the processes, by parameter."""
     trainer = Trainer.start(fabric, job, Console(quiet=True))
-    trainer.updates.accumulate(trainer.schedule.stages[0].turns[0])
-    trainer.updates.close()
+    trainer.accumulator.accumulate(trainer.schedule.stages[0].optimizer_steps[0])
+    trainer.accumulator.close()
     if fabric.is_global_zero:
         torch.save({name: p.grad for name, p in trainer.method.named_parameters()}, file)
 
 
-def take_turns(fabric: Any, file: Path) -> None:
-    """One update of either half of a method, as a GAN does; store its weights."""
+def two_optimizer_steps(fabric: Any, file: Path) -> None:
+    """One optimizer step of either half of a method, as a GAN does; store its weights."""
     torch.manual_seed(0)
     method = Halves(MethodSettings(), (2, 2, 2))
-    optimizers = [torch.optim.SGD(turn.parameters, 0.1) for turn in method.stages()[0].turns]
-    module, *optimizers = fabric.setup(method, *optimizers)
-    for turn, optimizer in zip(method.stages()[0].turns, optimizers, strict=True):
-        module.mark_forward_method(turn.loss.__name__)
+    steps = method.stages()[0].optimizer_steps
+    optimizers = [torch.optim.SGD(step.parameters, 0.1) for step in steps]
+    module, *optimizers = fabric.setup(Losses(method), *optimizers)
+    for step, optimizer in zip(steps, optimizers, strict=True):
         values = torch.full((1, 2), 1.0 + fabric.global_rank)
-        fabric.backward(getattr(module, turn.loss.__name__)(values, values, values))
+        fabric.backward(module(step.loss, values, values, values))
         optimizer.step()
         module.zero_grad(set_to_none=True)
     if fabric.is_global_zero:
@@ -53,9 +54,10 @@ class Halves(Method):
         self.first, self.second = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
 
     def stages(self) -> tuple[Stage, ...]:
-        """Two turns an iteration."""
-        first = Turn(self.training_loss, tuple(self.first.parameters()))
-        return (Stage("both", (first, Turn(self.other_loss, tuple(self.second.parameters())))),)
+        """Two optimizer steps an iteration."""
+        first = OptimizerStep("first", self.training_loss, tuple(self.first.parameters()))
+        second = OptimizerStep("second", self.other_loss, tuple(self.second.parameters()))
+        return (Stage("both", (first, second)),)
 
     def training_loss(self, source: Any, target: Any, interval_years: Any) -> Any:
         """Of the first layer."""
@@ -80,7 +82,7 @@ def wait_to_be_stopped(fabric: Any, signalled: int) -> None:
     with interruptible() as interruption:
         if fabric.global_rank == signalled:
             os.kill(os.getpid(), signal.SIGTERM)
-        while not agreed(interruption):
+        while not any_rank_interrupted(interruption):
             pass
         raise Stopped(interruption.number)
 
