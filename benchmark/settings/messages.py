@@ -28,8 +28,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     for problem in error.errors():
         path = [str(part) for part in problem["loc"]]
         key = ".".join([where, *path] if where else path)
-        if key in RENAMED:
-            lines.append(f"setting '{key}' is now called '{RENAMED[key]}'")
+        if (old := ".".join(key.split(".")[-2:])) in RENAMED:
+            lines.append(f"setting '{key}' is now called '{RENAMED[old]}'")
         elif problem["type"] == "extra_forbidden":
             lines.append(f"unknown setting '{key}'.{_hint(model, path)}")
         elif problem["type"] == "missing":

@@ -267,7 +267,7 @@ def test_accumulated_batches_are_one_larger_batch(job: TrainingJob, tmp_path: Pa
 
 
 def test_stages_and_turns_train_in_order(job: TrainingJob) -> None:
-    """Two optimizer steps in the first stage, one in the second; each updates its own parameters."""
+    """Two optimizer steps in the first stage, one in the second, each with its own parameters."""
     seen: list[str] = []
 
     def see(word: str, source: Tensor) -> None:
