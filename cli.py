@@ -236,8 +236,10 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     from longibench.reports.tables.terminal_summary import summary
 
     chosen = Options(
-        place, against, name or "", pattern, grid, range_, as_is, some, part, pairs, names,
-        weights, preset, tuple(set_), tuple(plugin), protocol, workers,
+        place=place, against=against, name=name or "", pattern=pattern, grid=grid,
+        intensities=range_, as_is=as_is, some=some, part=part, pairs=pairs, metrics=names,
+        weights=weights, preset=preset, overrides=tuple(set_), plugins=tuple(plugin),
+        protocol=protocol, workers=workers,
     )  # fmt: skip
     found, method = submit(chosen, Workspace(workspace), Console(quiet))
     typer.echo(summary(found, method))

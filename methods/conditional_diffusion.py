@@ -1,7 +1,7 @@
 """The base of both diffusion methods: train on noisy targets, sample under a condition."""
 
 from abc import abstractmethod
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -29,6 +29,15 @@ class ConditionalDiffusionSettings(MethodSettings):
     def of_training(self) -> dict[str, Any]:
         """All but the sampler."""
         return self.model_dump(mode="json", exclude={"diffusion": {"sampler"}})
+
+    def sampler_settings(self) -> samplers.SamplerSettings:
+        """Sampler and steps."""
+        return self.diffusion.sampler
+
+    def with_sampler(self, sampler: samplers.SamplerSettings) -> Self:
+        """With another sampler; a ValueError for more steps than the schedule has."""
+        values = {**self.diffusion.model_dump(), "sampler": sampler.model_dump()}
+        return self.model_copy(update={"diffusion": DiffusionSettings.model_validate(values)})
 
 
 S = TypeVar("S", bound=ConditionalDiffusionSettings)
@@ -69,13 +78,13 @@ class ConditionalDiffusion(Method, Generic[S]):
         return self.diffusion.loss(output, x0, epsilon, t)
 
     def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
-        """Draw follow-ups by the settings' sampler."""
+        """Sample follow-ups by the settings' sampler."""
         folded = fold(source, self.settings.patch)
         condition = self.condition(folded, interval_years)
-        drawn = self.diffusion.sample(
+        sampled = self.diffusion.sample(
             lambda x, t: self.denoise(x, t - 1, condition), like=folded, seeds=seeds
         )
-        return unfold(drawn, self.settings.patch)
+        return unfold(sampled, self.settings.patch)
 
     def networks(self) -> tuple[nn.Module, ...]:
         """The U-Net."""

@@ -4,13 +4,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from longibench.methods.noise import GlobalNoise, Noise
+
+if TYPE_CHECKING:
+    from longibench.methods.samplers import SamplerSettings
 
 REGISTRY: dict[str, type["Method"]] = {}
 
@@ -30,6 +33,18 @@ class MethodSettings(BaseModel):
         Another sampler then generates with the weights that are there.
         """
         return self.model_dump(mode="json")
+
+    def sampler_settings(self) -> "SamplerSettings | None":
+        """How ``generate`` samples, where that is a choice of samplers and steps."""
+        return None
+
+    def with_sampler(self, sampler: "SamplerSettings") -> Self:
+        """The same settings with another sampler.
+
+        Raises:
+            ValueError: It does not go with the other settings.
+        """
+        raise ValueError(f"{type(self).__name__} has no sampler: {sampler}")
 
 
 @dataclass(frozen=True)

@@ -41,29 +41,33 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
         return f"FID, N to infinity [{self.instruments.title}]"
 
     def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
-        """The subject, told by its source, and the features of one volume, (1 + d,).
-
-        Volumes of one subject are alike: leaving out some of them would leave N as it is.
-        """
-        subject = float(int(source.content[:12], 16))  # 48 bits, which a float64 holds exactly
-        return np.concatenate([[subject], self.instruments.features(scan)])
+        """Features of one volume, (d,)."""
+        return self.instruments.features(scan)
 
     def subsets(self, *, generated: Features, reference: Features) -> FrechetSubsets:
-        """Prepare two sets of features, (N, 1 + d) each, for the comparison of subsets."""
-        return FrechetSubsets(generated[:, 1:], reference[:, 1:])
+        """Prepare two sets of features, (N, d) each, for the comparison of subsets."""
+        return FrechetSubsets(generated, reference)
 
     def __call__(self, *, generated: Features, reference: Features) -> float:
+        """Extrapolate over subsets of the volumes, each of a subject of its own."""
+        groups = [str(row) for row in range(len(generated))]
+        return self.value(generated=generated, reference=reference, groups=groups)
+
+    def value(self, *, generated: Features, reference: Features, groups: Sequence[str]) -> float:
         """Extrapolate over subsets of the subjects.
 
+        Volumes of one subject are alike: leaving out some of them would leave N as it is.
+
         Args:
-            generated: Features with the subject before them, (N, 1 + d).
-            reference: Row by row of the same subjects.
+            generated: Features (N, d).
+            reference: Features (N, d), row by row of the same subjects.
+            groups: The subject of each row, (N,).
 
         Raises:
             TooFewVolumes: Fewer than ``LEAST_SUBJECTS`` subjects.
             MetricError: A feature is not finite.
         """
-        samples = subject_samples(generated[:, 0])
+        samples = subject_samples(groups)
         prepared = self.subsets(generated=generated, reference=reference)
         return _intercepts(prepared, {"": samples}, first_rows(reference))[""]
 
@@ -72,10 +76,10 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
     ) -> dict[str, float]:
         """Extrapolate once without each group, over the same subsets less its volumes.
 
-        Drawing new subsets would add the chance of the draw, which a jackknife multiplies by the
-        number of subjects.
+        New subsets would add their own chance, which a jackknife multiplies by the number of
+        subjects.
         """
-        kept, samples = rows_without(groups), subject_samples(generated[:, 0])
+        kept, samples = rows_without(groups), subject_samples(groups)
         prepared = self.subsets(generated=generated, reference=reference)
         remaining = {
             group: [np.intersect1d(rows, others) for rows in samples]
@@ -90,13 +94,14 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
         return None
 
 
-def subject_samples(subjects: Features) -> list[Rows]:
+def subject_samples(subjects: Sequence[str]) -> list[Rows]:
     """Rows of all volumes, and of subsets of half to all subjects, the same on every machine.
 
     Raises:
         TooFewVolumes: Fewer than ``LEAST_SUBJECTS`` subjects.
     """
-    unique = np.unique(subjects)
+    names = np.asarray(subjects)
+    unique = np.unique(names)
     count = len(unique)
     if count < LEAST_SUBJECTS:
         raise TooFewVolumes(
@@ -109,7 +114,7 @@ def subject_samples(subjects: Features) -> list[Rows]:
         order = random.permutation(unique)
         for size in (round(fraction * count) for fraction in FRACTIONS):
             chosen += [order[:size], order[-size:]]
-    return [np.flatnonzero(np.isin(subjects, subset)) for subset in chosen]
+    return [np.flatnonzero(np.isin(names, subset)) for subset in chosen]
 
 
 def _intercepts(

@@ -198,6 +198,10 @@ class SetMetric(_FeatureMetric):
             TooFewVolumes: Not enough volumes for the metric to be defined.
         """
 
+    def value(self, *, generated: Features, reference: Features, groups: Sequence[str]) -> float:
+        """The metric of all volumes, given the subject of each row; by default the call."""
+        return self(generated=generated, reference=reference)
+
     def leave_one_out(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
     ) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Memory that a CPU's step has freed, kept for the next step."""
+"""Freed memory of the C library's allocator: kept for the next step, or given back."""
 
 import ctypes
 from collections.abc import Callable, Iterator, Mapping
@@ -27,11 +27,22 @@ def memory_kept(wanted: bool = True) -> Iterator[None]:
     if library is None:
         yield
         return
-    _tell(library.mallopt, KEEP)
+    _set(library.mallopt, KEEP)
     try:
         yield
     finally:
-        _tell(library.mallopt, USUAL)
+        _set(library.mallopt, USUAL)
+        library.malloc_trim(0)
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system.
+
+    Arrays of some megabytes that come and go in several threads leave holes in each thread's
+    arena; the process would grow with the number of volumes, though nothing is kept.
+    """
+    library = _glibc()
+    if library is not None:
         library.malloc_trim(0)
 
 
@@ -39,11 +50,11 @@ def _glibc() -> Any:
     """The C library of this process, or None where it is another one."""
     try:
         library = ctypes.CDLL(None)
-    except TypeError:  # Windows
+    except (OSError, TypeError):  # Windows, or no library to load
         return None
     return library if hasattr(library, "gnu_get_libc_version") else None
 
 
-def _tell(mallopt: Callable[[int, int], int], values: Mapping[int, int]) -> None:
+def _set(mallopt: Callable[[int, int], int], values: Mapping[int, int]) -> None:
     for parameter, value in values.items():
         mallopt(parameter, value)

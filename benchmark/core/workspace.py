@@ -10,6 +10,23 @@ from filelock import FileLock, Timeout
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.files import sweep, write_text
 
+# Names of files. A protocol's folder:
+PROTOCOL, PAIRS, SCORES = "protocol.json", "pairs.csv", "scores.csv"
+METRICS, ROWS = "metrics.json", "rows.json"
+PROVENANCE, POINTS = "provenance.json", "sampling_points.json"
+# a folder of predictions, which has its own scores.csv:
+MANIFEST, RUN = "manifest.csv", "run.json"
+# a model's folder:
+TRAINED, SETTINGS, DIVERGED = "trained.json", "settings.json", "diverged.json"
+LOSSES, VALIDATION, SAMPLES = "losses.csv", "validation.csv", "samples"
+COMPILED, LOGGER_RUNS = "compile.json", "loggers.json"
+# a checkpoint:
+WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "state.pt", "index.json"
+# the folder of prepared volumes:
+DIGESTS, PREPARATION_LOG = "sha256.json", "preparation.log"
+# the workspace itself:
+LATEST = "latest"
+
 PATIENCE = 600  # seconds to wait while others, such as an array, look at the same prepared scans
 
 
@@ -54,11 +71,11 @@ class Workspace:
 
     def protocols(self) -> list[str]:
         """Names of the protocols that have been run here."""
-        return sorted(path.parent.name for path in self.root.glob("*/protocol.json"))
+        return sorted(path.parent.name for path in self.root.glob(f"*/{PROTOCOL}"))
 
     def set_latest(self, protocol: str) -> None:
         """Remember which protocol a report should show."""
-        write_text(self.root / "latest", protocol + "\n")
+        write_text(self.root / LATEST, protocol + "\n")
 
     def find_protocol(self, name: str | None) -> Path:
         """Folder of a protocol by name, or of the latest.
@@ -72,7 +89,7 @@ class Workspace:
                 f"{self.root}: nothing has been run here; start with 'python cli.py run'"
             )
         if name is None:
-            marker = self.root / "latest"
+            marker = self.root / LATEST
             name = marker.read_text().strip() if marker.is_file() else known[-1]
         if name not in known:
             raise unknown("protocol", name, known)

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import torch
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.files import write_json
+from longibench.benchmark.devices.timing import shortest
 from longibench.benchmark.settings.schema import DeviceSettings
 from longibench.methods.method import Method
 
@@ -98,20 +98,13 @@ def _pays(
 
 
 def _seconds(work: Callable[[], None], device: torch.device) -> float:
-    for _ in range(WARM_UP):
-        work()
-    synchronise(device.type)
-    began = time.perf_counter()
-    for _ in range(TIMED):
-        work()
-    synchronise(device.type)
-    return (time.perf_counter() - began) / TIMED
+    """Of one repetition among several, the first of which also compile."""
 
+    def repeat() -> None:
+        for _ in range(TIMED):
+            work()
 
-def synchronise(kind: str) -> None:
-    """Wait until a kind of device, ``cpu`` or ``cuda``, has done what it was given."""
-    if kind == "cuda":
-        torch.cuda.synchronize()
+    return shortest(repeat, device.type) / TIMED
 
 
 def describe(fabric: "Fabric", settings: DeviceSettings, compiled: bool) -> str:

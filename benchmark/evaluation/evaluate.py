@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from longibench.benchmark.core.console import Bar, Console
 from longibench.benchmark.core.files import write_text
 from longibench.benchmark.core.process_pool import count_workers
-from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.core.workspace import PAIRS, SCORES, Workspace
 from longibench.benchmark.evaluation.predictions import (
     KEYS,
     Predictions,
@@ -29,7 +29,7 @@ from longibench.benchmark.evaluation.score_table import (
     within_brackets,
 )
 from longibench.benchmark.evaluation.subject_scorer import Scorer, SubjectScores, Value
-from longibench.benchmark.preparation.space import PLAIN, Fit, Space, read_generated
+from longibench.benchmark.preparation.space import PLAIN, Fit, Space, check_generated
 from longibench.benchmark.protocol.metric_identity import Identity, identify
 from longibench.benchmark.protocol.pairs import PATHS, STRATA
 from longibench.benchmark.training.pair_loader import load_nifti
@@ -68,7 +68,7 @@ class Evaluator:
         self._workers = workers
 
     def score(self, predictions: Predictions, label: Label, fit: Fit = PLAIN) -> pd.DataFrame:
-        """Score every volume, after all of them were looked at.
+        """Score every volume, after the headers of all of them were checked.
 
         The result depends neither on the order of the volumes nor on the number of threads.
 
@@ -115,13 +115,13 @@ class Evaluator:
             self._over(subjects, scorer, bar)
 
     def _check(self, subjects: list[list[Row]], predictions: Predictions, fit: Fit) -> None:
-        def look(rows: list[Row]) -> None:
+        def check(rows: list[Row]) -> None:
             space = Space.of(load_nifti(rows[0]["source"]))
             for row in rows:
-                read_generated(predictions.path(row["generated"]), space, fit)
+                check_generated(predictions.path(row["generated"]), space, fit)
 
-        with self._console.bar("check volumes", sum(map(len, subjects))) as bar:
-            self._over(subjects, look, bar)
+        with self._console.bar("check headers", sum(map(len, subjects))) as bar:
+            self._over(subjects, check, bar)
 
     def _over(self, subjects: list[list[Row]], work: Any, bar: Bar) -> list[Any]:
         """Results in the order of the subjects; the first error in that order is the one told."""
@@ -193,19 +193,18 @@ def set_rows(metric: SetMetric, groups: list[str], scores: list[SubjectScores]) 
     whole = {"n": count, "title": within_brackets(metric.title, f"N={count}")}
     problems = [its.problems[metric.name] for its in scores if metric.name in its.problems]
     if problems:
-        return [_row(metric, (np.nan, problems[0]), **whole)]
+        return [_row(metric, Value.missing(problems[0]), **whole)]
     features = [pair for its in scores for pair in its.features[metric.name]]
     generated, real = (np.stack(part) for part in zip(*features, strict=True))
-    given = {"generated": generated, "reference": real}
+    given: dict[str, Any] = {"generated": generated, "reference": real, "groups": groups}
     try:
-        value = metric(**given)
+        value = metric.value(**given)
     except MetricError as error:
-        return [_row(metric, (np.nan, str(error)), **whole)]
-    grouped = {**given, "groups": groups}
+        return [_row(metric, Value.missing(str(error)), **whole)]
     return [
-        _row(metric, (value, ""), **whole),
-        *_left_out_rows(metric, grouped, whole),
-        *_floor_rows(metric, grouped),
+        _row(metric, Value(value), **whole),
+        *_left_out_rows(metric, given, whole),
+        *_floor_rows(metric, given),
     ]
 
 
@@ -215,7 +214,7 @@ def _left_out_rows(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
     except MetricError:  # the value stands, without an interval
         return []
     return [
-        _row(metric, (value, ""), subject=subject, role="leave-out", **whole)
+        _row(metric, Value(value), subject=subject, role="leave-out", **whole)
         for subject, value in without.items()
     ]
 
@@ -229,7 +228,7 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
         return []
     title = within_brackets(metric.title, f"N={floor.count}")
     return [
-        _row(metric, (value, ""), n=floor.count, title=title, role=role)
+        _row(metric, Value(value), n=floor.count, title=title, role=role)
         for role, value in (("floor", floor.real), ("half", floor.generated))
     ]
 
@@ -237,9 +236,8 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
 def _row(metric: Metric, found: Value, **given: Any) -> Row:
     """One row of the score table, with defaults for what does not apply."""
     row = {"subject": "", "visit": "", "interval_years": np.nan, "sample": 0, "role": "value"}
-    value, note = found
-    told = {"n": 1, "metric": metric.name, "title": metric.title, "value": value, "note": note}
-    return {**row, **told, **given}
+    what = {"n": 1, "metric": metric.name, "title": metric.title}
+    return {**row, **what, "value": found.number, "note": found.note, **given}
 
 
 def _labelled(rows: list[Row], label: Label, metrics: Sequence[Metric]) -> pd.DataFrame:
@@ -267,9 +265,9 @@ def collect_scores(protocol_folder: Path) -> Path:
     Returns:
         The path of ``scores.csv``.
     """
-    path = protocol_folder / "scores.csv"
+    path = protocol_folder / SCORES
     with Workspace(protocol_folder.parent).lock(path, wait_seconds=60):
-        found = sorted(protocol_folder.glob("predictions/*/scores.csv"))
+        found = sorted(protocol_folder.glob(f"predictions/*/{SCORES}"))
         parts = [read_scores(part) for part in found]
         write_text(path, pd.concat(parts, ignore_index=True).to_csv(index=False))
     return path
@@ -278,7 +276,7 @@ def collect_scores(protocol_folder: Path) -> Path:
 def read_pairs(protocol_folder: Path) -> pd.DataFrame:
     """Read a protocol's pairs, with paths that can be opened."""
     told = dict.fromkeys([*KEYS, *STRATA], str)
-    pairs = pd.read_csv(protocol_folder / "pairs.csv", dtype=told)
+    pairs = pd.read_csv(protocol_folder / PAIRS, dtype=told)
     for column in PATHS & set(pairs.columns):
         paths = pairs[column]
         pairs[column] = paths.where(

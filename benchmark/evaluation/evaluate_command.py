@@ -32,9 +32,9 @@ from longibench.benchmark.settings.schema import Settings
 OF_DEVICE = "device."  # beginning of overrides that change no value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
-    """What ``evaluate`` was told, as typed; see its help."""
+    """The options of ``evaluate``, as typed; see its help."""
 
     place: Path
     against: str | None = None

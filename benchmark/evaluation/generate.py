@@ -17,6 +17,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import atomic_file, write_json, write_text
 from longibench.benchmark.core.seeds import sample_seed
 from longibench.benchmark.core.signals import Stopped, interruptible
+from longibench.benchmark.core.workspace import MANIFEST, RUN
 from longibench.benchmark.devices.acceleration import accelerate, compile_networks
 from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
 from longibench.benchmark.devices.energy import start_meter
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from longibench.methods.method import Method
-
-MANIFEST, RUN = "manifest.csv", "run.json"
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import pandas as pd
 
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import MANIFEST
 
-MANIFEST = "manifest.csv"
 KEYS = ["subject", "visit"]
 COLUMNS = [*KEYS, "sample", "generated"]
 ENDINGS = (".nii", ".nii.gz")

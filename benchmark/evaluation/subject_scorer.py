@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -15,7 +15,7 @@ from nibabel.affines import voxel_sizes
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, write_json
-from longibench.benchmark.core.memory import give_back
+from longibench.benchmark.core.malloc import give_back
 from longibench.benchmark.preparation.space import Fit, Space, read_generated
 from longibench.benchmark.protocol.metric_identity import identify
 from longibench.benchmark.training.pair_loader import load_nifti, read_volume
@@ -31,7 +31,27 @@ from longibench.metrics.metric import (
 )
 from longibench.metrics.scan import Labels
 
-Value = tuple[float, str]  # of a metric, and why it is missing where it is
+
+class Value(NamedTuple):
+    """A metric's value; NaN with a note that gives the reason where there is none."""
+
+    number: float
+    note: str = ""
+
+    @classmethod
+    def missing(cls, reason: str) -> "Value":
+        """No value, and why."""
+        return cls(float("nan"), reason)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why features could not be measured."""
+
+    reason: str
+
+
+Measured = tuple[Features, Features] | Missing  # of the generated and of the real volume
 
 
 @dataclass
@@ -82,7 +102,7 @@ class Scorer:
         source = real_scan(rows[0]["source"], rows[0].get("source_labels"))
         space = Space.of(load_nifti(rows[0]["source"]))
         real: dict[str, Scan] = {}
-        measured: list[dict[str, Any]] = []
+        measured: list[dict[str, Measured]] = []
         for row in rows:
             target = str(row["target"])
             if target not in real:
@@ -124,28 +144,30 @@ class Scorer:
 
     def _measure(
         self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
-    ) -> dict[str, Any]:
-        """Features of both volumes by metric, or the reason why there are none."""
-        years = float(row["interval_years"])
-        found: dict[str, Any] = {}
+    ) -> dict[str, Measured]:
+        """Features of both volumes by metric."""
+        given: dict[str, Any] = {"source": source, "interval_years": float(row["interval_years"])}
+        found: dict[str, Measured] = {}
         for metric in (*self._subject, *self._set):
             try:
-                found[metric.name] = tuple(
-                    metric.features(scan, source=source, interval_years=years)
-                    for scan in (generated, reference)
+                found[metric.name] = (
+                    metric.features(generated, **given),
+                    metric.features(reference, **given),
                 )
             except MetricError as error:
-                found[metric.name] = str(error)
+                found[metric.name] = Missing(str(error))
         return found
 
     def _gather(
-        self, rows: Sequence[dict[str, Any]], measured: list[dict[str, Any]], scores: SubjectScores
+        self,
+        rows: Sequence[dict[str, Any]],
+        measured: list[dict[str, Measured]],
+        scores: SubjectScores,
     ) -> None:
         for metric in self._set:
-            found = [its[metric.name] for its in measured]
-            problems = [its for its in found if isinstance(its, str)]
-            if problems:
-                scores.problems[metric.name] = problems[0]
+            found = _all_measured([its[metric.name] for its in measured])
+            if isinstance(found, Missing):
+                scores.problems[metric.name] = found.reason
             else:
                 scores.features[metric.name] = found
         for sample in sorted({row["sample"] for row in rows}):
@@ -195,15 +217,22 @@ def _label_digest(scan: Scan) -> str:
 
 def _value(compute: Any) -> Value:
     try:
-        return float(compute()), ""
+        return Value(float(compute()))
     except MetricError as error:
-        return float("nan"), str(error)
+        return Value.missing(str(error))
 
 
-def _subject_value(metric: SubjectMetric, found: list[Any], years: Features) -> Value:
-    problems = [its for its in found if isinstance(its, str)]
-    if problems:
-        return float("nan"), problems[0]
+def _all_measured(measured: Sequence[Measured]) -> list[tuple[Features, Features]] | Missing:
+    """The features of all volumes, or the first reason why some are missing."""
+    found = [its for its in measured if not isinstance(its, Missing)]
+    missing = [its for its in measured if isinstance(its, Missing)]
+    return missing[0] if missing else found
+
+
+def _subject_value(metric: SubjectMetric, measured: list[Measured], years: Features) -> Value:
+    found = _all_measured(measured)
+    if isinstance(found, Missing):
+        return Value.missing(found.reason)
     generated, reference = (np.stack(part) for part in zip(*found, strict=True))
     return _value(lambda: metric(generated=generated, reference=reference, interval_years=years))
 
@@ -212,7 +241,7 @@ def _known(path: Path) -> dict[str, Value]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return {
-            str(name): (float("nan") if value is None else float(value), str(note))
+            str(name): Value(float("nan") if value is None else float(value), str(note))
             for name, (value, note) in stored.items()
         }
     except (OSError, ValueError, TypeError, AttributeError):

@@ -15,10 +15,10 @@ import pandas as pd
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import atomic_file, digest, file_digest, write_json, write_text
-from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.core.workspace import MANIFEST, PROTOCOL, RUN, SCORES, Workspace
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
 from longibench.benchmark.evaluation.generate import file_name
-from longibench.benchmark.evaluation.predictions import MANIFEST, Predictions, join_pairs
+from longibench.benchmark.evaluation.predictions import Predictions, join_pairs
 from longibench.benchmark.evaluation.score_table import merge_scores, read_scores
 from longibench.benchmark.preparation.space import PLAIN, Fit, Space, read_generated
 from longibench.benchmark.protocol.metric_identity import identify
@@ -97,7 +97,7 @@ class Terms:
             UserError: An earlier version ran it, and nothing is added to it.
         """
         require_current(folder)
-        info = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
+        info = json.loads((folder / PROTOCOL).read_text(encoding="utf-8"))
         facts = read_recorded(folder)
         if not facts:
             raise UserError(f"{folder}: no metric has been computed; run it first")
@@ -216,8 +216,8 @@ def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.
         }
         table = predictions.table.assign(generated=_as_scored(place, submission, pairs))
         write_text(place / MANIFEST, table.to_csv(index=False))
-        write_json(place / "run.json", run)
-    path = place / "scores.csv"
+        write_json(place / RUN, run)
+    path = place / SCORES
     known = read_scores(path) if path.is_file() else None
     write_text(path, merge_scores(known, scores).to_csv(index=False))
 

@@ -1,6 +1,7 @@
 """From scans as found to volumes on the benchmark's grid, cached by content."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.core.process_pool import count_workers, run_parallel
+from longibench.benchmark.core.workspace import DIGESTS
 from longibench.benchmark.preparation.prepared import Prepared, gather, say_failures
 from longibench.benchmark.preparation.reading.problems import FIRST_DAMAGED, DamagedScanError
 from longibench.benchmark.preparation.reading.raw_scan import read_scan
@@ -55,10 +57,12 @@ def prepare_cohort(
     settings = settings or PreparationSettings()
     plan = resolve(settings, cohort)
     folder.mkdir(parents=True, exist_ok=True)
-    subjects = _subjects(cohort.visits, Digests(folder / "sha256.json"), console)
-    _refuse_doubles((visit for visits in subjects for visit in visits), plan)
+    subjects = _subjects(cohort.visits, Digests(folder / DIGESTS), console)
+    _refuse_doubles(chain(*subjects), plan)
     if strict:
-        _refuse_damaged((visit, _unread(visit)) for visits in subjects for visit in visits)
+        _refuse_damaged(
+            (visit, _failure(visit.problem)) for visit in chain(*subjects) if visit.problem
+        )
     store = Store(folder, grid, console, plan.digest)
     tasks = [
         Task(tuple(visit for visit in visits if not visit.problem), folder, grid, plan)
@@ -70,12 +74,8 @@ def prepare_cohort(
         now.update({visit.row: record for visit, record in finished})
         if strict:
             _refuse_damaged(finished)
-    store = Store(folder, grid, console, plan.digest)  # as other processes have left it
-    outcomes = [
-        (visit, _outcome(store, visit, now.get(visit.row)))
-        for visits in subjects
-        for visit in visits
-    ]
+    store.reload()  # what other processes have written
+    outcomes = [(visit, _outcome(store, visit, now.get(visit.row))) for visit in chain(*subjects)]
     if strict:
         _refuse_damaged(outcomes)
     prepared = gather(cohort, outcomes, store, plan, console)
@@ -99,7 +99,7 @@ def _subjects(table: pd.DataFrame, digests: Digests, console: Console) -> list[l
         visits: list[Visit] = []
         for row in rows.itertuples():
             path = Path(str(row.path))
-            content, problem = digests.of(path)
+            content, problem = _digest_of(path, digests)
             source = visits[0].content if visits else content
             label = str(row.visit)
             visits.append(
@@ -110,6 +110,13 @@ def _subjects(table: pd.DataFrame, digests: Digests, console: Console) -> list[l
             digests.save()
     digests.save()
     return subjects
+
+
+def _digest_of(path: Path, digests: Digests) -> tuple[str, DamagedScanError | None]:
+    try:
+        return digests.of(path), None
+    except DamagedScanError as error:
+        return "", error
 
 
 def _refuse_doubles(visits: Iterable[Visit], plan: Plan) -> None:
@@ -137,7 +144,7 @@ def _refuse_damaged(outcomes: Iterable[Outcome]) -> None:
         if record.kind:
             raise UserError(
                 f"subject {visit.subject}, visit {visit.visit}: {visit.path}: {record.kind}"
-                f"{': ' * bool(record.reason)}{record.reason}; mend or remove it, or do without "
+                f"{': ' * bool(record.reason)}{record.reason}; fix or remove it, or leave out "
                 "--strict"
             )
 
@@ -146,12 +153,11 @@ def _known(store: Store, visit: Visit) -> bool:
     return bool(visit.problem) or store.read(visit.content, visit.source) is not None
 
 
-def _unread(visit: Visit) -> Record:
-    kind, _, reason = visit.problem.partition(": ")
-    return Record(kind=kind, reason=reason)
+def _failure(problem: DamagedScanError) -> Record:
+    return Record(kind=problem.kind, reason=problem.detail)
 
 
 def _outcome(store: Store, visit: Visit, now: Record | None) -> Record:
     if visit.problem:
-        return _unread(visit)
+        return _failure(visit.problem)
     return store.read(visit.content, visit.source) or now or Record(kind=FIRST_DAMAGED)

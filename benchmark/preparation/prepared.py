@@ -10,8 +10,8 @@ import pandas as pd
 from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.arrays import Affine
 from longibench.benchmark.preparation.reading.problems import ONLY_ONE
-from longibench.benchmark.preparation.reading.raw_scan import Affine
 from longibench.benchmark.preparation.steps.plan import NOTHING, Plan
 from longibench.benchmark.preparation.steps.traits import ScanTraits, Traits, cohort_traits
 from longibench.benchmark.preparation.store.store import Record, Store

@@ -1,5 +1,7 @@
-"""Whether a volume lies on the grid of its source, what is off if it does not, and mending it."""
+"""Whether a volume lies on the grid of its source, what differs, and what may be done."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.arrays import Affine
 from longibench.benchmark.preparation.steps.intensity import BACKGROUND
 from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti
 
@@ -18,7 +21,6 @@ AFFINE_TOLERANCE_MM = 1e-3
 RANGE_TOLERANCE = 1e-3
 
 Rule = Literal["strict", "resample", "voxels"]
-Affine = NDArray[np.float64]
 Volume = NDArray[np.float32]
 
 
@@ -76,20 +78,11 @@ def read_fitting(path: Any, space: Space, fit: Fit) -> Volume:
     Raises:
         Misfit: It cannot be read, lies elsewhere, or its values are not intensities in range.
     """
-    image = _opened(path)
-    own = Space.of(image)
-    if len(own.shape) != 3:
-        raise Misfit(f"its shape is {own.shape}, that of a single volume has three sides")
+    image, own = _opened(path, space, fit)
     values = _values(image)
     _refuse_values(values, image, fit)
     volume = _to_range(values, fit)
-    if fit.rule == "strict":
-        _refuse_space(image, own, space)
-    elif fit.rule == "voxels" and own.shape != space.shape:
-        raise Misfit(
-            f"its shape is {own.shape}, the source's {space.shape}; --grid voxels needs one shape"
-        )
-    elif fit.rule == "resample" and not _same(own, space):
+    if fit.rule == "resample" and not _same(own, space):
         volume = _resampled(volume, own, space)
     if not volume.min() < volume.max():
         raise Misfit("nothing of it lies on the source's grid: it is constant there")
@@ -102,19 +95,46 @@ def read_generated(path: Path, space: Space, fit: Fit) -> Volume:
     Raises:
         UserError: What ``read_fitting`` refuses, with the file's path.
     """
-    try:
+    with _named(path):
         return read_fitting(path, space, fit)
+
+
+def check_generated(path: Path, space: Space, fit: Fit) -> None:
+    """Refuse what ``read_generated`` refuses by the header alone; no voxel is read.
+
+    Raises:
+        UserError: It cannot be opened or lies elsewhere, with the file's path.
+    """
+    with _named(path):
+        _opened(path, space, fit)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except Misfit as error:
         raise UserError(f"{path}: {error}") from error
 
 
-def _opened(path: Any) -> Any:
+def _opened(path: Any, space: Space, fit: Fit) -> tuple[Any, Space]:
+    """The image, whose header was read, and its own space."""
     try:
-        return load_nifti(path)
+        image = load_nifti(path)
     except FileNotFoundError as error:
         raise Misfit("there is no such file") from error
     except UNREADABLE as error:
         raise Misfit(f"cannot be read: {error}") from error
+    own = Space.of(image)
+    if len(own.shape) != 3:
+        raise Misfit(f"its shape is {own.shape}, that of a single volume has three sides")
+    if fit.rule == "strict":
+        _refuse_space(image, own, space)
+    elif fit.rule == "voxels" and own.shape != space.shape:
+        raise Misfit(
+            f"its shape is {own.shape}, the source's {space.shape}; --grid voxels needs one shape"
+        )
+    return image, own
 
 
 def _values(image: Any) -> Volume:

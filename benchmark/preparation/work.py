@@ -8,6 +8,7 @@ import numpy as np
 
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.core.threads import one_thread
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
 from longibench.benchmark.preparation.steps.chain import PreparedScan, prepare_subject
 from longibench.benchmark.preparation.steps.plan import Plan
 from longibench.benchmark.preparation.store.log import log_scan
@@ -25,7 +26,7 @@ class Visit:
         path: The file or DICOM folder.
         content: Digest of its bytes; empty where they cannot be read.
         source: Digest of the bytes of the subject's first scan.
-        problem: Why it cannot be read.
+        problem: Why it cannot be read; None where it can.
     """
 
     row: int
@@ -34,7 +35,7 @@ class Visit:
     path: Path
     content: str
     source: str
-    problem: str = ""
+    problem: DamagedScanError | None = None
 
 
 @dataclass(frozen=True)

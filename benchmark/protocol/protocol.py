@@ -15,7 +15,7 @@ from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, write_json, write_text
-from longibench.benchmark.core.workspace import PATIENCE, Workspace
+from longibench.benchmark.core.workspace import PAIRS, PATIENCE, PROTOCOL, Workspace
 from longibench.benchmark.preparation.labels import label_contents, prepare_labels
 from longibench.benchmark.preparation.prepare import Prepared, compare_traits, prepare_cohort
 from longibench.benchmark.protocol.pairs import COLUMNS, PATHS, annotate, make_pairs
@@ -157,8 +157,8 @@ def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
         pairs = protocol.test_pairs.copy()
         for column in PATHS & set(pairs.columns):  # relative, so that a workspace can be moved
             pairs[column] = [_relative(path, workspace.root) for path in pairs[column]]
-        write_text(folder / "pairs.csv", pairs.to_csv(index=False))
-        write_json(folder / "protocol.json", protocol.info)
+        write_text(folder / PAIRS, pairs.to_csv(index=False))
+        write_json(folder / PROTOCOL, protocol.info)
     return folder
 
 
@@ -171,7 +171,7 @@ def older_protocols(workspace: Workspace) -> list[str]:
 def format_of(folder: Path) -> int | None:
     """Format of a protocol's folder, 1 before it was written down; None where it is damaged."""
     try:
-        info = json.loads((folder / "protocol.json").read_text(encoding="utf-8"))
+        info = json.loads((folder / PROTOCOL).read_text(encoding="utf-8"))
         return int(info.get("format", 1))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
@@ -186,8 +186,7 @@ def require_current(folder: Path) -> None:
     found = format_of(folder)
     if found is None:
         raise UserError(
-            f"{folder / 'protocol.json'}: cannot be read; the same 'python cli.py run' writes it "
-            "anew"
+            f"{folder / PROTOCOL}: cannot be read; the same 'python cli.py run' writes it anew"
         )
     if found != FORMAT:
         which = "an earlier" if found < FORMAT else "a later"

@@ -10,12 +10,10 @@ from typing import Any
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import write_json
-from longibench.benchmark.core.workspace import PATIENCE, Workspace
+from longibench.benchmark.core.workspace import METRICS, PATIENCE, Workspace
 from longibench.benchmark.protocol.protocol_metrics import describe_metric
 from longibench.benchmark.settings.schema import MetricSettings
 from longibench.metrics.metric import Metric
-
-METRICS_FILE = "metrics.json"
 
 REQUIRED = (
     *("name", "title", "kind", "higher_is_better", "unit", "decimals", "source"),
@@ -31,7 +29,7 @@ def read_recorded(folder: Path) -> list[Facts]:
     Raises:
         UserError: The file is damaged.
     """
-    path = folder / METRICS_FILE
+    path = folder / METRICS
     if not path.is_file():
         return []
     try:
@@ -63,13 +61,13 @@ def record_metrics(folder: Path, metrics: Sequence[Metric], settings: MetricSett
     for metric in metrics:
         built_from = by_extractor if metric.uses_extractor else {}
         asked.append({**describe_metric(metric), "settings": built_from})
-    with Workspace(folder.parent).lock(folder / METRICS_FILE, PATIENCE):
+    with Workspace(folder.parent).lock(folder / METRICS, PATIENCE):
         before = read_recorded(folder)
         merged = list(before)
         for facts in asked:
             merged = _added(merged, facts)
         if merged != before:
-            write_json(folder / METRICS_FILE, merged)
+            write_json(folder / METRICS, merged)
 
 
 def _added(known: list[Facts], facts: Facts) -> list[Facts]:

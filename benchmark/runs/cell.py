@@ -12,7 +12,7 @@ import pandas as pd
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import FileState, digest, file_state, write_text
-from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.core.workspace import SCORES, Workspace
 from longibench.benchmark.devices.fabric import (
     arithmetic,
     count_processes,
@@ -37,8 +37,6 @@ from longibench.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-SCORES = "scores.csv"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,8 @@ import torch
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.files import write_json
-from longibench.benchmark.devices.acceleration import synchronise
 from longibench.benchmark.devices.fabric import count_processes, launch, peak_memory_gb
+from longibench.benchmark.devices.timing import timed
 from longibench.benchmark.evaluation.evaluate import Evaluator
 from longibench.benchmark.evaluation.generate import RUN, generate, requests, write_volume
 from longibench.benchmark.evaluation.predictions import find_predictions
@@ -206,7 +206,7 @@ def _time_training(fabric: "Fabric", job: TrainingJob, left: int, place: Path) -
     """Time building, steps of every stage and checkpoints; write what is left of the training."""
     if fabric.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(fabric.device)
-    building, trainer = _timed(
+    building, trainer = timed(
         lambda: Trainer.start(fabric, job, Console(quiet=True)), fabric.device.type
     )
     try:
@@ -216,7 +216,7 @@ def _time_training(fabric: "Fabric", job: TrainingJob, left: int, place: Path) -
         for begin, end in zip(begins, ends, strict=True):
             if end > total - left:
                 steps += _seconds_per_step(trainer, begin) * (end - max(begin, total - left))
-        saving, _ = _timed(trainer.save, fabric.device.type)
+        saving, _ = timed(trainer.save, fabric.device.type)
     finally:
         trainer.accumulator.close()
     saves = -(-left // job.training.checkpoint_every)
@@ -231,10 +231,10 @@ def _time_training(fabric: "Fabric", job: TrainingJob, left: int, place: Path) -
 
 def _seconds_per_step(trainer: Trainer, begin: int) -> float:
     """Mean seconds of the steps of a stage that begins at an iteration."""
-    trainer.step = begin
+    trainer.progress.step = begin
 
     def advance() -> float:
-        seconds, _ = _timed(trainer.advance, trainer.fabric.device.type)
+        seconds, _ = timed(trainer.advance, trainer.fabric.device.type)
         # processes agree on how many steps are taken
         return float(trainer.fabric.broadcast(seconds))
 
@@ -249,29 +249,15 @@ def _seconds_per_step(trainer: Trainer, begin: int) -> float:
     return sum(times) / len(times)
 
 
-def _timed(work: Callable[[], Any], kind: str) -> tuple[float, Any]:
-    began = time.monotonic()
-    result = work()
-    synchronise(kind)
-    return time.monotonic() - began, result
-
-
 def _evaluations(recipe: Recipe) -> int:
-    """Network evaluations a volume where a setting says so; else 1."""
-    sampler = _sampler(recipe)
-    return int(sampler["steps"]) if sampler else 1
+    """Network evaluations a volume where the method has a sampler; else 1."""
+    sampler = recipe.settings().sampler_settings()
+    return sampler.steps if sampler else 1
 
 
 def _with_evaluations(recipe: Recipe, most: int) -> Recipe:
-    """The method drawn in so many evaluations at most."""
-    sampler = _sampler(recipe)
-    if not sampler or sampler["steps"] <= most:
+    """The method, sampling in so many evaluations at most."""
+    sampler = recipe.settings().sampler_settings()
+    if sampler is None or sampler.steps <= most:
         return recipe
-    diffusion = {**recipe.values["diffusion"], "sampler": {**sampler, "steps": most}}
-    return replace(recipe, values={**recipe.values, "diffusion": diffusion})
-
-
-def _sampler(recipe: Recipe) -> dict[str, Any]:
-    diffusion = recipe.values.get("diffusion")
-    sampler = diffusion.get("sampler") if isinstance(diffusion, dict) else None
-    return sampler if isinstance(sampler, dict) else {}
+    return recipe.with_sampler(sampler.model_copy(update={"steps": most}))

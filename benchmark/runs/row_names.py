@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import write_json
-from longibench.benchmark.core.workspace import PATIENCE, Workspace
+from longibench.benchmark.core.workspace import PATIENCE, ROWS, Workspace
 from longibench.benchmark.devices.fabric import arithmetic, resolved
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
@@ -18,7 +18,6 @@ from longibench.benchmark.training.recipe import Recipe
 if TYPE_CHECKING:
     from longibench.benchmark.runs.cell import Cell
 
-ROWS_FILE = "rows.json"
 LABEL = re.compile(r"[^\W_][\w .,:;+=%()/-]{0,39}")  # safe in a spreadsheet, in HTML and in LaTeX
 
 Rows = dict[str, dict[str, dict[str, str]]]
@@ -61,7 +60,7 @@ def name_rows(folder: Path, cells: Sequence["Cell"], settings: Settings, naming:
         settings: As asked for, ``auto`` not resolved.
         naming: What they are called.
     """
-    with Workspace(folder.parent).lock(folder / ROWS_FILE, PATIENCE):
+    with Workspace(folder.parent).lock(folder / ROWS, PATIENCE):
         before = read_rows(folder)
         rows = deepcopy(before)
         presets = [naming.preset_of(cell, settings) for cell in cells]
@@ -74,7 +73,7 @@ def name_rows(folder: Path, cells: Sequence["Cell"], settings: Settings, naming:
             if naming.label is not None and one and not (overridden and preset):
                 row["label"] = naming.label
         if rows != before:
-            write_json(folder / ROWS_FILE, rows)
+            write_json(folder / ROWS, rows)
 
 
 def read_rows(folder: Path) -> Rows:
@@ -83,7 +82,7 @@ def read_rows(folder: Path) -> Rows:
     Raises:
         UserError: The file is damaged.
     """
-    path = folder / ROWS_FILE
+    path = folder / ROWS
     if not path.is_file():
         return {}
     try:

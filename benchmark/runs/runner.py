@@ -13,7 +13,7 @@ import torch
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import unknown
 from longibench.benchmark.core.files import write_json
-from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.core.workspace import PROVENANCE, Workspace
 from longibench.benchmark.devices.fabric import resolved_here
 from longibench.benchmark.evaluation.evaluate import collect_scores
 from longibench.benchmark.protocol.protocol import (
@@ -176,7 +176,7 @@ def _plan(
 def _collected(planned: _Planned, workspace: Workspace) -> Path:
     folder = workspace.protocol(planned.protocol.name)
     scores = collect_scores(folder)
-    write_json(folder / "provenance.json", provenance(planned.settings))
+    write_json(folder / PROVENANCE, provenance(planned.settings))
     return scores
 
 

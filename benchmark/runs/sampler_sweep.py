@@ -6,14 +6,15 @@ curve. Each point is a folder of predictions like any other, and done only where
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
+from pydantic import ValidationError
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.files import digest, write_json
-from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.core.workspace import POINTS, PROVENANCE, Workspace
 from longibench.benchmark.devices.fabric import resolved_here
 from longibench.benchmark.evaluation.evaluate import collect_scores
 from longibench.benchmark.protocol.protocol import Protocol, build_protocol, write_protocol
@@ -25,7 +26,6 @@ from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
 from longibench.methods.samplers import SamplerSettings
 
-POINTS = "sampling_points.json"
 METRICS = ("fid", "ssim-head", "skill-head", "change-correlation", "sharpness")
 SAMPLERS: tuple[str, ...] = get_args(SamplerSettings.model_fields["kind"].annotation)
 STEPS = (5, 10, 25, 50, 100, 250, 1000)
@@ -140,7 +140,7 @@ def draw_curve(
             console.say(f"point {place} of {len(cells)}: {_describe(cell.generation.recipe)}")
         complete(cell, workspace, evaluator)
     collect_scores(folder)
-    write_json(folder / "provenance.json", provenance(settings))
+    write_json(folder / PROVENANCE, provenance(settings))
     write_json(folder / POINTS, [asdict(_point(cell, own)) for cell in cells])
     return folder
 
@@ -151,47 +151,46 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _recipe(name: str, settings: Settings, plugins: tuple[Path, ...]) -> Recipe:
     recipe = Recipe.of(name, settings, plugins)
-    if not _sampler(recipe):
-        raise UserError(
-            f"method '{name}' has no setting diffusion.sampler, so that there is no curve to draw"
-        )
+    if recipe.settings().sampler_settings() is None:
+        raise UserError(f"method '{name}' has no sampler, so that there is no curve to draw")
     return recipe
 
 
-def _sampler(recipe: Recipe) -> dict[str, Any]:
-    """The sampler among a method's settings; empty where there is none."""
-    diffusion = recipe.values.get("diffusion")
-    sampler = diffusion.get("sampler") if isinstance(diffusion, dict) else None
-    return sampler if isinstance(sampler, dict) else {}
+def _sampler(recipe: Recipe) -> SamplerSettings:
+    found = recipe.settings().sampler_settings()
+    assert found is not None  # asked for by ``_recipe``
+    return found
 
 
 def _variants(recipe: Recipe, sweep: Sweep, console: Console) -> list[Recipe]:
     """The method as it is set, and with every sampler and number of steps, by sampler and steps."""
-    total = int(recipe.values["diffusion"]["schedule"]["steps"])
-    steps = [count for count in sorted(set(sweep.steps)) if count <= total]
-    for count in sorted(set(sweep.steps) - set(steps)):
-        console.say(f"left out: {recipe.name} in {count} steps, for it has {total} levels")
-    variants = [_with(recipe, kind, count) for kind in sweep.samplers for count in steps]
+    variants: list[Recipe] = []
+    for count in sorted(set(sweep.steps)):
+        try:
+            variants += [_with(recipe, kind, count) for kind in sweep.samplers]
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            console.say(f"left out: {recipe.name} in {count} steps, because {reason}")
     if recipe not in variants:
         variants.append(recipe)
-    order = list(dict.fromkeys([*sweep.samplers, _sampler(recipe)["kind"]]))
-    return sorted(variants, key=lambda its: (order.index(_sampler(its)["kind"]), _steps(its)))
+    order = list(dict.fromkeys([*sweep.samplers, _sampler(recipe).kind]))
+    return sorted(variants, key=lambda its: (order.index(_sampler(its).kind), _steps(its)))
 
 
 def _with(recipe: Recipe, kind: str, steps: int) -> Recipe:
     """The method with another sampler; eta and clipping stay where they apply."""
-    diffusion, sampler = recipe.values["diffusion"], _sampler(recipe)
-    eta = sampler["eta"] if kind == "ddim" else 0.0
-    changed = {**sampler, "kind": kind, "steps": steps, "eta": eta}
-    return replace(recipe, values={**recipe.values, "diffusion": {**diffusion, "sampler": changed}})
+    sampler = _sampler(recipe)
+    eta = sampler.eta if kind == "ddim" else 0.0
+    changed = {**sampler.model_dump(), "kind": kind, "steps": steps, "eta": eta}
+    return recipe.with_sampler(SamplerSettings.model_validate(changed))
 
 
 def _steps(recipe: Recipe) -> int:
-    return int(_sampler(recipe)["steps"])
+    return _sampler(recipe).steps
 
 
 def _describe(recipe: Recipe) -> str:
-    sampler = SamplerSettings.model_validate(_sampler(recipe))
+    sampler = _sampler(recipe)
     return f"{recipe.name}, {sampler.describe()}, {sampler.steps} steps"
 
 
@@ -228,8 +227,8 @@ def _point(cell: Cell, own: list[Recipe]) -> Point:
     return Point(
         method=recipe.name,
         settings=cell.label.settings,
-        sampler=sampler["kind"],
-        steps=sampler["steps"],
-        eta=sampler["eta"],
+        sampler=sampler.kind,
+        steps=sampler.steps,
+        eta=sampler.eta,
         default=recipe in own,
     )

@@ -1,7 +1,5 @@
 """What a run will do and how long it may take, told before it starts."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -10,8 +8,9 @@ import torch
 from torch import Tensor
 
 from longibench.benchmark.core.console import Console
-from longibench.benchmark.devices.acceleration import accelerate, synchronise
+from longibench.benchmark.devices.acceleration import accelerate
 from longibench.benchmark.devices.fabric import accelerator, count_processes, resolved
+from longibench.benchmark.devices.timing import shortest
 from longibench.benchmark.evaluation.generate import GenerationJob, missing_requests
 from longibench.benchmark.protocol.protocol import Protocol
 from longibench.benchmark.settings.schema import DEFAULT_METRICS
@@ -117,8 +116,10 @@ def _estimate(step: Remaining) -> float | None:
         return scoring  # no parameters: drawing costs reading and writing
     if not _can_be_timed(step.training):
         return None
-    update, evaluation, evaluations = _time(step.training, trains=step.iterations_left > 0)
-    return scoring + step.iterations_left * update + step.volumes_left * evaluation * evaluations
+    step_seconds, evaluation, evaluations = _time(step.training, trains=step.iterations_left > 0)
+    return (
+        scoring + step.iterations_left * step_seconds + step.volumes_left * evaluation * evaluations
+    )
 
 
 def _can_be_timed(job: TrainingJob) -> bool:
@@ -145,21 +146,21 @@ def _time(job: TrainingJob, *, trains: bool) -> tuple[float, float, int]:
         method = accelerate(job.recipe.build(), job.device).to(device, dtype)
         method.checkpoint_activations(plan.checkpoint_levels)
         batch = _fake_batch(method, plan.micro_batch, device, dtype)
-        turn = method.stages()[0].optimizer_steps[0]
+        step = method.stages()[0].optimizer_steps[0]
         mixed = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
 
-        def one_pass() -> None:
+        def backward() -> None:
             with mixed:
-                loss = turn.loss(*batch)
+                loss = step.loss(*batch)
             loss.backward()
 
         def evaluate() -> None:
             with torch.no_grad(), mixed:
-                turn.loss(*batch)
+                step.loss(*batch)
 
-        step = _shortest(one_pass, device) * plan.micro_batches if trains else 0.0
-        evaluation = _shortest(evaluate, device) / plan.micro_batch
-    return step, evaluation, method.evaluations
+        step_seconds = shortest(backward, device.type) * plan.micro_batches if trains else 0.0
+        evaluation = shortest(evaluate, device.type) / plan.micro_batch
+    return step_seconds, evaluation, method.evaluations
 
 
 def _planned(job: TrainingJob) -> MemoryPlan:
@@ -173,13 +174,3 @@ def _fake_batch(
     empty = torch.full((size, 1, *method.shape), BACKGROUND, dtype=dtype)
     volume = pad_to_multiple(empty, method.multiple).to(device)
     return volume, volume, torch.ones(size, device=device, dtype=dtype)
-
-
-def _shortest(work: Callable[[], None], device: torch.device) -> float:
-    times = []
-    for _ in range(2):  # the first pass warms up
-        began = time.perf_counter()
-        work()
-        synchronise(device.type)
-        times.append(time.perf_counter() - began)
-    return min(times)

@@ -4,6 +4,8 @@ import io
 import json
 import shutil
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,14 @@ from torch import Tensor
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import atomic_folder, file_digest, write_json
-
-FINAL = "trained.json"
-WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "state.pt", "index.json"
+from longibench.benchmark.core.files import (
+    FileState,
+    atomic_folder,
+    file_digest,
+    file_state,
+    write_json,
+)
+from longibench.benchmark.core.workspace import AVERAGE, INDEX, STATE, TRAINED, WEIGHTS
 
 DAMAGE = (OSError, ValueError, KeyError, RuntimeError)  # what reading a damaged one raises
 
@@ -54,10 +60,11 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> None
         shutil.rmtree(target)
     with atomic_folder(target) as temporary:
         # serialised first: what torch and safetensors raise on a full disk is no OSError
-        (temporary / WEIGHTS).write_bytes(save(_plain(checkpoint.weights)))
-        (temporary / AVERAGE).write_bytes(save(_plain(checkpoint.average)))
-        (temporary / STATE).write_bytes(_serialised(checkpoint.state))
-        digests = {name: file_digest(temporary / name) for name in (WEIGHTS, AVERAGE, STATE)}
+        digests = {
+            WEIGHTS: _write(temporary / WEIGHTS, save(_plain(checkpoint.weights))),
+            AVERAGE: _write(temporary / AVERAGE, save(_plain(checkpoint.average))),
+            STATE: _write(temporary / STATE, _serialised(checkpoint.state)),
+        }
         index = {"step": checkpoint.step, "sha256": digests, "losses": checkpoint.losses}
         (temporary / INDEX).write_text(json.dumps(index))
     for old in _steps(folder)[:-keep]:
@@ -79,12 +86,12 @@ def load_latest(folder: Path, console: Console) -> Checkpoint | None:
 
 def write_final(folder: Path, info: dict[str, Any]) -> None:
     """Mark a training as complete."""
-    write_json(folder / FINAL, info)
+    write_json(folder / TRAINED, info)
 
 
 def read_final(folder: Path) -> dict[str, Any] | None:
     """What a complete training recorded, or None."""
-    path = folder / FINAL
+    path = folder / TRAINED
     return json.loads(path.read_text()) if path.is_file() else None
 
 
@@ -94,7 +101,7 @@ def is_whole(folder: Path) -> bool:
     if final is None or not steps:
         return False
     try:
-        return _load(steps[-1]).step == final["iterations"]
+        return _checked(steps[-1])["step"] == final["iterations"]
     except DAMAGE:
         return False
 
@@ -106,10 +113,7 @@ def last_step(folder: Path) -> int:
 
 
 def _load(path: Path) -> Checkpoint:
-    index = json.loads((path / INDEX).read_text())
-    for name, expected in index["sha256"].items():
-        if file_digest(path / name) != expected:
-            raise ValueError(f"{name} does not match its digest")
+    index = _checked(path)
     return Checkpoint(
         step=index["step"],
         weights=load_file(path / WEIGHTS),
@@ -117,6 +121,26 @@ def _load(path: Path) -> Checkpoint:
         state=torch.load(path / STATE, map_location="cpu", weights_only=True),
         losses=index["losses"],
     )
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    """The index of a checkpoint whose files have its digests; each is hashed once a process."""
+    index: dict[str, Any] = json.loads((path / INDEX).read_text())
+    for name, expected in index["sha256"].items():
+        if _digest(path / name, file_state(path / name)) != expected:
+            raise ValueError(f"{name} does not match its digest")
+    return index
+
+
+@lru_cache(maxsize=64)
+def _digest(file: Path, _: FileState) -> str:
+    return file_digest(file)
+
+
+def _write(file: Path, content: bytes) -> str:
+    """Write a file; returns its digest."""
+    file.write_bytes(content)
+    return sha256(content).hexdigest()
 
 
 def _serialised(state: dict[str, Any]) -> bytes:
@@ -141,7 +165,7 @@ def require_latest(folder: Path, console: Console) -> Checkpoint:
     final = read_final(folder)
     if final and checkpoint.step < final["iterations"]:
         raise UserError(
-            f"{folder}: the final checkpoint is damaged; delete {folder / FINAL} and run again: "
+            f"{folder}: the final checkpoint is damaged; delete {folder / TRAINED} and run again: "
             f"training goes on from iteration {checkpoint.step}"
         )
     return checkpoint

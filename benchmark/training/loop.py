@@ -10,6 +10,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import write_json
 from longibench.benchmark.core.signals import Interruption, Stopped, interruptible
+from longibench.benchmark.core.workspace import DIVERGED, SETTINGS
 from longibench.benchmark.devices.fabric import device_name, launch, peak_memory_gb
 from longibench.benchmark.devices.process_group import any_rank_interrupted
 from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
@@ -22,9 +23,6 @@ from longibench.benchmark.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-SETTINGS = "settings.json"  # beside the checkpoints, which it explains
-DIVERGED = "diverged.json"
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def _train(fabric: "Fabric", job: TrainingJob) -> None:
             break
         except DivergedError as error:
             _report_divergence(trainer, error, console)
-            attempt = trainer.attempt + 1
+            attempt = trainer.progress.attempt + 1
         finally:
             trainer.accumulator.close()
     if fabric.is_global_zero:
@@ -98,16 +96,20 @@ def _loop(trainer: Trainer, console: Console) -> None:
     with (
         interruptible() as interruption,
         monitoring(trainer, console) as monitor,
-        console.bar(label, total, done=trainer.step) as bar,
+        console.bar(label, total, done=trainer.progress.step) as bar,
     ):
         monitor.validate(trainer)  # after a stop, which comes before a validation of minutes
-        while trainer.step < total:
+        while trainer.progress.step < total:
             trainer.advance()
-            bar.advance(note=trainer.note)
+            bar.advance(note=trainer.progress.note)
             stop = _stop_signal(trainer, interruption)
-            if stop or trainer.step % job.training.checkpoint_every == 0 or trainer.step == total:
+            if (
+                stop
+                or trainer.progress.step % job.training.checkpoint_every == 0
+                or trainer.progress.step == total
+            ):
                 trainer.save()
-            if stop and trainer.step < total:
+            if stop and trainer.progress.step < total:
                 raise Stopped(stop)
             monitor.after_iteration(trainer)
 
@@ -133,14 +135,19 @@ def _report_divergence(trainer: Trainer, error: DivergedError, console: Console)
     pairs = job.pairs.iloc[rows][["subject", "visit", "interval_years"]]
     kept = last_step(job.folder)
     if trainer.fabric.is_global_zero:
-        found = {"step": step, "reason": error.reason, "attempt": trainer.attempt, "kept": kept}
+        found = {
+            "step": step,
+            "reason": error.reason,
+            "attempt": trainer.progress.attempt,
+            "kept": kept,
+        }
         write_json(job.folder / DIVERGED, {**found, "pairs": pairs.to_dict("records")})
     named = ", ".join(f"{subject} {visit}" for subject, visit, _ in pairs.values.tolist())
     what = (
         f"{job.recipe.name}: {error.reason} at iteration {step} (pairs: {named}); the last good "
         f"checkpoint, iteration {kept}, in {job.folder} is kept"
     )
-    if trainer.attempt >= job.training.restarts:
+    if trainer.progress.attempt >= job.training.restarts:
         raise UserError(
             f"{what}. Try a lower training.learning_rate, or training.restarts=1 to go on from "
             "the checkpoint with other noise."
@@ -152,14 +159,14 @@ def _summary(trainer: Trainer) -> dict[str, Any]:
     """What the report says of the training's cost."""
     job, fabric = trainer.job, trainer.fabric
     pairs = job.training.batch_size // fabric.world_size
-    each = trainer.seconds / trainer.step
+    each = trainer.progress.seconds / trainer.progress.step
     precision = fabric.strategy.precision.precision
     return {
-        "iterations": trainer.step,
-        "seconds": round(trainer.seconds, 1),
+        "iterations": trainer.progress.step,
+        "seconds": round(trainer.progress.seconds, 1),
         "energy_j": trainer.energy_j,
         "peak_memory_gb": round(peak_memory_gb(fabric), 2),
         "device": device_name(fabric),
-        "restarts": trainer.attempt,
+        "restarts": trainer.progress.attempt,
         **training_costs(job.recipe, pairs, each, fabric.device.type, precision),
     }

@@ -1,10 +1,9 @@
 """How a batch is divided so that it fits the device: micro-batches, activation checkpointing."""
 
-import os
 from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 
+import psutil
 import torch
 
 from longibench.benchmark.core.errors import UserError
@@ -75,7 +74,7 @@ def available_gb(settings: DeviceSettings) -> float:
     if accelerator(settings) == "cuda":
         free, _ = torch.cuda.mem_get_info()
         return (free + torch.cuda.memory_reserved()) / GB
-    return _free_on_cpu() / GB / processes_here(settings)
+    return psutil.virtual_memory().available / GB / processes_here(settings)
 
 
 def plan_memory(
@@ -211,14 +210,3 @@ class _Planner:
             f"{needed:.1f} GB, and there are {self.available_gb:.1f} GB; take "
             f"{', '.join([*given, *changes[:-1]])} or {changes[-1]}"
         )
-
-
-def _free_on_cpu() -> int:
-    """Bytes that the system could give without swapping."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # not Linux
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.files import write_text
+from longibench.benchmark.core.workspace import VALIDATION
 from longibench.benchmark.training.loggers.loggers import Ending, Log, build_loggers
 from longibench.benchmark.training.validation import VALIDATION_COLUMNS, Validation, choose_pairs
 
@@ -36,17 +37,17 @@ class Monitor:
         if trainer.logs_now:
             values = {
                 "loss": trainer.curve.rows[-1][2],
-                "seconds": trainer.seconds,
-                "seconds_per_step": trainer.seconds_per_step,
+                "seconds": trainer.progress.seconds,
+                "seconds_per_step": trainer.progress.seconds_per_step,
                 "learning_rate": trainer.job.training.learning_rate,
             }
         values |= self.validate(trainer)
         if values:
-            self.log.scalars(trainer.step, values)
+            self.log.scalars(trainer.progress.step, values)
 
     def validate(self, trainer: "Trainer") -> dict[str, float]:
         """Validate where that is due and not done before; losses by name."""
-        validation, step = self.validation, trainer.step
+        validation, step = self.validation, trainer.progress.step
         if validation is None or not step or not validation.is_due(step):
             return {}
         if self.rows and self.rows[-1][1] == step:
@@ -57,7 +58,7 @@ class Monitor:
         validation.draw(trainer.job.folder, step)
         if trainer.fabric.is_global_zero:
             table = pd.DataFrame(self.rows, columns=pd.Index(VALIDATION_COLUMNS))
-            write_text(trainer.job.folder / "validation.csv", table.to_csv(index=False))
+            write_text(trainer.job.folder / VALIDATION, table.to_csv(index=False))
         return {f"validation_{name}": loss for name, loss in losses.items()}
 
 
@@ -85,11 +86,11 @@ def monitoring(trainer: "Trainer", console: Console) -> Iterator[Monitor]:
     loggers = []
     if trainer.fabric.is_global_zero:
         names, name = job.training.loggers, job.folder.name
-        loggers = build_loggers(names, job.folder, name, job.describe(), trainer.step)
+        loggers = build_loggers(names, job.folder, name, job.describe(), trainer.progress.step)
     log = Log(loggers, console)
     ending: Ending = "failed"
     try:
-        yield Monitor(log, validation, trainer.validated)
+        yield Monitor(log, validation, trainer.progress.validated)
         ending = "success"
     except KeyboardInterrupt:
         ending = "interrupted"

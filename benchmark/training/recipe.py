@@ -1,6 +1,6 @@
 """A method with its settings: enough to build it again in any process, and its identity."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from longibench.benchmark.settings.messages import validate
 from longibench.benchmark.settings.plugins import find_method, load_methods
 from longibench.benchmark.settings.schema import Settings
 from longibench.methods.method import Method, MethodSettings
+from longibench.methods.samplers import SamplerSettings
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,18 @@ class Recipe:
         load_methods(self.plugins)
         return find_method(self.name)
 
+    def settings(self) -> MethodSettings:
+        """The values as the method's typed settings."""
+        return self.method().Settings.model_validate(self.values)
+
+    def with_sampler(self, sampler: SamplerSettings) -> "Recipe":
+        """The same with another sampler; raises a ValueError as the settings do."""
+        changed = self.settings().with_sampler(sampler)
+        return replace(self, values=changed.model_dump(mode="json"))
+
     def build(self) -> Method:
         """Construct the method; its weights come from torch's global generator."""
-        method = self.method()
-        return method(method.Settings.model_validate(self.values), self.shape)
+        return self.method()(self.settings(), self.shape)
 
     def describe(self) -> dict[str, Any]:
         """What determines the method's result beside its training: name, settings, code."""
@@ -64,9 +73,8 @@ class Recipe:
 
     def describe_training(self) -> dict[str, Any]:
         """What the trained weights depend on: as ``describe``, less what generation alone needs."""
-        method = self.method()
-        settings = method.Settings.model_validate(self.values).of_training()
-        return {**self.describe(), "settings": settings, "code": code_of(method, training=True)}
+        code = code_of(self.method(), training=True)
+        return {**self.describe(), "settings": self.settings().of_training(), "code": code}
 
 
 @cache  # first asked right after the import: a file that is changed later is not what runs

@@ -1,14 +1,11 @@
 """What a training costs: seconds and arithmetic a step, share of the device's measured peak."""
 
-import time
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from longibench.benchmark.devices.acceleration import synchronise
+from longibench.benchmark.devices.timing import shortest
 from longibench.benchmark.training.footprint import footprint
 from longibench.benchmark.training.recipe import Recipe
 
@@ -32,19 +29,13 @@ def measure_peak(kind: str, precision: str) -> float:
     factor = torch.ones(side, side, device=kind, dtype=TYPES.get(precision, torch.float32))
     product = torch.empty_like(factor)
     with torch.inference_mode():
-        return 2 * side**3 / _shortest(lambda: torch.mm(factor, factor, out=product), kind)
-
-
-def _shortest(work: Callable[[], Tensor], kind: str) -> float:
-    """Seconds of the fastest repetition, after one that warms up."""
-    times: list[float] = []
-    end = time.perf_counter() + SECONDS
-    while len(times) < 3 or time.perf_counter() < end:
-        began = time.perf_counter()
-        work()
-        synchronise(kind)
-        times.append(time.perf_counter() - began)
-    return min(times[1:])
+        return (
+            2
+            * side**3
+            / shortest(
+                lambda: torch.mm(factor, factor, out=product), kind, times=2, seconds=SECONDS
+            )
+        )
 
 
 def model_flops(recipe: Recipe, pairs: int) -> int | None:
@@ -63,13 +54,13 @@ def training_costs(
 
     Args:
         recipe: The method.
-        batch_size: Pairs an update and device: the peak is that of one device.
-        seconds_per_step: Measured, of one update.
+        batch_size: Pairs an optimizer step and device: the peak is that of one device.
+        seconds_per_step: Measured, of one training step.
         kind: ``cpu`` or ``cuda``.
         precision: Resolved, such as ``bf16-mixed``.
 
     Returns:
-        ``seconds_per_step``; ``step_tflop``, the arithmetic of one update; ``tflops`` reached;
+        ``seconds_per_step``; ``step_tflop``, the arithmetic of one step; ``tflops`` reached;
         ``peak_tflops``, measured; ``peak_share``. None where a method cannot be traced.
     """
     flops = model_flops(recipe, batch_size)

@@ -12,6 +12,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import write_text
 from longibench.benchmark.core.seeds import derive_seed
+from longibench.benchmark.core.workspace import COMPILED, LOSSES
 from longibench.benchmark.devices.acceleration import accelerate, compile_networks, describe, fuse
 from longibench.benchmark.devices.ddp import Losses
 from longibench.benchmark.devices.energy import EnergyMeter, start_meter
@@ -35,40 +36,44 @@ if TYPE_CHECKING:
 
     from longibench.benchmark.training.loop import TrainingJob
 
-COMPILED = "compile.json"
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        attempt: How often it restarted from a checkpoint after it had diverged.
+        step: Iterations done.
+        seconds: Time spent in iterations, over all interruptions.
+        seconds_per_step: In the window of the last row of the curve.
+        energy_before: Joules until the training was last interrupted.
+        validated: Rows of the validation loss so far.
+        note: Shown beside the progress bar.
+    """
+
+    attempt: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    seconds_per_step: float = 0.0
+    energy_before: float = 0.0
+    validated: list[list[Any]] = field(default_factory=list)
+    note: str = ""
 
 
 @dataclass
 class Trainer:
-    """A training in progress.
-
-    Attributes:
-        attempt: How often it went on from a checkpoint after it had diverged.
-        step: Iterations done.
-        seconds: Time spent in iterations, over all interruptions.
-        energy_before: Joules until the training was last interrupted.
-        note: Shown beside the progress bar.
-        validated: Rows of the validation loss so far.
-        seconds_per_step: Of the steps that the last row of the curve is of.
-    """
+    """A training in progress: what it is built of, and how far it is."""
 
     fabric: "Fabric"
     job: "TrainingJob"
     method: Method
-    module: Any  # its losses as Fabric wrapped them
     schedule: StageSchedule
     optimizers: list[list[Any]]  # one an optimizer step, a list a stage
     average: WeightAverage
     accumulator: GradientAccumulator
     curve: LossCurve
     meter: EnergyMeter
-    attempt: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    energy_before: float = 0.0
-    note: str = ""
-    validated: list[list[Any]] = field(default_factory=list)
-    seconds_per_step: float = 0.0
+    progress: Progress
 
     @classmethod
     def start(
@@ -96,14 +101,14 @@ class Trainer:
             plan, console,
         )  # fmt: skip
         trainer = cls(
-            fabric, job, method, module, schedule, optimizers,
+            fabric, job, method, schedule, optimizers,
             WeightAverage(method, job.training.ema), accumulator,
             LossCurve(job.training.divergence_factor),
-            start_meter(fabric.device.type, gpus_here(fabric)), attempt,
+            start_meter(fabric.device.type, gpus_here(fabric)), Progress(attempt),
         )  # fmt: skip
         if saved:
             trainer._restore(saved, console)
-        accumulator.done = schedule.optimizer_steps_before(trainer.step)
+        accumulator.done = schedule.optimizer_steps_before(trainer.progress.step)
         accumulator.fit_all_ranks(schedule.optimizer_steps)
         compiled = compile_networks(
             method, accumulator.trial(), job.device, fabric.device, job.folder / COMPILED, console
@@ -117,32 +122,38 @@ class Trainer:
         Raises:
             DivergedError: A row of the curve is due, and shows that training has diverged.
         """
-        began = time.monotonic()
-        stage = self.schedule.stage_at(self.step)
+        progress, began = self.progress, time.monotonic()
+        stage = self.schedule.stage_at(progress.step)
         optimizer_steps = self.schedule.stages[stage].optimizer_steps
         if not self.method.training:
-            self.module.train()
+            self.accumulator.module.train()
         for optimizer_step, optimizer in zip(optimizer_steps, self.optimizers[stage], strict=True):
-            self.curve.add(self.step + 1, self.accumulator.step(optimizer_step, optimizer))
-        self.step += 1
-        self.average.update(self.step)
+            self.curve.add(progress.step + 1, self.accumulator.step(optimizer_step, optimizer))
+        progress.step += 1
+        self.average.update(progress.step)
         losses = self._checked() if self.logs_now else []
-        self.seconds += time.monotonic() - began
+        progress.seconds += time.monotonic() - began
         if losses:
-            before = self.curve.rows[-1][3] if self.curve.rows else 0.0
-            self.seconds_per_step = (self.seconds - before) / (self.step % LOG_EVERY or LOG_EVERY)
-            loss = self.curve.close_row(self.stage_name, losses, self.seconds)
-            self.note = f"loss {loss:.4f}"
+            self._close_row(losses)
+
+    def _close_row(self, losses: list[float]) -> None:
+        progress = self.progress
+        before = self.curve.rows[-1][3] if self.curve.rows else 0.0
+        steps = progress.step % LOG_EVERY or LOG_EVERY
+        progress.seconds_per_step = (progress.seconds - before) / steps
+        loss = self.curve.close_row(self.stage_name, losses, progress.seconds)
+        progress.note = f"loss {loss:.4f}"
 
     @property
     def logs_now(self) -> bool:
         """Whether a row of the curve is due after the iteration just done."""
-        return self.step % LOG_EVERY == 0 or self.step == self.job.training.iterations
+        step = self.progress.step
+        return step % LOG_EVERY == 0 or step == self.job.training.iterations
 
     @property
     def stage_name(self) -> str:
         """Name of the stage that the iteration just done belongs to."""
-        return self.schedule.stages[self.schedule.stage_at(self.step - 1)].name
+        return self.schedule.stages[self.schedule.stage_at(self.progress.step - 1)].name
 
     def _checked(self) -> list[float]:
         """Losses of the window, the mean over processes, after a check of losses and weights."""
@@ -150,7 +161,7 @@ class Trainer:
         self.curve.check(self.stage_name, losses)
         norm = torch.nn.utils.get_total_norm(list(self.method.parameters()))
         if not torch.isfinite(norm):
-            raise DivergedError(self.step, "a weight is not finite")
+            raise DivergedError(self.progress.step, "a weight is not finite")
         return losses
 
     def _mean_over_processes(self, values: Tensor) -> Tensor:
@@ -169,23 +180,23 @@ class Trainer:
         if self.fabric.is_global_zero:
             save_checkpoint(self.job.folder, self._checkpoint(), self.job.training.keep)
             curve = pd.DataFrame(self.curve.rows, columns=pd.Index(LOSS_COLUMNS))
-            write_text(self.job.folder / "losses.csv", curve.to_csv(index=False))
+            write_text(self.job.folder / LOSSES, curve.to_csv(index=False))
         self.fabric.barrier()
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(
-            step=self.step,
+            step=self.progress.step,
             weights=self.method.state_dict(),
             average=self.average.weights,
             state={
                 "optimizers": [[o.state_dict() for o in of_stage] for of_stage in self.optimizers],
-                "seconds": self.seconds,
+                "seconds": self.progress.seconds,
                 "energy_j": self.energy_j,
                 "window": [(step, float(loss)) for step, loss in self.curve.window],
-                "attempt": self.attempt,
+                "attempt": self.progress.attempt,
                 "world_size": self.fabric.world_size,
                 "device": self.fabric.device.type,
-                "validation": self.validated,
+                "validation": self.progress.validated,
             },
             losses=self.curve.rows,
         )
@@ -204,9 +215,12 @@ class Trainer:
             for optimizer, its_state in zip(of_stage, states, strict=True):
                 optimizer.load_state_dict(its_state)
                 fuse(optimizer, self.job.device)
-        self.step, self.curve.rows = saved.step, saved.losses
-        self.validated = state["validation"]
-        self.seconds, self.energy_before = state["seconds"], state["energy_j"] or 0.0
+        self.progress.step, self.curve.rows = saved.step, saved.losses
+        self.progress.validated = state["validation"]
+        self.progress.seconds, self.progress.energy_before = (
+            state["seconds"],
+            state["energy_j"] or 0.0,
+        )
         for step, loss in state["window"]:  # losses that the curve does not show yet
             self.curve.add(step, torch.tensor(loss, device=fabric.device))
 
@@ -214,7 +228,11 @@ class Trainer:
     def energy_j(self) -> float | None:
         """Joules that the device used for all of the training; None where no driver tells."""
         now = self.meter.joules()
-        return None if now is None else round(self.energy_before + now * machines(self.fabric), 1)
+        return (
+            None
+            if now is None
+            else round(self.progress.energy_before + now * machines(self.fabric), 1)
+        )
 
 
 def _set_up(

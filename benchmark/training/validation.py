@@ -15,6 +15,7 @@ from torch import Tensor
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.seeds import derive_seed, sample_seed
+from longibench.benchmark.core.workspace import SAMPLES
 from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
 from longibench.benchmark.settings.schema import ValidationSettings
 from longibench.benchmark.training.pair_loader import Pair, PairDataset, crop_to_shape
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 VALIDATION_COLUMNS = ("stage", "step", "loss")
-SAMPLES = "samples"  # folder of the pictures, in the model's
 
 
 @dataclass

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from longibench.benchmark.core.workspace import MANIFEST
 from longibench.benchmark.evaluation.evaluate import read_manifest
 from longibench.reports.figures.view import View, Volume, choose_view, load
 from longibench.reports.model.results import Entry, Results
@@ -90,7 +91,7 @@ def _generated(
     results: Results, entry: Entry, subject: str, visits: list[str]
 ) -> tuple[Volume | None, ...]:
     runs = results.runs_of(entry)
-    if not runs or not (runs[0].volumes / "manifest.csv").is_file():
+    if not runs or not (runs[0].volumes / MANIFEST).is_file():
         return (None,) * len(visits)
     folder = runs[0].volumes  # of the first training seed
     listed = read_manifest(folder)

@@ -12,7 +12,8 @@ from matplotlib.ticker import NullLocator
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import write_text
-from longibench.benchmark.runs.sampler_sweep import POINTS, Point
+from longibench.benchmark.core.workspace import POINTS
+from longibench.benchmark.runs.sampler_sweep import Point
 from longibench.methods.samplers import NAMES
 from longibench.reports.figures.style import COLOURS, INK, MUTED, save
 from longibench.reports.model.caption import RANKS, caption

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from longibench.benchmark.core.workspace import LOSSES, VALIDATION
 from longibench.reports.figures.style import COLOURS, INK, MUTED
 from longibench.reports.model.results import Entry, Results, Run
 
@@ -59,7 +60,7 @@ def _losses_of(results: Results, entry: Entry) -> list[pd.DataFrame]:
 
 def _losses(results: Results, run: Run) -> pd.DataFrame | None:
     model = run.facts.get("model")
-    path = results.workspace / str(model) / "losses.csv" if model else Path()
+    path = results.workspace / str(model) / LOSSES if model else Path()
     if not path.is_file():
         return None
     losses = pd.read_csv(path).dropna(subset=["loss"])
@@ -70,7 +71,7 @@ def _losses(results: Results, run: Run) -> pd.DataFrame | None:
 def _validation_of(results: Results, entry: Entry) -> list[pd.DataFrame]:
     """One table of validation losses a training seed that looked at any; already in iterations."""
     models = [run.facts.get("model") for run in results.runs_of(entry)]
-    paths = [results.workspace / str(model) / "validation.csv" for model in models if model]
+    paths = [results.workspace / str(model) / VALIDATION for model in models if model]
     found = [pd.read_csv(path).dropna(subset=["loss"]) for path in paths if path.is_file()]
     return [losses for losses in found if len(losses)]
 

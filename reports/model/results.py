@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import PAIRS, PROTOCOL, PROVENANCE, RUN, SCORES
 from longibench.benchmark.evaluation.evaluate import read_pairs
 from longibench.benchmark.evaluation.score_table import METRIC, read_scores
 from longibench.benchmark.protocol.recorded_metrics import current_metrics, read_recorded
@@ -56,7 +57,7 @@ class Run:
     @property
     def written(self) -> int:
         """When the run was finished, in nanoseconds."""
-        return (self.folder / "run.json").stat().st_mtime_ns
+        return (self.folder / RUN).stat().st_mtime_ns
 
     @property
     def created(self) -> str:
@@ -190,11 +191,11 @@ def read_results(folder: Path) -> Results:
     Raises:
         UserError: A file is missing or damaged, or nothing has been scored.
     """
-    protocol = _read_json(folder / "protocol.json")
-    scores = read_scores(folder / "scores.csv")
+    protocol = _read_json(folder / PROTOCOL)
+    scores = read_scores(folder / SCORES)
     if scores.empty:
-        raise UserError(f"{folder / 'scores.csv'}: no scores yet; 'python cli.py run' makes them")
-    provenance = folder / "provenance.json"
+        raise UserError(f"{folder / SCORES}: no scores yet; 'python cli.py run' makes them")
+    provenance = folder / PROVENANCE
     recorded = tuple(read_recorded(folder))
     if not recorded and "metrics" not in protocol:
         raise UserError(
@@ -223,7 +224,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _read_pairs(folder: Path) -> pd.DataFrame:
-    path = folder / "pairs.csv"
+    path = folder / PAIRS
     try:
         return read_pairs(folder).sort_values(["subject", "interval_years"], ignore_index=True)
     except (OSError, ValueError, KeyError) as error:
@@ -233,7 +234,7 @@ def _read_pairs(folder: Path) -> pd.DataFrame:
 
 
 def _read_runs(folder: Path) -> tuple[Run, ...]:
-    runs = [Run(path.parent, _read_json(path)) for path in folder.glob("*/run.json")]
+    runs = [Run(path.parent, _read_json(path)) for path in folder.glob(f"*/{RUN}")]
     keys = ("method", "settings", "training_seed")
     return tuple(sorted(runs, key=lambda run: [run.facts[key] for key in keys]))
 

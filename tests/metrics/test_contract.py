@@ -140,7 +140,8 @@ def evaluate(metric: Metric, visits: list[Visit], generated: list[Scan]) -> floa
         for scans in (generated, [visit.reference for visit in visits])
     ]
     if isinstance(metric, SetMetric):
-        return metric(generated=features[0], reference=features[1])
+        groups = [str(row) for row in range(len(visits))]
+        return metric.value(generated=features[0], reference=features[1], groups=groups)
     years = np.array([visit.interval_years for visit in visits])
     return metric(generated=features[0], reference=features[1], interval_years=years)
 

@@ -13,6 +13,7 @@ from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from longibench.benchmark.preparation.arrays import Affine, Array, Box, Mask
 from longibench.benchmark.preparation.reading.dicom import converted
 from longibench.benchmark.preparation.reading.header import check_affine, check_header, read_nifti
 from longibench.benchmark.preparation.reading.orientation import is_oriented, oriented
@@ -36,10 +37,6 @@ COARSE_MM = 4.0  # resolution at which a head is looked for
 SMALLEST_SIDE = 8  # voxels
 SMALLEST_MM = 60.0  # an adult's brain is larger along every axis
 ALIKE = 0.3  # correlation of neighbours COARSE_MM apart: a head has 0.8 and more, noise none
-
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Affine = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ class Head:
     """
 
     values: Array
-    box: Affine
+    box: Box
     litres: float
 
 
@@ -213,7 +210,7 @@ def _solid(mask: Mask) -> Mask:
     return ndimage.binary_fill_holes(largest_part(opened if opened.any() else mask))
 
 
-def world_box(mask: Mask, affine: Affine) -> Affine:
+def world_box(mask: Mask, affine: Affine) -> Box:
     """Smallest and largest world coordinates of a mask, (2, 3) in mm."""
     corners = np.argwhere(mask)[:, :3]
     world = nib.affines.apply_affine(affine, corners)

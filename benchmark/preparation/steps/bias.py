@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from longibench.benchmark.preparation.arrays import Array
 from longibench.benchmark.preparation.reading.problems import BIAS, DamagedScanError
-from longibench.benchmark.preparation.reading.raw_scan import Array, Scan
+from longibench.benchmark.preparation.reading.raw_scan import Scan
 from longibench.benchmark.preparation.steps.itk import from_itk, to_itk
 
 COARSE_MM = 4.0  # the field is smooth: it is fitted on voxels of about this size

@@ -12,8 +12,9 @@ from scipy import ndimage
 
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.threads import one_torch_thread
+from longibench.benchmark.preparation.arrays import Mask
 from longibench.benchmark.preparation.reading.problems import BRAIN, DamagedScanError
-from longibench.benchmark.preparation.reading.raw_scan import Mask, Scan
+from longibench.benchmark.preparation.reading.raw_scan import Scan
 
 # Adults' brains with their fluid: 0.9 to 1.9 litres between the extremes of size and atrophy; the
 # limits leave room for tools that cut close or take meninges with them.

@@ -8,8 +8,9 @@ import nibabel as nib
 import numpy as np
 
 from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.arrays import Affine, Array, Mask
 from longibench.benchmark.preparation.reading.problems import FIRST_DAMAGED, DamagedScanError
-from longibench.benchmark.preparation.reading.raw_scan import Affine, Array, Mask, world_box
+from longibench.benchmark.preparation.reading.raw_scan import world_box
 from longibench.benchmark.preparation.steps.field_of_view import field_of_view
 from longibench.benchmark.preparation.steps.mni import load_template, mni_affine, template_on
 from longibench.benchmark.preparation.steps.plan import Plan

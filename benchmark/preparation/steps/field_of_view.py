@@ -3,10 +3,11 @@
 import numpy as np
 
 from longibench.benchmark.core.grid import Grid
-from longibench.benchmark.preparation.reading.raw_scan import Affine, Scan
+from longibench.benchmark.preparation.arrays import Affine, Box
+from longibench.benchmark.preparation.reading.raw_scan import Scan
 
 
-def field_of_view(box: Affine, scan: Scan, grid: Grid) -> Affine:
+def field_of_view(box: Box, scan: Scan, grid: Grid) -> Affine:
     """Affine of the grid placed over a scan's head, axes along the world's.
 
     The head's box is centred; of a head that is taller than the grid the top is kept, for what

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from longibench.benchmark.preparation.arrays import Array, Mask
 from longibench.benchmark.preparation.reading.problems import CONSTANT, DamagedScanError
-from longibench.benchmark.preparation.reading.raw_scan import Array, Mask, Scan
+from longibench.benchmark.preparation.reading.raw_scan import Scan
 
 BACKGROUND = -1.0  # darkest value of the range [-1, 1]
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from longibench.benchmark.preparation.arrays import Affine
+
 if TYPE_CHECKING:
     import SimpleITK
 
-Affine = NDArray[np.float64]
 
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # RAS to LPS and back
 

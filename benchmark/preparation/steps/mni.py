@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 
 from longibench.benchmark.core.grid import Grid
-from longibench.benchmark.preparation.reading.raw_scan import Affine, Array, Scan
+from longibench.benchmark.preparation.arrays import Affine, Array
+from longibench.benchmark.preparation.reading.raw_scan import Scan
 from longibench.benchmark.preparation.steps.resampling import resample
 
 MARGIN_MM = 10  # kept around the template's brain

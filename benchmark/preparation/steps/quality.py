@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from longibench.benchmark.preparation.reading.raw_scan import Affine, Array, Mask
+from longibench.benchmark.preparation.arrays import Affine, Array, Mask, Point
 
 NOT_DONE = float("nan")
 
@@ -48,7 +48,7 @@ def correlation(first: Array, second: Array, where: Mask) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def movement(transform: Affine, point: Affine) -> tuple[float, float]:
+def movement(transform: Affine, point: Point) -> tuple[float, float]:
     """How far a linear transform moves a point, in mm, and turns, in degrees.
 
     Args:

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from longibench.benchmark.preparation.arrays import Affine, Mask, Point
 from longibench.benchmark.preparation.reading.problems import REGISTRATION, DamagedScanError
-from longibench.benchmark.preparation.reading.raw_scan import Affine, Scan
+from longibench.benchmark.preparation.reading.raw_scan import Scan
 from longibench.benchmark.preparation.steps.itk import from_itk, matrix_of, to_itk
 
 if TYPE_CHECKING:
     import SimpleITK
 
-Mask = NDArray[np.bool_]
 
 MARGIN_MM = 8.0  # around the brain: the skull's inside does not shrink and steadies the match
 TURNS_DEGREES = 12.0  # between the rotations that are tried at the start, two to each side
@@ -114,7 +113,7 @@ def _centre(
     transform.SetTranslation((there - here).tolist())
 
 
-def _centroid(mask: Mask, affine: Affine) -> NDArray[np.float64]:
+def _centroid(mask: Mask, affine: Affine) -> Point:
     """Centre of a mask in LPS mm, (3,)."""
     sums = [np.count_nonzero(mask, axis=axes) for axes in ((1, 2), (0, 2), (0, 1))]
     middle = [float(np.average(np.arange(len(line)), weights=line)) for line in sums]

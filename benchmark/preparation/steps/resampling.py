@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from longibench.benchmark.core.grid import Grid
-from longibench.benchmark.preparation.reading.raw_scan import Affine, Array
+from longibench.benchmark.preparation.arrays import Affine, Array
 
 Order = Literal[1, 3]
 

@@ -7,15 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation.arrays import Affine, Array, Box, Mask
 from longibench.benchmark.preparation.reading.problems import REGISTRATION, DamagedScanError
-from longibench.benchmark.preparation.reading.raw_scan import (
-    Affine,
-    Array,
-    Mask,
-    Scan,
-    read_scan,
-    world_box,
-)
+from longibench.benchmark.preparation.reading.raw_scan import Scan, read_scan, world_box
 from longibench.benchmark.preparation.steps.bias import correct_bias
 from longibench.benchmark.preparation.steps.brain import extract_brain
 from longibench.benchmark.preparation.steps.intensity import scale_brain, scale_head
@@ -42,7 +36,7 @@ class Anatomy:
     cut_out: bool
 
     @property
-    def box(self) -> Affine:
+    def box(self) -> Box:
         """Smallest and largest world coordinates of what it shows, (2, 3) in mm."""
         return self.scan.head.box if self.brain is None else world_box(self.brain, self.scan.affine)
 

@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from longibench.benchmark.core.files import digest, file_digest, file_state, write_json
+from longibench.benchmark.preparation.reading.problems import UNREADABLE, DamagedScanError
 
 
 class Digests:
@@ -20,29 +21,32 @@ class Digests:
         except (OSError, ValueError):
             self._known = {}  # a lost memory costs time, nothing else
 
-    def of(self, file: Path) -> tuple[str, str]:
-        """Digest of a file and, where it cannot be read, the reason (the digest is then empty).
+    def of(self, file: Path) -> str:
+        """Digest of a file.
 
         The digest of a folder, such as one of DICOM slices, or of an image whose header is a file
         of its own, is that of all files' names and bytes.
+
+        Raises:
+            DamagedScanError: It cannot be read, or is empty.
         """
         try:
             files = _parts(file)
             if file.is_dir() and not files:
-                return "", "cannot be read: an empty folder"
+                raise DamagedScanError(UNREADABLE, "an empty folder")
             states = [[path.name, *file_state(path)] for path in files or [file]]
             if not any(size for _, size, _ in states):
-                return "", "cannot be read: the file is empty"
+                raise DamagedScanError(UNREADABLE, "the file is empty")
             state = [len(states), digest(states)]
             known = self._known.get(str(file.resolve()))
             if known and known[:2] == state:
-                return str(known[2]), ""
+                return str(known[2])
             value = _joint_digest(files) if files else file_digest(file)
         except OSError as error:
-            return "", f"cannot be read: {error.strerror}"
+            raise DamagedScanError(UNREADABLE, str(error.strerror)) from error
         self._known[str(file.resolve())] = [*state, value]
         self._changed = True
-        return value, ""
+        return value
 
     def save(self) -> None:
         """Remember what has been computed."""

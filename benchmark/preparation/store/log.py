@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-NAME = "preparation.log"
+from longibench.benchmark.core.workspace import PREPARATION_LOG
 
 
 def log_scan(folder: Path, subject: str, visit: str, outcome: str, seconds: float) -> None:
@@ -20,7 +20,7 @@ def log_scan(folder: Path, subject: str, visit: str, outcome: str, seconds: floa
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = "\t".join([now, subject, visit, " ".join(outcome.split()), f"{seconds:.2f}"]) + "\n"
     # One write of one line in append mode: lines of several processes do not mix.
-    descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = os.open(folder / PREPARATION_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(descriptor, line.encode())
     finally:

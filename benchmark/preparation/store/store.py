@@ -64,6 +64,10 @@ class Store:
         self._subjects: dict[str, dict[str, Record]] = {}
         self._sound: set[Path] = set()  # volumes that this process has verified
 
+    def reload(self) -> None:
+        """Forget the outcomes read so far: other processes have written more."""
+        self._subjects.clear()
+
     def volume(self, content: str, source: str) -> Path:
         """Path of a prepared volume."""
         return self._folder / f"{digest([content, source, self._grid, self._steps])}.nii"

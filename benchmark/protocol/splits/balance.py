@@ -7,13 +7,13 @@ import pandas as pd
 from scipy import stats
 
 from longibench.benchmark.protocol.splits.differences import (
-    holm,
     independence,
     multinomial_distance,
     standardised,
 )
 from longibench.benchmark.protocol.splits.people import MISSING, levels
 from longibench.benchmark.protocol.splits.split import Split
+from longibench.metrics.statistics_paired import holm
 
 NAMES = ("site", "field_tesla")  # covariates whose numbers are names of levels
 SIGNIFICANT = 0.05

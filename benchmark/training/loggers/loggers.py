@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import write_json
+from longibench.benchmark.core.workspace import LOGGER_RUNS
 from longibench.benchmark.settings.schema import Logger as Name
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 Ending = Literal["success", "interrupted", "failed"]
 PROJECT = "longibench"  # project in Weights & Biases, experiment in MLflow
-RUNS = "loggers.json"  # ids under which services know this training
 PACKAGES: dict[str, tuple[str, ...]] = {
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
@@ -118,12 +118,12 @@ def _public(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _runs(folder: Path) -> dict[str, str]:
-    path = folder / RUNS
+    path = folder / LOGGER_RUNS
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def _remember(folder: Path, name: str, run: str) -> None:
-    write_json(folder / RUNS, {**_runs(folder), name: run})
+    write_json(folder / LOGGER_RUNS, {**_runs(folder), name: run})
 
 
 def _tensorboard(folder: Path, run_name: str, settings: dict[str, Any], step: int) -> "Logger":

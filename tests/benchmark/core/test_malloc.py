@@ -1,5 +1,6 @@
 """What a CPU's steps free is kept for the next ones, and given back when they are over."""
 
+import ctypes
 import inspect
 import resource
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from longibench.benchmark.core import malloc
-from longibench.benchmark.core.malloc import memory_kept
+from longibench.benchmark.core.malloc import give_back, memory_kept
 from longibench.benchmark.devices.fabric import launch
 from longibench.benchmark.settings.schema import DeviceSettings
 
@@ -36,7 +37,7 @@ def resident() -> int:
 ALONE = f"""
 import resource
 import torch
-from longibench.benchmark.core.malloc import memory_kept
+from longibench.benchmark.core.malloc import give_back, memory_kept
 LARGE = {LARGE}
 {inspect.getsource(page_faults)}
 for kept in (False, True):
@@ -58,7 +59,7 @@ def test_work_on_a_cpu_keeps_memory_unless_told_not_to(
     asked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[dict[int, int]] = []
-    monkeypatch.setattr(malloc, "_tell", lambda mallopt, values: told.append(values))
+    monkeypatch.setattr(malloc, "_set", lambda mallopt, values: told.append(values))
     settings = DeviceSettings(accelerator="cpu", keep_memory=asked)
     launch(settings, lambda fabric: told.append({}))
     assert told == ([malloc.KEEP, {}, malloc.USUAL] if asked else [{}])
@@ -84,3 +85,15 @@ def test_another_c_library_is_left_alone(
     monkeypatch.setattr(malloc.ctypes, "CDLL", load)
     with memory_kept():
         assert torch.ones(2).sum() == 2
+
+
+def no_library(name: object) -> None:
+    raise OSError("no such library")
+
+
+@pytest.mark.parametrize("library", [no_library, lambda name: object()])
+def test_nothing_is_given_back_without_glibc(
+    library: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", library)
+    give_back()

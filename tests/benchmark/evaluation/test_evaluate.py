@@ -33,7 +33,7 @@ def mine(predictions: Path, tmp_path: Path) -> Path:
 
 
 def evaluate(folder: Path, protocol: Path, **more: object) -> None:
-    options = Options(folder, name="somebody", protocol=protocol.name, **more)  # type: ignore[arg-type]
+    options = Options(place=folder, name="somebody", protocol=protocol.name, **more)  # type: ignore[arg-type]
     submit(options, Workspace(protocol.parent), Console(quiet=True))
 
 
@@ -124,7 +124,7 @@ def test_other_spellings_of_a_subject_are_understood(mine: Path, protocol: Path)
 
 @pytest.mark.parametrize("name", ["a/b", "..", "a b"])
 def test_a_name_that_is_no_folders_name_is_refused(mine: Path, protocol: Path, name: str) -> None:
-    options = Options(mine, name=name, protocol=protocol.name)
+    options = Options(place=mine, name=name, protocol=protocol.name)
     with pytest.raises(UserError, match="--name"):
         submit(options, Workspace(protocol.parent), Console(quiet=True))
 

@@ -62,7 +62,7 @@ def score(study: Path, volumes: Path, tmp_path: Path) -> Callable[..., pd.DataFr
             "overrides": FAST,
             **more,
         }
-        folder, _ = submit(Options(volumes, **given), Workspace(tmp_path / "runs"), QUIET)
+        folder, _ = submit(Options(place=volumes, **given), Workspace(tmp_path / "runs"), QUIET)
         return read_scores(folder / "scores.csv")
 
     return call
@@ -167,7 +167,7 @@ def test_the_grid_is_that_of_the_volumes(base: Path, tmp_path: Path) -> None:
     (folder,) = base.glob("*/predictions/copy-source-*")
     (phantom,) = base.glob("cohorts/phantom-*")
     options = Options(
-        folder,
+        place=folder,
         against=f"bids:{phantom}",
         name="copy",
         preset="demo",
@@ -189,6 +189,6 @@ def test_the_presets_device_is_where_metrics_compute(
     preset = tmp_path / "mine.yaml"
     preset.write_text("extends: demo\ndevice: {accelerator: cpu}\n")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    assert _device(Options(tmp_path)) == "cuda"
-    assert _device(Options(tmp_path, preset=str(preset))) == "cpu"
-    assert _device(Options(tmp_path, overrides=("device.accelerator=cpu",))) == "cpu"
+    assert _device(Options(place=tmp_path)) == "cuda"
+    assert _device(Options(place=tmp_path, preset=str(preset))) == "cpu"
+    assert _device(Options(place=tmp_path, overrides=("device.accelerator=cpu",))) == "cpu"

@@ -59,7 +59,7 @@ def study(tmp_path: Path) -> Path:
 
 def options(study: Path, listed: Path) -> Options:
     return Options(
-        listed,
+        place=listed,
         against=f"table:{study}",
         as_is=True,
         intensities="0,1",

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.workspace import METRICS
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.protocol.recorded_metrics import (
-    METRICS_FILE,
     current_metrics,
     read_recorded,
     record_metrics,
@@ -40,9 +40,9 @@ def test_metrics_are_added_and_none_is_taken_away(tmp_path: Path) -> None:
 
 def test_what_is_known_already_writes_nothing(tmp_path: Path) -> None:
     record(tmp_path, "fid", "ssim")
-    before = (tmp_path / METRICS_FILE).stat().st_mtime_ns
+    before = (tmp_path / METRICS).stat().st_mtime_ns
     record(tmp_path, "ssim")
-    assert (tmp_path / METRICS_FILE).stat().st_mtime_ns == before
+    assert (tmp_path / METRICS).stat().st_mtime_ns == before
 
 
 def test_two_definitions_of_a_metric_are_two_metrics(tmp_path: Path) -> None:
@@ -90,6 +90,6 @@ def test_one_file_of_weights_is_one_metric_however_it_is_named(
 
 @pytest.mark.parametrize("text", ["{", "5", '["fid"]', '[{"name": "fid"}]'])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / METRICS_FILE).write_text(text)
+    (tmp_path / METRICS).write_text(text)
     with pytest.raises(UserError, match=r"metrics\.json: cannot be read"):
         read_recorded(tmp_path)

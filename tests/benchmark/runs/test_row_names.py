@@ -6,10 +6,10 @@ import pytest
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.core.workspace import ROWS, Workspace
 from longibench.benchmark.protocol.protocol import build_protocol
 from longibench.benchmark.runs.cell import Cell, make_cell, scoring_of
-from longibench.benchmark.runs.row_names import ROWS_FILE, Naming, name_rows, read_rows
+from longibench.benchmark.runs.row_names import Naming, name_rows, read_rows
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
@@ -89,12 +89,12 @@ def test_rows_are_added_to_those_that_are_there(given: list[str], workspace: Pat
     folder = workspace / (workspace / "latest").read_text().strip()
     cell = cell_of("ours", settings, workspace)
     name_rows(folder, [cell], settings, Naming("mine", preset))
-    before = (folder / ROWS_FILE).stat().st_mtime_ns
+    before = (folder / ROWS).stat().st_mtime_ns
     name_rows(folder, [cell], settings, Naming())
     rows = read_rows(folder)
     assert rows["ours"] == {cell.label.settings: {"label": "mine", "preset": "demo"}}
     assert list(rows["copy-source"].values()) == [{"preset": "demo"}]
-    assert (folder / ROWS_FILE).stat().st_mtime_ns == before
+    assert (folder / ROWS).stat().st_mtime_ns == before
 
 
 def test_a_label_is_for_what_was_overridden(given: list[str], workspace: Path) -> None:
@@ -144,6 +144,6 @@ def test_another_label_is_refused(label: str) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"ours": 1}', '{"ours": {"a": 1}}'])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / ROWS_FILE).write_text(text)
+    (tmp_path / ROWS).write_text(text)
     with pytest.raises(UserError, match=r"rows\.json: cannot be read"):
         read_rows(tmp_path)

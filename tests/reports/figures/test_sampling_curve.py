@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.runs.sampler_sweep import POINTS
+from longibench.benchmark.core.workspace import POINTS
 from longibench.reports.figures.sampling_curve import (
     curve_records,
     draw_panels,

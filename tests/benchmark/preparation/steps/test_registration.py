@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.core.threads import one_thread
-from longibench.benchmark.preparation.reading.raw_scan import Affine, Mask, Scan
+from longibench.benchmark.preparation.arrays import Affine, Mask
+from longibench.benchmark.preparation.reading.raw_scan import Scan
 from longibench.benchmark.preparation.steps.itk import from_itk, matrix_of, to_itk
 from longibench.benchmark.preparation.steps.mni import load_template, mni_affine
 from longibench.benchmark.preparation.steps.registration import register_rigid, register_template
