@@ -19,7 +19,8 @@ from longibench.benchmark.settings.schema import (
     GenerationSettings,
     TrainingSettings,
 )
-from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.job import TrainingJob
+from longibench.benchmark.training.loop import train
 from longibench.benchmark.training.pair_loader import read_volume
 from longibench.benchmark.training.recipe import Recipe
 from longibench.metrics.instruments import Instruments

@@ -29,8 +29,9 @@ from longibench.benchmark.protocol.protocol import Protocol
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.settings.schema import MetricSettings, Settings
 from longibench.benchmark.training.checkpoints import is_whole, read_final
+from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loggers.loggers import require_loggers
-from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.loop import train
 from longibench.benchmark.training.recipe import Recipe, code_of
 from longibench.benchmark.training.validation import require_pairs
 from longibench.metrics.metric import Metric

@@ -28,7 +28,7 @@ from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.runs.cell import Cell
 from longibench.benchmark.runs.time_estimate import Remaining
 from longibench.benchmark.settings.schema import MetricSettings
-from longibench.benchmark.training.loop import TrainingJob
+from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.pair_loader import read_volume
 from longibench.benchmark.training.recipe import Recipe
 from longibench.benchmark.training.trainer import Trainer

@@ -15,7 +15,7 @@ from longibench.benchmark.evaluation.generate import GenerationJob, missing_requ
 from longibench.benchmark.protocol.protocol import Protocol
 from longibench.benchmark.settings.schema import DEFAULT_METRICS
 from longibench.benchmark.training.checkpoints import last_step
-from longibench.benchmark.training.loop import TrainingJob
+from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.memory_plan import MemoryPlan, available_gb, plan_memory
 from longibench.benchmark.training.pair_loader import BACKGROUND, pad_to_multiple
 from longibench.methods.method import Method

@@ -1,10 +1,6 @@
 """Train one method: the loop, the same for all, resumable at every step."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
@@ -13,51 +9,15 @@ from longibench.benchmark.core.signals import Interruption, Stopped, interruptib
 from longibench.benchmark.core.workspace import DIVERGED, SETTINGS
 from longibench.benchmark.devices.fabric import device_name, launch, peak_memory_gb
 from longibench.benchmark.devices.process_group import any_rank_interrupted
-from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
 from longibench.benchmark.training.checkpoints import last_step, read_final, write_final
+from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loss_curve import DivergedError
 from longibench.benchmark.training.monitor import monitoring
-from longibench.benchmark.training.recipe import Recipe
 from longibench.benchmark.training.throughput import training_costs
 from longibench.benchmark.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """What a training is determined by, and where it goes.
-
-    Attributes:
-        recipe: The method and its settings.
-        training: Iterations, batch size and so on.
-        device: Where to run.
-        pairs: Training pairs.
-        seed: Run seed.
-        folder: Where checkpoints and losses go.
-        quiet: Show no progress.
-        validation_pairs: Pairs to validate on; none are trained on.
-    """
-
-    recipe: Recipe
-    training: TrainingSettings
-    device: DeviceSettings
-    pairs: pd.DataFrame
-    seed: int
-    folder: Path
-    quiet: bool = False
-    validation_pairs: pd.DataFrame | None = None
-
-    def describe(self) -> dict[str, Any]:
-        """What ``settings.json`` says beside the checkpoints."""
-        return {
-            **self.recipe.describe(),
-            "training": self.training.model_dump(mode="json"),
-            "device": self.device.model_dump(mode="json"),
-            "seed": self.seed,
-            "pairs": len(self.pairs),
-        }
 
 
 def train(job: TrainingJob) -> None:

@@ -20,6 +20,7 @@ from longibench.benchmark.devices.fabric import gpus_here, machines
 from longibench.benchmark.training.accumulation import GradientAccumulator
 from longibench.benchmark.training.checkpoints import Checkpoint, load_latest, save_checkpoint
 from longibench.benchmark.training.ema import WeightAverage
+from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loss_curve import (
     LOG_EVERY,
     LOSS_COLUMNS,
@@ -33,8 +34,6 @@ from longibench.methods.method import Method
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-    from longibench.benchmark.training.loop import TrainingJob
 
 
 @dataclass
@@ -65,7 +64,7 @@ class Trainer:
     """A training in progress: what it is built of, and how far it is."""
 
     fabric: "Fabric"
-    job: "TrainingJob"
+    job: TrainingJob
     method: Method
     schedule: StageSchedule
     optimizers: list[list[Any]]  # one an optimizer step, a list a stage
@@ -77,7 +76,7 @@ class Trainer:
 
     @classmethod
     def start(
-        cls, fabric: "Fabric", job: "TrainingJob", console: Console, attempt: int = 0
+        cls, fabric: "Fabric", job: TrainingJob, console: Console, attempt: int = 0
     ) -> "Trainer":
         """Build everything from the seed, then restore what was saved.
 
@@ -236,7 +235,7 @@ class Trainer:
 
 
 def _set_up(
-    fabric: "Fabric", job: "TrainingJob", method: Method, schedule: StageSchedule
+    fabric: "Fabric", job: TrainingJob, method: Method, schedule: StageSchedule
 ) -> tuple[Any, list[list[Any]]]:
     """The method's losses and its optimizers as Fabric wraps them, on their device."""
     if not all(its.parameters for its in schedule.optimizer_steps):

@@ -18,7 +18,8 @@ from longibench.benchmark.preparation.store.volumes import write_volume
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
 from longibench.benchmark.training.checkpoints import load_latest
-from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.job import TrainingJob
+from longibench.benchmark.training.loop import train
 from longibench.benchmark.training.recipe import Recipe
 
 SHAPE = (16, 16, 16)

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from longibench.benchmark.preparation.store.volumes import write_volume
 from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
-from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.job import TrainingJob
+from longibench.benchmark.training.loop import train
 from longibench.benchmark.training.recipe import Recipe
 from longibench.methods.method import Method
 

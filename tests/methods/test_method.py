@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.settings.schema import DeviceSettings, TrainingSettings
 from longibench.benchmark.training.checkpoints import Checkpoint, load_latest
-from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.job import TrainingJob
+from longibench.benchmark.training.loop import train
 from longibench.benchmark.training.recipe import Recipe
 from longibench.methods.method import REGISTRY, Method, MethodSettings, OptimizerStep, Stage
 

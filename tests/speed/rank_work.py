@@ -13,7 +13,7 @@ from longibench.benchmark.core.signals import Stopped, interruptible
 from longibench.benchmark.devices.ddp import Losses
 from longibench.benchmark.devices.process_group import any_rank_interrupted
 from longibench.benchmark.evaluation.generate import GenerationJob, _generate
-from longibench.benchmark.training.loop import TrainingJob
+from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.trainer import Trainer
 from longibench.methods.method import Method, MethodSettings, OptimizerStep, Stage
 

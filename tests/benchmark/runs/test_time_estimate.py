@@ -16,7 +16,7 @@ from longibench.benchmark.settings.schema import (
     GenerationSettings,
     TrainingSettings,
 )
-from longibench.benchmark.training.loop import TrainingJob
+from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.memory_plan import MemoryPlan
 from longibench.benchmark.training.recipe import Recipe
 from longibench.methods.method import Method
@@ -110,7 +110,7 @@ def test_a_step_is_timed_as_it_will_be_run(
     """On a small card neither training nor generation is tried with more than was planned."""
 
     def needed(self: object, choice: MemoryPlan) -> float:
-        return choice.micro_batch / 2**choice.levels
+        return choice.micro_batch / 2**choice.checkpoint_levels
 
     monkeypatch.setattr("longibench.benchmark.training.memory_plan._Planner._needed", needed)
     monkeypatch.setattr(

@@ -22,7 +22,8 @@ from longibench.benchmark.settings.schema import (
     ValidationSettings,
 )
 from longibench.benchmark.training.checkpoints import load_latest, read_final
-from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.job import TrainingJob
+from longibench.benchmark.training.loop import train
 from longibench.benchmark.training.recipe import Recipe
 from longibench.methods.method import REGISTRY, Method, OptimizerStep, Stage
 

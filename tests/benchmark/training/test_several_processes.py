@@ -32,7 +32,8 @@ from longibench.benchmark.settings.schema import (
     TrainingSettings,
 )
 from longibench.benchmark.training.checkpoints import load_latest
-from longibench.benchmark.training.loop import TrainingJob, train
+from longibench.benchmark.training.job import TrainingJob
+from longibench.benchmark.training.loop import train
 from longibench.benchmark.training.pair_loader import load_nifti
 from longibench.benchmark.training.recipe import Recipe
 

@@ -4,13 +4,13 @@ import pytest
 
 from longibench.benchmark.protocol.splits.balance import Comparison, balance, imbalances
 from longibench.benchmark.protocol.splits.differences import (
-    holm,
     independence,
     multinomial_distance,
     standardised,
 )
 from longibench.benchmark.protocol.splits.split import Split, split_subjects
 from longibench.benchmark.settings.schema import SplitSettings
+from longibench.metrics.statistics_paired import holm
 
 IDS = [f"s{number:04d}" for number in range(400)]
 
