@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from longibench.metrics.metric import Features, MetricError, TooFewVolumes
 
@@ -38,16 +37,6 @@ def features_to_statistics(features: Features) -> Statistics:
     if count > dimension:
         factor = np.linalg.qr(factor, mode="r")
     return Statistics(mean, factor)
-
-
-def covariance_to_statistics(mean: Features, covariance: NDArray[np.float64]) -> Statistics:
-    """Summarise a mean (d,) and a covariance (d, d) that was gathered elsewhere.
-
-    The square root of the covariance halves the digits of its smallest directions: a distance
-    from here agrees with that from features to about 1e-7 of the traces.
-    """
-    variances, directions = np.linalg.eigh(covariance)
-    return Statistics(mean, np.sqrt(np.maximum(variances, 0))[:, None] * directions.T)
 
 
 def statistics_to_distance(*, generated: Statistics, reference: Statistics) -> float:

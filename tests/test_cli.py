@@ -16,8 +16,8 @@ import pytest
 from safetensors.torch import load_file
 
 from longibench.benchmark.evaluation.score_table import read_scores
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.plugins import load_metrics
-from longibench.benchmark.training.pair_loader import load_nifti
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., Any]

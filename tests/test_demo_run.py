@@ -17,9 +17,9 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.seeds import sample_seed
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.evaluation.evaluate import read_manifest, read_pairs
+from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.training.checkpoints import require_latest
-from longibench.benchmark.training.pair_loader import read_volume
 from longibench.benchmark.training.recipe import Recipe
 from longibench.metrics.masks import head_mask
 from longibench.metrics.scan import Scan

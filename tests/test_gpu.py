@@ -13,6 +13,7 @@ import torch
 from longibench.benchmark.devices.energy import start_meter
 from longibench.benchmark.evaluation.generate import GenerationJob, generate
 from longibench.benchmark.evaluation.subject_scorer import real_scan
+from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.schema import (
     DeviceSettings,
@@ -21,7 +22,6 @@ from longibench.benchmark.settings.schema import (
 )
 from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loop import train
-from longibench.benchmark.training.pair_loader import read_volume
 from longibench.benchmark.training.recipe import Recipe
 from longibench.metrics.instruments import Instruments
 

@@ -30,9 +30,9 @@ from longibench.benchmark.evaluation.score_table import (
 )
 from longibench.benchmark.evaluation.subject_scorer import Scorer, SubjectScores, Value
 from longibench.benchmark.preparation.space import PLAIN, Fit, Space, check_generated
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.protocol.metric_identity import Identity, identify
 from longibench.benchmark.protocol.pairs import PATHS, STRATA
-from longibench.benchmark.training.pair_loader import load_nifti
 from longibench.metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
 
 Row = dict[str, Any]

@@ -14,6 +14,7 @@ from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.benchmark.evaluation.predictions import KEYS, Predictions
 from longibench.benchmark.preparation.as_is import take_as_is
 from longibench.benchmark.preparation.space import Fit
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.protocol.pairs import COLUMNS, make_pairs
 from longibench.benchmark.protocol.protocol import (
     Evaluation,
@@ -25,7 +26,6 @@ from longibench.benchmark.protocol.protocol import (
 from longibench.benchmark.protocol.splits.split import split_cohort
 from longibench.benchmark.settings.loading import load_settings, presets
 from longibench.benchmark.settings.schema import Settings
-from longibench.benchmark.training.pair_loader import load_nifti
 
 Part = Literal["all", "test"]
 EVERYBODY = "everybody is evaluated; nothing was trained here"

@@ -29,15 +29,11 @@ from longibench.benchmark.devices.fabric import (
     peak_memory_gb,
 )
 from longibench.benchmark.devices.process_group import any_rank_interrupted
+from longibench.benchmark.preparation.steps.intensity import BACKGROUND
+from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume
 from longibench.benchmark.settings.schema import DeviceSettings, GenerationSettings
 from longibench.benchmark.training.checkpoints import read_final, require_latest
-from longibench.benchmark.training.pair_loader import (
-    BACKGROUND,
-    crop_to_shape,
-    load_nifti,
-    pad_to_multiple,
-    read_volume,
-)
+from longibench.benchmark.training.pair_loader import crop_to_shape, pad_to_multiple
 from longibench.benchmark.training.recipe import Recipe
 from longibench.benchmark.training.throughput import costs_of_run
 

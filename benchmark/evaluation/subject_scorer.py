@@ -17,8 +17,8 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, write_json
 from longibench.benchmark.core.malloc import give_back
 from longibench.benchmark.preparation.space import Fit, Space, read_generated
+from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume
 from longibench.benchmark.protocol.metric_identity import identify
-from longibench.benchmark.training.pair_loader import load_nifti, read_volume
 from longibench.metrics.allowed import UndeclaredError
 from longibench.metrics.metric import (
     Features,

@@ -21,6 +21,7 @@ from longibench.benchmark.evaluation.generate import file_name
 from longibench.benchmark.evaluation.predictions import Predictions, join_pairs
 from longibench.benchmark.evaluation.score_table import merge_scores, read_scores
 from longibench.benchmark.preparation.space import PLAIN, Fit, Space, read_generated
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.protocol.metric_identity import identify
 from longibench.benchmark.protocol.protocol import require_current
 from longibench.benchmark.protocol.protocol_metrics import (
@@ -30,7 +31,6 @@ from longibench.benchmark.protocol.protocol_metrics import (
 )
 from longibench.benchmark.protocol.recorded_metrics import read_recorded, recorded_settings
 from longibench.benchmark.settings.schema import MetricSettings
-from longibench.benchmark.training.pair_loader import load_nifti
 from longibench.metrics.metric import Metric
 
 NAME = re.compile(r"\w[\w.-]*")  # becomes part of a folder's name

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -146,27 +146,10 @@ def make_cell(
     scoring: Scoring,
 ) -> Cell:
     """The jobs and folders of one method; nothing is done yet."""
-    training, device = settings.training_of(recipe.name), resolved(settings.device)
-    method = recipe.method()
-    learns = method.learns
-    computes = learns or method.evaluations > 0  # a copy has no precision
-    how = {
-        "training": training.identity() if learns else {},
-        "precision": arithmetic(device) if computes else "",
-    }
-    made = {**recipe.describe(), **how, "samples": settings.generation.samples}
+    made, trained = _what_determines(recipe, settings)
     made_by = digest(made)
     name = f"{recipe.name}-s{settings.seed}"
-    trained_by = digest([{**recipe.describe_training(), **how}, protocol.training])
-    model = f"{name}-{trained_by}" if learns else None
-    job = None
-    if model:
-        require_pairs(protocol.validation_pairs, training.validation)
-        require_loggers(training.loggers)
-        job = TrainingJob(
-            recipe, training, device, protocol.train_pairs, settings.seed,
-            workspace.model(model), console.quiet, protocol.validation_pairs,
-        )  # fmt: skip
+    model = f"{name}-{digest([trained, protocol.training])}" if recipe.method().learns else None
     info = {
         "method": recipe.name,
         "settings": made_by,
@@ -178,7 +161,7 @@ def make_cell(
         recipe=recipe,
         model=workspace.model(model) if model else None,
         generation=settings.generation,
-        device=device,
+        device=resolved(settings.device),
         pairs=protocol.test_pairs,
         seed=settings.seed,
         folder=workspace.predictions(protocol.name, f"{name}-{made_by}"),
@@ -187,11 +170,41 @@ def make_cell(
     )
     split = protocol.info["split"]["digest"]
     return Cell(
-        training=job,
+        training=_training_job(generation, settings, protocol) if model else None,
         generation=generation,
         label=Label(protocol.name, split, recipe.name, made_by, settings.seed),
         scoring=scoring,
         name=f"{name}, fold {settings.split.fold}" if settings.split.folds else name,
+    )
+
+
+def _what_determines(recipe: Recipe, settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What determines the volumes of a method, and what its trained weights, beside the data."""
+    method, training = recipe.method(), settings.training_of(recipe.name)
+    computes = method.learns or method.evaluations > 0  # a copy has no precision
+    how = {
+        "training": training.identity() if method.learns else {},
+        "precision": arithmetic(resolved(settings.device)) if computes else "",
+    }
+    made = {**recipe.describe(), **how, "samples": settings.generation.samples}
+    return made, {**recipe.describe_training(), **how}
+
+
+def _training_job(generation: GenerationJob, settings: Settings, protocol: Protocol) -> TrainingJob:
+    """The training whose model generates."""
+    assert generation.model is not None
+    training = settings.training_of(generation.recipe.name)
+    require_pairs(protocol.validation_pairs, training.validation)
+    require_loggers(training.loggers)
+    return TrainingJob(
+        recipe=generation.recipe,
+        training=training,
+        device=generation.device,
+        pairs=protocol.train_pairs,
+        seed=generation.seed,
+        folder=generation.model,
+        quiet=generation.quiet,
+        validation_pairs=protocol.validation_pairs,
     )
 
 

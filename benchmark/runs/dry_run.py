@@ -24,12 +24,12 @@ from longibench.benchmark.devices.timing import timed
 from longibench.benchmark.evaluation.evaluate import Evaluator
 from longibench.benchmark.evaluation.generate import RUN, generate, requests, write_volume
 from longibench.benchmark.evaluation.predictions import find_predictions
+from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.runs.cell import Cell
 from longibench.benchmark.runs.time_estimate import Remaining
 from longibench.benchmark.settings.schema import MetricSettings
 from longibench.benchmark.training.job import TrainingJob
-from longibench.benchmark.training.pair_loader import read_volume
 from longibench.benchmark.training.recipe import Recipe
 from longibench.benchmark.training.trainer import Trainer
 

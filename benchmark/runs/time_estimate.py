@@ -12,12 +12,13 @@ from longibench.benchmark.devices.acceleration import accelerate
 from longibench.benchmark.devices.fabric import accelerator, count_processes, resolved
 from longibench.benchmark.devices.timing import shortest
 from longibench.benchmark.evaluation.generate import GenerationJob, missing_requests
+from longibench.benchmark.preparation.steps.intensity import BACKGROUND
 from longibench.benchmark.protocol.protocol import Protocol
 from longibench.benchmark.settings.schema import DEFAULT_METRICS
 from longibench.benchmark.training.checkpoints import last_step
 from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.memory_plan import MemoryPlan, available_gb, plan_memory
-from longibench.benchmark.training.pair_loader import BACKGROUND, pad_to_multiple
+from longibench.benchmark.training.pair_loader import pad_to_multiple
 from longibench.methods.method import Method
 
 LARGEST_ON_CPU = 400_000  # voxels; timing a step of a larger grid would itself take minutes

@@ -1,4 +1,4 @@
-"""Memory and arithmetic of a training step and of sampling, from shapes alone.
+"""Memory and arithmetic of a training step, from shapes alone.
 
 The step runs on fake tensors (``torch._subclasses``): every operation says what it would return,
 nothing is computed, and the bytes alive at every moment are counted. That is what an allocator
@@ -41,7 +41,7 @@ FLOAT32_ON_CUDA = (
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a pass of training, or of sampling, needs of one device.
+    """What forward and backward pass of a micro-batch need of one device.
 
     Attributes:
         weights_gb: Parameters and buffers, in 1e9 bytes.
@@ -69,12 +69,12 @@ def footprint(
     ema: bool = False,
     kind: str = "cpu",
 ) -> Footprint | None:
-    """Estimate one training pass.
+    """Estimate forward and backward pass of a micro-batch.
 
     Args:
         recipe: The method.
-        micro_batch: Pairs in the pass.
-        levels: Levels whose activations are computed again.
+        micro_batch: Pairs.
+        levels: Levels whose activations are checkpointed.
         precision: ``32-true``, ``64-true`` or ``bf16-mixed``.
         ema: Whether an average of the weights is kept.
         kind: ``cpu`` or ``cuda``, which differ in what mixed precision keeps in float32.
@@ -84,13 +84,6 @@ def footprint(
     """
     work = _Work(recipe, micro_batch, levels, precision, kind)
     return _estimate(work, copies=1 + MOMENTS + ema)
-
-
-def sampling_footprint(
-    recipe: Recipe, batch: int, precision: str = "32-true", *, kind: str = "cpu"
-) -> Footprint | None:
-    """Estimate drawing ``batch`` volumes: one forward pass of ``training_loss``, nothing kept."""
-    return _estimate(_Work(recipe, batch, 0, precision, kind, backward=False), copies=0)
 
 
 def outline(recipe: Recipe) -> "Outline":
@@ -118,7 +111,6 @@ class _Work:
     levels: int
     precision: str
     kind: str
-    backward: bool = True
 
     @property
     def type(self) -> torch.dtype:
@@ -127,10 +119,10 @@ class _Work:
 
 @dataclass(frozen=True)
 class _Traced:
-    """Bytes and operations of a pass."""
+    """Bytes and operations of forward and backward pass."""
 
     weights: int
-    peak: int  # with weights, and with gradients where there is a backward pass
+    peak: int  # with weights and gradients
     largest: int
     forward: int
     step: int
@@ -148,8 +140,7 @@ def _estimate(work: _Work, copies: int) -> Footprint | None:
 
 
 def _footprint(traced: _Traced, work: _Work, copies: int) -> Footprint:
-    gradients = traced.weights if work.backward else 0
-    activations = traced.peak - traced.weights - gradients
+    activations = traced.peak - 2 * traced.weights  # and the gradients
     state = copies * traced.weights
     # a convolution copies its input where the memory format differs, and works on a scratch space
     scratch = traced.largest + MARGIN * (traced.weights + state + activations)
@@ -187,7 +178,7 @@ def _scaled(work: _Work) -> _Traced:
     x, y, z = (min(side, REAL_SIDE) for side in shape)
     small = _trace(_build(replace(work, recipe=replace(work.recipe, shape=(x, y, z)))), work)
     ratio = shape[0] * shape[1] * shape[2] / (x * y * z)
-    fixed = small.weights * (2 if work.backward else 1)
+    fixed = small.weights * 2
     return _Traced(
         weights=small.weights,
         peak=fixed + round((small.peak - fixed) * ratio),
@@ -211,10 +202,9 @@ def _trace(method: Method, work: _Work) -> _Traced:
     for tensor in weights:
         alive.add(tensor)
     held = alive.now
-    if work.backward:
-        for parameter in method.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-            alive.add(parameter.grad)
+    for parameter in method.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+        alive.add(parameter.grad)
     passes = [_pass(step, batch, work, alive) for step in steps]
     return _Traced(
         weights=held,
@@ -238,13 +228,12 @@ def _pass(
 ) -> tuple[int, int]:
     """Run one step; returns the operations of its forward pass and of all."""
     before = alive.flops
-    with _as_on(work.kind), alive, torch.set_grad_enabled(work.backward):
+    with _as_on(work.kind), alive, torch.enable_grad():
         half = work.precision == "bf16-mixed"
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             loss = step.loss(*batch)
         forward = alive.flops - before
-        if work.backward:
-            loss.backward()
+        loss.backward()
         return forward, alive.flops - before
 
 

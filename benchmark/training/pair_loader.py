@@ -19,27 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.seeds import derive_seed
 from longibench.benchmark.preparation.steps.intensity import BACKGROUND
-from longibench.benchmark.preparation.store.volumes import (
-    load_nifti,
-    read_into,
-    read_volume,
-    volume_shape,
-)
-
-__all__ = [
-    "BACKGROUND",
-    "Division",
-    "MicroBatches",
-    "Pair",
-    "PairDataset",
-    "ShuffledPairs",
-    "crop_to_shape",
-    "load_nifti",
-    "pad_to_multiple",
-    "read_volume",
-    "training_batches",
-]
-
+from longibench.benchmark.preparation.store.volumes import read_into, volume_shape
 
 Pair = tuple[Tensor, Tensor, Tensor]
 GRACE = 30  # seconds that a reading process lives on after it was told to end

@@ -33,8 +33,8 @@ from matplotlib.colors import ListedColormap
 
 from longibench.benchmark.cohorts.phantom.dataset import write_phantom
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.phantom import PhantomSettings
-from longibench.benchmark.training.pair_loader import load_nifti
 from longibench.metrics.anatomy import WEIGHTS, load_embedded, random_twin, read, tissue_volumes
 from longibench.metrics.anatomy_network import AnatomyNetwork
 

@@ -28,10 +28,11 @@ from longibench.benchmark.cohorts.phantom.truth import (
 from longibench.benchmark.cohorts.readers.bids import Bids
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.preparation.prepare import Prepared, prepare_cohort
+from longibench.benchmark.preparation.steps.intensity import BACKGROUND
 from longibench.benchmark.preparation.steps.quality import dice
+from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.phantom import PhantomSettings
-from longibench.benchmark.training.pair_loader import BACKGROUND, load_nifti, read_volume
 
 YEARS = 5.0
 SAMPLE = 4  # every n-th voxel of the brain along each axis is looked at

@@ -25,12 +25,11 @@ from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label
 from longibench.benchmark.evaluation.external_protocol import Choice, build_scoring_protocol
 from longibench.benchmark.evaluation.predictions import Predictions, find_predictions
-from longibench.benchmark.preparation.store.volumes import write_volume
+from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume, write_volume
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.schema import Settings
-from longibench.benchmark.training.pair_loader import load_nifti, read_volume
 
 SUBJECTS = 140  # about 560 pairs of one a year
 

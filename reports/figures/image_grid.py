@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from longibench.benchmark.training.pair_loader import BACKGROUND
+from longibench.benchmark.preparation.steps.intensity import BACKGROUND
 from longibench.reports.figures.style import ALERT, BANNER, MUTED
 from longibench.reports.figures.view import Plane, View
 

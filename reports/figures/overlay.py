@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from longibench.benchmark.core.files import atomic_file
-from longibench.benchmark.training.pair_loader import BACKGROUND
+from longibench.benchmark.preparation.steps.intensity import BACKGROUND
 from longibench.metrics.metric import Volume
 
 Pixels = NDArray[np.uint8]

@@ -10,7 +10,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.files import write_text
 from longibench.benchmark.preparation.outliers import Suspicion, suspicions
 from longibench.benchmark.preparation.prepare import Prepared
-from longibench.benchmark.training.pair_loader import read_volume
+from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.metrics.metric import Volume
 from longibench.reports.figures.overlay import edges, grey, save
 from longibench.reports.pages.html import render_html

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.evaluation.generate import GenerationJob, generate
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.plugins import load_methods
 from longibench.benchmark.settings.schema import (
     DeviceSettings,
@@ -29,7 +30,7 @@ from longibench.benchmark.settings.schema import (
 from longibench.benchmark.training.checkpoints import load_latest
 from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loop import train
-from longibench.benchmark.training.pair_loader import load_nifti, pad_to_multiple
+from longibench.benchmark.training.pair_loader import pad_to_multiple
 from longibench.benchmark.training.recipe import Recipe
 from longibench.methods.method import Method, MethodSettings
 from longibench.methods.noise import SeededNoise

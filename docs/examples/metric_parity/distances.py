@@ -11,9 +11,8 @@ from pytorch_fid.fid_score import calculate_frechet_distance
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 
-from longibench.metrics.frechet import Statistics, frechet_distance, statistics_to_distance
+from longibench.metrics.frechet import frechet_distance
 from longibench.metrics.kid import KID
-from longibench.metrics.running_statistics import RunningStatistics
 
 SIZES = ((600, 64), (100, 2048))  # N > d, and N < d as in this benchmark
 SQRTM = "square root of a matrix product by Schur decomposition"
@@ -51,18 +50,6 @@ def _fid(generated: np.ndarray, reference: np.ndarray, settings: str) -> Iterato
         ("torch-fidelity", fidelity, EIGENVALUES),
     ):
         yield relative("FID", other, settings, (ours, value), bound, how + note)
-    streamed = statistics_to_distance(
-        generated=_streamed(generated), reference=_streamed(reference)
-    )
-    told = "mean and covariance gathered in batches of 7"
-    yield relative("FID", "ours, streamed", settings, (ours, streamed), bound, told + note)
-
-
-def _streamed(features: np.ndarray) -> Statistics:
-    running = RunningStatistics(features.shape[1])
-    for start in range(0, len(features), 7):
-        running.add(features[start : start + 7])
-    return running.statistics()
 
 
 def _kid(generated: np.ndarray, reference: np.ndarray, settings: str) -> Comparison:

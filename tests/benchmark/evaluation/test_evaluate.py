@@ -14,9 +14,9 @@ from longibench.benchmark.evaluation.evaluate import Evaluator, Label, read_mani
 from longibench.benchmark.evaluation.evaluate_command import Options, submit
 from longibench.benchmark.evaluation.predictions import find_predictions
 from longibench.benchmark.evaluation.score_table import read_scores
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.settings.schema import MetricSettings
-from longibench.benchmark.training.pair_loader import load_nifti
 from longibench.metrics.metric import REGISTRY, MetricError, PairMetric, SetMetric, SubjectMetric
 
 LABEL = Label("protocol", "split", "somebody", "abc", 0)

@@ -14,7 +14,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.evaluation.evaluate_command import Options, _device, submit
 from longibench.benchmark.evaluation.score_table import read_scores
-from longibench.benchmark.training.pair_loader import load_nifti
+from longibench.benchmark.preparation.store.volumes import load_nifti
 
 PATTERN = "sub-{subject}_{visit}_sample-{sample}_T1w.nii.gz"
 FAST = ("metrics.names=[ssim,mae]", "split.test=3")

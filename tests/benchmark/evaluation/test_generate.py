@@ -17,6 +17,7 @@ from longibench.benchmark.evaluation.generate import (
     manifest,
     missing_requests,
 )
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.schema import (
     DeviceSettings,
     GenerationSettings,
@@ -24,7 +25,6 @@ from longibench.benchmark.settings.schema import (
 )
 from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loop import train
-from longibench.benchmark.training.pair_loader import load_nifti
 from longibench.benchmark.training.recipe import Recipe
 
 CPU = DeviceSettings(accelerator="cpu", threads=1)

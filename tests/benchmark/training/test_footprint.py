@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from longibench.benchmark.settings.loading import load_settings
-from longibench.benchmark.training.footprint import footprint, outline, sampling_footprint
+from longibench.benchmark.training.footprint import footprint, outline
 from longibench.benchmark.training.recipe import Recipe
 
 READS_NUMBERS = """
@@ -81,15 +81,6 @@ def test_recomputed_levels_cost_arithmetic() -> None:
     assert again.activations_gb < 0.9 * kept.activations_gb
     assert again.step_flops > 1.05 * kept.step_flops
     assert again.forward_flops == kept.forward_flops
-
-
-def test_sampling_keeps_nothing() -> None:
-    drawing, training = sampling_footprint(small("ours"), 2), footprint(small("ours"), 2)
-    assert drawing is not None
-    assert training is not None
-    assert drawing.activations_gb < 0.5 * training.activations_gb
-    assert drawing.step_flops == drawing.forward_flops == training.forward_flops
-    assert drawing.state_gb == 0
 
 
 def test_the_outline_allocates_nothing() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.preparation.store.volumes import write_volume
+from longibench.benchmark.preparation.store.volumes import read_volume, write_volume
 from longibench.benchmark.training.pair_loader import (
     Division,
     MicroBatches,
@@ -18,7 +18,6 @@ from longibench.benchmark.training.pair_loader import (
     ShuffledPairs,
     crop_to_shape,
     pad_to_multiple,
-    read_volume,
     training_batches,
 )
 

@@ -25,6 +25,7 @@ from longibench.benchmark.evaluation.generate import (
     is_generated,
     missing_requests,
 )
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.schema import (
     DeviceSettings,
@@ -34,7 +35,6 @@ from longibench.benchmark.settings.schema import (
 from longibench.benchmark.training.checkpoints import load_latest
 from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loop import train
-from longibench.benchmark.training.pair_loader import load_nifti
 from longibench.benchmark.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[3]
