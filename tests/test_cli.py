@@ -412,6 +412,7 @@ def test_a_read_only_workspace_is_a_message(
 # ---- the real pair ----
 
 
+@pytest.mark.slow
 def test_training_on_the_phantom_and_testing_on_the_real_pair(
     run: Cli, cli: Cli, workspace: Path, real_data: Path
 ) -> None:

@@ -58,6 +58,7 @@ def scan_path(phantom: Path, subject: str, visit: str) -> Path:
     return phantom / f"sub-{subject}" / f"ses-{visit}" / "anat" / stem
 
 
+@pytest.mark.slow
 def test_same_bytes_in_a_smaller_cohort_and_with_other_threads(
     phantom: Path, tmp_path: Path
 ) -> None:

@@ -172,6 +172,7 @@ def test_a_half_done_subject_is_finished_without_doing_anything_twice(
     assert digests[0] == digests[1]
 
 
+@pytest.mark.slow
 def test_processes_change_nothing_and_survive_a_kill(tmp_path: Path) -> None:
     found, _ = cohort(tmp_path, 0, 1, subjects=4)
     found.visits.to_csv(tmp_path / "visits.csv", index=False)
