@@ -1,5 +1,6 @@
 """A cell knows what is left of it, and by which code it was planned."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +16,24 @@ from longibench.benchmark.training.recipe import Recipe
 
 
 @pytest.fixture
-def cell(options: tuple[str, ...], workspace: Path) -> Cell:
+def cell_of(options: tuple[str, ...], workspace: Path) -> Callable[..., Cell]:
+    """Makes the cell of a method, with more settings where they are given."""
+
+    def make(method: str, *more: str) -> Cell:
+        settings = load_settings("demo", [*(its for its in options if "=" in its), *more])
+        place, console = Workspace(workspace), Console(quiet=True)
+        protocol = build_protocol(settings, place, console)
+        scoring = scoring_of(settings, protocol, place, ())
+        recipe = Recipe.of(method, settings)
+        return make_cell(recipe, settings, protocol, place, console, scoring)
+
+    return make
+
+
+@pytest.fixture
+def cell(cell_of: Callable[..., Cell]) -> Cell:
     """The finished cell of ``copy-source``."""
-    settings = load_settings("demo", [option for option in options if "=" in option])
-    place, console = Workspace(workspace), Console(quiet=True)
-    protocol = build_protocol(settings, place, console)
-    recipe = Recipe.of("copy-source", settings)
-    scoring = scoring_of(settings, protocol, place, ())
-    return make_cell(recipe, settings, protocol, place, console, scoring)
+    return cell_of("copy-source")
 
 
 def of_other_code(cell: Cell, name: str) -> Cell:
@@ -58,3 +69,28 @@ def test_a_process_with_other_code_than_was_planned_does_nothing(cell: Cell) -> 
     changed = replace(of_other_code(cell, "ssim"), generation=replace(cell.generation, info=info))
     with pytest.raises(UserError, match="the code of copy-source, ssim was changed since the run"):
         complete(changed, cell.scoring.workspace, evaluator)
+
+
+def test_each_fold_has_a_model_that_saw_none_of_those_it_generates(
+    cell_of: Callable[..., Cell],
+) -> None:
+    folds = [cell_of("vae", "split.folds=3", f"split.fold={fold}") for fold in range(3)]
+    for cell in folds:
+        assert cell.training
+        assert cell.generation.model == cell.training.folder
+        trained, tested = (set(job.pairs["subject"]) for job in (cell.training, cell.generation))
+        assert tested
+        assert not trained & tested
+    assert len({cell.generation.model for cell in folds}) == 3
+    assert len({cell.folder for cell in folds}) == 3
+
+
+def test_a_model_is_shared_where_nothing_it_learns_from_differs(
+    cell_of: Callable[..., Cell],
+) -> None:
+    first = cell_of("vae").generation
+    again = cell_of("vae", "metrics.names=[ssim]", "generation.samples=2").generation
+    assert again.model == first.model
+    assert again.folder != first.folder
+    for other in ("seed=1", "split.test=4", "training.iterations=13", "methods.vae.latent=2"):
+        assert cell_of("vae", other).generation.model != first.model
