@@ -316,6 +316,54 @@ def test_stages_and_turns_train_in_order(job: TrainingJob) -> None:
     assert pd.read_csv(job.folder / "losses.csv")["stage"].tolist() == ["last", "last"]
 
 
+def test_a_gan_goes_on_with_the_pairs_and_noise_that_it_would_have_had(
+    job: TrainingJob, tmp_path: Path
+) -> None:
+    """Each of its two optimizer steps an iteration takes a batch of its own."""
+    seen: list[tuple[float, float, float]] = []
+
+    class Adversaries(Method, name="adversaries"):
+        def __init__(self, settings: Any, shape: Any) -> None:
+            super().__init__(settings, shape)
+            self.one, self.two = (nn.Parameter(torch.zeros(1)) for _ in range(2))
+
+        def first(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+            return self._loss(self.one, source, target)
+
+        def second(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+            return self._loss(self.two, source, target)
+
+        training_loss = first
+
+        def _loss(self, weight: Tensor, source: Tensor, target: Tensor) -> Tensor:
+            noise, other = self.noise.like(source), torch.rand(())
+            if not isinstance(source, FakeTensor):
+                seen.append((float(target.sum()), float(noise.sum()), float(other)))
+            return (source + weight * noise + other - target).square().mean()
+
+        def stages(self) -> tuple[Stage, ...]:
+            first = OptimizerStep("first", self.first, (self.one,))
+            second = OptimizerStep("second", self.second, (self.two,))
+            return (Stage("both", (first, second)),)
+
+        def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
+            return source
+
+    recipe = replace(job.recipe, name="adversaries", plugins=())
+    short = SETTINGS.model_copy(update={"iterations": 4, "checkpoint_every": 2})
+    stopped = replace(job, recipe=recipe, training=short)
+    whole = replace(stopped, folder=tmp_path / "whole")
+    with registered(Adversaries):
+        train(whole)
+        shutil.copytree(whole.folder, stopped.folder)
+        (stopped.folder / "trained.json").unlink()
+        shutil.rmtree(stopped.folder / "step-00000004")  # as if stopped after iteration 2
+        train(stopped)
+    assert len(set(seen[:8])) == 8
+    assert seen[8:] == seen[4:8]
+    assert same(stopped, whole)
+
+
 def test_gpus_that_are_not_there_are_named(
     job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
