@@ -19,8 +19,8 @@ from longibench.benchmark.preparation.prepare import (
 from longibench.benchmark.preparation.steps.chain import Result
 from longibench.benchmark.preparation.steps.chain import prepare_subject as prepare_each
 from longibench.benchmark.preparation.steps.plan import Plan
-from longibench.benchmark.preparation.store.volumes import load_nifti
-from longibench.benchmark.settings.preparation import Step
+from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume
+from longibench.benchmark.settings.preparation import PreparationSettings, Step
 
 GRID = Grid(shape=(16, 20, 16), spacing_mm=10.0)
 AFFINE = np.diag([10.0, 10.0, 10.0, 1.0])
@@ -154,6 +154,23 @@ def test_a_changed_scan_is_prepared_anew(pairs: list[list[Path]], tmp_path: Path
     save(pairs[0][1], brain(seed=99))
     after = prepare(cohort(*pairs), tmp_path / "out").table
     assert (before["volume"] != after["volume"]).tolist() == [False, True, False, False]
+
+
+def test_other_steps_are_other_volumes_in_the_same_place(
+    pairs: list[list[Path]], tmp_path: Path
+) -> None:
+    """Whoever changes a setting gets its volumes, and those of the other setting stay."""
+    found, console = cohort(*pairs), Console(quiet=True)
+    wide = PreparationSettings(percentiles=(0, 100))
+    first = prepare(found, tmp_path / "out").table["volume"]
+    bytes_before = [Path(path).read_bytes() for path in first]
+    second = prepare_cohort(found, GRID, tmp_path / "out", console, wide).table["volume"]
+    alone = prepare_cohort(found, GRID, tmp_path / "alone", console, wide).table["volume"]
+    for one, two, by_itself in zip(first, second, alone, strict=True):
+        assert Path(two).read_bytes() == Path(by_itself).read_bytes()
+        assert not np.array_equal(read_volume(one), read_volume(two))
+    assert [Path(path).read_bytes() for path in first] == bytes_before
+    assert prepare(found, tmp_path / "out").table["volume"].tolist() == first.tolist()
 
 
 def cut_off(path: Path) -> None:
