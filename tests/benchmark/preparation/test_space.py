@@ -65,6 +65,18 @@ def test_what_is_off_is_said(tmp_path: Path, voxels: np.ndarray, message: str) -
         read_fitting(stored(tmp_path / "a.nii", voxels, affine), SPACE, Fit())
 
 
+def test_rounding_of_an_affine_fits_and_a_hundredth_of_a_millimetre_does_not(
+    tmp_path: Path, voxels: np.ndarray
+) -> None:
+    near, beside = AFFINE.copy(), AFFINE.copy()
+    near[:3, 3] += 1e-4
+    beside[1, 3] += 0.01
+    path = stored(tmp_path / "a.nii", voxels, near)
+    np.testing.assert_array_equal(read_fitting(path, SPACE, Fit()), voxels)
+    with pytest.raises(Misfit, match=r"it lies 0\.01 mm beside the source"):
+        read_fitting(stored(path, voxels, beside), SPACE, Fit())
+
+
 def test_a_file_without_an_affine_is_taken_voxel_by_voxel_where_that_is_allowed(
     tmp_path: Path, voxels: np.ndarray
 ) -> None:
