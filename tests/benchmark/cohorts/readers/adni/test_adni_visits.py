@@ -69,6 +69,21 @@ def test_screening_wins_and_baseline_serves_where_it_failed(download: Any) -> No
 
 
 @pytest.mark.parametrize(
+    ("phase", "visits"), [("ADNI 1", ["M000", "M012"]), ("ADNI GO", ["M000", "M012", "M014"])]
+)
+def test_a_code_is_one_visit_within_its_phase_alone(
+    download: Any, phase: str, visits: list[str]
+) -> None:
+    """Two months apart, as a scan at 1.5 T and one at 3 T are, or the ends of two phases."""
+    for day, code in ((0, "bl"), (365, "m12"), (425, "m12")):
+        download.scan(ONE, FIRST + timedelta(days=day), code)
+    phases = ("ADNI 1", "ADNI 1", phase)
+    download.rows = [f'{row},"{its}"' for row, its in zip(download.rows, phases, strict=True)]
+    download.write_rows(f"{download.header},Phase")
+    assert download.read().visits["visit"].tolist() == visits
+
+
+@pytest.mark.parametrize(
     ("code", "entry", "phase"),
     [
         ("Sc", "screening", ""),
