@@ -84,6 +84,18 @@ def test_printed_by_family_with_bold_where_holm_leaves_it(compared: list[Compare
     assert ssim[4].text == "100%"
 
 
+@pytest.mark.parametrize(("adjusted", "bold"), [(0.049, True), (0.051, False), (math.nan, False)])
+def test_a_difference_is_bold_by_the_corrected_p_alone(
+    compared: list[Compared], adjusted: float, bold: bool
+) -> None:
+    one = _of(compared, "ssim")[0]
+    assert not isinstance(one.result, str)
+    found = replace(one, result=replace(one.result, p_value=0.017), adjusted=adjusted)
+    (line,) = print_comparisons([found])[0].sections[0].lines
+    assert line[2].text == "0.017"
+    assert [box.best for box in line] == [False, False, False, bold, False]
+
+
 def test_one_method_has_nothing_to_compare(tmp_path: Path, fake: Any) -> None:
     results = read_results(replace(fake, methods=("ours", "copy-source")).write(tmp_path))
     assert build_comparisons(results) == []
