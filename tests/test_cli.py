@@ -269,7 +269,7 @@ def test_evaluate_says_what_is_wrong_and_writes_nothing(
     assert tree(workspace) == before
 
 
-def test_metrics_are_listed_with_direction_unit_and_source(cli: Cli) -> None:
+def test_metrics_are_listed_with_direction_unit_and_citation(cli: Cli) -> None:
     result = cli("metrics", "--plugin", "docs/examples/my_metric.py")
     assert result.code == 0
     blocks = {block.split(":")[0].strip("* "): block for block in result.out.split("\n\n")}
@@ -277,7 +277,7 @@ def test_metrics_are_listed_with_direction_unit_and_source(cli: Cli) -> None:
     for name in load_metrics():
         assert "direction" in blocks[name]
         assert "unit" in blocks[name]
-        assert re.search(r"source +\S", blocks[name])
+        assert re.search(r"citation +\S", blocks[name])
     assert "better" in blocks["worst-error"]
 
 
