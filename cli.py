@@ -4,6 +4,7 @@ Nothing heavy is imported at the top, so that --help answers at once.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -353,6 +354,7 @@ def main() -> None:
     from longibench.benchmark.core.errors import UserError
     from longibench.benchmark.core.signals import INTERRUPTED, RESUMABLE
 
+    os.environ.setdefault("MPLBACKEND", "Agg")  # figures are saved, never shown
     claim_short_names()
     try:
         app()

@@ -40,7 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"reports", "benchmark", *INTERFACES},
 }
 MOST_FLOORS = 10  # of packages, from cli to methods and metrics; reports is one of them
-HEAVY = {"torch", "monai", "pandas", "numpy", "scipy", "matplotlib", "nilearn", "lightning_fabric"}
+HEAVY = {"torch", "monai", "pandas", "numpy", "scipy", "matplotlib", "seaborn", "nilearn"}
+HEAVY |= {"lightning_fabric"}
 
 Graph = Mapping[str, Set[str]]
 

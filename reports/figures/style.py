@@ -1,10 +1,13 @@
 """How every figure looks and is saved: fonts, colours, deterministic files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import seaborn as sns
+from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from longibench.benchmark.core.files import atomic_file
@@ -23,12 +26,43 @@ _LOOK: dict[Any, Any] = {
     "svg.hashsalt": "longibench",  # else ids in the file are random
     "image.composite_image": False,
 }
+_THEME: dict[Any, Any] = {  # over seaborn's "ticks" for "paper"
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "axes.titlecolor": INK,
+    "axes.labelcolor": MUTED,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": "#e3e7eb",
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.frameon": False,
+}
 # Dates and versions in a file would change its bytes where the figure is the same.
 _METADATA: dict[str, dict[str, str | None]] = {
     ".png": {"Software": None},
     ".svg": {"Date": None, "Creator": None},
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw statistical figures in the project's look; what pyplot opens here it also closes."""
+    style = {**sns.axes_style("ticks"), **sns.plotting_context("paper"), **_LOOK, **_THEME}
+    before = pyplot.get_fignums()
+    with matplotlib.rc_context(style):
+        try:
+            yield
+        finally:
+            for number in set(pyplot.get_fignums()).difference(before):
+                pyplot.close(number)  # the figure itself stays whole
 
 
 def save(figure: Figure, stem: Path, suffixes: Iterable[str]) -> list[Path]:
