@@ -1,79 +1,76 @@
 """Training curves: one panel a method, since losses of different kinds share no axis."""
 
-import math
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from longibench.benchmark.core.workspace import LOSSES, VALIDATION
-from longibench.reports.figures.style import COLOURS, INK, MUTED
-from longibench.reports.model.results import Entry, Results, Run
+from longibench.reports.figures.style import COLOURS, INK, MUTED, look
+from longibench.reports.model.results import Results
 
 _COLUMNS = 3
-_PANEL = (2.9, 2.1)  # inches
+_HEIGHT = 2.4  # inches of a panel
+_TITLE = 36  # characters of a title on one line
 _POINTS = 2000  # drawn at most; more cannot be seen
 _SMOOTHING = 0.03  # of the curve's length
 _LOG_FROM = 20.0  # a loss whose 99% and 1% quantiles differ by this factor gets a log axis
+_STYLES: dict[str, dict[str, Any]] = {
+    "training": {"linewidth": 0.5, "alpha": 0.3},
+    "training, smoothed": {"linewidth": 1.5},
+    "validation": {"color": INK, "linewidth": 0.9, "linestyle": "--", "marker": "o"},
+}
 
 
 def draw_curves(results: Results) -> Figure | None:
     """Draw loss against iteration of every method that was trained; None if none was."""
-    panels = [(entry, _losses_of(results, entry)) for entry in results.entries]
-    panels = [(entry, curves) for entry, curves in panels if curves]
-    if not panels:
+    losses = _read(results, LOSSES)
+    if losses.empty:
         return None
-    columns = min(len(panels), _COLUMNS)
-    rows = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for place, (panel, (entry, curves)) in enumerate(zip(axes, panels, strict=False)):
-        _draw_panel(panel, entry, curves, COLOURS[place % len(COLOURS)])
-        _draw_validation(panel, _validation_of(results, entry))
-    for panel in axes[len(panels) :]:
-        panel.set_visible(False)
-    return figure
+    validation = _read(results, VALIDATION)
+    with look():
+        grid = _draw_training(losses)
+        for method, panel in grid.axes_dict.items():
+            trained, looks = (its[its["method"] == method] for its in (losses, validation))
+            _draw_validation(panel, looks)
+            _mark_stages(panel, trained[trained["run"] == trained["run"].min()])
+            _scale(panel, trained["loss"], looks["loss"])
+            _name(panel, trained, looks)
+        _draw_legend(grid.figure, 3 if len(validation) else 2)
+        grid.figure.set_layout_engine("constrained")
+    return grid.figure
 
 
-def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Centred running mean; at the ends over what there is.
-
-    Args:
-        values: Values, (N,).
-        window: Number of values averaged; made odd.
-    """
-    half = max(window, 1) // 2
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(len(values))
-    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, len(values))
-    return np.asarray((total[high] - total[low]) / (high - low))
-
-
-def _losses_of(results: Results, entry: Entry) -> list[pd.DataFrame]:
-    """One table of losses a training seed."""
-    found = [_losses(results, run) for run in results.runs_of(entry)]
-    return [losses for losses in found if losses is not None and len(losses)]
+def _read(results: Results, name: str) -> pd.DataFrame:
+    """The losses in all files of this name, a row a step; ``shown`` says which rows are drawn."""
+    places = [
+        (entry.label, number, results.workspace / str(run.facts["model"]) / name)
+        for entry in results.entries
+        for number, run in enumerate(results.runs_of(entry))
+        if run.facts.get("model")
+    ]
+    tables = [_losses(path).assign(method=m, run=run) for m, run, path in places if path.is_file()]
+    nothing = pd.DataFrame(columns=["method", "run", "loss"])
+    return pd.concat(tables, ignore_index=True) if tables else nothing
 
 
-def _losses(results: Results, run: Run) -> pd.DataFrame | None:
-    model = run.facts.get("model")
-    path = results.workspace / str(model) / LOSSES if model else Path()
-    if not path.is_file():
-        return None
-    losses = pd.read_csv(path).dropna(subset=["loss"])
-    losses["iteration"] = _iterations(losses)
-    return losses
-
-
-def _validation_of(results: Results, entry: Entry) -> list[pd.DataFrame]:
-    """One table of validation losses a training seed that looked at any; already in iterations."""
-    models = [run.facts.get("model") for run in results.runs_of(entry)]
-    paths = [results.workspace / str(model) / VALIDATION for model in models if model]
-    found = [pd.read_csv(path).dropna(subset=["loss"]) for path in paths if path.is_file()]
-    return [losses for losses in found if len(losses)]
+def _losses(path: Path) -> pd.DataFrame:
+    losses = pd.read_csv(path)
+    losses = losses[np.isfinite(losses["loss"])]
+    window = 2 * (round(_SMOOTHING * len(losses)) // 2) + 1
+    return losses.assign(
+        iteration=_iterations(losses),
+        smoothed=losses["loss"].rolling(window, center=True, min_periods=1).mean(),
+        shown=np.arange(len(losses)) % max(len(losses) // _POINTS, 1) == 0,
+    )
 
 
 def _iterations(losses: pd.DataFrame) -> NDArray[np.float64]:
@@ -84,64 +81,67 @@ def _iterations(losses: pd.DataFrame) -> NDArray[np.float64]:
     return np.asarray(steps + np.cumsum(before))
 
 
-def _draw_panel(panel: Axes, entry: Entry, curves: list[pd.DataFrame], colour: str) -> None:
-    for losses in curves:
-        _draw_curve(panel, losses, colour)
-    _mark_stages(panel, curves[0])
-    every = np.concatenate([losses["loss"].to_numpy() for losses in curves])
-    low, high = np.quantile(every, [0.01, 0.995])
-    if low > 0 and high / low > _LOG_FROM:
-        panel.set_yscale("log")
-    elif high > low:
-        panel.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
-    seeds = f", {len(curves)} training seeds" if len(curves) > 1 else ""
-    panel.set_title(f"{entry.label}{seeds}", fontsize=9, color=INK, weight="bold", loc="left")
-    panel.set_xlabel("iteration", fontsize=7.5, color=MUTED)
-    panel.set_ylabel("training loss", fontsize=7.5, color=MUTED)
-    panel.tick_params(which="both", labelsize=7, color=MUTED, labelcolor=INK, length=2.5)
-    panel.grid(axis="y", color="#e3e7eb", linewidth=0.6)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
+def _draw_training(losses: pd.DataFrame) -> sns.FacetGrid:
+    """A panel and a colour a method: each loss pale, and smoothed."""
+    methods = losses["method"].unique()
+    grid = sns.FacetGrid(
+        losses[losses["shown"]], col="method", col_wrap=min(len(methods), _COLUMNS), hue="method",
+        palette=sns.color_palette(COLOURS, len(methods)), sharex=False, sharey=False,
+        height=_HEIGHT, aspect=1.35,
+    )  # fmt: skip
+    lines = {"units": "run", "estimator": None, "legend": False}
+    grid.map_dataframe(sns.lineplot, "iteration", "loss", **lines, **_STYLES["training"])
+    grid.map_dataframe(
+        sns.lineplot, "iteration", "smoothed", **lines, **_STYLES["training, smoothed"]
+    )
+    for line in (line for panel in grid.axes.flat for line in panel.lines):
+        line.set_marker("o" if len(line.get_xdata()) == 1 else "")
+    return grid
 
 
-def _draw_curve(panel: Axes, losses: pd.DataFrame, colour: str) -> None:
-    iterations, loss = losses["iteration"].to_numpy(), losses["loss"].to_numpy()
-    stride = max(len(loss) // _POINTS, 1)
-    trend = smooth(loss, round(_SMOOTHING * len(loss)))
-    panel.plot(iterations[::stride], loss[::stride], color=colour, alpha=0.22, linewidth=0.5)
-    mark = "o" if len(loss) == 1 else ""
-    panel.plot(iterations[::stride], trend[::stride], color=colour, linewidth=1.5, marker=mark)
-
-
-def _draw_validation(panel: Axes, curves: list[pd.DataFrame]) -> None:
-    for number, losses in enumerate(curves):
-        panel.plot(
-            losses["step"], losses["loss"],
-            color=INK, linewidth=0.9, marker="o", markersize=2.2,
-            label="_" if number else "validation",
+def _draw_validation(panel: Axes, looks: pd.DataFrame) -> None:
+    if len(looks):
+        sns.lineplot(
+            looks, x="step", y="loss", units="run", estimator=None, ax=panel, legend=False,
+            markersize=4, **_STYLES["validation"],
         )  # fmt: skip
-    if curves:
-        low, high = panel.get_ylim()
-        every = np.concatenate([losses["loss"].to_numpy() for losses in curves])
-        if panel.get_yscale() == "linear" or every.min() > 0:
-            panel.set_ylim(min(low, 0.98 * every.min()), high)
-        panel.set_ylabel("loss", fontsize=7.5, color=MUTED)
-        panel.legend(fontsize=6.5, frameon=False, loc="upper right")
+
+
+def _draw_legend(figure: Figure, count: int) -> None:
+    """What the first styles mean, whatever the method's colour."""
+    styles = list(_STYLES.items())[:count]
+    lines = [Line2D([], [], **{"color": MUTED, **style}, label=name) for name, style in styles]
+    figure.legend(
+        handles=lines, loc="outside lower center", ncols=count if len(figure.axes) > 1 else 1
+    )
 
 
 def _mark_stages(panel: Axes, losses: pd.DataFrame) -> None:
     stages = losses.groupby("stage", sort=False)["iteration"].min()
-    if len(stages) < 2:
-        return
-    for stage, start in stages.items():
+    for stage, start in stages.items() if len(stages) > 1 else ():
         panel.axvline(start, color=MUTED, linewidth=0.6, linestyle=":")
         panel.annotate(
-            str(stage),
-            (start, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, -2),
-            textcoords="offset points",
-            va="top",
-            fontsize=6.5,
-            color=MUTED,
-        )
+            str(stage), (start, 1), xycoords=("data", "axes fraction"),
+            xytext=(3, -2), textcoords="offset points", va="top", fontsize="small", color=MUTED,
+        )  # fmt: skip
+
+
+def _scale(panel: Axes, losses: pd.Series, validation: pd.Series) -> None:
+    low, high = np.quantile(losses, [0.01, 0.995], method="nearest")
+    if low > 0 and high / low > _LOG_FROM:
+        panel.set_yscale("log")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.minorticks_off()
+    elif high > low:
+        margin = 0.08 * (high - low)
+        panel.set_ylim(min([low, *validation]) - margin, max([high, *validation]) + margin)
+
+
+def _name(panel: Axes, trained: pd.DataFrame, looks: pd.DataFrame) -> None:
+    seeds = trained["run"].nunique()
+    several = f", {seeds} training seeds" if seeds > 1 else ""
+    title = textwrap.fill(f"{trained['method'].iloc[0]}{several}", _TITLE)
+    panel.set_title(title, weight="bold")
+    panel.set(xlabel="iteration", ylabel="loss" if len(looks) else "training loss")
+    panel.locator_params(axis="x", integer=True, min_n_ticks=1)
