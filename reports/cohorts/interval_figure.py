@@ -1,14 +1,15 @@
 """Two histograms: how long after the first scan, and after the one before, people were scanned."""
 
-from matplotlib.axes import Axes
+import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
+from longibench.reports.cohorts.bars import HEADS, STEP
 from longibench.reports.cohorts.facts import Intervals
-from longibench.reports.figures.style import COLOURS, INK, MUTED
+from longibench.reports.figures.style import COLOURS, INK, look
 
-SIZE = (7.2, 2.8)  # inches
-BIN = 0.5  # years
-GAP = 0.06  # years between bars
+HEIGHT = 2.8  # inches
+SHARE = 0.88  # of its bin that a bar fills
 
 
 def draw_intervals(intervals: Intervals, title: str) -> Figure:
@@ -18,22 +19,20 @@ def draw_intervals(intervals: Intervals, title: str) -> Figure:
         intervals: Counts a half-year bin.
         title: What stands above both panels.
     """
-    figure = Figure(figsize=SIZE, layout="constrained")
-    panels = figure.subplots(1, 2, sharex=True)
-    _draw(panels[0], intervals.elapsed, "since the first scan", COLOURS[0])
-    _draw(panels[1], intervals.gaps, "since the scan before", COLOURS[1])
-    panels[0].set_xlim(0 if min(intervals.gaps) else -BIN, max(intervals.elapsed) + BIN)
-    panels[0].set_ylabel("follow-up scans", fontsize=7.5, color=MUTED)
-    figure.suptitle(title, fontsize=9, color=INK, weight="bold", x=0.01, ha="left")
-    return figure
-
-
-def _draw(panel: Axes, counts: dict[float, int], title: str, colour: str) -> None:
-    panel.bar(list(counts), list(counts.values()), width=BIN - GAP, color=colour)
-    panel.locator_params(axis="y", integer=True)
-    panel.set_title(title, fontsize=8.5, color=INK, loc="left")
-    panel.set_xlabel("years (bins of half a year)", fontsize=7.5, color=MUTED)
-    panel.tick_params(labelsize=7, color=MUTED, labelcolor=INK, length=2.5)
-    panel.grid(axis="y", color="#e3e7eb", linewidth=0.6)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
+    counts = zip(HEADS, (intervals.elapsed, intervals.gaps), strict=True)
+    rows = [(head, *bin_) for head, bins in counts for bin_ in bins.items()]
+    table = pd.DataFrame(rows, columns=["since", "years", "scans"])
+    edges = min(table["years"].min(), STEP) - STEP / 2, table["years"].max() + STEP / 2
+    with look():
+        grid = sns.displot(
+            table, x="years", weights="scans", binwidth=STEP, binrange=edges, col="since",
+            hue="since", palette=COLOURS[:2], legend=False, shrink=SHARE, alpha=1, linewidth=0,
+            height=HEIGHT, aspect=1.3, facet_kws={"sharey": False},
+        )  # fmt: skip
+        grid.set_titles("{col_name}").set(xlim=(edges[0] - STEP / 2, edges[1] + STEP / 2))
+        grid.set_axis_labels("years (bins of half a year)", "follow-up scans")
+        for panel in grid.axes.flat:
+            panel.locator_params(integer=True)
+        grid.figure.suptitle(title, x=0.01, ha="left", color=INK, weight="bold")
+        grid.figure.set_layout_engine("constrained")
+    return grid.figure

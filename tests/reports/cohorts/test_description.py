@@ -10,7 +10,7 @@ from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.schema import Settings
 from longibench.reports.cohorts.as_json import cohort_json
-from longibench.reports.cohorts.bars import interval_bars
+from longibench.reports.cohorts.bars import HEADS, interval_bars
 from longibench.reports.cohorts.description import describe_cohort, visits_digest
 from longibench.reports.cohorts.facts import Description, Intervals, Spread
 from longibench.reports.cohorts.interval_figure import draw_intervals
@@ -195,7 +195,14 @@ def test_bars_are_as_long_as_the_counts_and_late_ones_stand_together(
 
 def test_figure_shows_every_follow_up(said: Description) -> None:
     figure = draw_intervals(said.intervals, "bids: 3 subjects")
-    heights = [sum(bar.get_height() for bar in panel.patches) for panel in figure.axes]
-    assert heights == [6, 6]
+    for panel, counts in zip(
+        figure.axes, (said.intervals.elapsed, said.intervals.gaps), strict=True
+    ):
+        bars = [(its.get_x() + its.get_width() / 2, its.get_height()) for its in panel.patches]
+        assert {round(middle, 6): height for middle, height in bars if height} == counts
+        assert panel.get_xlabel() == "years (bins of half a year)"
+    assert [panel.get_title(loc="left") for panel in figure.axes] == list(HEADS)
+    assert figure.axes[0].get_ylabel() == "follow-up scans"
+    assert figure.get_suptitle() == "bids: 3 subjects"
     low, _ = figure.axes[0].get_xlim()
     assert low < -0.2  # the gap below a quarter of a year is not cut
