@@ -6,16 +6,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import POINTS
-from longibench.reports.figures.sampling_curve import (
-    curve_records,
-    draw_panels,
-    print_curve,
-    read_points,
-    write_curve,
-)
+from longibench.reports.figures.sampling_curve import print_curve, write_curve
+from longibench.reports.figures.sampling_figure import draw_panels
+from longibench.reports.figures.sampling_points import curve_records, read_points
 from longibench.reports.model.results import read_results
 
 GAIN = 0.02  # of SSIM, for the variant with more steps
@@ -91,17 +88,48 @@ def test_the_table_marks_the_default_under_each_sampler(drawn: Path) -> None:
     assert len({len(line) for section in printed.sections for line in section.lines}) == 1
 
 
+def _draw(folder: Path) -> Figure:
+    results = read_results(folder)
+    return draw_panels(results, read_points(results))
+
+
 def test_a_panel_a_metric_and_method_a_line_a_sampler(drawn: Path) -> None:
-    results = read_results(drawn)
-    figure = draw_panels(results, read_points(results))
-    metrics = len(results.metrics)
-    assert len(figure.axes) == 2 * metrics
+    figure = _draw(drawn)
+    fid, ssim, head = figure.axes[:3]
+    assert len(figure.axes) == 2 * 3
+    assert fid.get_title(loc="left") == "FID ↓"
+    assert ssim.get_title(loc="left") == "SSIM [Wang, whole volume] ↑"  # not the same as the next
+    assert head.get_title(loc="left") == "SSIM [Wang, source's head] ↑"
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["ancestral DDPM", "DDIM", "default"]
-    ours, theirs = figure.axes[0], figure.axes[metrics]
-    assert [line.get_label() for line in ours.lines] == ["ancestral DDPM", "DDIM", "default"]
-    assert [line.get_label() for line in theirs.lines] == ["DDIM", "default"]
-    assert ours.get_xscale() == "log"
+    assert [text.get_text() for text in head.texts] == ["Dao et al. (ours)"]
+    assert [line.get_label() for line in ssim.lines if len(line.get_xdata())] == labels
+    theirs = [line.get_label() for line in figure.axes[4].lines if len(line.get_xdata())]
+    assert theirs == ["DDIM", "default"]
+    assert figure.axes[4].get_xlabel() == "steps (network evaluations)"
+
+
+def test_values_and_their_given_intervals_are_drawn(drawn: Path) -> None:
+    results = read_results(drawn)
+    records = pd.DataFrame(curve_records(results, read_points(results)))
+    more, default, _ = records[records["metric"] == "ssim"].to_dict("records")
+    panel = draw_panels(results, read_points(results)).axes[1]
+    lines = {str(line.get_label()): line for line in panel.lines}
+    for name, row in (("ancestral DDPM", more), ("DDIM", default), ("default", default)):
+        ((steps, value),) = lines[name].get_xydata()
+        assert value == row["value"]
+        assert steps == pytest.approx(row["steps"], rel=0.06)  # a little apart
+    bars = [bar.get_segments()[0] for bar in panel.collections]
+    found = [(bar[0][1], bar[1][1]) for bar in bars]
+    assert found == [(row["low"], row["high"]) for row in (more, default)]
+    assert [bar[0][0] for bar in bars] == [line.get_xdata()[0] for line in panel.lines[:2]]
+
+
+def test_samplers_differ_by_mark_too_on_a_log_axis_with_each_number_of_steps(drawn: Path) -> None:
+    first, *_, last = _draw(drawn).axes
+    assert len({line.get_marker() for line in first.lines[:2]}) == 2
+    assert first.get_xscale() == last.get_xscale() == "log"
+    assert [label.get_text() for label in last.get_xticklabels()] == ["10", "50"]
 
 
 def test_files_are_the_same_twice(drawn: Path) -> None:
@@ -118,8 +146,7 @@ def test_a_metric_without_values_says_so(drawn: Path) -> None:
     scores.loc[scores["metric"] == "fid", "value"] = float("nan")
     scores.to_csv(drawn / "scores.csv", index=False)
     results = read_results(drawn)
-    figure = draw_panels(results, read_points(results))
-    assert [text.get_text() for text in figure.axes[0].texts] == ["no value"]
+    assert [text.get_text() for text in _draw(drawn).axes[0].texts] == ["no value"]
     record = next(its for its in curve_records(results, read_points(results)))
     assert record["metric"] == "fid"
     assert pd.isna(record["value"])
