@@ -18,6 +18,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 from anatomy_training.anatomies import World
 from anatomy_training.damage import DAMAGES
@@ -37,6 +38,7 @@ from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.metrics.anatomy import WEIGHTS, load_embedded, random_twin, read, tissue_volumes
 from longibench.metrics.anatomy_network import AnatomyNetwork
+from longibench.reports.figures.style import COLOURS, look, save
 
 PEOPLE = 60  # in each of the two groups
 TWINS = (0, 1, 2)
@@ -62,7 +64,7 @@ def sensitivity(folder: Path) -> None:
     table.to_csv(folder / "sensitivity.csv", index=False)
     wide = table.pivot(index=["damage", "strength"], columns="extractor", values="ratio")
     show(wide.reset_index(), 2)
-    draw_sensitivity(table, folder / "anatomy_sensitivity.png")
+    draw_sensitivity(table, folder)
 
 
 def pooled(network: AnatomyNetwork) -> Extract:
@@ -70,21 +72,24 @@ def pooled(network: AnatomyNetwork) -> Extract:
     return lambda volume: read(network, volume, SIDE).pooled
 
 
-def draw_sensitivity(table: pd.DataFrame, path: Path) -> None:
+def draw_sensitivity(table: pd.DataFrame, folder: Path) -> None:
     """FID over its floor against strength, a panel a damage."""
-    figure, axes = plt.subplots(1, len(DAMAGES), figsize=(13, 3), sharey=True, layout="constrained")
-    for axis, damage in zip(axes, DAMAGES, strict=True):
-        for name, rows in table[table["damage"] == damage.name].groupby("extractor"):
-            style = {"marker": "o", "color": "C0" if name == "embedded" else "0.6"}
-            undamaged = 1 if damage.unit == "gamma" else 0
-            strengths = [undamaged, *rows["strength"]]
-            axis.plot(strengths, [1, *rows["ratio"]], label=str(name), **style)
-        axis.axhline(1, color="0.8", linewidth=0.8, zorder=0)
-        axis.set(title=damage.name, xlabel=damage.unit, yscale="log")
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel("FID / FID of undamaged volumes")
-    axes[0].legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    undamaged = table.drop_duplicates(["damage", "extractor"]).assign(ratio=1.0)
+    undamaged["strength"] = undamaged["damage"].map({its.name: its.nothing for its in DAMAGES})
+    with look():
+        grid = sns.relplot(
+            pd.concat([undamaged, table], ignore_index=True), kind="line",
+            x="strength", y="ratio", col="damage", col_order=[its.name for its in DAMAGES],
+            hue="extractor", style="extractor", markers=True, palette=COLOURS[:2], errorbar=None,
+            facet_kws={"sharex": False}, height=2.7, aspect=0.9,
+        )  # fmt: skip
+        grid.set_titles("{col_name}").set(yscale="log", ylabel="")
+        for panel, damage in zip(grid.axes.flat, DAMAGES, strict=True):
+            panel.set_xlabel(damage.unit)
+        grid.axes.flat[0].set_ylabel("FID / FID of\nundamaged volumes")
+        sns.move_legend(grid, "outside lower center", ncols=2, title=None)
+        grid.figure.set_layout_engine("constrained")
+    save(grid.figure, folder / "anatomy_sensitivity", [".png"])
 
 
 def overlap(folder: Path) -> None:
@@ -215,17 +220,20 @@ def speed(folder: Path) -> None:
 def log(folder: Path) -> None:
     """The training's losses."""
     rows = pd.read_csv(LOG)
-    figure, axes = plt.subplots(1, 3, figsize=(11, 2.8), layout="constrained")
     names = {
         "entropy": "cross entropy",
         "dice": "1 - Dice",
         "told": "squared error of what is told",
     }
-    for axis, (column, name) in zip(axes, names.items(), strict=True):
-        axis.plot(rows["iteration"], rows[column], color="C0", linewidth=1)
-        axis.set(title=name, xlabel="iteration", ylim=(0, None))
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(folder / "anatomy_training.png", dpi=150)
+    losses = rows.rename(columns=names).melt("iteration", list(names.values()))
+    with look():
+        grid = sns.relplot(
+            losses, kind="line", x="iteration", y="value", col="variable", color=COLOURS[0],
+            errorbar=None, facet_kws={"sharey": False}, height=2.6, aspect=1.3,
+        )  # fmt: skip
+        grid.set_titles("{col_name}").set(ylim=(0, None), ylabel="")
+        grid.figure.set_layout_engine("constrained")
+    save(grid.figure, folder / "anatomy_training", [".png"])
     print(f"{rows['iteration'].iloc[-1]} iterations, {rows['seconds'].iloc[-1] / 60:.0f} minutes\n")
 
 
