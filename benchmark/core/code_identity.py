@@ -17,6 +17,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from longibench.benchmark.core.code_imports import (
+    FULL_NAME,
     INSTALLED,
     STANDARD_LIBRARY,
     Link,
@@ -68,11 +69,13 @@ def class_digest(kind: type, without: Iterable[Part | str] = ()) -> str:
 
 
 def _is_ours(module: ModuleType, kind: type) -> bool:
-    """Neither Python's nor, but for the class's own module, an installed package's."""
+    """Neither Python's nor, but for the project and the class's own module, what is installed."""
     path = Path(module.__file__ or "")
     if path.parent == STANDARD_LIBRARY:
         return False
-    return module.__name__ == kind.__module__ or not set(path.parts) & set(INSTALLED)
+    if module.__name__ == kind.__module__ or module.__name__.startswith(f"{FULL_NAME}."):
+        return True
+    return not set(path.parts) & set(INSTALLED)
 
 
 def name_of(part: Part) -> str:
