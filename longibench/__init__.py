@@ -9,6 +9,7 @@ any other program that imports longibench they stand for it only where nothing e
 """
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -35,11 +36,15 @@ class _ShortNames(MetaPathFinder, Loader):
         if top not in SHORT_NAMES:
             return None
         ours = self._has(top) if name == top else _is_ours(top)
-        return ModuleSpec(name, self) if ours else None
+        there = ours and importlib.util.find_spec(f"{__name__}.{name}")
+        return ModuleSpec(name, self) if there else None
 
     def _has(self, top: str) -> bool:
-        others = (its for its in sys.meta_path if its is not self)
-        return self.claimed or not any(its.find_spec(top, None) for its in others)
+        # neither this one, nor the one of an earlier import of this module, which would ask back
+        others = (its for its in sys.meta_path if type(its).__module__ != __name__)
+        return self.claimed or not any(
+            its.find_spec(top, None) for its in others if hasattr(its, "find_spec")
+        )
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = importlib.import_module(f"{__name__}.{spec.name}")
@@ -58,9 +63,9 @@ sys.meta_path.insert(0, _finder)
 def claim_short_names() -> None:
     """From now on the short names are this package's, whatever else is installed under them."""
     _finder.claimed = True
-    for name in [name for name in sys.modules if name.partition(".")[0] in SHORT_NAMES]:
-        if not _is_ours(name.partition(".")[0]):
-            del sys.modules[name]
+    others = {top for top in SHORT_NAMES if not _is_ours(top)}
+    for name in [name for name in sys.modules if name.partition(".")[0] in others]:
+        del sys.modules[name]
 
 
 def be_one_object(name: str) -> None:
@@ -74,4 +79,5 @@ def be_one_object(name: str) -> None:
 
 
 def _is_ours(top: str) -> bool:
-    return sys.modules.get(top) is sys.modules.get(f"{__name__}.{top}")
+    module = sys.modules.get(top)
+    return module is not None and module is sys.modules.get(f"{__name__}.{top}")
