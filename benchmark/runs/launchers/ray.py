@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import longibench
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.signals import Stopped, interruptible, stoppable
@@ -115,6 +116,7 @@ def work(cell: Cell, place: str, quiet: bool) -> str:
     console = Console(quiet)
     console.say(f"{cell.name} on {host}: {_state(cell)}")
     try:
+        _hold_same_code(cell)
         with stoppable():
             evaluator = cell.scoring.evaluator(Console(quiet=True))
             complete(cell, cell.scoring.workspace, evaluator, PATIENCE)
@@ -123,6 +125,17 @@ def work(cell: Cell, place: str, quiet: bool) -> str:
     except Stopped as stop:
         raise CutOffError(f"{cell.name} on {host}: {stop}") from None
     return ""
+
+
+def _hold_same_code(cell: Cell) -> None:
+    """Hold that this process has the method that the cell is named by."""
+    generation = cell.generation
+    if generation.recipe.describe()["code"] != generation.info["made_by"]["code"]:
+        raise UserError(
+            f"{socket.gethostname()} has other code of {generation.recipe.name} than the driver: "
+            f"longibench is {longibench.__file__} there. Install the same on all machines, and do "
+            "not start in a folder that holds another longibench: Ray's workers look there first"
+        )
 
 
 def _state(cell: Cell) -> str:
