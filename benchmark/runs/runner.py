@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from longibench.benchmark.core.code_imports import HOME
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import unknown
 from longibench.benchmark.core.files import write_json
@@ -218,10 +219,11 @@ def _version(package: str) -> str:
 
 def _git_commit() -> str:
     """Commit of the checkout, with a mark where files were changed; empty outside of one."""
+    if not (HOME / ".git").exists():  # installed, perhaps inside of somebody else's repository
+        return ""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    folder = Path(__file__).parent
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
     except OSError:  # no git here
         return ""
     return done.stdout.strip()
