@@ -10,6 +10,7 @@ from types import ModuleType
 
 from longibench import claim_short_names, methods, metrics
 from longibench.benchmark.core.code_identity import ModuleFile, closure
+from longibench.benchmark.core.code_imports import PACKAGES, short_name
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.files import digest
 from longibench.methods.method import REGISTRY as METHODS
@@ -84,7 +85,16 @@ def _import_file(path: Path) -> None:
                 del registry[added]
         if isinstance(error, UserError):
             raise
-        raise UserError(f"--plugin {path}: {type(error).__name__}: {error}") from error
+        said = f"{type(error).__name__}: {error}{_whose(error)}"
+        raise UserError(f"--plugin {path}: {said}") from error
+
+
+def _whose(error: Exception) -> str:
+    """What to add where a plugin asked one of our packages for what only another one has."""
+    top = short_name(getattr(error, "name", None) or "").partition(".")[0]
+    if not isinstance(error, ImportError) or top not in PACKAGES:
+        return ""
+    return f" ('{top}' is longibench's own here; rename a file or folder of that name beside it)"
 
 
 def plugin_name(path: Path) -> str:

@@ -40,7 +40,9 @@ def test_a_plugin_is_imported_once(tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("import nothing_of_this_name", "ModuleNotFoundError: .*nothing_of_this_name"),
+        ("import nothing_of_this_name", "ModuleNotFoundError: .*nothing_of_this_name'$"),
+        ("import metrics.mine", "No module named 'metrics.mine' .'metrics' is longibench's own"),
+        ("from methods import mine", "cannot import .* .'methods' is longibench's own here"),
         ("1 / 0", "ZeroDivisionError"),
         ("def broken(:", "SyntaxError: .*line 1"),
         (
