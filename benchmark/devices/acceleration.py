@@ -1,4 +1,4 @@
-"""How a method is made fast on the device: every choice is a setting, and is said."""
+"""How a method is made fast on the device: every choice is a setting, and is printed."""
 
 import copy
 import json
@@ -17,19 +17,19 @@ from longibench.methods.method import Method
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-WARM_UP, TIMED = 2, 3  # passes
+TIMED = 3  # repetitions
 
 
 def accelerate(method: Method, settings: DeviceSettings) -> Method:
     """Lay out a method's weights for the device; call before its optimizers are built."""
     if settings.channels_last:
-        # 3D convolutions are a quarter to a third faster so, on CPUs and on GPUs
+        # 3D convolutions are a quarter to a third faster in this format, on CPUs and on GPUs
         method.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return method
 
 
 def fuse(optimizer: torch.optim.Optimizer, settings: DeviceSettings) -> torch.optim.Optimizer:
-    """Let an optimizer that can update all weights in one kernel do so, or not."""
+    """Switch the fused kernel of an optimizer on or off; one without it stays as it is."""
     if "fused" in optimizer.defaults:
         for group in optimizer.param_groups:
             group["fused"], group["foreach"] = (True, False) if settings.fused else (None, None)
@@ -44,16 +44,16 @@ def compile_networks(
     choices: Path,
     console: Console,
 ) -> bool:
-    """Compile a method's networks where it is asked for, or where it measures faster on a GPU.
+    """Compile a method's networks if the settings ask for it, or if that is faster on a GPU.
 
     Args:
         method: On its device.
-        work: A forward and backward pass of a method, or a step of drawing.
-        settings: Says whether.
+        work: A forward and backward pass of a method, or a step of its sampler.
+        settings: Whether to compile.
         device: Where it runs.
-        choices: JSON file that keeps the choice, beside the checkpoints: a resumed training
+        choices: JSON file that keeps the choice, next to the checkpoints: a resumed training
             computes as before.
-        console: For why not.
+        console: For a warning if compiling fails.
 
     Returns:
         Whether they are compiled.
@@ -61,17 +61,17 @@ def compile_networks(
     wanted = settings.compile == "on" or (settings.compile == "auto" and device.type == "cuda")
     if not wanted or not method.networks():
         return False
-    if not _recalled(choices, device, settings, lambda: _pays(method, work, device, console)):
+    if not _choose(choices, device, settings, lambda: _speedup(method, work, device, console)):
         return False
     for network in method.networks():
         network.compile(dynamic=False)
     return True
 
 
-def _recalled(
+def _choose(
     path: Path, device: torch.device, settings: DeviceSettings, measure: Callable[[], float]
 ) -> bool:
-    """The choice made before with this torch on such a device, else measured and kept."""
+    """The choice stored for this torch on such a device, else measured and stored."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     key = f"torch {torch.__version__}, {name}"
     known = json.loads(path.read_text()) if path.is_file() else {}
@@ -81,10 +81,10 @@ def _recalled(
     return known[key] > (0 if settings.compile == "on" else 1)
 
 
-def _pays(
+def _speedup(
     method: Method, work: Callable[[Method], None], device: torch.device, console: Console
 ) -> float:
-    """How many times faster a compiled copy works; 0 where it cannot be compiled."""
+    """How many times faster a compiled copy is; 0 if it cannot be compiled."""
     trial = copy.deepcopy(method)
     eager = _seconds(lambda: work(trial), device)
     try:
@@ -93,12 +93,12 @@ def _pays(
         return eager / _seconds(lambda: work(trial), device)
     except Exception as error:
         reason = (str(error).strip() or repr(error)).splitlines()[0]
-        console.warn(f"torch.compile failed ({reason}); going on without")
+        console.warn(f"torch.compile failed ({reason}); continuing without it")
         return 0.0
 
 
 def _seconds(work: Callable[[], None], device: torch.device) -> float:
-    """Of one repetition among several, the first of which also compile."""
+    """Seconds of one repetition; the first ones, which also compile, do not count."""
 
     def repeat() -> None:
         for _ in range(TIMED):

@@ -1,4 +1,4 @@
-"""3D convolutions on a CPU, kept off ATen's slow path without a change to any network."""
+"""3D convolutions on a CPU without ATen's slow path, for unchanged networks."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -9,25 +9,25 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-SMALL = 20480  # B * C * X * Y up to which ATen does not ask oneDNN
+SMALL = 20480  # B * C * X * Y up to which ATen does not use oneDNN
 Sizes = int | str | tuple[int, ...]
 
 
 def fast_convolutions(device_type: str) -> AbstractContextManager[Any]:
-    """Convolve by oneDNN alone while this is open, in forward and backward; on a CPU only.
+    """Convolve by oneDNN only within this context, in forward and backward pass; on a CPU only.
 
-    Backward passes may run outside: their kind is that of the forward pass.
+    Backward passes may run outside: they use the implementation of the forward pass.
     """
     return FastConvolution() if device_type == "cpu" else nullcontext()
 
 
 class FastConvolution(TorchFunctionMode):
-    """Rewrites the float32 convolutions that ATen would do without oneDNN.
+    """Rewrites the float32 convolutions that ATen would compute without oneDNN.
 
     A small volume alone in its batch takes ``aten::slow_conv3d``, several times slower than the
-    same volume in a batch (``use_mkldnn`` in ATen/native/Convolution.cpp). Convolutions in groups
-    do not, so the input is given twice and each half of the output channels reads one copy: the
-    same weights, multiplications and numbers. All derivatives exist, as for any other operation.
+    same volume in a batch (``use_mkldnn`` in ATen/native/Convolution.cpp). Grouped convolutions
+    do not, so the input is passed twice and each half of the output channels reads one copy: the
+    same weights, multiplications and results. All derivatives exist, as for any other operation.
     """
 
     def __torch_function__(
@@ -51,7 +51,7 @@ def convolve(
         if weight.shape[2:].numel() == 1 and _all(stride, 1) and _all(padding, 0):
             return F.linear(x.movedim(1, -1), weight.flatten(1), bias).movedim(-1, 1)
         if len(x) == 1:
-            if len(weight) % 2:  # nothing to halve: a batch of two, of which one is kept
+            if len(weight) % 2:  # cannot be halved: a batch of two, of which one is kept
                 return _conv3d(torch.cat([x, x]), weight, bias, stride, padding, dilation, 1)[:1]
             twice = torch.cat([x, x], dim=1)
             return _conv3d(twice, weight, bias, stride, padding, dilation, 2)
@@ -59,7 +59,7 @@ def convolve(
 
 
 def _is_slow(x: Tensor, weight: Tensor) -> bool:
-    """Whether ATen would not ask oneDNN for this dense convolution."""
+    """Whether ATen would not use oneDNN for this dense convolution."""
     if x.device.type != "cpu" or x.dtype != torch.float32 or x.ndim != 5:
         return False
     wide = min(weight.shape[-2:]) > 3
@@ -68,7 +68,7 @@ def _is_slow(x: Tensor, weight: Tensor) -> bool:
 
 
 def _all(sizes: Sizes, value: int) -> bool:
-    if isinstance(sizes, str):  # "same" and "valid" pad nothing where the kernel is one voxel
+    if isinstance(sizes, str):  # "same" and "valid" pad nothing if the kernel is one voxel
         return value == 0
     return sizes == value if isinstance(sizes, int) else all(size == value for size in sizes)
 

@@ -1,4 +1,4 @@
-"""How Lightning Fabric trains over a process group that exists already."""
+"""How Lightning Fabric trains over an existing process group."""
 
 from collections.abc import Iterable
 
@@ -13,10 +13,10 @@ from longibench.methods.method import Loss, Method
 
 
 class Losses(nn.Module):
-    """The losses of a method as one module: DDP averages gradients of what is called through it."""
+    """The losses of a method as one module: DDP averages the gradients of calls of its forward."""
 
     def __init__(self, method: Method) -> None:
-        """Args: the method, which stays the same object."""
+        """Args: the method; it is not copied."""
         super().__init__()
         self.method = method
 
@@ -26,10 +26,10 @@ class Losses(nn.Module):
 
 
 class GroupEnvironment(ClusterEnvironment):
-    """Each rank is a node of one device to Fabric: where ranks run is decided already."""
+    """To Fabric, each rank is a node of one device: the launcher has placed the ranks."""
 
     creates_processes_externally = True
-    main_address, main_port = "", 0  # not needed: the process group is there
+    main_address, main_port = "", 0  # not needed: the process group exists
 
     @staticmethod
     def detect() -> bool:
@@ -37,53 +37,53 @@ class GroupEnvironment(ClusterEnvironment):
         return False
 
     def world_size(self) -> int:
-        """Processes in all."""
+        """Number of ranks."""
         return dist.get_world_size()
 
     def global_rank(self) -> int:
-        """Which of all."""
+        """This rank."""
         return dist.get_rank()
 
     def node_rank(self) -> int:
-        """Which of the nodes of one device."""
+        """This rank: a node has one device."""
         return dist.get_rank()
 
     def local_rank(self) -> int:
-        """Each sees one device."""
+        """Always 0: a node has one device."""
         return 0
 
     def set_world_size(self, size: int) -> None:
-        """Decided already."""
+        """Does nothing: the process group has a size."""
 
     def set_global_rank(self, rank: int) -> None:
-        """Decided already."""
+        """Does nothing: the process group has ranks."""
 
 
 class GroupStrategy(DDPStrategy):
     """Data-parallel training, with the options that a method's optimizer steps and layers need."""
 
     def setup_module(self, module: nn.Module) -> DistributedDataParallel:
-        """Wrap a module that lies on its device."""
+        """Wrap a module on its device."""
         device = self.root_device
         return DistributedDataParallel(
             synchronised(module, device),
             device_ids=[device.index] if device.type == "cuda" else None,
-            find_unused_parameters=leaves_out(module),
+            find_unused_parameters=has_unused_parameters(module),
         )
 
 
 def synchronised(module: nn.Module, device: torch.device) -> nn.Module:
-    """Let batch normalisation see the pairs of all GPUs; parameters stay the same objects.
+    """Let batch normalisation use the pairs of all GPUs; parameters stay the same objects.
 
-    On CPUs torch has no such layer: each process then normalises by its own pairs.
+    On CPUs torch has no such layer: each rank then normalises by its own pairs.
     """
     if device.type != "cuda":
         return module
     return nn.SyncBatchNorm.convert_sync_batchnorm(module)
 
 
-def leaves_out(module: nn.Module) -> bool:
-    """Whether an optimizer step of a method trains a part of its parameters only.
+def has_unused_parameters(module: nn.Module) -> bool:
+    """Whether an optimizer step of a method trains only a part of its parameters.
 
     DDP then searches for the parameters that a backward pass did not reach, which takes time.
     """

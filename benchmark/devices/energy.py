@@ -1,4 +1,4 @@
-"""Energy that the device's driver counts: NVIDIA's NVML for GPUs, RAPL for CPUs."""
+"""Energy counters of the device's driver: NVIDIA's NVML for GPUs, RAPL for CPUs."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,10 +9,10 @@ Counter = Callable[[], float]
 
 
 class EnergyMeter:
-    """Joules used since it was made, by everything that runs on the device; None if untold."""
+    """Joules that everything on the device used since the meter's start; None if unknown."""
 
     def __init__(self, counters: Sequence[Counter]) -> None:
-        """Args: functions that give joules since some start; none where no driver tells."""
+        """Args: functions that return joules since some start; empty without a driver."""
         self._counters = counters
         self._begin = self._read()
 
@@ -21,7 +21,7 @@ class EnergyMeter:
         now = self._read()
         if now is None or self._begin is None:
             return None
-        # A processor's counter starts anew at its largest value: that interval is not counted.
+        # A processor's counter wraps around at its largest value: that interval is not counted.
         return sum(max(0.0, end - start) for start, end in zip(self._begin, now, strict=True))
 
     def _read(self) -> list[float] | None:
@@ -42,13 +42,13 @@ def start_meter(kind: str, indices: Sequence[int] = (0,)) -> EnergyMeter:
 
 
 def cpu_counters(folder: Path = RAPL) -> list[Counter]:
-    """One counter a processor package, from RAPL's files in microjoules; often for root only."""
+    """One counter a processor package, from RAPL's files in microjoules; often only for root."""
     files = sorted(folder.glob("intel-rapl:[0-9]/energy_uj"))  # AMD's have the same name
     return [lambda file=file: float(file.read_text()) / 1e6 for file in files]  # type: ignore[misc]
 
 
 def _gpu_counters(indices: Sequence[int]) -> list[Counter]:
-    """One counter a GPU, from NVML in millijoules; Volta and newer count."""
+    """One counter a GPU, from NVML in millijoules; Volta and newer have one."""
     import pynvml
 
     try:

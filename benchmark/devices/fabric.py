@@ -1,4 +1,4 @@
-"""Lightning Fabric: devices, precision and processes in one place; memory."""
+"""Lightning Fabric: devices, precision, processes and memory."""
 
 import os
 import resource
@@ -33,17 +33,17 @@ NAMES = {"32-true": "float32", "64-true": "float64", "bf16-mixed": "bf16 mixed"}
 
 
 def with_devices(settings: DeviceSettings, work: Callable[[], Result]) -> Result | None:
-    """Do a whole command's work with all devices asked for at hand.
+    """Do the work of a command with a process group for all devices of the settings.
 
     Under torchrun and SLURM every process calls this: rank 0 does the work, the other ranks take
     part in what it launches.
 
     Returns:
-        What the work returns; None on the other ranks.
+        The result of the work; None on the other ranks.
 
     Raises:
-        UserError: The devices asked for contradict the processes that were started.
-        Stopped: The process was asked to stop.
+        UserError: The settings contradict the ranks that the launcher started.
+        Stopped: The process got a signal to stop.
     """
     world = started()
     _check_world(settings, world)
@@ -63,19 +63,19 @@ def launch(
     work: Callable[..., None],
     *args: Any,
 ) -> None:
-    """Run ``work(fabric, *args)`` on the devices asked for; returns when all are done.
+    """Run ``work(fabric, *args)`` on the devices of the settings; returns when all are done.
 
-    Several devices are processes of their own, so ``args`` must be picklable and ``work`` must
-    leave its results on disk.
+    Each of several devices has its own process, so ``args`` must be picklable and ``work`` must
+    write its results to disk.
 
     Args:
-        settings: Which devices.
+        settings: The devices.
         work: What each of them does.
         args: Its further arguments.
 
     Raises:
         UserError: As the work raised it, or another process ended.
-        Stopped: The work was asked to stop.
+        Stopped: The work got a signal to stop.
     """
     task = _Task(settings, work, args)
     if in_process_group():
@@ -88,13 +88,13 @@ def launch(
 
 
 def count_processes(settings: DeviceSettings) -> int:
-    """Over how many processes ``launch`` spreads work."""
+    """Number of processes on which ``launch`` runs work."""
     return dist.get_world_size() if in_process_group() else settings.devices
 
 
 @dataclass(frozen=True)
 class _Task:
-    """Work with its arguments, and the devices that it wants."""
+    """Work with its arguments and device settings."""
 
     settings: DeviceSettings
     work: Callable[..., None]
@@ -102,7 +102,7 @@ class _Task:
 
     def __call__(self) -> None:
         with _arithmetic(self.settings), warnings.catch_warnings():
-            # a kernel of one voxel has the same memory in either format, whatever it calls it
+            # a kernel of one voxel has the same memory layout in both formats
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
             fabric = self._fabric()
             kept = memory_kept(self.settings.keep_memory and fabric.device.type == "cpu")
@@ -129,7 +129,7 @@ class _Task:
 
 @contextmanager
 def _launched(fabric: "Fabric", settings: DeviceSettings) -> Iterator[None]:
-    """Launch Fabric, with CPU threads as asked for; processes of one machine share its cores."""
+    """Launch Fabric with the settings' CPU threads; processes of one machine share its cores."""
     before, given = torch.get_num_threads(), "OMP_NUM_THREADS" in os.environ
     fabric.launch()
     shared = (
@@ -148,7 +148,7 @@ def _launched(fabric: "Fabric", settings: DeviceSettings) -> Iterator[None]:
 
 @contextmanager
 def _arithmetic(settings: DeviceSettings) -> Iterator[None]:
-    """Tensor cores for float32 where asked for, and the fastest kernel of a shape."""
+    """Tensor cores for float32 if the settings allow them, and the fastest kernel of a shape."""
     backends = torch.backends
     before = (
         backends.cuda.matmul.allow_tf32,
@@ -175,28 +175,27 @@ def _spawned(settings: DeviceSettings) -> Iterator[None]:
 
 
 def _check_world(settings: DeviceSettings, world: World | None) -> None:
-    """Refuse devices that no launcher started, or other ones than it started."""
+    """Refuse settings that need a launcher, or contradict the ranks that it started."""
     devices, nodes = settings.devices, settings.num_nodes
     if world is None:
         if nodes == 1:
             return
         raise UserError(
-            f"--num-nodes {nodes}: start the command on every machine, by 'srun --nodes {nodes} "
-            f"--ntasks-per-node {devices} python cli.py run ...' or by 'torchrun --nnodes {nodes} "
+            f"--num-nodes {nodes}: start the command on every machine, with 'srun --nodes {nodes} "
+            f"--ntasks-per-node {devices} python cli.py run ...' or 'torchrun --nnodes {nodes} "
             f"--nproc-per-node {devices} --rdzv-backend c10d --rdzv-endpoint HOST:PORT cli.py run "
             "...'; --devices and --num-nodes can then be left out"
         )
-    asked, there = devices * nodes, world.size
-    if devices not in (1, world.local_size) or (nodes > 1 and asked != there):
+    if devices not in (1, world.local_size) or (nodes > 1 and devices * nodes != world.size):
         raise UserError(
             f"--devices {devices} --num-nodes {nodes}: {world.launcher} started "
-            f"{world.local_size} process(es) on this machine and {there} in all; "
+            f"{world.local_size} process(es) on this machine and {world.size} in total; "
             "leave both options out: the launcher decides"
         )
 
 
 def _backend(settings: DeviceSettings) -> str:
-    """Messages between hosts always use gloo: waiting for one does not keep a GPU busy."""
+    """CPU tensors always use gloo: waiting for a message does not keep a GPU busy."""
     return "cpu:gloo,cuda:nccl" if accelerator(settings) == "cuda" else "gloo"
 
 
@@ -209,7 +208,7 @@ def _local_size() -> int:
 
 
 def _gpu() -> int:
-    """Number of this process's GPU; SLURM may show a process its own one alone."""
+    """Number of this process's GPU; SLURM may show a process only its own."""
     world = started()
     place = world.local_rank if world else (dist.get_rank() if in_process_group() else 0)
     alone = world is not None and world.launcher == "srun" and torch.cuda.device_count() == 1
@@ -220,7 +219,7 @@ def accelerator(settings: DeviceSettings) -> str:
     """Kind of device to use, ``cpu`` or ``cuda``.
 
     Raises:
-        UserError: More GPUs are asked for than there are.
+        UserError: The settings ask for more GPUs than there are.
     """
     available = torch.cuda.device_count()
     wanted = settings.accelerator
@@ -229,14 +228,14 @@ def accelerator(settings: DeviceSettings) -> str:
     needed = _gpus_needed(settings)
     if wanted == "cuda" and needed > available:
         raise UserError(
-            f"device: {needed} GPU(s) are asked for, {available} are there; "
+            f"device: {needed} GPU(s) are requested, {available} available; "
             "set device.devices or device.accelerator=cpu"
         )
     return wanted
 
 
 def _gpus_needed(settings: DeviceSettings) -> int:
-    """GPUs that this machine, or what SLURM shows of it to this process, must have."""
+    """GPUs needed of those that this process can see."""
     world = started()
     if world is None:
         return settings.devices
@@ -244,7 +243,10 @@ def _gpus_needed(settings: DeviceSettings) -> int:
 
 
 def precision(settings: DeviceSettings, kind: str) -> str:
-    """Bf16 where the hardware has it; on a CPU it is emulated and very slow."""
+    """The settings' precision; ``auto`` is bf16 if the hardware has it (a CPU emulates it slowly).
+
+    Otherwise ``auto`` is float32.
+    """
     if settings.precision != "auto":
         return settings.precision
     has_bf16 = kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -252,9 +254,9 @@ def precision(settings: DeviceSettings, kind: str) -> str:
 
 
 def resolved(settings: DeviceSettings) -> DeviceSettings:
-    """The settings with what ``auto`` means on this machine: results are named by it.
+    """The settings with ``auto`` resolved on this machine: results are named by it.
 
-    What is not ``auto`` is not looked for here: it may be meant for another machine.
+    Other values are not checked here: they may be for another machine.
 
     Raises:
         UserError: As ``accelerator``.
@@ -268,45 +270,45 @@ def resolved_here(settings: DeviceSettings) -> DeviceSettings:
     """As ``resolved``, for work on this machine.
 
     Raises:
-        UserError: More GPUs are asked for than there are.
+        UserError: The settings ask for more GPUs than there are.
     """
     accelerator(settings)
     return resolved(settings)
 
 
 def arithmetic(settings: DeviceSettings) -> str:
-    """Name of the arithmetic of settings that are ``resolved``: two of them are two results."""
+    """Name of the arithmetic of ``resolved`` settings; another one gives another result."""
     tensor_cores = settings.tf32 and settings.accelerator == "cuda"
     name = NAMES[settings.precision]
     return f"{name}, TF32" if tensor_cores and name == "float32" else name
 
 
 def processes_here(settings: DeviceSettings) -> int:
-    """How many processes of the run are on this machine."""
+    """Number of the run's processes on this machine."""
     return _local_size() if in_process_group() else settings.devices
 
 
 def gpus_here(fabric: "Fabric") -> list[int]:
-    """Numbers of this machine's GPUs that take part; empty on CPUs."""
+    """Numbers of this machine's GPUs in use; empty on CPUs."""
     if fabric.device.type != "cuda":
         return []
     return list(range(_local_size())) if _local_size() > 1 else [fabric.device.index]
 
 
 def machines(fabric: "Fabric") -> int:
-    """How many machines take part."""
+    """Number of machines in use."""
     return max(1, fabric.world_size // _local_size())
 
 
 def device_name(fabric: "Fabric") -> str:
-    """Human name of the device, for tables."""
+    """Readable name of the device, for tables."""
     if fabric.device.type == "cuda":
         return torch.cuda.get_device_name(fabric.device)
     return f"CPU, {torch.get_num_threads()} threads"
 
 
 def peak_memory_gb(fabric: "Fabric") -> float:
-    """Most memory used so far: of the GPU, or of this process on a CPU."""
+    """Peak memory so far, in 1e9 bytes: of the GPU, or of this process on a CPU."""
     if fabric.device.type == "cuda":
         return torch.cuda.max_memory_allocated(fabric.device) / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9

@@ -1,4 +1,4 @@
-"""Which processes torchrun or SLURM started together, and where they meet."""
+"""The ranks that torchrun or SLURM started, and their rendezvous."""
 
 import os
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class World:
-    """Processes that were started from outside, and which of them this one is.
+    """The ranks that a launcher started, and the rank of this process.
 
     Attributes:
         launcher: ``torchrun`` or ``srun``.
-        rank: Which of all.
-        size: How many in all.
-        local_rank: Which of this machine's.
-        local_size: How many on this machine.
+        rank: Rank of this process.
+        size: Number of ranks.
+        local_rank: Rank on this machine.
+        local_size: Number of ranks on this machine.
     """
 
     launcher: str
@@ -24,11 +24,11 @@ class World:
 
 
 def started() -> World | None:
-    """The processes that torchrun or ``srun`` started; None where this one is alone."""
+    """The ranks that torchrun or ``srun`` started; None for a single process."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
         rank, size, place = _numbers("RANK", "WORLD_SIZE", "LOCAL_RANK")
         return World("torchrun", rank, size, place, *_numbers("LOCAL_WORLD_SIZE"))
-    # a batch script is told of the tasks too, and is none of them
+    # a batch script has the variables of the tasks too, and is none of them
     if int(os.environ.get("SLURM_NTASKS", 1)) > 1 and "SLURM_STEP_ID" in os.environ:
         from lightning_fabric.plugins.environments import SLURMEnvironment  # takes seconds
 
@@ -43,7 +43,7 @@ def _numbers(*names: str) -> list[int]:
 
 
 def _tasks_here() -> int:
-    """Tasks on this node, out of a list of counts such as ``4(x2),3``."""
+    """Tasks on this node, from a list of counts such as ``4(x2),3``."""
     listed = os.environ.get("SLURM_STEP_TASKS_PER_NODE") or os.environ["SLURM_TASKS_PER_NODE"]
     counts: list[int] = []
     for part in listed.split(","):
@@ -53,7 +53,7 @@ def _tasks_here() -> int:
 
 
 def find_slurm_address() -> None:
-    """Where processes of a SLURM step meet: its first machine, at a port of its own."""
+    """Set the rendezvous of a SLURM step: its first machine, at a port of the job and step."""
     from lightning_fabric.plugins.environments import SLURMEnvironment
 
     given = os.environ

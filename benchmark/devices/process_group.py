@@ -1,7 +1,7 @@
 """The process group of one run: started by ``--devices``, by torchrun or by SLURM.
 
-Every process of torchrun or ``srun`` runs the whole command line. Rank 0 does what it does alone;
-the other ranks wait until it broadcasts a piece of work for all, and end when it is done with all.
+Every process of torchrun or ``srun`` runs the whole command line. Rank 0 does the command's work;
+the other ranks wait for work that it broadcasts, and end when it has finished.
 ``torch.distributed``'s process group is the only state.
 """
 
@@ -25,10 +25,10 @@ from longibench.benchmark.core.signals import Interruption, Stopped, stoppable
 from longibench.benchmark.devices.launch_env import World, find_slurm_address
 
 WAIT = timedelta(days=30)  # other ranks wait while rank 0 prepares or scores
-RENDEZVOUS = timedelta(minutes=10)  # in which all ranks must have joined
-GRACE_SECONDS = 20.0  # in which a rank prints why it ends, before it is killed
-SECONDS_FOR_RANK_0 = 5.0  # in which rank 0 prints its error before launchers end all
-RANK_NAME = "longibench-rank"  # of a process that this one started
+RENDEZVOUS = timedelta(minutes=10)  # for all ranks to join
+GRACE_SECONDS = 20.0  # for a rank to print why it ends, before it is killed
+SECONDS_FOR_RANK_0 = 5.0  # for rank 0 to print its error, before a launcher ends all ranks
+RANK_NAME = "longibench-rank"  # of a process that rank 0 started
 ERROR = "error"  # key in the group's store
 ANY_PORT = 0
 
@@ -43,13 +43,13 @@ def in_process_group() -> bool:
 def run_on_all_ranks(work: Call) -> None:
     """Broadcast a piece of work to all ranks and do it; called by rank 0.
 
-    An error ends the process group: nobody knows where in the work the other ranks are.
+    An error ends the process group: the other ranks may be anywhere in the work.
 
     Args:
-        work: Something that can be pickled.
+        work: Picklable.
 
     Raises:
-        UserError: Another rank ended; with its own message where it had one.
+        UserError: Another rank ended; with its message if it had one.
     """
     try:
         with _exit_if_a_rank_dies():
@@ -67,9 +67,9 @@ def run_on_all_ranks(work: Call) -> None:
 
 
 def any_rank_interrupted(interruption: Interruption) -> bool:
-    """Whether any rank was asked to stop. All ranks must call this at the same place.
+    """Whether any rank got a signal to stop. All ranks must call this at the same place.
 
-    Costs a message between the processes, and no waiting for a GPU.
+    Costs a message between the ranks, and no waiting for a GPU.
     """
     if in_process_group():
         number = torch.tensor(interruption.number)
@@ -101,7 +101,7 @@ def spawn_ranks(size: int, backend: str) -> Iterator[None]:
 
 @contextmanager
 def join_ranks(world: World, backend: str) -> Iterator[None]:
-    """Join the ranks that a launcher started; the other ranks end when the block does."""
+    """Join the ranks that a launcher started; the other ranks end with the block of rank 0."""
     if world.launcher == "srun":
         find_slurm_address()
     store, _, _ = next(dist.rendezvous("env://", world.rank, world.size, timeout=RENDEZVOUS))
@@ -109,7 +109,7 @@ def join_ranks(world: World, backend: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if world.rank > 0:  # launchers end all when one ends: let rank 0 print its error first
+        if world.rank > 0:  # a launcher ends all ranks with one: let rank 0 print its error first
             _destroy_group()
             time.sleep(SECONDS_FOR_RANK_0)
         raise
@@ -118,11 +118,11 @@ def join_ranks(world: World, backend: str) -> Iterator[None]:
 
 
 def serve() -> None:
-    """Do what rank 0 broadcasts, until it is done with all.
+    """Do the work that rank 0 broadcasts, until it has finished.
 
     Raises:
-        Stopped: Asked to stop.
-        SystemExit: This rank or another one cannot go on; rank 0 prints why.
+        Stopped: This rank got a signal to stop.
+        SystemExit: This rank or another one cannot continue; rank 0 prints why.
     """
     try:
         while (work := _broadcast(None)) is not None:
@@ -137,14 +137,14 @@ def serve() -> None:
 
 
 def _broadcast(work: Call | None) -> Call | None:
-    """The work of rank 0; None tells the other ranks to end."""
+    """The work of rank 0; None ends the other ranks."""
     box = [work]
     dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
     return box[0]
 
 
 def _run_rank(port: int, rank: int, size: int, backend: str) -> None:
-    """What a rank that rank 0 started runs."""
+    """Main function of a rank that rank 0 started."""
     threading.Thread(target=end_with_parent, daemon=True).start()
     with stoppable():
         try:
@@ -166,7 +166,7 @@ def _join(store: dist.Store, rank: int, size: int, backend: str) -> None:
 
 def _release_ranks() -> None:
     if in_process_group():
-        with suppress(RuntimeError):  # a rank has ended already
+        with suppress(RuntimeError):  # a rank has ended
             _broadcast(None)
         _destroy_group()
 
@@ -181,7 +181,7 @@ def _store() -> dist.Store:
 
 
 def _why_disconnected(error: RuntimeError) -> str | None:
-    """Why the connection to another process broke; None where the error is another one."""
+    """Why the connection to another process broke; None for other errors."""
     if not any(word in str(error) for word in ("closed by peer", "reset by peer", "Broken pipe")):
         return None
     with suppress(RuntimeError):
@@ -189,14 +189,14 @@ def _why_disconnected(error: RuntimeError) -> str | None:
         if store.check([ERROR]):
             return store.get(ERROR).decode()
     return (
-        "another process of this run has ended; its own message, if any, stands above. "
-        "What is finished is kept, the same command continues."
+        "another process of this run has ended; its message, if any, is above. "
+        "Finished work is kept; the same command continues."
     )
 
 
 @contextmanager
 def _exit_if_a_rank_dies() -> Iterator[None]:
-    """End this process some time after another rank was killed: a GPU would wait for ever."""
+    """End this process some time after another rank was killed: a GPU would wait forever."""
     others = [child for child in multiprocessing.active_children() if child.name == RANK_NAME]
     done = threading.Event()
 

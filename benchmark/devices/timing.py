@@ -16,7 +16,7 @@ def synchronise(kind: str) -> None:
 
 
 def timed(work: Callable[[], Result], kind: str) -> tuple[float, Result]:
-    """Seconds until a kind of device has done the work, and what it returns."""
+    """Seconds until a kind of device has done the work, and the work's result."""
     synchronise(kind)
     began = time.perf_counter()
     result = work()
@@ -27,13 +27,13 @@ def timed(work: Callable[[], Result], kind: str) -> tuple[float, Result]:
 def shortest(
     work: Callable[[], object], kind: str, *, times: int = 1, seconds: float = 0.0
 ) -> float:
-    """Seconds of the fastest repetition, after one that warms up.
+    """Seconds of the fastest repetition, after one to warm up.
 
     Args:
-        work: What is timed.
-        kind: Of the device, ``cpu`` or ``cuda``.
-        times: Repetitions at least.
-        seconds: For how long to repeat at least.
+        work: The work to time.
+        kind: Kind of device, ``cpu`` or ``cuda``.
+        times: Least number of repetitions.
+        seconds: Least duration of the repetitions.
     """
     work()
     found: list[float] = []

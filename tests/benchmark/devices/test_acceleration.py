@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 
 class Networked(nn.Module):
-    """As much of a method as is asked for."""
+    """The parts of a method that acceleration uses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ def work(method: Any) -> None:
 
 
 @pytest.mark.parametrize("on", [True, False])
-def test_weights_are_laid_out_as_asked_for(on: bool) -> None:
+def test_the_settings_choose_the_memory_format(on: bool) -> None:
     method: Any = accelerate(Networked(), DeviceSettings(channels_last=on))  # type: ignore[arg-type]
     layout = torch.channels_last_3d if on else torch.contiguous_format
     assert method.layer.weight.is_contiguous(memory_format=layout)
@@ -48,19 +48,19 @@ def stepped(fused: bool, saved: dict[str, Any] | None = None) -> torch.optim.Ada
     return optimizer
 
 
-def test_a_fused_update_is_the_plain_one() -> None:
+def test_a_fused_optimizer_step_equals_the_plain_one() -> None:
     fused, plain = (stepped(on).param_groups[0] for on in (True, False))
     assert (fused["fused"], plain["fused"]) == (True, None)
     torch.testing.assert_close(fused["params"], plain["params"])
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_the_settings_decide_and_not_what_was_saved(before: bool) -> None:
+def test_the_settings_decide_not_the_saved_state(before: bool) -> None:
     saved = stepped(before).state_dict()
     assert bool(stepped(not before, saved).param_groups[0]["fused"]) != before
 
 
-def test_an_optimizer_without_the_choice_is_left_alone() -> None:
+def test_an_optimizer_without_a_fused_kernel_is_unchanged() -> None:
     optimizer = torch.optim.Rprop([nn.Parameter(torch.ones(3))])
     assert "fused" not in fuse(optimizer, DeviceSettings()).param_groups[0]
 
@@ -72,12 +72,12 @@ def compiled(choice: str, path: Path) -> bool:
 
 
 @pytest.mark.parametrize("choice", ["auto", "off"])
-def test_nothing_is_compiled_on_a_cpu_unless_asked_for(choice: str, tmp_path: Path) -> None:
+def test_nothing_is_compiled_on_a_cpu_unless_it_is_set(choice: str, tmp_path: Path) -> None:
     assert not compiled(choice, tmp_path / "choices.json")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_compiler_that_fails_costs_a_line(
+def test_a_compiler_that_fails_is_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
@@ -85,4 +85,4 @@ def test_a_compiler_that_fails_costs_a_line(
     )
     for _ in range(2):  # the second time the choice is known
         assert not compiled("on", tmp_path / "choices.json")
-    assert capsys.readouterr().err.count("torch.compile failed (no gcc); going on without") == 1
+    assert capsys.readouterr().err.count("torch.compile failed (no gcc); continuing without") == 1

@@ -44,7 +44,7 @@ def unet() -> AttentionUNet:
     torch.manual_seed(0)
     network = AttentionUNet(SETTINGS, 2, 1)
     for weight in network.parameters():
-        if not weight.any():  # MONAI starts some convolutions at zero, which would hide them
+        if not weight.any():  # MONAI initialises some convolutions at zero, which would hide them
             nn.init.normal_(weight, std=0.05)
     return network
 
@@ -75,7 +75,7 @@ def test_a_unet_never_takes_the_slow_path(unet: AttentionUNet) -> None:
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
 def test_a_unet_gives_the_same_numbers(unet: AttentionUNet, layout: torch.memory_format) -> None:
-    unet.to(memory_format=layout)  # type: ignore[call-overload]  # stubs know 4D alone
+    unet.to(memory_format=layout)  # type: ignore[call-overload]  # stubs are for 4D only
     expected = results(unet)
     with fast_convolutions("cpu"):
         found = results(unet)
@@ -109,7 +109,7 @@ def test_a_convolution_keeps_its_result(case: str) -> None:
 
 
 def test_gradients_have_gradients() -> None:
-    """As a critic's gradient penalty needs."""
+    """For example for the gradient penalty of a critic."""
     x, weight = torch.randn(1, 4, 5, 5, 5, requires_grad=True), torch.randn(2, 4, 3, 3, 3)
     with FastConvolution():
         slope = torch.autograd.grad(F.conv3d(x, weight).square().sum(), x, create_graph=True)[0]
@@ -121,7 +121,7 @@ def test_gradients_have_gradients() -> None:
     torch.testing.assert_close(found, x.grad, rtol=1e-4, atol=1e-2)
 
 
-def test_other_types_and_devices_are_left_alone() -> None:
+def test_other_types_and_devices_are_unchanged() -> None:
     x, weight = torch.randn(1, 4, 5, 5, 5).double(), torch.randn(2, 4, 3, 3, 3).double()
     with fast_convolutions("cpu"):
         torch.testing.assert_close(F.conv3d(x, weight), torch.conv3d(x, weight), rtol=0, atol=0)

@@ -1,4 +1,4 @@
-"""Energy counters: differences, several of them, and devices that tell nothing."""
+"""Energy counters: differences, several counters, and devices without any."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ def test_counters_are_added_up_from_the_start() -> None:
     assert meter.joules() == pytest.approx(31.5)
 
 
-def test_a_counter_that_starts_anew_counts_nothing() -> None:
+def test_a_counter_that_wraps_around_counts_nothing() -> None:
     values = iter([100.0, 3.0])
     assert EnergyMeter([lambda: next(values)]).joules() == 0
 
 
-def test_a_device_that_tells_nothing_has_no_energy() -> None:
+def test_a_device_without_counters_has_no_energy() -> None:
     assert EnergyMeter([]).joules() is None
 
 
-def test_a_counter_that_may_not_be_read_has_no_energy() -> None:
+def test_a_counter_without_permission_has_no_energy() -> None:
     def refused() -> float:
         raise PermissionError("for root only")
 

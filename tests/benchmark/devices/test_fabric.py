@@ -3,15 +3,15 @@ from typing import Any
 import pytest
 import torch
 
-from longibench.benchmark.devices.acceleration import synchronise
 from longibench.benchmark.devices.fabric import arithmetic, count_processes, launch, resolved
+from longibench.benchmark.devices.timing import synchronise
 from longibench.benchmark.settings.schema import DeviceSettings
 from longibench.benchmark.training.throughput import measure_peak
 
 CPU = DeviceSettings(accelerator="cpu")
 
 
-def test_threads_are_as_asked_for_while_the_work_lasts() -> None:
+def test_the_settings_threads_apply_during_the_work() -> None:
     before = torch.get_num_threads()
     seen: list[int] = []
 
@@ -24,7 +24,7 @@ def test_threads_are_as_asked_for_while_the_work_lasts() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_tensor_cores_are_as_asked_for_while_the_work_lasts() -> None:
+def test_the_settings_tensor_cores_apply_during_the_work() -> None:
     cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = (cuda.allow_tf32, cudnn.allow_tf32, cudnn.benchmark)
     seen: list[tuple[bool, bool, bool]] = []
@@ -48,7 +48,7 @@ def test_double_precision_reaches_the_work() -> None:
     launch(DeviceSettings(accelerator="cpu", precision="64-true"), work)
 
 
-def test_without_a_crew_there_is_one_process() -> None:
+def test_without_a_process_group_there_is_one_process() -> None:
     assert count_processes(CPU) == 1
     assert count_processes(DeviceSettings(devices=3)) == 3
 
@@ -83,7 +83,7 @@ def test_auto_is_what_the_machine_has(
 
 
 def test_the_cpu_waits_for_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though there is one: a call would start CUDA on it, or fail where it is another process's."""
+    """Even if there is one: a call would start CUDA, or fail if another process uses the GPU."""
     calls: list[str] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: calls.append("synchronize"))

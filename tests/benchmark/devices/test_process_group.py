@@ -8,7 +8,7 @@ import torch
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.signals import Stopped
-from longibench.benchmark.devices.ddp import Losses, leaves_out, synchronised
+from longibench.benchmark.devices.ddp import Losses, has_unused_parameters, synchronised
 from longibench.benchmark.devices.fabric import launch, with_devices
 from longibench.benchmark.devices.launch_env import World, started
 from longibench.benchmark.settings.schema import DeviceSettings
@@ -36,7 +36,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
     return set_all
 
 
-def test_who_started_the_processes_is_found(environment: Environment) -> None:
+def test_the_launcher_is_found(environment: Environment) -> None:
     assert started() is None
     environment(SLURM)
     assert started() == World("srun", rank=4, size=5, local_rank=0, local_size=1)
@@ -47,7 +47,7 @@ def test_who_started_the_processes_is_found(environment: Environment) -> None:
 @pytest.mark.parametrize(
     "changed", [{"SLURM_NTASKS": "1"}, {"SLURM_JOB_NAME": "bash"}, {"SLURM_STEP_ID": ""}]
 )
-def test_a_task_of_its_own_and_a_shell_and_a_batch_script_are_alone(
+def test_a_single_task_a_shell_and_a_batch_script_have_no_process_group(
     environment: Environment, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str]
 ) -> None:
     environment({**SLURM, **changed})
@@ -57,14 +57,14 @@ def test_a_task_of_its_own_and_a_shell_and_a_batch_script_are_alone(
 
 
 @pytest.mark.parametrize(
-    ("devices", "nodes", "told"),
-    [(4, 1, "torchrun started 2 process"), (2, 3, "leave both options out"), (1, 3, "4 in all")],
+    ("devices", "nodes", "message"),
+    [(4, 1, "torchrun started 2 process"), (2, 3, "leave both options out"), (1, 3, "4 in total")],
 )
 def test_devices_that_contradict_the_launcher_are_refused(
-    environment: Environment, devices: int, nodes: int, told: str
+    environment: Environment, devices: int, nodes: int, message: str
 ) -> None:
     environment({**TORCHRUN, "LOCAL_WORLD_SIZE": "2"})
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         with_devices(
             DeviceSettings(accelerator="cpu", devices=devices, num_nodes=nodes), lambda: None
         )
@@ -76,9 +76,9 @@ def test_several_machines_need_a_launcher() -> None:
     assert "torchrun --nnodes 2 --nproc-per-node 4" in str(caught.value)
 
 
-def test_gpus_that_are_not_there_are_refused() -> None:
+def test_gpus_that_do_not_exist_are_refused() -> None:
     wanted = torch.cuda.device_count() + 2
-    with pytest.raises(UserError, match=rf"{wanted} GPU\(s\) are asked for"):
+    with pytest.raises(UserError, match=rf"{wanted} GPU\(s\) are requested"):
         with_devices(DeviceSettings(accelerator="cuda", devices=wanted), lambda: None)
 
 
@@ -102,19 +102,19 @@ def test_one_process_group_does_several_pieces_of_work(tmp_path: Path) -> None:
         torch.testing.assert_close(difference, torch.full((1, 2), 0.1 * 0.5))
 
 
-def test_all_stop_when_one_is_asked_to() -> None:
+def test_all_ranks_stop_when_one_gets_a_signal() -> None:
     with pytest.raises(Stopped) as caught:
         launch(TWO, rank_work.wait_to_be_stopped, 1)
     assert caught.value.signal == signal.SIGTERM
 
 
 @pytest.mark.parametrize(
-    ("how", "told"), [("user", "^no space left: make some$"), ("bug", "has ended")]
+    ("how", "message"), [("user", "^no space left: make some$"), ("bug", "has ended")]
 )
-def test_what_ends_another_process_ends_the_work(
-    how: str, told: str, capfd: pytest.CaptureFixture[str]
+def test_an_error_of_another_rank_ends_the_work(
+    how: str, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         launch(TWO, rank_work.fail, how)
     assert ("ValueError: a bug" in capfd.readouterr().err) == (how == "bug")
     assert not torch.distributed.is_initialized()
@@ -122,14 +122,14 @@ def test_what_ends_another_process_ends_the_work(
 
 def test_optimizer_steps_of_some_parameters_are_recognised() -> None:
     method = rank_work.Halves(MethodSettings(), (2, 2, 2))
-    assert leaves_out(Losses(method))
-    assert not leaves_out(method.first)
+    assert has_unused_parameters(Losses(method))
+    assert not has_unused_parameters(method.first)
     for parameter in method.second.parameters():
         parameter.requires_grad = False
-    assert leaves_out(Losses(method))  # the second step still does not reach the first layer
+    assert has_unused_parameters(Losses(method))  # the second step does not train the first layer
 
 
-def test_batch_normalisation_is_synchronised_on_gpus_alone() -> None:
+def test_batch_normalisation_is_synchronised_only_on_gpus() -> None:
     module = torch.nn.Sequential(torch.nn.Conv3d(1, 2, 1), torch.nn.BatchNorm3d(2))
     parameters = list(module.parameters())
     assert isinstance(synchronised(module, torch.device("cpu"))[1], torch.nn.BatchNorm3d)
