@@ -1,4 +1,4 @@
-"""A tiny workspace made once, a tiny method that can be told to fail, and the command line."""
+"""A tiny workspace made once, a tiny method that fails on request, and the command line."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 TINY = '''
-"""A method of a few weights that does what TINY_DO says, such as SIGKILL:step:7."""
+"""A method of a few weights that fails as TINY_DO names it, such as SIGKILL:step:7."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from methods.method import Method, MethodSettings
 from methods.noise import SeededNoise
 
-CALLS = {"step": 0, "draw": 0}
+CALLS = {"step": 0, "generate": 0}
 
 
 def happen(kind: str) -> float:
@@ -51,7 +51,7 @@ class Tiny(Method, name="tiny"):
         return (self.layers(noisy) - target).square().mean() * happen("step")
 
     def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
-        happen("draw")
+        happen("generate")
         assert all(side % self.multiple == 0 for side in source.shape[2:])
         years = interval_years[:, None, None, None, None]
         change = self.layers(source) * years + SeededNoise(seeds).like(source)
@@ -75,7 +75,7 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left: its exit code and its two streams."""
+    """The result of a command: its exit code and its two streams."""
 
     code: int
     out: str
@@ -109,7 +109,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def options() -> tuple[str, ...]:
-    """Options of ``run`` that make everything small."""
+    """Options of ``run`` for a small run."""
     return OPTIONS
 
 
@@ -128,22 +128,22 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def tiny_does(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Tell the tiny method what to do, and at which call from now on."""
+    """Set how the tiny method fails, and at which call from now on."""
 
     from longibench.benchmark.settings.plugins import plugin_name
 
-    def tell(what: str) -> None:
+    def set_failure(what: str) -> None:
         monkeypatch.setenv("TINY_DO", what)
         module: Any = sys.modules.get(plugin_name(tiny))
         if module:
-            module.CALLS.update(step=0, draw=0)
+            module.CALLS.update(step=0, generate=0)
 
-    return tell
+    return set_failure
 
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace in which ``copy-source`` has run; not to be written to."""
+    """A workspace in which ``copy-source`` has run; tests must not write to it."""
     root = tmp_path_factory.mktemp("base") / "runs"
     code = _main(["run", "--methods", "copy-source", "--workspace", str(root), *OPTIONS])
     assert code == 0
@@ -171,7 +171,7 @@ def predictions(protocol: Path) -> Path:
 
 @pytest.fixture
 def pairs(protocol: Path) -> pd.DataFrame:
-    """The protocol's pairs, readable."""
+    """The protocol's pairs, with paths that can be opened."""
     from longibench.benchmark.evaluation.evaluate import read_pairs
 
     return read_pairs(protocol)

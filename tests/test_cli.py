@@ -24,7 +24,7 @@ Cli = Callable[..., Any]
 
 
 def tree(root: Path) -> dict[Path, int]:
-    """Files and when they were written; locks and the memory of digests do not count."""
+    """Files and when they were written, without locks and the cache of digests."""
     return {
         path.relative_to(root): path.stat().st_mtime_ns
         for path in root.rglob("*")
@@ -34,7 +34,7 @@ def tree(root: Path) -> dict[Path, int]:
 
 @pytest.fixture
 def run(cli: Cli, options: tuple[str, ...], tiny: Path, workspace: Path) -> Cli:
-    """``run`` in the workspace with the tiny plugin at hand."""
+    """``run`` in the workspace with the tiny plugin."""
 
     def call(methods: str, *more: object) -> Any:
         fixed = ["--workspace", workspace, "--plugin", tiny, *options]
@@ -62,9 +62,7 @@ def test_methods_are_listed(cli: Cli, tiny: Path) -> None:
     assert all(name in result.out for name in ("ours", "med-ddpm", "vae", "copy-source", "tiny"))
 
 
-def test_a_plugin_runs_through_and_a_second_run_does_nothing(
-    run: Cli, cli: Cli, workspace: Path
-) -> None:
+def test_a_plugin_runs_and_a_second_run_does_nothing(run: Cli, cli: Cli, workspace: Path) -> None:
     first = run("tiny")
     assert first.code == 0, first.err
     table = Path(first.out.strip())
@@ -95,12 +93,12 @@ def command(workspace: Path, tiny: Path, options: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.slow
-def test_killed_in_training_and_in_generation_the_same_command_ends_the_same(
+def test_after_a_kill_in_training_and_generation_the_same_command_gives_the_same_result(
     run: Cli, workspace: Path, tiny: Path, options: tuple[str, ...], tmp_path: Path
 ) -> None:
     whole = Path(shutil.copytree(workspace, tmp_path / "whole"))
-    plan = 4  # calls of the loss by which the plan is timed
-    for what in (f"SIGKILL:step:{plan + 8}", "SIGKILL:draw:3"):
+    plan = 4  # calls of the loss that time the plan
+    for what in (f"SIGKILL:step:{plan + 8}", "SIGKILL:generate:3"):
         done = subprocess.run(
             command(workspace, tiny, options),
             cwd=ROOT,
@@ -110,10 +108,10 @@ def test_killed_in_training_and_in_generation_the_same_command_ends_the_same(
         )
         assert done.returncode == -signal.SIGKILL, done.stderr
         (model,) = (workspace / "models").glob("tiny-*")
-        assert (model / "trained.json").exists() == ("draw" in what)
-    (drawn,) = workspace.glob("*/predictions/tiny-*")
-    assert len(list(drawn.glob("*.nii.gz"))) == 2
-    assert not (drawn / "run.json").exists()
+        assert (model / "trained.json").exists() == ("generate" in what)
+    (predictions,) = workspace.glob("*/predictions/tiny-*")
+    assert len(list(predictions.glob("*.nii.gz"))) == 2
+    assert not (predictions / "run.json").exists()
     assert run("tiny").code == 0
     assert run("tiny", "--workspace", whole).code == 0
     for path in sorted(whole.glob("models/tiny-*/step-00000012/*.safetensors")):
@@ -126,7 +124,8 @@ def test_killed_in_training_and_in_generation_the_same_command_ends_the_same(
 
 
 @pytest.mark.parametrize(
-    ("what", "code"), [("SIGINT:step:10", 130), ("SIGTERM:step:10", 75), ("SIGUSR1:draw:2", 75)]
+    ("what", "code"),
+    [("SIGINT:step:10", 130), ("SIGTERM:step:10", 75), ("SIGUSR1:generate:2", 75)],
 )
 def test_a_signal_stops_with_its_exit_code_and_the_same_command_continues(
     run: Cli, workspace: Path, tiny_does: Callable[[str], None], what: str, code: int
@@ -190,7 +189,7 @@ def test_a_second_process_on_the_same_run_is_refused(run: Cli, workspace: Path) 
         (["--set", "grid.spacing_mm=9"], ["spacing_mm"]),
     ],
 )
-def test_what_is_mistyped_is_named_and_nothing_is_written(
+def test_mistyped_options_are_named_and_nothing_is_written(
     run: Cli, workspace: Path, arguments: list[str], messages: list[str]
 ) -> None:
     before = tree(workspace)
@@ -223,7 +222,7 @@ def test_a_plugin_with_an_error_is_named(run: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["report", "evaluate"])
-def test_commands_on_an_empty_workspace_say_where_to_start(
+def test_commands_on_an_empty_workspace_name_the_first_command(
     cli: Cli, tmp_path: Path, which: str
 ) -> None:
     folder = [tmp_path] if which == "evaluate" else []
@@ -249,12 +248,12 @@ def test_evaluate_adds_a_row(cli: Cli, workspace: Path, predictions: Path, tmp_p
         (["empty"], "empty/manifest.csv: no manifest"),
         (["mine", "--pattern", "{subject}.nii"], "--pattern '{subject}.nii'"),
         (["mine", "--against", "bids:/none", "--preset", "demo"], "/none: no such folder"),
-        (["mine", "--metrics", "ssim"], "--metrics goes with --against"),
+        (["mine", "--metrics", "ssim"], "--metrics needs --against"),
         (["mine", "--range", "dark"], "--range 'dark': write two numbers"),
         (["damaged"], "cannot be read"),
     ],
 )
-def test_evaluate_says_what_is_wrong_and_writes_nothing(
+def test_evaluate_reports_the_error_and_writes_nothing(
     cli: Cli, workspace: Path, predictions: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -337,7 +336,7 @@ def doubled(path: Path) -> None:
     nib.save(nib.Nifti1Image(np.stack([image.get_fdata()] * 2, -1), image.affine), path)
 
 
-def test_damaged_scans_are_named_and_the_rest_goes_on(run: Cli, bids: Path) -> None:
+def test_damaged_scans_are_named_and_the_rest_is_used(run: Cli, bids: Path) -> None:
     people = [n for n in range(10) if len(scans(bids, n)) > 3][:3]
     damaged = [scans(bids, person)[-1] for person in people]
     for path, damage in zip(damaged, (cut, holed, doubled), strict=True):
@@ -372,7 +371,7 @@ def test_a_cohort_with_nothing_to_pair_is_refused(run: Cli, bids: Path, workspac
 def test_a_full_disk_leaves_nothing_half_written(
     run: Cli, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk fills up after some files, wherever that is."""
+    """The disk is full after some number of files."""
 
     def fill(room: Iterator[int]) -> Callable[[Path], None]:
         def sync(path: Path) -> None:
@@ -450,6 +449,6 @@ def test_two_processes_train_and_generate_together(run: Cli, workspace: Path) ->
     assert result.code == 0, result.err
     (model,) = (workspace / "models").glob("tiny-*")
     assert (model / "step-00000012").is_dir()
-    (drawn,) = workspace.glob("*/predictions/tiny-*")
-    listed = (drawn / "manifest.csv").read_text().count(".nii.gz")
-    assert len(list(drawn.glob("*.nii.gz"))) == listed
+    (predictions,) = workspace.glob("*/predictions/tiny-*")
+    listed = (predictions / "manifest.csv").read_text().count(".nii.gz")
+    assert len(list(predictions.glob("*.nii.gz"))) == listed

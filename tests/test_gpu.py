@@ -1,4 +1,4 @@
-"""On a GPU: a method trains, resumes and draws there, and draws what it draws on a CPU."""
+"""On a GPU: a method trains, resumes and generates, and generates the same as on a CPU."""
 
 import shutil
 from dataclasses import replace
@@ -34,13 +34,13 @@ SHAPE = "grid.shape=[16,20,16]"
 
 
 @pytest.mark.parametrize("method", ["ours", "med-ddpm", "vae"])
-def test_a_gpu_draws_what_a_cpu_draws(method: str, pairs: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_gpu_generates_like_a_cpu(method: str, pairs: pd.DataFrame, tmp_path: Path) -> None:
     recipe = Recipe.of(method, load_settings("demo", [SHAPE]))
     training = TrainingSettings(iterations=4, batch_size=2, checkpoint_every=2)
     gpu = DeviceSettings(accelerator="cuda", precision="32-true")
     model = tmp_path / "model"
     train(TrainingJob(recipe, training, gpu, pairs, 0, model, quiet=True))
-    drawn = {}
+    generated = {}
     for device in (gpu, DeviceSettings(accelerator="cpu")):
         folder = tmp_path / device.accelerator
         generate(
@@ -49,13 +49,13 @@ def test_a_gpu_draws_what_a_cpu_draws(method: str, pairs: pd.DataFrame, tmp_path
             )
         )
         files = sorted(folder.glob("*.nii.gz"))
-        drawn[device.accelerator] = [torch.from_numpy(read_volume(str(file))) for file in files]
-    for on_gpu, on_cpu in zip(drawn["cuda"], drawn["cpu"], strict=True):
+        generated[device.accelerator] = [torch.from_numpy(read_volume(str(f))) for f in files]
+    for on_gpu, on_cpu in zip(generated["cuda"], generated["cpu"], strict=True):
         torch.testing.assert_close(on_gpu, on_cpu, atol=2e-2, rtol=0)  # TF32 and other sums
 
 
 @pytest.mark.parametrize("weights", ["embedded", "random:0"])
-def test_a_gpu_reads_the_features_that_a_cpu_reads(
+def test_a_gpu_extracts_the_same_features_as_a_cpu(
     weights: str, pairs: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan = real_scan(pairs["target"].iloc[0])
@@ -76,7 +76,7 @@ def losses(folder: Path) -> list[float]:
     return pd.read_csv(folder / "losses.csv")["loss"].tolist()
 
 
-def test_a_resumed_training_has_the_loss_curve_of_one_that_was_not_stopped(
+def test_a_resumed_training_has_the_loss_curve_of_an_uninterrupted_one(
     pairs: pd.DataFrame, tmp_path: Path
 ) -> None:
     whole = demo_job(pairs, tmp_path / "whole", 2, compile="off")
@@ -86,28 +86,28 @@ def test_a_resumed_training_has_the_loss_curve_of_one_that_was_not_stopped(
     for path in ("step-00000020", "trained.json"):
         target = stopped.folder / path
         shutil.rmtree(target) if target.is_dir() else target.unlink()
-    train(stopped)  # goes on from iteration 15
+    train(stopped)  # continues from iteration 15
     np.testing.assert_allclose(losses(stopped.folder), losses(whole.folder), rtol=2e-2)
 
 
-def test_memory_that_runs_out_divides_the_batch(
+def test_the_batch_is_divided_when_memory_runs_out(
     pairs: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of the card, as little is left as half a batch of 32 needs."""
+    """The process may use only as much memory as half a batch of 32 needs."""
     train(demo_job(pairs, tmp_path / "free", 32, compile="off", precision="32-true"))
     needed = torch.cuda.max_memory_allocated()
     torch.cuda.empty_cache()
     whole = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(0.6 * needed / whole)
     try:
-        # told that there is room, the planner cannot see it coming
+        # with a large memory_gb, the planner does not divide the batch itself
         job = demo_job(
             pairs, tmp_path / "tight", 32, compile="off", precision="32-true", memory_gb=1000
         )
         train(job)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert "out of memory; going on with" in capsys.readouterr().err
+    assert "out of memory; continuing with" in capsys.readouterr().err
     np.testing.assert_allclose(losses(tmp_path / "tight"), losses(tmp_path / "free"), rtol=2e-2)
 
 

@@ -296,7 +296,7 @@ def test_the_cpu_is_used_where_it_is_asked_for_though_a_gpu_is_there(
     assert result.code == 0, result.err
 
 
-def test_a_gpu_that_is_not_there_is_said_so(
+def test_a_gpu_that_does_not_exist_is_an_error(
     cli: Cli, options: tuple[str, ...], workspace: Path, predictions: Path
 ) -> None:
     """Before metrics are loaded on it, by every command that scores."""
@@ -308,7 +308,7 @@ def test_a_gpu_that_is_not_there_is_said_so(
     ):
         result = cli(*command)
         assert result.code == 2
-        assert "1 GPU(s) are asked for, 0 are there" in result.err
+        assert "1 GPU(s) are requested, 0 available" in result.err
 
 
 def test_a_copy_has_no_precision(cli: Cli, options: tuple[str, ...], workspace: Path) -> None:

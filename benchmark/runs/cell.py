@@ -28,7 +28,7 @@ from longibench.benchmark.protocol.metric_identity import Identity, identify
 from longibench.benchmark.protocol.protocol import Protocol
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.settings.schema import MetricSettings, Settings
-from longibench.benchmark.training.checkpoints import is_whole, read_final
+from longibench.benchmark.training.checkpoints import is_intact, read_final
 from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loggers.loggers import require_loggers
 from longibench.benchmark.training.loop import train
@@ -259,7 +259,7 @@ def complete(
     if job is not None:
         # a model that was damaged before its cell is finished is trained again
         once(
-            lambda: cell.trained and (bool(cell.scored_as) or is_whole(job.folder)),
+            lambda: cell.trained and (bool(cell.scored_as) or is_intact(job.folder)),
             job.folder,
             lambda: train(job),
         )

@@ -41,7 +41,7 @@ class GradientAccumulator:
         dataset: The training pairs.
         batch_size: Pairs an optimizer step.
         seed: Of the order and the noise.
-        workers: Processes that read.
+        workers: Reader processes.
         plan: Size of a micro-batch, and levels whose activations are checkpointed.
         console: For warnings.
         done: Optimizer steps done.
@@ -66,14 +66,14 @@ class GradientAccumulator:
 
     @property
     def division(self) -> Division:
-        """How this process takes its part of a batch."""
+        """The part of a batch that this rank takes."""
         fabric = self.fabric
         return Division(
             self.batch_size, self.plan.micro_batch, fabric.world_size, fabric.global_rank
         )
 
     def step(self, optimizer_step: OptimizerStep, optimizer: Any) -> Tensor:
-        """Change the step's parameters; return the mean loss of this process's pairs."""
+        """Change the step's parameters; return the mean loss of this rank's pairs."""
         loss = self.accumulate(optimizer_step)
         optimizer.step()
         self.module.zero_grad(set_to_none=True)
@@ -81,7 +81,7 @@ class GradientAccumulator:
         return loss
 
     def accumulate(self, optimizer_step: OptimizerStep) -> Tensor:
-        """Gradients of a batch, in smaller micro-batches where memory runs out.
+        """Accumulate the gradients of a batch, in smaller micro-batches if memory runs out.
 
         Raises:
             UserError: The smallest micro-batch does not fit.
@@ -92,15 +92,15 @@ class GradientAccumulator:
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                if self.fabric.world_size > 1:  # the others would wait for this one
+                if self.fabric.world_size > 1:  # the other ranks would wait for this one
                     raise UserError(
                         f"{self.method.name}: out of memory in the middle of the training with "
                         f"{self.plan.describe()}; set a smaller training.micro_batch"
                     ) from error
-            self.use_less_memory()  # outside the handler, whose traceback would keep the tensors
+            self.use_less_memory()  # outside the handler: its traceback would keep the tensors
 
     def fit_all_ranks(self, optimizer_steps: list[OptimizerStep]) -> None:
-        """Several processes find out together, before the first step, what fits all of them."""
+        """Find, before the first step, a division of the batch that fits all ranks."""
         if self.fabric.world_size == 1:
             return
         buffers = {name: value.clone() for name, value in self.method.named_buffers()}
@@ -134,20 +134,20 @@ class GradientAccumulator:
                 f"{self.method.name}: a micro-batch of one pair does not fit the device's memory "
                 f"({self.plan.describe()}); take a smaller grid or network, or a larger device"
             )
-        self.console.warn(f"out of memory; going on with {smaller.describe()}")
+        self.console.warn(f"out of memory; continuing with {smaller.describe()}")
         self.plan = smaller
         self.method.checkpoint_activations(smaller.checkpoint_levels)
         self.release()
 
     def release(self) -> None:
-        """Drop gradients and what was read ahead."""
+        """Drop gradients and prefetched batches."""
         self.module.zero_grad(set_to_none=True)
         self.close()
         if self.fabric.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def close(self) -> None:
-        """Stop reading ahead."""
+        """Stop prefetching."""
         if self._batches is not None:
             with closing(self._batches):  # type: ignore[type-var]  # it is a generator
                 self._batches = None
@@ -168,7 +168,7 @@ class GradientAccumulator:
         return work
 
     def pairs_of(self, number: int) -> list[int]:
-        """Indices of all pairs of an optimizer step, counted from 0, over all processes."""
+        """Indices of all pairs of an optimizer step, counted from 0, over all ranks."""
         start = number * self.batch_size
         return [self._pairs[position] for position in range(start, start + self.batch_size)]
 
@@ -195,7 +195,7 @@ class GradientAccumulator:
         return self.module(optimizer_step.loss, *batch)  # through DDP, which averages gradients
 
     def _seed(self, positions: range) -> None:
-        """Make all randomness of a micro-batch a function of its pairs: exact resume."""
+        """Make all randomness of a micro-batch a function of its pairs: resuming is exact."""
         seed_torch(derive_seed("pass", self.seed, positions.start), self.fabric.device)
         self.method.noise = self._noise(positions)
 
@@ -205,7 +205,7 @@ class GradientAccumulator:
 
     def _next(self) -> Pair:
         source, target, years = next(self._read())
-        if self._dtype == source.dtype:  # else asked of every tensor, which costs a thread switch
+        if self._dtype == source.dtype:  # a call of ``to`` for each tensor costs a thread switch
             return source, target, years
         return source.to(self._dtype), target.to(self._dtype), years.to(self._dtype)
 
@@ -217,5 +217,5 @@ class GradientAccumulator:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device's allocator failed; the CPU's has no error of its own."""
+    """Whether a device's allocator failed; the CPU's has no error class."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,4 +1,4 @@
-"""Checkpoints: complete, checked by digest, never unpickled, never half-written."""
+"""Checkpoints: complete, checked by digest, never unpickled, written atomically."""
 
 import io
 import json
@@ -24,19 +24,19 @@ from longibench.benchmark.core.files import (
 )
 from longibench.benchmark.core.workspace import AVERAGE, INDEX, STATE, TRAINED, WEIGHTS
 
-DAMAGE = (OSError, ValueError, KeyError, RuntimeError)  # what reading a damaged one raises
+DAMAGE = (OSError, ValueError, KeyError, RuntimeError)  # raised by a damaged checkpoint
 
 Weights = dict[str, Tensor]
 
 
 @dataclass
 class Checkpoint:
-    """Everything that training needs to go on as if it had not stopped.
+    """Everything that training needs to resume exactly.
 
     Attributes:
-        step: Training steps done; the position in the data follows from it.
+        step: Training steps done; it determines the position in the data.
         weights: State dict of the method.
-        average: Averaged weights (EMA), empty where there is no averaging.
+        average: Averaged weights (EMA); empty without averaging.
         state: Optimizer states, random states: tensors, numbers and plain containers only.
         losses: Rows (stage, step, loss, seconds) so far.
     """
@@ -49,17 +49,17 @@ class Checkpoint:
 
     @property
     def to_generate(self) -> Weights:
-        """The weights that generate: the average where there is one."""
+        """The weights for generation: the average if there is one."""
         return self.average or self.weights
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> None:
     """Write ``folder/step-<n>/`` atomically and drop all but the last ``keep``."""
     target = folder / f"step-{checkpoint.step:08d}"
-    if target.exists():  # a damaged one of the same step gives way
+    if target.exists():  # a damaged checkpoint of the same step
         shutil.rmtree(target)
     with atomic_folder(target) as temporary:
-        # serialised first: what torch and safetensors raise on a full disk is no OSError
+        # serialised first: torch and safetensors raise other errors than OSError on a full disk
         digests = {
             WEIGHTS: _write(temporary / WEIGHTS, save(_plain(checkpoint.weights))),
             AVERAGE: _write(temporary / AVERAGE, save(_plain(checkpoint.average))),
@@ -72,9 +72,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> None
 
 
 def load_latest(folder: Path, console: Console) -> Checkpoint | None:
-    """Read the newest undamaged checkpoint; None where there is none.
+    """Read the newest undamaged checkpoint; None if there is none.
 
-    A damaged one is named and the one before it is used.
+    A damaged checkpoint is reported, and the one before it is used.
     """
     for path in reversed(_steps(folder)):
         try:
@@ -90,13 +90,13 @@ def write_final(folder: Path, info: dict[str, Any]) -> None:
 
 
 def read_final(folder: Path) -> dict[str, Any] | None:
-    """What a complete training recorded, or None."""
+    """The record of a complete training, or None."""
     path = folder / TRAINED
     return json.loads(path.read_text()) if path.is_file() else None
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether a complete training's last checkpoint is there and undamaged."""
+def is_intact(folder: Path) -> bool:
+    """Whether the last checkpoint of a complete training exists and is undamaged."""
     final, steps = read_final(folder), _steps(folder)
     if final is None or not steps:
         return False
@@ -107,7 +107,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def last_step(folder: Path) -> int:
-    """Step of the newest checkpoint, 0 without one; nothing is read."""
+    """Step of the newest checkpoint, 0 without one; no file is read."""
     steps = _steps(folder)
     return int(steps[-1].name.removeprefix("step-")) if steps else 0
 
@@ -158,7 +158,11 @@ def _steps(folder: Path) -> list[Path]:
 
 
 def require_latest(folder: Path, console: Console) -> Checkpoint:
-    """Like ``load_latest``, but anything less than the end of a complete training is an error."""
+    """Like ``load_latest``, but a missing or incomplete end is an error.
+
+    Raises:
+        UserError: No checkpoint is usable, or the last one of a complete training is damaged.
+    """
     checkpoint = load_latest(folder, console)
     if checkpoint is None:
         raise UserError(f"{folder}: no usable checkpoint; delete the folder and run again")
@@ -166,6 +170,6 @@ def require_latest(folder: Path, console: Console) -> Checkpoint:
     if final and checkpoint.step < final["iterations"]:
         raise UserError(
             f"{folder}: the final checkpoint is damaged; delete {folder / TRAINED} and run again: "
-            f"training goes on from iteration {checkpoint.step}"
+            f"training continues from iteration {checkpoint.step}"
         )
     return checkpoint

@@ -11,7 +11,7 @@ class WeightAverage:
     """Keeps averaged copies of all floating tensors of a module; other buffers are copied."""
 
     def __init__(self, module: nn.Module, settings: EMASettings) -> None:
-        """Args: a module that is on its device already; its tensors are followed from now on."""
+        """Args: a module on its device; its tensors are averaged from now on."""
         self._settings = settings
         self._followed: dict[str, Tensor] = {}
         if settings.decay > 0:
@@ -29,7 +29,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Move the averages after an update; ``step`` counts updates done."""
+        """Update the averages after an iteration; ``step`` counts the iterations done."""
         if not self.weights or step % self._settings.every:
             return
         keep = self._settings.decay if step > self._settings.start else 0.0

@@ -1,9 +1,9 @@
 """Memory and arithmetic of a training step, from shapes alone.
 
-The step runs on fake tensors (``torch._subclasses``): every operation says what it would return,
-nothing is computed, and the bytes alive at every moment are counted. That is what an allocator
-would hold, with the moments' peaks, the backward pass and what it computes again, in seconds and
-without the memory. Kernels' own scratch space is not seen; a margin stands for it.
+The step runs on fake tensors (``torch._subclasses``): every operation returns a shape and a type,
+no value is computed, and the live bytes are counted at every moment. That is what an allocator
+would hold, with its peaks, the backward pass and activation checkpointing, found in seconds and
+without the memory. Scratch space of the kernels is not counted; a margin covers it.
 """
 
 import weakref
@@ -26,13 +26,13 @@ from longibench.methods.method import Method, OptimizerStep
 
 GB = 1e9
 CONTEXT_GB = {"cuda": 0.6, "cpu": 0.6}  # driver and libraries, before the first tensor
-MARGIN = 0.1  # of what is traced: rounding, fragments of the allocator, small scratch space
+MARGIN = 0.1  # of the traced bytes: rounding, fragmentation, small scratch space
 MOMENTS = 2  # of Adam, each as large as the weights; an optimizer with fewer is overestimated
-REAL_SIDE = 32  # voxels a side where a method must run on real numbers
+REAL_SIDE = 32  # voxels a side where a method must run on real tensors
 
-# Layers that CUDA's autocast computes in float32 and the CPU's, which the trace runs under, does
-# not: https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference. Single operations of
-# that list (exp, pow, sum, ...) are left as they are: few networks keep anything of them.
+# Layers that CUDA's autocast computes in float32. The trace runs under the CPU's, which does not:
+# https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference. Single operations of that
+# list (exp, pow, sum, ...) are not treated: few networks keep their results.
 FLOAT32_ON_CUDA = (
     nn.GroupNorm, nn.LayerNorm, nn.Softmax, nn.LogSoftmax, nn.Softplus,
     nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss,
@@ -41,15 +41,15 @@ FLOAT32_ON_CUDA = (
 
 @dataclass(frozen=True)
 class Footprint:
-    """What forward and backward pass of a micro-batch need of one device.
+    """What forward and backward pass of a micro-batch need on one device.
 
     Attributes:
         weights_gb: Parameters and buffers, in 1e9 bytes.
         state_gb: Gradients, the optimizer's moments and the average of the weights.
-        activations_gb: Everything else that is alive at the worst moment.
-        total_gb: All of it with a margin and what a device takes for itself.
-        forward_flops: Floating-point operations of the forward pass, a multiply-add being two.
-        step_flops: Those of forward and backward pass, with what is computed again.
+        activations_gb: Everything else that is alive at the peak.
+        total_gb: All of it, with a margin and the device's context.
+        forward_flops: Floating-point operations of the forward pass; a multiply-add counts as two.
+        step_flops: Those of forward and backward pass, including activation checkpointing.
     """
 
     weights_gb: float
@@ -77,17 +77,17 @@ def footprint(
         levels: Levels whose activations are checkpointed.
         precision: ``32-true``, ``64-true`` or ``bf16-mixed``.
         ema: Whether an average of the weights is kept.
-        kind: ``cpu`` or ``cuda``, which differ in what mixed precision keeps in float32.
+        kind: ``cpu`` or ``cuda``; mixed precision keeps other layers in float32.
 
     Returns:
-        The estimate; None where the method runs neither without numbers nor on a small grid.
+        The estimate; None if the method runs neither on fake tensors nor on a small grid.
     """
     work = _Work(recipe, micro_batch, levels, precision, kind)
     return _estimate(work, copies=1 + MOMENTS + ema)
 
 
 def outline(recipe: Recipe) -> "Outline":
-    """What a method says of itself, without allocating its weights."""
+    """Size and levels of a method, without allocating its weights."""
     with torch.device("meta"):
         method = recipe.build()
     held = sum(tensor.nbytes for tensor in method.state_dict().values())
@@ -104,7 +104,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class _Work:
-    """The pass to trace."""
+    """The training step to trace."""
 
     recipe: Recipe
     micro_batch: int
@@ -128,13 +128,13 @@ class _Traced:
     step: int
 
 
-_KNOWN: dict[str, Footprint | None] = {}  # a trace takes seconds, and is asked for repeatedly
+_KNOWN: dict[str, Footprint | None] = {}  # a trace takes seconds, and is needed repeatedly
 
 
 def _estimate(work: _Work, copies: int) -> Footprint | None:
     key = repr((work, copies))
     if key not in _KNOWN:
-        traced = _trace_somehow(work)
+        traced = _trace_if_possible(work)
         _KNOWN[key] = None if traced is None else _footprint(traced, work, copies)
     return _KNOWN[key]
 
@@ -142,7 +142,7 @@ def _estimate(work: _Work, copies: int) -> Footprint | None:
 def _footprint(traced: _Traced, work: _Work, copies: int) -> Footprint:
     activations = traced.peak - 2 * traced.weights  # and the gradients
     state = copies * traced.weights
-    # a convolution copies its input where the memory format differs, and works on a scratch space
+    # a convolution copies its input if the memory format differs, and uses scratch space
     scratch = traced.largest + MARGIN * (traced.weights + state + activations)
     total = traced.weights + state + activations + scratch
     return Footprint(
@@ -155,25 +155,25 @@ def _footprint(traced: _Traced, work: _Work, copies: int) -> Footprint:
     )
 
 
-def _trace_somehow(work: _Work) -> _Traced | None:
-    """Trace without numbers; a method that reads them runs on a small grid, and is scaled up."""
-    for attempt in (_without_numbers, _scaled):
+def _trace_if_possible(work: _Work) -> _Traced | None:
+    """Trace on fake tensors; a method that reads values runs on a small grid and is scaled up."""
+    for attempt in (_on_fake_tensors, _on_small_grid):
         try:
             with torch.random.fork_rng(devices=[]):
                 return attempt(work)
-        except Exception:  # whatever a method of somebody else's does there
+        except Exception:  # a plugin's method may raise anything
             continue
     return None
 
 
-def _without_numbers(work: _Work) -> _Traced:
-    with torch.device("meta"):  # the weights; tables of numbers say that they are on the CPU
+def _on_fake_tensors(work: _Work) -> _Traced:
+    with torch.device("meta"):  # the weights; constant tables name the CPU as their device
         method = _build(work)
     with FakeTensorMode(allow_non_fake_inputs=True):
         return _trace(method.to_empty(device="cpu"), work)
 
 
-def _scaled(work: _Work) -> _Traced:
+def _on_small_grid(work: _Work) -> _Traced:
     shape = work.recipe.shape
     x, y, z = (min(side, REAL_SIDE) for side in shape)
     small = _trace(_build(replace(work, recipe=replace(work.recipe, shape=(x, y, z)))), work)
@@ -205,13 +205,13 @@ def _trace(method: Method, work: _Work) -> _Traced:
     for parameter in method.parameters():
         parameter.grad = torch.zeros_like(parameter)
         alive.add(parameter.grad)
-    passes = [_pass(step, batch, work, alive) for step in steps]
+    operations = [_run_step(step, batch, work, alive) for step in steps]
     return _Traced(
         weights=held,
         peak=alive.peak,
         largest=alive.largest,
-        forward=sum(forward for forward, _ in passes),
-        step=sum(both for _, both in passes),
+        forward=sum(forward for forward, _ in operations),
+        step=sum(both for _, both in operations),
     )
 
 
@@ -223,10 +223,10 @@ def _batch(method: Method, work: _Work) -> tuple[Tensor, Tensor, Tensor]:
     return volumes(), volumes(), torch.ones(work.micro_batch, dtype=work.type)
 
 
-def _pass(
+def _run_step(
     step: OptimizerStep, batch: tuple[Tensor, Tensor, Tensor], work: _Work, alive: "_Alive"
 ) -> tuple[int, int]:
-    """Run one step; returns the operations of its forward pass and of all."""
+    """Run one step; returns the operations of its forward pass, and of both passes."""
     before = alive.flops
     with _as_on(work.kind), alive, torch.enable_grad():
         half = work.precision == "bf16-mixed"
@@ -239,7 +239,7 @@ def _pass(
 
 @contextmanager
 def _as_on(kind: str) -> Iterator[None]:
-    """Layers work as on a kind of device, also where a backward pass computes them again."""
+    """Layers compute as on a kind of device, also under activation checkpointing."""
     handle = None
     if kind == "cuda":
         handle = register_module_forward_pre_hook(_float32_on_cuda)  # type: ignore[arg-type]
@@ -251,7 +251,7 @@ def _as_on(kind: str) -> Iterator[None]:
 
 
 def _float32_on_cuda(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Give a layer what it would get on CUDA, where group norm also knows one memory format."""
+    """Give a layer its input on CUDA, where group norm also has a single memory format."""
     if isinstance(module, FLOAT32_ON_CUDA) and torch.is_autocast_enabled("cpu"):
         inputs = tree_map(_in_float32, inputs)
     if isinstance(module, nn.GroupNorm):
@@ -265,16 +265,16 @@ def _in_float32(value: Any) -> Any:
 
 
 class _Alive(TorchDispatchMode):
-    """Counts the bytes of all tensors alive, their most, and the operations done.
+    """Counts the bytes of all live tensors, their peak, and the operations done.
 
-    Not torch's ``FlopCounterMode``: it takes operations apart, and its hooks keep activations that
-    are computed again alive. The formulas are torch's.
+    Not torch's ``FlopCounterMode``: it decomposes operations, and its hooks keep checkpointed
+    activations alive. The formulas are torch's.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.now = self.peak = self.largest = self.flops = 0
-        self._sizes: dict[int, tuple[int, Any]] = {}  # by storage, with the reference that watches
+        self._sizes: dict[int, tuple[int, Any]] = {}  # by storage, with its weak reference
 
     def add(self, tensor: Tensor) -> None:
         """Count a tensor's memory until it is freed; views count once."""

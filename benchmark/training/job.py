@@ -1,4 +1,4 @@
-"""What a training is determined by."""
+"""Everything that determines a training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from longibench.benchmark.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What a training is determined by, and where it goes.
+    """Everything that determines a training, and its folder.
 
     Attributes:
         recipe: The method and its settings.
@@ -20,7 +20,7 @@ class TrainingJob:
         device: Where to run.
         pairs: Training pairs.
         seed: Run seed.
-        folder: Where checkpoints and losses go.
+        folder: Folder of checkpoints and losses.
         quiet: Show no progress.
         validation_pairs: Pairs to validate on; none are trained on.
     """
@@ -35,7 +35,7 @@ class TrainingJob:
     validation_pairs: pd.DataFrame | None = None
 
     def describe(self) -> dict[str, Any]:
-        """What ``settings.json`` says beside the checkpoints."""
+        """Content of ``settings.json`` next to the checkpoints."""
         return {
             **self.recipe.describe(),
             "training": self.training.model_dump(mode="json"),

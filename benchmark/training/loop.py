@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def train(job: TrainingJob) -> None:
-    """Train to the last iteration, continuing from what the folder holds.
+    """Train to the last iteration, from the folder's newest checkpoint if there is one.
 
     Raises:
-        UserError: The loss diverged, memory does not suffice, or a failure to write.
+        UserError: The loss diverged, memory does not suffice, or writing failed.
         Stopped: By the user or the system; the state at the last step is saved.
     """
     write_json(job.folder / SETTINGS, job.describe())
     launch(job.device, _train, job)
-    if read_final(job.folder) is None:  # processes of their own stop without telling
+    if read_final(job.folder) is None:  # spawned processes stop without an error
         raise Stopped
 
 
@@ -58,7 +58,7 @@ def _loop(trainer: Trainer, console: Console) -> None:
         monitoring(trainer, console) as monitor,
         console.bar(label, total, done=trainer.progress.step) as bar,
     ):
-        monitor.validate(trainer)  # after a stop, which comes before a validation of minutes
+        monitor.validate(trainer)  # resumed: a stop skips the validation, which takes minutes
         while trainer.progress.step < total:
             trainer.advance()
             bar.advance(note=trainer.progress.note)
@@ -75,14 +75,14 @@ def _loop(trainer: Trainer, console: Console) -> None:
 
 
 def _stop_signal(trainer: Trainer, interruption: Interruption) -> int:
-    """The signal to stop by, 0 for none; processes agree when a row is due, for asking is slow."""
+    """The stop signal, 0 for none; ranks agree only when a row is due: the message is slow."""
     if trainer.fabric.world_size == 1 or (trainer.logs_now and any_rank_interrupted(interruption)):
         return interruption.number
     return 0
 
 
 def _report_divergence(trainer: Trainer, error: DivergedError, console: Console) -> None:
-    """Write what diverged and where; go on where the settings say so.
+    """Record what diverged and where; return if the settings allow a restart.
 
     Raises:
         UserError: No restart is left.
@@ -109,14 +109,14 @@ def _report_divergence(trainer: Trainer, error: DivergedError, console: Console)
     )
     if trainer.progress.attempt >= job.training.restarts:
         raise UserError(
-            f"{what}. Try a lower training.learning_rate, or training.restarts=1 to go on from "
+            f"{what}. Try a lower training.learning_rate, or training.restarts=1 to continue from "
             "the checkpoint with other noise."
         )
-    console.warn(f"{what}; going on from it with other noise")
+    console.warn(f"{what}; continuing from it with other noise")
 
 
 def _summary(trainer: Trainer) -> dict[str, Any]:
-    """What the report says of the training's cost."""
+    """What the report lists about the cost of the training."""
     job, fabric = trainer.job, trainer.fabric
     pairs = job.training.batch_size // fabric.world_size
     each = trainer.progress.seconds / trainer.progress.step

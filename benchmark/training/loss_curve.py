@@ -11,16 +11,16 @@ from torch import Tensor
 
 LOG_EVERY = 10  # steps a row of the curve; reading a loss more often would stall a GPU
 LOSS_COLUMNS = ("stage", "step", "loss", "seconds")
-REMEMBERED = 100  # rows that the running median is of
-ENOUGH = 10  # rows before a median is trusted
+REMEMBERED = 100  # rows of the running median
+ENOUGH = 10  # rows before the median is used
 
 
 class DivergedError(Exception):
-    """A loss or weight that is not a number, or a loss far above its median.
+    """A loss or weight that is not finite, or a loss far above its median.
 
     Attributes:
-        step: Iteration after which it was seen, counted from 1.
-        reason: What was seen.
+        step: Iteration after which it was found, counted from 1.
+        reason: What was found.
     """
 
     def __init__(self, step: int, reason: str) -> None:
@@ -35,7 +35,7 @@ class LossCurve:
     Attributes:
         divergence_factor: How many times the running median a row may be; 0 for any.
         rows: Rows of ``LOSS_COLUMNS``.
-        window: Losses that no row shows yet, with the step of each.
+        window: Losses without a row so far, with the step of each.
     """
 
     divergence_factor: float
@@ -47,14 +47,14 @@ class LossCurve:
         self.window.append((step, loss))
 
     def settle(self, mean_over_processes: Callable[[Tensor], Tensor]) -> list[float]:
-        """Losses of the window as all processes see them; waits for the device."""
+        """Losses of the window, the mean over processes; waits for the device."""
         losses = mean_over_processes(torch.stack([loss for _, loss in self.window]))
         steps = [step for step, _ in self.window]
         self.window = list(zip(steps, losses, strict=True))
         return losses.tolist()
 
     def close_row(self, stage: str, losses: list[float], seconds: float) -> float:
-        """Turn the window, whose losses have been checked, into a row; return its loss."""
+        """Turn the window, its losses checked before, into a row; return its loss."""
         step = self.window[-1][0]
         mean = sum(losses) / len(losses)
         self.window.clear()

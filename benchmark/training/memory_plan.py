@@ -12,25 +12,25 @@ from longibench.benchmark.settings.schema import DeviceSettings, TrainingSetting
 from longibench.benchmark.training.footprint import CONTEXT_GB, GB, footprint, outline
 from longibench.benchmark.training.recipe import Recipe
 
-# More than any network here keeps of a voxel in float32 (the paper's: 11 kB). What fits by this
-# needs no closer look.
+# More than any network here keeps for a voxel in float32 (the paper's: 11 kB). What fits by this
+# bound is not traced.
 KEPT_A_VOXEL = 20_000  # bytes
 COPIES = 5  # weights, gradients, two moments, average
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """How the pairs of an optimizer step are divided, and what is computed again to save memory.
+    """How the pairs of an optimizer step are divided, and which levels are checkpointed.
 
     Attributes:
         micro_batch: Pairs a micro-batch of one device.
         micro_batches: How many an optimizer step.
-        checkpoint_levels: Levels of the network whose activations are computed again.
-        needed_gb: Estimated memory, in 1e9 bytes; None where a method could not be traced.
-        bound: Whether that is a rough bound, because all fits.
+        checkpoint_levels: Levels of the network whose activations are checkpointed.
+        needed_gb: Estimated memory, in 1e9 bytes; None if a method could not be traced.
+        bound: Whether that is a rough upper bound, which fits.
         available_gb: Memory planned for.
         world_size: Devices.
-        steps: What to take instead when memory runs out all the same, one after another.
+        fallbacks: The plans to use in turn if memory runs out nevertheless.
     """
 
     micro_batch: int
@@ -40,11 +40,11 @@ class MemoryPlan:
     available_gb: float = 0.0
     world_size: int = 1
     bound: bool = False
-    steps: tuple["MemoryPlan", ...] = ()
+    fallbacks: tuple["MemoryPlan", ...] = ()
 
     def smaller(self) -> "MemoryPlan | None":
-        """The next step down; None where there is none."""
-        return self.steps[0] if self.steps else None
+        """The next fallback; None if there is none."""
+        return self.fallbacks[0] if self.fallbacks else None
 
     def describe(self) -> str:
         """In one line, such as ``batch of 4: 2 micro-batches of 2; about 13.2 of 23.6 GB``."""
@@ -62,13 +62,13 @@ class MemoryPlan:
 
     def _memory(self) -> str:
         if self.needed_gb is None:
-            return f"memory unknown, {self.available_gb:.1f} GB there"
+            return f"memory unknown, {self.available_gb:.1f} GB available"
         about = "under" if self.bound else "about"
         return f"{about} {self.needed_gb:.1f} of {self.available_gb:.1f} GB"
 
 
 def available_gb(settings: DeviceSettings) -> float:
-    """Memory to plan for, a device: what the settings say, else what is free, in 1e9 bytes."""
+    """Memory to plan for, a device: the setting, else the free memory, in 1e9 bytes."""
     if settings.memory_gb:
         return settings.memory_gb
     if accelerator(settings) == "cuda":
@@ -87,7 +87,7 @@ def plan_memory(
     """Choose the fastest division of a batch that fits.
 
     No activation checkpointing comes first, then the fewest levels; among equals the largest
-    micro-batch. ``training.micro_batch`` and ``device.activation_checkpointing`` are kept to.
+    micro-batch. ``training.micro_batch`` and ``device.activation_checkpointing`` are respected.
 
     Args:
         recipe: The method.
@@ -114,27 +114,27 @@ class _Planner:
     world_size: int
 
     def plan(self) -> MemoryPlan:
-        """The first choice that fits, with the steps down from there."""
+        """The first choice that fits, with its fallbacks."""
         about = outline(self.recipe)
         choices = self._choices(about.checkpoint_levels)
         most = self._at_most(choices[0], about.weight_bytes)
         if most <= self.available_gb:
-            return self._with_steps(replace(choices[0], needed_gb=most, bound=True), choices)
+            return self._with_fallbacks(replace(choices[0], needed_gb=most, bound=True), choices)
         for choice in choices:
             needed = self._needed(choice)
             if needed is None or needed <= self.available_gb:
-                return self._with_steps(replace(choice, needed_gb=needed), choices)
+                return self._with_fallbacks(replace(choice, needed_gb=needed), choices)
         raise self._too_large(choices)
 
     def _choices(self, known: int) -> list[MemoryPlan]:
-        """All divisions, the fastest first."""
+        """All divisions, fastest first."""
         share, checkpointing = self._share(), self.device.activation_checkpointing
         given = self.training.micro_batch
         sizes = [given] if given else [n for n in range(share, 0, -1) if share % n == 0]
         levels = range(known + 1) if checkpointing == "auto" else [min(checkpointing, known)]
-        there, devices = self.available_gb, self.world_size
+        available, devices = self.available_gb, self.world_size
         return [
-            MemoryPlan(n, share // n, level, None, there, devices)
+            MemoryPlan(n, share // n, level, None, available, devices)
             for level in levels
             for n in sizes
         ]
@@ -155,14 +155,14 @@ class _Planner:
         return size // devices
 
     def _at_most(self, choice: MemoryPlan, weights: int) -> float:
-        """A bound; where it fits, as on small grids, no closer look is taken, which is slow."""
+        """An upper bound; if it fits, as on small grids, the slow trace is skipped."""
         voxels = choice.micro_batch * prod(self.recipe.shape)
         most = COPIES * weights + voxels * KEPT_A_VOXEL
         return most / GB + CONTEXT_GB[self.kind]
 
     @property
     def kind(self) -> str:
-        """Kind of device; a GPU that is asked for by name can be planned for without one."""
+        """Kind of device; with accelerator=cuda, also on a machine without a GPU."""
         return "cuda" if self.device.accelerator == "cuda" else accelerator(self.device)
 
     def _needed(self, choice: MemoryPlan) -> float | None:
@@ -179,8 +179,8 @@ class _Planner:
         exchanged = found.weights_gb if self.world_size > 1 else 0.0  # DDP's copy of the gradients
         return found.total_gb + exchanged
 
-    def _with_steps(self, chosen: MemoryPlan, choices: list[MemoryPlan]) -> MemoryPlan:
-        """Add what to try next: smaller micro-batches, then more activation checkpointing."""
+    def _with_fallbacks(self, chosen: MemoryPlan, choices: list[MemoryPlan]) -> MemoryPlan:
+        """Add fallbacks: smaller micro-batches, then more activation checkpointing."""
         sizes = sorted({choice.micro_batch for choice in choices})
 
         def is_below(other: MemoryPlan) -> bool:
@@ -189,10 +189,10 @@ class _Planner:
             more = other.checkpoint_levels > chosen.checkpoint_levels
             return more and other.micro_batch == sizes[0]
 
-        steps: tuple[MemoryPlan, ...] = ()
+        fallbacks: tuple[MemoryPlan, ...] = ()
         for choice in reversed([choice for choice in choices if is_below(choice)]):
-            steps = (replace(choice, steps=steps), *steps)
-        return replace(chosen, steps=steps)
+            fallbacks = (replace(choice, fallbacks=fallbacks), *fallbacks)
+        return replace(chosen, fallbacks=fallbacks)
 
     def _too_large(self, choices: list[MemoryPlan]) -> UserError:
         sizes = [(self._needed(choice) or 0.0, choice) for choice in choices]

@@ -1,4 +1,4 @@
-"""Monitors a training while it goes on: loggers, validation loss, generated samples."""
+"""Monitors a running training: loggers, validation loss, generated samples."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Monitor:
-    """Logs and validates after every iteration; changes nothing of the training.
+    """Logs and validates after every iteration; it does not change the training.
 
     Attributes:
-        log: Where numbers go, on the first process.
-        validation: Evaluates pairs that are not trained on; None where none is asked for.
+        log: Where numbers go, on rank 0.
+        validation: Evaluates the validation pairs; None if validation is off.
         rows: Rows of ``VALIDATION_COLUMNS``.
     """
 
@@ -32,7 +32,7 @@ class Monitor:
     rows: list[list[Any]] = field(default_factory=list)
 
     def after_iteration(self, trainer: "Trainer") -> None:
-        """Log the iteration just done, and validate where that is due."""
+        """Log the last iteration, and validate if that is due."""
         values = {}
         if trainer.logs_now:
             values = {
@@ -46,7 +46,7 @@ class Monitor:
             self.log.scalars(trainer.progress.step, values)
 
     def validate(self, trainer: "Trainer") -> dict[str, float]:
-        """Validate where that is due and not done before; losses by name."""
+        """Validate if that is due and not done before; returns losses by name."""
         validation, step = self.validation, trainer.progress.step
         if validation is None or not step or not validation.is_due(step):
             return {}
@@ -64,7 +64,7 @@ class Monitor:
 
 @contextmanager
 def monitoring(trainer: "Trainer", console: Console) -> Iterator[Monitor]:
-    """Open loggers and validation for a trainer, and close them however the training ends.
+    """Open loggers and validation for a trainer; closes them also after an error.
 
     Raises:
         UserError: A logger cannot be opened, or there is nothing to validate on.

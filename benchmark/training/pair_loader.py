@@ -1,4 +1,4 @@
-"""Prepared volumes as tensors, in an order that a step number alone determines."""
+"""Prepared volumes as tensors, in an order that follows from the step number alone."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from longibench.benchmark.preparation.steps.intensity import BACKGROUND
 from longibench.benchmark.preparation.store.volumes import read_into, volume_shape
 
 Pair = tuple[Tensor, Tensor, Tensor]
-GRACE = 30  # seconds that a reading process lives on after it was told to end
+GRACE = 30  # seconds between SIGTERM and the end of a reader process
 
 
 def pad_to_multiple(volume: Tensor, multiple: int) -> Tensor:
@@ -45,7 +45,7 @@ class PairDataset(Dataset[Pair]):
     """Pairs as (source, target, interval): (1, X, Y, Z) twice and a scalar in years."""
 
     def __init__(self, pairs: pd.DataFrame, multiple: int) -> None:
-        """Args: pairs with ``source``, ``target``, ``interval_years``; what sides are padded to."""
+        """Args: pairs with ``source``, ``target``, ``interval_years``; multiple to pad sides to."""
         self._rows = list(
             zip(pairs["source"], pairs["target"], pairs["interval_years"], strict=True)
         )
@@ -59,7 +59,7 @@ class PairDataset(Dataset[Pair]):
         return source[0], target[0], years[0]
 
     def __getitems__(self, indices: Sequence[int]) -> Pair | UserError:
-        """What the loader asks for: a batch, or why there is none (workers lose exceptions)."""
+        """A batch for the loader, or the error as a value: workers lose exceptions."""
         try:
             return self.batch(indices)
         except UserError as error:
@@ -68,7 +68,7 @@ class PairDataset(Dataset[Pair]):
     def batch(self, indices: Sequence[int]) -> Pair:
         """Pairs as sources and targets (B, 1, X, Y, Z) and intervals (B,).
 
-        Every volume is decoded where it ends up: nothing is stacked or padded afterwards.
+        Every volume is decoded into its place in the batch: nothing is stacked or padded later.
 
         Raises:
             UserError: A volume cannot be read or has another shape.
@@ -82,12 +82,12 @@ class PairDataset(Dataset[Pair]):
 
     def _read(self, paths: Sequence[str]) -> Tensor:
         padded = [side + -side % self._multiple for side in self._shape]
-        # NumPy's memory comes in huge pages, where there are any: much faster to fill than torch's.
+        # NumPy allocates huge pages if the system has them: much faster to fill than torch's memory
         batch = torch.from_numpy(np.empty((len(paths), 1, *padded), np.float32))
         if tuple(padded) != self._shape:
             batch.fill_(BACKGROUND)
         places = [volume[0].numpy() for volume in crop_to_shape(batch, self._shape)]
-        # Reading lets go of the interpreter; a worker has one thread, as torch has there.
+        # Reading releases the GIL; a worker has one thread, as torch has there.
         threads = min(torch.get_num_threads(), len(paths))
         with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
             list((pool.map if pool else map)(read_into, paths, places))
@@ -95,13 +95,13 @@ class PairDataset(Dataset[Pair]):
 
 
 class ShuffledPairs:
-    """An endless shuffled sequence of pairs, any place of which is known without those before it.
+    """An endless shuffled sequence of pairs with random access.
 
-    Every pass over the data is a permutation drawn from (seed, pass).
+    Every epoch is a permutation that depends on (seed, epoch) alone.
     """
 
     def __init__(self, size: int, seed: int) -> None:
-        """Args: how many pairs there are; the run's seed."""
+        """Args: number of pairs; the run's seed."""
         self._size, self._seed = size, seed
         self._epoch, self._order = -1, torch.empty(0)
 
@@ -116,13 +116,13 @@ class ShuffledPairs:
 
 @dataclass(frozen=True)
 class Division:
-    """How the pairs of an update are divided over forward passes and processes.
+    """How the pairs of an optimizer step are divided over micro-batches and ranks.
 
     Attributes:
-        batch_size: Pairs an update.
-        micro_batch: Pairs a pass of one process.
-        world_size: Processes.
-        rank: Which of them this is.
+        batch_size: Pairs an optimizer step.
+        micro_batch: Pairs a micro-batch of one rank.
+        world_size: Number of ranks.
+        rank: This rank.
     """
 
     batch_size: int
@@ -132,34 +132,34 @@ class Division:
 
     @property
     def micro_batches(self) -> int:
-        """Passes an update and process."""
+        """Micro-batches an optimizer step and rank."""
         return self.batch_size // (self.micro_batch * self.world_size)
 
-    def positions(self, update: int, number: int) -> range:
-        """Where in the sequence of pairs a pass of this process lies, updates counted from 0."""
+    def positions(self, step: int, number: int) -> range:
+        """Positions of a micro-batch of this rank in the sequence of pairs; steps count from 0."""
         place = number * self.world_size + self.rank
-        start = update * self.batch_size + place * self.micro_batch
+        start = step * self.batch_size + place * self.micro_batch
         return range(start, start + self.micro_batch)
 
 
 class MicroBatches:
-    """Indices of the pairs of every pass, from an update on, for ever."""
+    """Indices of the pairs of every micro-batch, from an optimizer step on, without end."""
 
-    def __init__(self, pairs: ShuffledPairs, division: Division, first_update: int) -> None:
-        self._pairs, self._division, self._first = pairs, division, first_update
+    def __init__(self, pairs: ShuffledPairs, division: Division, first_step: int) -> None:
+        self._pairs, self._division, self._first = pairs, division, first_step
 
     def __iter__(self) -> Iterator[list[int]]:
-        for update in count(self._first):
+        for step in count(self._first):
             for number in range(self._division.micro_batches):
-                yield [self._pairs[p] for p in self._division.positions(update, number)]
+                yield [self._pairs[p] for p in self._division.positions(step, number)]
 
 
 def training_batches(
     dataset: PairDataset, batches: MicroBatches, workers: int, device: torch.device
 ) -> Iterator[Pair]:
-    """Read batches, (B, 1, X, Y, Z) twice and (B,), for ever, one step ahead of the training.
+    """Read batches, (B, 1, X, Y, Z) twice and (B,), without end, one batch ahead of the training.
 
-    With workers, processes read; without, a thread does. Copies to a GPU overlap with its work.
+    With workers, processes read; without, a thread. Copies to a GPU overlap with its computation.
     Close the iterator when done.
 
     Raises:
@@ -170,13 +170,13 @@ def training_batches(
         dataset,
         batch_sampler=batches,
         num_workers=workers,
-        collate_fn=_as_it_is,
+        collate_fn=_unchanged,
         persistent_workers=workers > 0,
         pin_memory=on_gpu,
-        worker_init_fn=_leave_signals_to_the_training if workers else None,
-        generator=torch.Generator(),  # else opening it draws from the global one, in mid-step
+        worker_init_fn=_ignore_signals if workers else None,
+        generator=torch.Generator(),  # else opening it uses the global one, within a step
     )
-    read = map(_whole, loader)
+    read = map(_checked, loader)
     move = _Copies(device) if on_gpu else None
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
@@ -186,11 +186,11 @@ def training_batches(
                 ahead = reader.submit(next, read)
                 yield move(batch) if move else batch
     finally:
-        del read, loader  # ends the workers now, not when an error's traceback is forgotten
+        del read, loader  # ends the workers now, not when an error's traceback is freed
 
 
-def _whole(batch: Any) -> Pair:
-    """What the loader handed on, or the error it brought instead."""
+def _checked(batch: Any) -> Pair:
+    """The loader's batch; raises the error that it returned instead."""
     if isinstance(batch, UserError):
         raise batch
     source, target, years = batch  # pinning makes a list of it
@@ -198,7 +198,7 @@ def _whole(batch: Any) -> Pair:
 
 
 class _Copies:
-    """Copies batches to a GPU one ahead, on a stream of their own beside its work."""
+    """Copies batches to a GPU one ahead, on a separate stream."""
 
     def __init__(self, device: torch.device) -> None:
         self._device, self._stream = device, torch.cuda.Stream(device)
@@ -209,16 +209,16 @@ class _Copies:
         now = torch.cuda.current_stream(self._device)
         now.wait_stream(self._stream)
         for part in (source, target, years):
-            part.record_stream(now)  # else its memory could be given away while it is in use
+            part.record_stream(now)  # else its memory could be reused while it is in use
         return source, target, years
 
 
-def _leave_signals_to_the_training(worker: int) -> None:
-    """A terminal or scheduler signals every process; workers read until the training has saved."""
+def _ignore_signals(worker: int) -> None:
+    """A terminal or scheduler signals all processes; workers read until the training has saved."""
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(GRACE))
 
 
-def _as_it_is(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:
     return batch

@@ -40,12 +40,12 @@ class Recipe:
         load_methods(plugins)
         method = find_method(name)
         for training in (False, True):
-            code_of(method, training=training)  # the code as it is imported, not as it may become
+            code_of(method, training=training)  # the code as imported, before a file changes
         own: MethodSettings = validate(method.Settings, settings.own_of(name), f"methods.{name}")
         return cls(name, own.model_dump(mode="json"), settings.grid.shape, plugins)
 
     def method(self) -> type[Method]:
-        """The registered class; imports the plugins first, for this may be another process."""
+        """The registered class; imports the plugins first: this may be another process."""
         load_methods(self.plugins)
         return find_method(self.name)
 
@@ -63,7 +63,7 @@ class Recipe:
         return self.method()(self.settings(), self.shape)
 
     def describe(self) -> dict[str, Any]:
-        """What determines the method's result beside its training: name, settings, code."""
+        """What determines the method's result besides its training: name, settings, code."""
         return {
             "method": self.name,
             "settings": self.values,
@@ -72,18 +72,18 @@ class Recipe:
         }
 
     def describe_training(self) -> dict[str, Any]:
-        """What the trained weights depend on: as ``describe``, less what generation alone needs."""
+        """What determines the trained weights: as ``describe``, without what only generates."""
         code = code_of(self.method(), training=True)
         return {**self.describe(), "settings": self.settings().of_training(), "code": code}
 
 
-@cache  # first asked right after the import: a file that is changed later is not what runs
+@cache  # first called right after the import: a file that changes later does not run
 def code_of(method: type[Method], *, training: bool = False) -> str:
-    """Digest of a method's code and of all that it imports from ``methods`` and beside a plugin.
+    """Digest of a method's code and of all that it imports from ``methods`` and next to a plugin.
 
     Args:
         method: The registered class.
-        training: Leave out what the method says matters to generation alone.
+        training: Leave out what the method declares as ``generation_only``.
     """
     own = method.__dict__.get("generation_only", ())
     return class_digest(method, own if training else ())

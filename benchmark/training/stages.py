@@ -10,10 +10,10 @@ from longibench.methods.method import Method, OptimizerStep, Stage
 
 @dataclass(frozen=True)
 class StageSchedule:
-    """The stages of a training and the iteration at which each begins.
+    """The stages of a training and the first iteration of each.
 
     Attributes:
-        stages: As the method plans them.
+        stages: As the method defines them.
         begins: First iteration of each, counted from 0.
     """
 
@@ -26,7 +26,7 @@ class StageSchedule:
         stages = method.stages()
         whole = sum(stage.share for stage in stages)
         ends = accumulate(stage.share / whole for stage in stages)
-        # a share of the iterations is a whole number of them, but for the rounding of the sum
+        # a share of the iterations is a whole number, apart from the rounding of the sum
         begins = [0, *(math.ceil(end * iterations - 1e-6) for end in ends)]
         return cls(stages, tuple(begins[:-1]))
 
@@ -40,7 +40,7 @@ class StageSchedule:
         return bisect_right(self.begins, step) - 1
 
     def optimizer_steps_before(self, step: int) -> int:
-        """Optimizer steps that are done before an iteration."""
+        """Number of optimizer steps before an iteration."""
         ends = [*self.begins[1:], step]
         return sum(
             len(stage.optimizer_steps) * max(0, min(step, end) - begin)

@@ -1,4 +1,4 @@
-"""What a training costs: seconds and arithmetic a step, share of the device's measured peak."""
+"""The cost of a training: seconds and arithmetic a step, share of the device's measured peak."""
 
 from functools import cache
 from typing import Any
@@ -9,8 +9,8 @@ from longibench.benchmark.devices.timing import shortest
 from longibench.benchmark.training.footprint import footprint
 from longibench.benchmark.training.recipe import Recipe
 
-SECONDS = 0.3  # how long products are timed
-SIDES = {"cuda": 8192, "cpu": 1024}  # of square matrices, large enough for arithmetic to count
+SECONDS = 0.3  # of timing
+SIDES = {"cuda": 8192, "cpu": 1024}  # of square matrices, large enough to be bound by arithmetic
 TYPES = {"bf16-mixed": torch.bfloat16, "64-true": torch.float64}  # else float32
 
 
@@ -18,12 +18,12 @@ TYPES = {"bf16-mixed": torch.bfloat16, "64-true": torch.float64}  # else float32
 def measure_peak(kind: str, precision: str) -> float:
     """Floating-point operations a second of this device in products of large square matrices.
 
-    What a device reaches, not what its data sheet says; measured once a process. A float32
-    product on a GPU uses TF32 where the process allows it, as training does.
+    Measured once a process, not taken from a data sheet. A float32 product on a GPU uses TF32 if
+    the process allows it, as training does.
 
     Args:
         kind: ``cpu`` or ``cuda``.
-        precision: Of the training; what it computes in is timed.
+        precision: Of the training; its compute type is timed.
     """
     side = SIDES[kind]
     factor = torch.ones(side, side, device=kind, dtype=TYPES.get(precision, torch.float32))
@@ -39,9 +39,9 @@ def measure_peak(kind: str, precision: str) -> float:
 
 
 def model_flops(recipe: Recipe, pairs: int) -> int | None:
-    """Operations of forward and backward pass for so many pairs, recomputation left out.
+    """Operations of forward and backward pass of some pairs, without activation checkpointing.
 
-    None where the method cannot be traced.
+    None if the method cannot be traced.
     """
     found = footprint(recipe, 1)
     return None if found is None else found.step_flops * pairs
@@ -50,7 +50,7 @@ def model_flops(recipe: Recipe, pairs: int) -> int | None:
 def training_costs(
     recipe: Recipe, batch_size: int, seconds_per_step: float, kind: str, precision: str
 ) -> dict[str, Any]:
-    """What ``trained.json`` keeps of a step's cost.
+    """The cost of a step, for ``trained.json``.
 
     Args:
         recipe: The method.
@@ -61,7 +61,7 @@ def training_costs(
 
     Returns:
         ``seconds_per_step``; ``step_tflop``, the arithmetic of one step; ``tflops`` reached;
-        ``peak_tflops``, measured; ``peak_share``. None where a method cannot be traced.
+        ``peak_tflops``, measured; ``peak_share``. None if a method cannot be traced.
     """
     flops = model_flops(recipe, batch_size)
     peak = measure_peak(kind, precision)
@@ -79,7 +79,7 @@ RUN_KEYS = ("seconds_per_step", "step_tflop", "tflops", "peak_tflops", "peak_sha
 
 
 def costs_of_run(trained: dict[str, Any]) -> dict[str, Any]:
-    """What ``run.json`` repeats of ``trained.json``; what is not there stays away."""
+    """The values of ``trained.json`` that ``run.json`` repeats; missing keys are left out."""
     kept = {key: trained[key] for key in RUN_KEYS if key in trained}
     memory = trained.get("peak_memory_gb")
     return kept if memory is None else {**kept, "train_peak_memory_gb": memory}

@@ -1,4 +1,4 @@
-"""A training in progress: what it is built of, one iteration, and its state on disk."""
+"""A training in progress: its parts, one iteration, and its state on disk."""
 
 import time
 from dataclasses import dataclass, field
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Progress:
-    """How far a training is.
+    """Progress of a training.
 
     Attributes:
-        attempt: How often it restarted from a checkpoint after it had diverged.
+        attempt: Number of restarts from a checkpoint after divergence.
         step: Iterations done.
         seconds: Time spent in iterations, over all interruptions.
         seconds_per_step: In the window of the last row of the curve.
         energy_before: Joules until the training was last interrupted.
         validated: Rows of the validation loss so far.
-        note: Shown beside the progress bar.
+        note: Shown next to the progress bar.
     """
 
     attempt: int = 0
@@ -61,7 +61,7 @@ class Progress:
 
 @dataclass
 class Trainer:
-    """A training in progress: what it is built of, and how far it is."""
+    """A training in progress: its parts and its progress."""
 
     fabric: "Fabric"
     job: TrainingJob
@@ -78,10 +78,10 @@ class Trainer:
     def start(
         cls, fabric: "Fabric", job: TrainingJob, console: Console, attempt: int = 0
     ) -> "Trainer":
-        """Build everything from the seed, then restore what was saved.
+        """Build everything from the seed, then restore the newest checkpoint.
 
         Raises:
-            UserError: An optimizer step has nothing to train, or no micro-batch fits the memory.
+            UserError: An optimizer step has no parameters, or no micro-batch fits the memory.
         """
         torch.manual_seed(derive_seed("init", job.seed))
         method = accelerate(job.recipe.build(), job.device)
@@ -116,10 +116,10 @@ class Trainer:
         return trainer
 
     def advance(self) -> None:
-        """One iteration: every optimizer step of the current stage, on batches of its own.
+        """One iteration: every optimizer step of the current stage, each on its own batch.
 
         Raises:
-            DivergedError: A row of the curve is due, and shows that training has diverged.
+            DivergedError: A row of the curve is due, and shows divergence.
         """
         progress, began = self.progress, time.monotonic()
         stage = self.schedule.stage_at(progress.step)
@@ -145,13 +145,13 @@ class Trainer:
 
     @property
     def logs_now(self) -> bool:
-        """Whether a row of the curve is due after the iteration just done."""
+        """Whether a row of the curve is due after the last iteration."""
         step = self.progress.step
         return step % LOG_EVERY == 0 or step == self.job.training.iterations
 
     @property
     def stage_name(self) -> str:
-        """Name of the stage that the iteration just done belongs to."""
+        """Name of the stage of the last iteration."""
         return self.schedule.stages[self.schedule.stage_at(self.progress.step - 1)].name
 
     def _checked(self) -> list[float]:
@@ -204,9 +204,9 @@ class Trainer:
         state, fabric = saved.state, self.fabric
         if (state["world_size"], state["device"]) != (fabric.world_size, fabric.device.type):
             console.warn(
-                f"this training was on {state['world_size']} x {state['device']} and goes on on "
-                f"{fabric.world_size} x {fabric.device.type}: the same pairs and noise, but the "
-                "rounding of sums differs, so that the end is not the same bit for bit"
+                f"this training ran on {state['world_size']} x {state['device']} and continues on "
+                f"{fabric.world_size} x {fabric.device.type}: pairs and noise are the same, but "
+                "the rounding of sums differs, so the result is not equal bit for bit"
             )
         self.method.load_state_dict(saved.weights)
         self.average.load(saved.average)
@@ -220,12 +220,12 @@ class Trainer:
             state["seconds"],
             state["energy_j"] or 0.0,
         )
-        for step, loss in state["window"]:  # losses that the curve does not show yet
+        for step, loss in state["window"]:  # losses without a row so far
             self.curve.add(step, torch.tensor(loss, device=fabric.device))
 
     @property
     def energy_j(self) -> float | None:
-        """Joules that the device used for all of the training; None where no driver tells."""
+        """Joules that the device used for the whole training; None if no driver reports them."""
         now = self.meter.joules()
         return (
             None

@@ -1,6 +1,6 @@
-"""Validation during training: the loss on pairs that are not trained on, and generated samples.
+"""Validation during training: the loss on the validation pairs, and generated samples.
 
-It leaves no trace: weights, buffers, modes and random states are as before, bit for bit.
+It changes nothing: weights, buffers, modes and random states are restored bit for bit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,12 +31,12 @@ VALIDATION_COLUMNS = ("stage", "step", "loss")
 
 @dataclass
 class Validation:
-    """Validates a method in training, always on the same pairs with the same noise.
+    """Validates a method during training, always on the same pairs with the same noise.
 
     Attributes:
-        fabric: Devices and precision; the pairs are shared out over its processes.
+        fabric: Devices and precision; the pairs are divided over its ranks.
         method: The method, on its device, not wrapped.
-        average: Weights to use instead of the method's own (EMA); empty for its own.
+        average: Weights (EMA) to use instead of the method's; empty for the method's.
         pairs: Validation pairs, in the order of ``choose_pairs``.
         settings: How often, and how many samples to draw as figures.
         seed: Run seed.
@@ -72,10 +72,10 @@ class Validation:
         return dict(zip([step.name for step in steps], means.tolist(), strict=True))
 
     def draw(self, folder: Path, step: int) -> None:
-        """Generate the first pairs and write ``samples/step-<n>.png``; call on all ranks.
+        """Generate follow-ups of the first pairs as ``samples/step-<n>.png``; call on all ranks.
 
         Raises:
-            UserError: A failure to write.
+            UserError: Writing failed.
         """
         count = min(self.settings.pictures, len(self.pairs))
         if not count:
@@ -107,14 +107,14 @@ class Validation:
         return self._sum_over_processes(volumes).float().cpu()
 
     def _loss(self, loss: Loss, batch: Pair, indices: Sequence[int]) -> Tensor:
-        """A loss of some pairs; a pair's noise depends on the pair alone."""
+        """A loss of some pairs; the noise of a pair depends on the pair alone."""
         seeds = [derive_seed("validation noise", index) for index in indices]
         self.method.noise = SeededNoise(torch.tensor(seeds), self.fabric.device)
         torch.manual_seed(derive_seed("validation pass", indices[0]))
         return loss(*batch)
 
     def _read(self, indices: Sequence[int]) -> Pair:
-        """Pairs on the device, in the type of the weights: float64 where those are."""
+        """Pairs on the device, in the type of the weights."""
         like = next(self.method.parameters())
         source, target, years = (part.to(like) for part in self._dataset.batch(indices))
         return source, target, years
@@ -138,7 +138,7 @@ class Validation:
 
 
 def choose_pairs(pairs: pd.DataFrame | None, settings: ValidationSettings) -> pd.DataFrame:
-    """Choose the validation pairs, by a hash: the same in every run, whatever their order.
+    """Choose the validation pairs by a hash: the same in every run, for any order of the table.
 
     Raises:
         UserError: There are none.
@@ -149,13 +149,13 @@ def choose_pairs(pairs: pd.DataFrame | None, settings: ValidationSettings) -> pd
             "set split.validation=0.1, or training.validation.every=0"
         )
     named = zip(pairs["subject"], pairs["visit"], strict=True)
-    rank = [derive_seed("validation", str(subject), str(visit)) for subject, visit in named]
-    order = sorted(range(len(pairs)), key=rank.__getitem__)
+    hashes = [derive_seed("validation", str(subject), str(visit)) for subject, visit in named]
+    order = sorted(range(len(pairs)), key=hashes.__getitem__)
     return pairs.iloc[order[: settings.pairs]].reset_index(drop=True)
 
 
 def require_pairs(pairs: pd.DataFrame | None, settings: ValidationSettings) -> None:
-    """Check that there are validation pairs, where validation is asked for.
+    """Check that there are validation pairs if validation is on.
 
     Raises:
         UserError: There are none.
@@ -166,7 +166,7 @@ def require_pairs(pairs: pd.DataFrame | None, settings: ValidationSettings) -> N
 
 @contextmanager
 def evaluating(method: Method, average: dict[str, Tensor]) -> Iterator[None]:
-    """Evaluation mode with the averaged weights, and everything back as it was afterwards."""
+    """Evaluation mode with the averaged weights; restores everything afterwards."""
     modes = [(module, module.training) for module in method.modules()]
     noise = method.noise
     _swap(method, list(average.items()))
@@ -175,9 +175,9 @@ def evaluating(method: Method, average: dict[str, Tensor]) -> Iterator[None]:
     try:
         yield
     finally:
-        for buffer, value in buffers:  # a loss may count or collect
+        for buffer, value in buffers:  # a loss may change them
             buffer.copy_(value)
-        _swap(method, list(reversed(average.items())))  # backwards: a tensor may have two names
+        _swap(method, list(reversed(average.items())))  # reversed: a tensor may have two names
         method.noise = noise
         for module, mode in modes:
             module.training = mode
@@ -185,7 +185,7 @@ def evaluating(method: Method, average: dict[str, Tensor]) -> Iterator[None]:
 
 @torch.no_grad()
 def _swap(method: Method, average: list[tuple[str, Tensor]]) -> None:
-    """Exchange weights with their average in place; twice is nothing, one tensor more is held."""
+    """Swap weights with their average in place, one tensor at a time; twice restores both."""
     held = method.state_dict()
     for name, value in average:
         own = held[name].clone()

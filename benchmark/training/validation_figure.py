@@ -1,4 +1,4 @@
-"""What a method generates while it trains, as a picture: a person sees what a loss does not."""
+"""What a method generates during training, as a figure: it shows more than a loss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 Volume = NDArray[np.float32]
 
 COLUMNS = ("source", "real follow-up", "generated", "real change", "generated change")
-_CHANGE = 0.5  # intensity at which the map of changes is full
+_CHANGE = 0.5  # change of intensity at the ends of the colour map
 _PANEL = 1.5  # inches
 _DPI = 150
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A pair and what was generated for it, (X, Y, Z) in [-1, 1] each.
+    """A pair and its generated follow-up, (X, Y, Z) in [-1, 1] each.
 
     Attributes:
         source: The first scan.
@@ -44,7 +44,7 @@ def write_picture(samples: Sequence[Sample], method: str, step: int, folder: Pat
     """Draw samples as ``step-<n>.png``, one a row; returns its path.
 
     Raises:
-        UserError: A failure to write.
+        UserError: Writing failed.
     """
     path = folder / f"step-{step:08d}.png"
     figure = draw(samples, f"{method}, iteration {step:,}")

@@ -1,4 +1,4 @@
-"""What is timed side by side: the plain loop, the engine, and the engine less one choice each."""
+"""What is timed together: the plain loop, the engine, and the engine without one choice each."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,8 +22,8 @@ DEMO, MIDDLE, PUBLISHED, PAPER = (32, 40, 32), (64, 80, 64), (32, 48, 32), (128,
 METHODS = ("ours", "med-ddpm")
 CASES: dict[str, list[Case]] = {
     "demo": [Case(name, "demo", DEMO) for name in METHODS],
-    "64": [Case(name, "demo", MIDDLE, train_batch=2, draw_batch=2, steps=2) for name in METHODS],
-    "published": [Case("med-ddpm", "paper", PUBLISHED, train_batch=2, draw_batch=2, steps=2)],
+    "64": [Case(name, "demo", MIDDLE, 2, 2, steps=2) for name in METHODS],
+    "published": [Case("med-ddpm", "paper", PUBLISHED, 2, 2, steps=2)],
 }
 
 HOISTING = "less hoisting of H(S)"
@@ -37,7 +37,7 @@ class Rehoisted(Ours):
     """``ours`` with H(S) + P(Delta) computed at every step, as the equation is written."""
 
     def condition(self, source: Tensor, interval_years: Tensor) -> Any:
-        """Leave it for later."""
+        """Pass the inputs on."""
         return source, interval_years
 
     def denoise(self, x_t: Tensor, t: Tensor, condition: Any) -> Tensor:
@@ -47,11 +47,11 @@ class Rehoisted(Ours):
 
 @dataclass
 class Contenders:
-    """Works that do the same for the same number of volumes.
+    """Implementations of the same work for the same number of volumes.
 
     Attributes:
-        samples: How many pairs or volumes each of them handles.
-        works: What builds each, by name; the first is the plain loop, the second the engine.
+        samples: Number of pairs or volumes that each of them handles.
+        works: Builds each, by name; the first is the plain loop, the second the engine.
     """
 
     samples: int
@@ -59,13 +59,13 @@ class Contenders:
 
     @contextmanager
     def work(self, name: str) -> Iterator[Work]:
-        """A contender, ready, in the process's allocator as it would have it."""
+        """A contender, ready to run, with its setting of the allocator."""
         with memory_kept(name not in (PLAIN, LESS_MEMORY)):
             yield self.works[name]()
 
 
 def training(case: Case) -> Contenders:
-    """Optimizer steps on the same pairs: one a step in the plain loop, all in one batch here."""
+    """Optimizer steps on the same pairs: one by one in the plain loop, a batch in the engine."""
     count = case.train_batch
     volumes, seeds = case.volumes(count), torch.arange(count)
     rows = [slice(row, row + 1) for row in range(count)]
@@ -97,24 +97,24 @@ def training(case: Case) -> Contenders:
     )
 
 
-def drawing(case: Case) -> Contenders:
+def generation(case: Case) -> Contenders:
     """Follow-ups of the same sources, over every level of a short schedule."""
-    count = case.draw_batch
+    count = case.generate_batch
     source, _, years = case.volumes(count)
     seeds = torch.arange(count)
     rows = [slice(row, row + 1) for row in range(count)]
 
     def plainly() -> Work:
         loop = PlainLoop(case.build())
-        return lambda: [loop.draw(source[r], years[r], int(seeds[r])) for r in rows]
+        return lambda: [loop.generate(source[r], years[r], int(seeds[r])) for r in rows]
 
     def engine(build: Callable[[], Any] = case.build, **choices: Any) -> Work:
         loop = EngineLoop(build(), **choices)
-        return lambda: loop.draw(source, years, seeds)
+        return lambda: loop.generate(source, years, seeds)
 
     def one_by_one(**choices: Any) -> Work:
         loop = EngineLoop(case.build(), **choices)
-        return lambda: [loop.draw(source[row], years[row], seeds[row]) for row in rows]
+        return lambda: [loop.generate(source[row], years[row], seeds[row]) for row in rows]
 
     works = {
         PLAIN: plainly,

@@ -1,4 +1,4 @@
-"""The same work by the benchmark's own engine, and the sizes at which the two are compared."""
+"""The same work by the benchmark's engine, and the sizes at which the two are compared."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from longibench.methods.conditional_diffusion import ConditionalDiffusion
 from longibench.methods.med_ddpm import MedDDPM
 from longibench.methods.noise import SeededNoise
 
-STEPS = 4  # levels of the schedule: what a step costs does not depend on how many there are
+STEPS = 4  # levels of the schedule: the cost of a step does not depend on their number
 Volumes = tuple[Tensor, Tensor, Tensor]  # sources, targets, years
 
 
@@ -30,10 +30,10 @@ class Case:
         method: Registered name.
         preset: Where its settings come from.
         shape: (X, Y, Z) of the volumes.
-        train_batch: Pairs a pass of the engine in training.
-        draw_batch: Volumes that the engine draws at once.
+        train_batch: Pairs a batch of the engine in training.
+        generate_batch: Volumes a batch of the engine in generation.
         steps: Levels of the schedule.
-        sampler: How it is drawn; ancestral over all levels, as the plain loop can.
+        sampler: Kind of sampler; ancestral over all levels, as in the plain loop.
         sampler_steps: Levels that the sampler visits; 0 for all.
         prediction: What the network predicts; empty for the preset's choice.
     """
@@ -42,7 +42,7 @@ class Case:
     preset: str
     shape: tuple[int, int, int]
     train_batch: int = 4
-    draw_batch: int = 8
+    generate_batch: int = 8
     steps: int = STEPS
     sampler: str = "ddpm"
     sampler_steps: int = 0
@@ -55,7 +55,7 @@ class Case:
             "sampler.kind": self.sampler,
             "sampler.steps": self.sampler_steps or self.steps,
         }
-        # so few levels of the preset's betas would be next to no noise
+        # with the preset's betas, so few levels would add almost no noise
         own |= {"schedule.beta_start": 0.02, "schedule.beta_end": 0.5}
         if self.prediction:
             own["prediction"] = self.prediction
@@ -64,7 +64,7 @@ class Case:
         torch.manual_seed(0)
         method: Any = Recipe.of(self.method, settings).build()
         for weight in method.parameters():
-            if not weight.any():  # MONAI starts some convolutions at zero, which would hide them
+            if not weight.any():  # MONAI initialises some at zero, which would hide them
                 torch.nn.init.normal_(weight, std=0.02)
         return monai_choices(method) if isinstance(method, MedDDPM) else method
 
@@ -77,7 +77,7 @@ class Case:
 
 
 class EngineLoop:
-    """One optimizer step and one volume generated, as the harness does them."""
+    """One optimizer step and one generated batch, as the harness does them."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class EngineLoop:
             return self.method.training_loss(*volumes)
 
     def step(self, volumes: Volumes, seeds: Tensor) -> Tensor:
-        """One update; returns its loss, which nobody waits for."""
+        """One optimizer step; returns its loss without waiting for it."""
         with self._convolutions():
             loss = self.loss(volumes, seeds)
             loss.backward()
@@ -112,8 +112,8 @@ class EngineLoop:
         return loss.detach()
 
     @torch.inference_mode()
-    def draw(self, source: Tensor, years: Tensor, seeds: Tensor) -> Tensor:
-        """Sample one follow-up a source."""
+    def generate(self, source: Tensor, years: Tensor, seeds: Tensor) -> Tensor:
+        """Generate one follow-up a source."""
         with self._convolutions(), self._autocast():
             return self.method.generate(source, years, seeds)
 
@@ -125,7 +125,7 @@ class EngineLoop:
 
 
 def noise_of(method: ConditionalDiffusion, source: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
-    """The folded noise and the times, from zero, that ``training_loss`` draws for these seeds."""
+    """The folded noise and the times, from zero, that ``training_loss`` has for these seeds."""
     noise = SeededNoise(seeds)
     folded = fold(source, method.settings.patch)
     epsilon = noise.like(folded)

@@ -14,37 +14,37 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from longibench.benchmark.settings.schema import DeviceSettings
 
-CASE = Case("med-ddpm", "paper", PAPER, train_batch=1, draw_batch=1)
+CASE = Case("med-ddpm", "paper", PAPER, train_batch=1, generate_batch=1)
 DEVICE = "cuda"
 FAST = DeviceSettings(precision="bf16-mixed", compile="on")
-EAGER = FAST.model_copy(update={"compile": "off"})  # operations of a compiled network go uncounted
+EAGER = FAST.model_copy(update={"compile": "off"})  # FLOPs of a compiled network are not counted
 LEVELS, FEW = 1000, 50
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds a call, the median, and the most memory that it held."""
+    """Seconds a call, the median, and its peak memory."""
 
     seconds: float
     peak_gb: float
 
 
 def measure(work: Callable[[], Any], rounds: int) -> Measured:
-    """Time a work on the GPU, after two rounds that do not count (kernels are chosen, compiled)."""
+    """Time work on the GPU, after two rounds that do not count (kernels are chosen, compiled)."""
     taken = []
-    for turn in range(rounds + 2):
+    for number in range(rounds + 2):
         torch.cuda.reset_peak_memory_stats()
         torch.cuda.synchronize()
         began = time.perf_counter()
         work()
         torch.cuda.synchronize()
-        if turn > 1:
+        if number > 1:
             taken.append(time.perf_counter() - began)
     return Measured(statistics.median(taken), torch.cuda.max_memory_allocated() / 1e9)
 
 
 def plain_step(rounds: int) -> Measured:
-    """An update of the plain loop in float32, as torch comes (no TF32 in matrix products)."""
+    """A step of the plain loop in float32, with torch's defaults (no TF32 in matrix products)."""
     loop = _plain(CASE)
     volumes = CASE.volumes(1, DEVICE)
     noise, t = (part.to(DEVICE) for part in noise_of(CASE.build(), volumes[0].cpu(), _seeds()))
@@ -52,30 +52,30 @@ def plain_step(rounds: int) -> Measured:
 
 
 def engine_step(rounds: int) -> Measured:
-    """An update of the engine: bf16, channels last, compiled, fused."""
+    """A step of the engine: bf16, channels last, compiled, fused."""
     loop = EngineLoop(CASE.build(), FAST, device=DEVICE)
     volumes = CASE.volumes(1, DEVICE)
     return measure(lambda: loop.step(volumes, _seeds()), rounds)
 
 
-def plain_drawing(steps: int = 4) -> float:
-    """Seconds of 1,000 steps of the plain loop, from a few: every step costs the same."""
+def plain_generation(steps: int = 4) -> float:
+    """Seconds of 1,000 sampling steps of the plain loop, from a few: all cost the same."""
     case = replace(CASE, steps=steps)
     loop = _plain(case)
     source, _, years = case.volumes(1, DEVICE)
-    return measure(lambda: loop.draw(source, years, 0), 2).seconds / steps * LEVELS
+    return measure(lambda: loop.generate(source, years, 0), 2).seconds / steps * LEVELS
 
 
-def engine_drawing(sampler: str, steps: int) -> float:
-    """Seconds a volume of the engine, all steps."""
+def engine_generation(sampler: str, steps: int) -> float:
+    """Seconds a volume of the engine, all sampling steps."""
     case = replace(CASE, steps=LEVELS, sampler=sampler, sampler_steps=steps)
     loop = EngineLoop(case.build(), FAST, device=DEVICE)
     source, _, years = case.volumes(1, DEVICE)
-    return measure(lambda: loop.draw(source, years, _seeds()), 1).seconds
+    return measure(lambda: loop.generate(source, years, _seeds()), 1).seconds
 
 
 def flops_a_step() -> int:
-    """Floating point operations of a forward and a backward pass, as torch counts them."""
+    """Floating-point operations of a forward and a backward pass, counted by torch."""
     loop = EngineLoop(CASE.build(), EAGER, device=DEVICE)
     with FlopCounterMode(display=False) as counter:
         loop.loss(CASE.volumes(1, DEVICE), _seeds()).backward()
@@ -83,7 +83,7 @@ def flops_a_step() -> int:
 
 
 def matrix_peak(side: int = 8192, rounds: int = 20) -> float:
-    """Floating point operations a second of a large bf16 matrix product."""
+    """Floating-point operations a second of a large bf16 matrix product."""
     a, b = torch.randn(2, side, side, device=DEVICE, dtype=torch.bfloat16)
     return 2 * side**3 / measure(lambda: a @ b, rounds).seconds
 
@@ -94,7 +94,7 @@ def compare_on_gpu(rounds: int) -> None:
         raise SystemExit("no CUDA device: this comparison needs one")
     plain, ours = plain_step(rounds), engine_step(rounds)
     torch.cuda.empty_cache()
-    few, many = engine_drawing("ddim", FEW), engine_drawing("ddpm", LEVELS)
+    few, many = engine_generation("ddim", FEW), engine_generation("ddpm", LEVELS)
     share = flops_a_step() / ours.seconds / matrix_peak()
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
     print("| what | plain | ours | ratio |\n|---|---|---|---|")
@@ -102,7 +102,7 @@ def compare_on_gpu(rounds: int) -> None:
     print(f" {plain.seconds / ours.seconds:.2f} |")
     print(f"| its peak memory, GB | {plain.peak_gb:.1f} | {ours.peak_gb:.1f} |", end="")
     print(f" {plain.peak_gb / ours.peak_gb:.2f} |")
-    slow = plain_drawing()
+    slow = plain_generation()
     print(f"| a volume, 1,000 steps, s | {slow:.1f} | {many:.1f} | {slow / many:.1f} |")
     print(
         f"| a volume, DDIM-50, s | - | {few:.2f} | {many / few:.1f} of 1,000 steps in ours,", end=""

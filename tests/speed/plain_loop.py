@@ -1,6 +1,6 @@
-"""The same work as a diffusion method of the benchmark, done plainly with MONAI.
+"""The work of a diffusion method of the benchmark as a plain loop with MONAI.
 
-As MONAI's tutorials do it: its ``DiffusionModelUNet``, ``DiffusionInferer`` and ``DDPMScheduler``
+As in MONAI's tutorials: its ``DiffusionModelUNet``, ``DiffusionInferer`` and ``DDPMScheduler``
 in an eager float32 loop of one volume at a time, Adam, and the loss read at every step.
 """
 
@@ -23,7 +23,7 @@ PREDICTIONS = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}
 
 
 class EquationEleven(nn.Module):
-    """The paper's network, F, H and P computed whenever it is called."""
+    """The paper's network; F, H and P are computed in every call."""
 
     def __init__(self, method: Ours) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class PlainLoop:
     """A plain trainer and sampler with the weights of a method of the benchmark."""
 
     def __init__(self, method: ConditionalDiffusion, learning_rate: float = 1e-3) -> None:
-        """Copy the method's weights; a ``MedDDPM`` must have been given ``monai_choices``."""
+        """Copy the method's weights; a ``MedDDPM`` must have ``monai_choices``."""
         diffusion = method.settings.diffusion
         self.patch = method.settings.patch
         self.net = _network(method)
@@ -75,19 +75,19 @@ class PlainLoop:
     def step(
         self, source: Tensor, target: Tensor, years: Tensor, noise: Tensor, t: Tensor
     ) -> float:
-        """One update; returns its loss."""
+        """One optimizer step; returns its loss."""
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(source, target, years, noise, t)
         loss.backward()
         self.optimizer.step()
         return loss.item()
 
-    def draw(self, source: Tensor, years: Tensor, seed: int) -> Tensor:
-        """Sample one follow-up, (1, 1, X, Y, Z), over every level of the schedule."""
+    def generate(self, source: Tensor, years: Tensor, seed: int) -> Tensor:
+        """Generate one follow-up, (1, 1, X, Y, Z), over every level of the schedule."""
         torch.manual_seed(seed)
         start = torch.randn(fold(source, self.patch).shape).to(source)
         self.scheduler.set_timesteps(self.scheduler.num_train_timesteps)
-        drawn = self.inferer.sample(
+        generated = self.inferer.sample(
             input_noise=start,
             diffusion_model=self.net,
             scheduler=self.scheduler,
@@ -95,7 +95,7 @@ class PlainLoop:
             mode=self._mode,
             verbose=False,
         )
-        return unfold(drawn, self.patch).clamp(-1, 1)
+        return unfold(generated, self.patch).clamp(-1, 1)
 
     def _condition(self, source: Tensor, years: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         folded = fold(source, self.patch)
@@ -111,7 +111,7 @@ class PlainLoop:
 def monai_choices(method: MedDDPM) -> MedDDPM:
     """Give a method MONAI's upsampling (nearest) and period of the time embedding (10000).
 
-    Med-DDPM has trilinear and 1000, which MONAI's network has no setting for.
+    Med-DDPM has trilinear and 1000; MONAI's network has no setting for them.
     """
     settings = method.settings
     changed = AttentionUNet(settings.unet, 2 * settings.patch**3, settings.patch**3)
@@ -121,7 +121,7 @@ def monai_choices(method: MedDDPM) -> MedDDPM:
 
 
 def monai_unet(settings: UNetSettings, in_channels: int, out_channels: int) -> DiffusionModelUNet:
-    """MONAI's network at the settings' size, its own defaults elsewhere."""
+    """MONAI's network at the settings' size, otherwise with its defaults."""
     return DiffusionModelUNet(
         spatial_dims=3,
         in_channels=in_channels,

@@ -1,4 +1,4 @@
-"""What the tests of several devices have every process do; processes of their own import it."""
+"""Work for the tests of several devices; the other ranks import it."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from longibench.methods.method import Method, MethodSettings, OptimizerStep, Sta
 
 
 def first_gradient(fabric: Any, job: TrainingJob, file: Path) -> None:
-    """Store the gradient of the first update, averaged over the processes, by parameter."""
+    """Store the gradient of the first optimizer step, averaged over the ranks, by parameter."""
     trainer = Trainer.start(fabric, job, Console(quiet=True))
     trainer.accumulator.accumulate(trainer.schedule.stages[0].optimizer_steps[0])
     trainer.accumulator.close()
@@ -44,7 +44,7 @@ def two_optimizer_steps(fabric: Any, file: Path) -> None:
 
 
 class Halves(Method):
-    """Two layers, each trained by a loss of its own."""
+    """Two layers, each trained by its own loss."""
 
     summary = "two layers"
 
@@ -73,12 +73,12 @@ class Halves(Method):
 
 
 def meet(fabric: Any, folder: Path) -> None:
-    """Leave a file a process, named by its rank and how many there are."""
+    """Write a file a rank, named by the rank and the world size."""
     (folder / f"{fabric.global_rank} of {fabric.world_size}").touch()
 
 
 def wait_to_be_stopped(fabric: Any, signalled: int) -> None:
-    """Work until any process is asked to stop; one of them asks itself."""
+    """Work until any rank gets a signal to stop; one of them sends it to itself."""
     with interruptible() as interruption:
         if fabric.global_rank == signalled:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -88,7 +88,7 @@ def wait_to_be_stopped(fabric: Any, signalled: int) -> None:
 
 
 def fail(fabric: Any, how: str) -> None:
-    """End badly in the second process, while the first one waits for it."""
+    """Fail on rank 1, while rank 0 waits for it."""
     if fabric.global_rank == 1:
         if how == "user":
             raise UserError("no space left: make some")
@@ -96,8 +96,8 @@ def fail(fabric: Any, how: str) -> None:
     fabric.barrier()
 
 
-def draw_and_die(fabric: Any, job: GenerationJob) -> None:
-    """Generate; the second process is killed at its second volume."""
+def generate_and_die(fabric: Any, job: GenerationJob) -> None:
+    """Generate; rank 1 is killed at its second volume."""
     if fabric.global_rank == 1:
-        os.environ["TINY_DO"] = "SIGKILL:draw:2"
+        os.environ["TINY_DO"] = "SIGKILL:generate:2"
     _generate(fabric, job)

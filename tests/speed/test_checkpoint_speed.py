@@ -1,7 +1,7 @@
 """Speed of checkpoints; run with ``pytest tests/speed --benchmark-only``.
 
-The published Med-DDPM network with Adam's state (40 million weights, 480 MB), beside ``torch.save``
-and ``torch.load``, which neither check a digest nor survive a crash in the middle.
+The published Med-DDPM network with Adam's state (40 million weights, 480 MB), compared with
+``torch.save`` and ``torch.load``, which neither check a digest nor write atomically.
 """
 
 from pathlib import Path

@@ -1,19 +1,22 @@
-"""The engine beside a plain loop with MONAI; run with ``pytest tests/speed --benchmark-only``.
+"""The engine against a plain loop with MONAI; run with ``pytest tests/speed --benchmark-only``.
 
-What is in one group handles the same volumes with the same weights, and so can be compared as it
-stands; ``docs/examples/compare_speed.py`` prints the ratios. Equality is tested in
+The tests of one group handle the same volumes with the same weights, so their times can be
+compared; ``docs/examples/compare_speed.py`` prints the ratios. Equality is tested in
 ``tests/benchmark/training/test_plain_loop.py``.
 """
 
 from collections.abc import Callable
 
 import pytest
-from contenders import CASES, Contenders, drawing, training
+from contenders import CASES, Contenders, generation, training
 from engine_loop import Case
 from pytest_benchmark.fixture import BenchmarkFixture
 
 SIZES = [
-    (size, case, gather) for size in CASES for case in CASES[size] for gather in (training, drawing)
+    (size, case, gather)
+    for size in CASES
+    for case in CASES[size]
+    for gather in (training, generation)
 ]
 ROUNDS = {"demo": 5, "64": 2, "published": 3}
 ALL = [

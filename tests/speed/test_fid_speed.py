@@ -22,7 +22,7 @@ JACKKNIFE = 500
 Sets = tuple[Features, Features]
 
 
-def draw(count: int, dimension: int) -> Sets:
+def sample(count: int, dimension: int) -> Sets:
     generated, reference = np.random.default_rng(0).normal(size=(2, count, dimension))
     return generated, reference
 
@@ -30,7 +30,7 @@ def draw(count: int, dimension: int) -> Sets:
 @pytest.fixture(scope="module")
 def features() -> Sets:
     """N = 400, d = 2048."""
-    return draw(400, 2048)
+    return sample(400, 2048)
 
 
 @pytest.mark.benchmark(group="Fréchet distance, N = 400, d = 2048")
@@ -56,7 +56,7 @@ def test_frechet_distance_by_monai(benchmark: BenchmarkFixture, features: Sets) 
 @pytest.mark.parametrize("metric", [FID, KID], ids=["fid", "kid"])
 @pytest.mark.benchmark(group=f"without each subject, N = {JACKKNIFE}, d = 2048")
 def test_leave_one_out(benchmark: BenchmarkFixture, metric: type[SetMetric], subjects: int) -> None:
-    generated, reference = draw(JACKKNIFE, 2048)
+    generated, reference = sample(JACKKNIFE, 2048)
     given = {
         "generated": generated,
         "reference": reference,
@@ -68,7 +68,7 @@ def test_leave_one_out(benchmark: BenchmarkFixture, metric: type[SetMetric], sub
 @pytest.mark.benchmark(group=f"without each subject, N = {JACKKNIFE}, d = 2048")
 def test_leave_one_out_recomputed(benchmark: BenchmarkFixture) -> None:
     """The distance from the features, without 5 of the 114 subjects only."""
-    generated, reference = draw(JACKKNIFE, 2048)
+    generated, reference = sample(JACKKNIFE, 2048)
     subjects = np.arange(JACKKNIFE) % 114
 
     def recompute() -> list[float]:
@@ -85,7 +85,7 @@ def test_leave_one_out_recomputed(benchmark: BenchmarkFixture) -> None:
 @pytest.mark.parametrize("metric", [FID, KID], ids=["fid", "kid"])
 @pytest.mark.benchmark(group=f"floor of 10 splits, N = {JACKKNIFE}, d = 2048")
 def test_floor(benchmark: BenchmarkFixture, metric: type[SetMetric]) -> None:
-    generated, reference = draw(JACKKNIFE, 2048)
+    generated, reference = sample(JACKKNIFE, 2048)
     groups = [f"{row % 114:03d}" for row in range(JACKKNIFE)]
     given = {"generated": generated, "reference": reference, "groups": groups}
     benchmark.pedantic(metric().floor, kwargs=given, rounds=1)

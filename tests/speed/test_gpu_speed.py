@@ -1,6 +1,6 @@
 """The engine at the paper's size; ``pytest tests/speed/test_gpu_speed.py --benchmark-only``.
 
-The bounds are what the engine is meant to reach on one GPU; docs/speed.md has the table.
+The bounds are the goals of the engine on one GPU; docs/speed.md has the table.
 """
 
 import gpu_loops
@@ -34,9 +34,9 @@ def test_a_training_step(benchmark: BenchmarkFixture) -> None:
 @pytest.mark.slow
 @pytest.mark.benchmark(group="med-ddpm, 128x160x128 on a GPU")
 def test_fifty_steps(benchmark: BenchmarkFixture) -> None:
-    few = benchmark.pedantic(gpu_loops.engine_drawing, args=("ddim", gpu_loops.FEW), rounds=1)
-    many = gpu_loops.engine_drawing("ddpm", gpu_loops.LEVELS)
-    plain = gpu_loops.plain_drawing()
+    few = benchmark.pedantic(gpu_loops.engine_generation, args=("ddim", gpu_loops.FEW), rounds=1)
+    many = gpu_loops.engine_generation("ddpm", gpu_loops.LEVELS)
+    plain = gpu_loops.plain_generation()
     benchmark.extra_info |= {"of 1,000 steps": many / few, "of plain": plain / few}
     assert many / few >= 18
     assert plain / few >= 50

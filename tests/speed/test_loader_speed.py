@@ -1,7 +1,7 @@
-"""Speed of the loader beside others; run with ``pytest tests/speed --benchmark-only``.
+"""Speed of the loader against others; run with ``pytest tests/speed --benchmark-only``.
 
-``docs/examples/measure_loader.py`` holds the loaders and measures more pairs; memory and start-up
-come from processes of their own and stand in the benchmark's ``extra_info``.
+``docs/examples/measure_loader.py`` has the loaders and measures more pairs; memory and start-up
+are measured in separate processes and are in the benchmark's ``extra_info``.
 """
 
 import importlib.util
@@ -49,8 +49,8 @@ def test_loader(benchmark: BenchmarkFixture, script: ModuleType, folder: Path, n
     def batch() -> Any:
         return next(loader)
 
-    drawn = benchmark.pedantic(batch, rounds=4 * batches)
-    source = drawn["source"] if isinstance(drawn, dict) else drawn[0]
+    found = benchmark.pedantic(batch, rounds=4 * batches)
+    source = found["source"] if isinstance(found, dict) else found[0]
     assert source.shape == (script.BATCH, 1, *script.SHAPE)
     assert (source == -1).float().mean() > 0.5
     del warm

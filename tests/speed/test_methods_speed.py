@@ -32,16 +32,16 @@ def build(name: str) -> Method:
 def test_training_step(benchmark: BenchmarkFixture, name: str) -> None:
     method = build(name)
     inputs = batch(method)
-    turns = [turn for stage in method.stages() for turn in stage.optimizer_steps]
-    optimizers = [method.optimizer(turn.parameters, 1e-3) for turn in turns]
+    steps = [step for stage in method.stages() for step in stage.optimizer_steps]
+    optimizers = [method.optimizer(step.parameters, 1e-3) for step in steps]
 
-    def step() -> None:
-        for turn, optimizer in zip(turns, optimizers, strict=True):
+    def train() -> None:
+        for step, optimizer in zip(steps, optimizers, strict=True):
             method.zero_grad()
-            turn.loss(*inputs).backward()
+            step.loss(*inputs).backward()
             optimizer.step()
 
-    benchmark.pedantic(step, rounds=3, warmup_rounds=1)
+    benchmark.pedantic(train, rounds=3, warmup_rounds=1)
 
 
 @pytest.mark.benchmark(group="sample, batch of 4")
@@ -54,5 +54,5 @@ def test_sample(benchmark: BenchmarkFixture, name: str) -> None:
     def sample() -> Tensor:
         return method.generate(source, years, torch.arange(BATCH))
 
-    drawn = benchmark.pedantic(sample, rounds=3, warmup_rounds=1)
-    assert drawn.shape == source.shape
+    generated = benchmark.pedantic(sample, rounds=3, warmup_rounds=1)
+    assert generated.shape == source.shape

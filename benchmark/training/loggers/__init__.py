@@ -1,1 +1,1 @@
-"""Where losses go besides the CSV file: TensorBoard, MLflow, Weights & Biases."""
+"""Loggers of a training besides the CSV file: TensorBoard, MLflow, Weights & Biases."""

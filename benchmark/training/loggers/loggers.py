@@ -1,6 +1,6 @@
-"""Where the numbers of a training go besides its folder: TensorBoard, MLflow, Weights & Biases.
+"""Loggers of a training besides its folder: TensorBoard, MLflow, Weights & Biases.
 
-Numbers and settings only: no picture, path or participant is handed to a logger.
+They get numbers and settings only: no picture, path or participant.
 """
 
 import json
@@ -31,13 +31,13 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 
 
 class Log:
-    """Hands numbers to loggers in a thread, so that neither a disk nor a server delays a step.
+    """Passes numbers to loggers in a thread, so that neither a disk nor a server delays a step.
 
-    A logger that fails is named and left out; the training goes on.
+    A logger that fails is reported and removed; the training continues.
     """
 
     def __init__(self, loggers: Sequence["Logger"], console: Console) -> None:
-        """Args: loggers of Fabric's interface, none of them for no logging; where to warn."""
+        """Args: loggers with Fabric's interface, empty for no logging; where to warn."""
         self._loggers, self._console = list(loggers), console
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log")
 
@@ -48,7 +48,7 @@ class Log:
             self._thread.submit(self._each, lambda logger: logger.log_metrics(kept, step))
 
     def close(self, ending: Ending = "success") -> None:
-        """Wait until everything is handed over, and say how the training ended."""
+        """Wait until everything is logged, and log how the training ended."""
         self._thread.submit(self._each, lambda logger: logger.finalize(ending))
         self._thread.shutdown()
 
@@ -56,13 +56,13 @@ class Log:
         for logger in list(self._loggers):
             try:
                 act(logger)
-            except Exception as error:  # whatever a service does wrong, it is not the training's
+            except Exception as error:  # a service's failure must not end the training
                 self._loggers.remove(logger)
                 self._console.warn(f"{logger.name} no longer records this training: {error}")
 
 
 def require_loggers(names: Sequence[Name]) -> None:
-    """See that the packages are there, before anything is started.
+    """Check that the packages are installed, before anything is started.
 
     Raises:
         UserError: A package is missing.
@@ -79,15 +79,15 @@ def require_loggers(names: Sequence[Name]) -> None:
 def build_loggers(
     names: Sequence[Name], folder: Path, run_name: str, settings: Mapping[str, Any], step: int = 0
 ) -> list["Logger"]:
-    """Open the loggers of a training, or go on with those of the same folder.
+    """Open the loggers of a training, or continue those of the same folder.
 
-    A training that goes back to a checkpoint opens its loggers anew.
+    A training that restarts from a checkpoint opens its loggers again.
 
     Args:
         names: ``training.loggers``; ``csv`` is written with the checkpoints and needs none.
-        folder: The model's folder, where local logs and the services' run ids lie.
-        run_name: What services call the training.
-        settings: What to record beside the numbers; whatever looks like a path is left out.
+        folder: The model's folder, with local logs and the services' run ids.
+        run_name: Name of the training in the services.
+        settings: Recorded with the numbers; values that look like paths are left out.
         step: Iterations done.
 
     Raises:
@@ -101,7 +101,7 @@ def build_loggers(
         if name in builders:
             try:
                 loggers.append(builders[name](folder, run_name, public, step))
-            except Exception as error:  # each service has its own
+            except Exception as error:  # each service has its own error classes
                 raise UserError(f"training.loggers: {name} cannot be opened: {error}") from error
     return loggers
 
@@ -130,7 +130,7 @@ def _tensorboard(folder: Path, run_name: str, settings: dict[str, Any], step: in
     """``tensorboard --logdir runs/models`` shows all trainings of a workspace."""
     from lightning_fabric.loggers import TensorBoardLogger
 
-    # what a killed process logged after its last checkpoint is logged again, and shown once
+    # rows that a killed process logged after its last checkpoint are logged again, and shown once
     logger = TensorBoardLogger(folder, name="", version="tensorboard", purge_step=step + 1)
     if step == 0:
         text = json.dumps({"run": run_name, **settings}, indent=4).replace("\n", "\n    ")

@@ -11,27 +11,27 @@ _STATUS = {"success": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 
 
 class MLflowLogger(Logger):
-    """One MLflow run, through the client alone: who, where and from which file stay unsaid."""
+    """One MLflow run, by the client alone: it records no user, machine or file."""
 
     def __init__(self, uri: str, experiment: str, run_name: str, run: str | None) -> None:
-        """Continue a run, or begin one.
+        """Continue a run, or create one.
 
         Args:
             uri: Where MLflow keeps runs.
             experiment: Name of the experiment.
             run_name: Name of a new run.
-            run: Id of the run to continue; one that is not there is begun anew.
+            run: Id of the run to continue; without one, or if it is missing, a run is created.
         """
         from mlflow import MlflowClient
 
         self._experiment = experiment
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        self._run = self._found(run) or self._begun(run_name)
+        self._run = self._found(run) or self._created(run_name)
         self._last: dict[str, int] = {}
 
     @property
     def name(self) -> str:
-        """What warnings call it."""
+        """Name in warnings."""
         return "MLflow"
 
     @property
@@ -40,7 +40,7 @@ class MLflowLogger(Logger):
         return self._run
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Record numbers; what a killed process recorded already is not recorded twice."""
+        """Record numbers; steps that a killed process recorded are not recorded twice."""
         from mlflow.entities import Metric
 
         now, at = int(time.time() * 1000), step or 0
@@ -52,14 +52,14 @@ class MLflowLogger(Logger):
     def log_hyperparams(
         self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
-        """Record settings, which MLflow never changes again."""
+        """Record settings, which MLflow does not allow to change."""
         from mlflow.entities import Param
 
         rows = [Param(key, str(value)[:_LONGEST]) for key, value in _plain(params).items()]
         self._client.log_batch(self._run, params=rows)
 
     def finalize(self, status: str) -> None:
-        """Say how it ended."""
+        """Record how the training ended."""
         self._client.set_terminated(self._run, _STATUS[status])
 
     def _found(self, run: str | None) -> str | None:
@@ -73,7 +73,7 @@ class MLflowLogger(Logger):
             return None
         return run
 
-    def _begun(self, run_name: str) -> str:
+    def _created(self, run_name: str) -> str:
         found = self._client.get_experiment_by_name(self._experiment)
         where = found.experiment_id if found else self._client.create_experiment(self._experiment)
         return str(self._client.create_run(where, run_name=run_name).info.run_id)

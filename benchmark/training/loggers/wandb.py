@@ -12,11 +12,11 @@ class WandbLogger(Logger):
     """One W&B run; nothing of the machine, the code, the command or the console is recorded."""
 
     def __init__(self, folder: Path, project: str, run_name: str, run: str) -> None:
-        """Begin a run, or continue the one of this id.
+        """Create a run, or continue the one of this id.
 
         Args:
             folder: Where W&B keeps its files.
-            project: Name of the project, unless ``WANDB_PROJECT`` says another.
+            project: Name of the project, unless ``WANDB_PROJECT`` is set.
             run_name: Name of the run.
             run: Id of the run.
         """
@@ -46,7 +46,7 @@ class WandbLogger(Logger):
 
     @property
     def name(self) -> str:
-        """What warnings call it."""
+        """Name in warnings."""
         return "Weights & Biases"
 
     @property
@@ -55,7 +55,7 @@ class WandbLogger(Logger):
         return str(self._run.id)
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Record numbers; W&B itself leaves out steps that it has already."""
+        """Record numbers; W&B itself skips steps that it has."""
         self._run.log(metrics, step=step)
 
     def log_hyperparams(
@@ -65,7 +65,7 @@ class WandbLogger(Logger):
         self._run.config.update(_plain(params), allow_val_change=True)
 
     def finalize(self, status: str) -> None:
-        """Hand over the rest and say how it ended."""
+        """Send the rest, and record how the training ended."""
         self._run.finish(exit_code=0 if status == "success" else 1)
 
 

@@ -44,7 +44,7 @@ def volumes(job: GenerationJob) -> dict[str, np.ndarray]:
     return {name: load_nifti(job.folder / name).get_fdata() for name in table["generated"]}
 
 
-def test_a_volume_lies_where_its_source_lies(job: GenerationJob) -> None:
+def test_a_volume_has_the_grid_of_its_source(job: GenerationJob) -> None:
     generate(job)
     table = manifest(job).merge(job.pairs, on=["subject", "visit"])
     for row in table.itertuples():
@@ -55,11 +55,11 @@ def test_a_volume_lies_where_its_source_lies(job: GenerationJob) -> None:
         assert (made.header["qform_code"], made.header["sform_code"]) == (1, 1)
         assert made.get_data_dtype() == np.float32
         assert np.abs(made.get_fdata()).max() <= 1
-        # what was padded is cut off again at the same place: the source shines through
+        # cropping undoes padding at the same place: the volume resembles its source
         assert np.corrcoef(made.get_fdata().ravel(), source.get_fdata().ravel())[0, 1] > 0.95
 
 
-def test_a_volume_depends_on_nothing_but_model_source_interval_and_seed(
+def test_a_volume_depends_only_on_model_source_interval_and_seed(
     job: GenerationJob, tmp_path: Path
 ) -> None:
     generate(job)
@@ -82,12 +82,12 @@ def test_one_seed_a_subject_and_sample(job: GenerationJob) -> None:
     assert table["generated"].is_unique
 
 
-def test_interrupted_it_goes_on_volume_by_volume(
+def test_interrupted_generation_continues_volume_by_volume(
     job: GenerationJob, tmp_path: Path, tiny_does: Callable[[str], None]
 ) -> None:
     whole = replace(job, folder=tmp_path / "whole")
     generate(whole)
-    tiny_does("SIGINT:draw:3")
+    tiny_does("SIGINT:generate:3")
     with pytest.raises(KeyboardInterrupt):
         generate(job)
     assert not is_generated(job.folder)
@@ -100,7 +100,7 @@ def test_interrupted_it_goes_on_volume_by_volume(
     assert all(np.array_equal(made[name], expected[name]) for name in expected)
 
 
-def test_a_method_blind_to_the_interval_draws_once_a_subject(
+def test_a_method_that_ignores_the_interval_generates_once_a_subject(
     job: GenerationJob, predictions: Path
 ) -> None:
     blind = replace(job, recipe=Recipe("copy-source", {}, (16, 20, 16)), model=None)

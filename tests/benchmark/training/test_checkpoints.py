@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_saved_is_read_back(folder: Path) -> None:
+def test_a_saved_checkpoint_is_read_back(folder: Path) -> None:
     found = load_latest(folder, QUIET)
     assert found is not None
     assert (found.step, found.losses) == (9, [["fit", 9, 0.5, 1.5]])
@@ -64,7 +64,7 @@ def flip(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [cut, flip, Path.unlink])
 @pytest.mark.parametrize("name", ["weights.safetensors", "ema.safetensors", "state.pt"])
-def test_a_damaged_one_is_named_and_the_one_before_it_is_used(
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str, damage: Callable[[Path], None]
 ) -> None:
     damage(folder / "step-00000009" / name)
@@ -72,7 +72,7 @@ def test_a_damaged_one_is_named_and_the_one_before_it_is_used(
     assert found is not None
     assert found.step == 6
     assert "step-00000009 is damaged" in capsys.readouterr().err
-    save_checkpoint(folder, checkpoint(9))  # takes the damaged one's place
+    save_checkpoint(folder, checkpoint(9))  # replaces the damaged one
     assert require_latest(folder, QUIET).step == 9
 
 
@@ -81,7 +81,7 @@ def test_a_cut_index_is_damage_too(folder: Path) -> None:
     assert require_latest(folder, QUIET).step == 6
 
 
-def test_a_finished_training_does_not_generate_from_less_than_its_end(folder: Path) -> None:
+def test_a_finished_training_generates_only_from_its_last_checkpoint(folder: Path) -> None:
     write_final(folder, {"iterations": 9, "seconds": 1.0})
     assert require_latest(folder, QUIET).step == 9
     cut(folder / "step-00000009" / "weights.safetensors")
@@ -89,14 +89,14 @@ def test_a_finished_training_does_not_generate_from_less_than_its_end(folder: Pa
         require_latest(folder, QUIET)
 
 
-def test_no_usable_one_is_an_error(tmp_path: Path) -> None:
+def test_no_usable_checkpoint_is_an_error(tmp_path: Path) -> None:
     assert load_latest(tmp_path, QUIET) is None
     with pytest.raises(UserError, match="no usable checkpoint"):
         require_latest(tmp_path, QUIET)
 
 
-def test_a_disk_that_takes_no_more_is_a_message(folder: Path) -> None:
-    """The limit on a file's size makes a real write fail in its middle."""
+def test_a_full_disk_is_a_message(folder: Path) -> None:
+    """The limit on a file's size makes a real write fail in the middle."""
     big = Checkpoint(12, {"a": torch.zeros(100_000)}, {}, {}, [])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))

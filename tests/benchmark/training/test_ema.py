@@ -7,7 +7,7 @@ from longibench.benchmark.training.ema import WeightAverage
 
 
 def averaged(settings: EMASettings, steps: int) -> float:
-    """The average of a weight that is 0 at first and then counts the steps."""
+    """The average of a weight that starts at 0 and then counts the steps."""
     module = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(module.weight)
     average = WeightAverage(module, settings)
@@ -17,7 +17,7 @@ def averaged(settings: EMASettings, steps: int) -> float:
     return float(average.weights["weight"])
 
 
-def test_it_is_the_weighted_sum_of_all_updates() -> None:
+def test_it_is_the_weighted_sum_over_all_steps() -> None:
     expected = sum(0.5 ** (4 - step) * 0.5 * step for step in range(1, 5))
     assert averaged(EMASettings(decay=0.5), 4) == pytest.approx(expected)
 

@@ -9,7 +9,7 @@ from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.training.footprint import footprint, outline
 from longibench.benchmark.training.recipe import Recipe
 
-READS_NUMBERS = """
+READS_VALUES = """
 from torch import Tensor, nn
 from methods.method import Method, MethodSettings
 
@@ -37,7 +37,7 @@ def published() -> Recipe:
     return Recipe.of("med-ddpm", load_settings("paper"))
 
 
-def test_nothing_is_allocated_and_the_random_state_stays() -> None:
+def test_nothing_is_allocated_and_the_random_state_is_unchanged() -> None:
     before = torch.get_rng_state()
     found = footprint(published(), 1, precision="bf16-mixed", kind="cuda")
     assert found is not None
@@ -73,14 +73,14 @@ def test_memory_grows_with_pairs_precision_and_average() -> None:
     assert two.step_flops == pytest.approx(2 * one.step_flops, rel=0.01)
 
 
-def test_recomputed_levels_cost_arithmetic() -> None:
+def test_activation_checkpointing_costs_arithmetic() -> None:
     recipe = small("med-ddpm", "grid.shape=[64,80,64]", "methods.med-ddpm.patch=1")
-    kept, again = footprint(recipe, 1), footprint(recipe, 1, levels=1)
-    assert kept is not None
-    assert again is not None
-    assert again.activations_gb < 0.9 * kept.activations_gb
-    assert again.step_flops > 1.05 * kept.step_flops
-    assert again.forward_flops == kept.forward_flops
+    plain, checkpointed = footprint(recipe, 1), footprint(recipe, 1, levels=1)
+    assert plain is not None
+    assert checkpointed is not None
+    assert checkpointed.activations_gb < 0.9 * plain.activations_gb
+    assert checkpointed.step_flops > 1.05 * plain.step_flops
+    assert checkpointed.forward_flops == plain.forward_flops
 
 
 def test_the_outline_allocates_nothing() -> None:
@@ -92,11 +92,11 @@ def test_the_outline_allocates_nothing() -> None:
 @pytest.fixture
 def reads(tmp_path: Path) -> Recipe:
     path = tmp_path / "reads.py"
-    path.write_text(READS_NUMBERS)
+    path.write_text(READS_VALUES)
     return Recipe("reads", {}, (64, 64, 64), (path,))
 
 
-def test_a_method_that_reads_numbers_is_scaled_from_a_small_grid(reads: Recipe) -> None:
+def test_a_method_that_reads_values_is_scaled_from_a_small_grid(reads: Recipe) -> None:
     from longibench.methods.method import REGISTRY
 
     found = footprint(reads, 1)
@@ -115,7 +115,7 @@ from longibench.benchmark.training.recipe import Recipe
 from longibench.benchmark.settings.loading import load_settings
 torch.set_num_threads(1)
 
-def most():  # kB; what getrusage tells begins with the most of the process that started this one
+def peak():  # kB; getrusage's peak includes that of the parent process
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
@@ -124,14 +124,14 @@ method = Recipe.of("med-ddpm", settings).build().to(memory_format=torch.channels
 x = torch.zeros(2, 1, 64, 80, 64)
 small = x[..., :16, :16, :16]
 method.training_loss(small, small, torch.ones(2)).backward()  # libraries are loaded by now
-before = most()
+before = peak()
 method.training_loss(x, x, torch.ones(2)).backward()
-print(most() - before)
+print(peak() - before)
 """
 
 
 @pytest.mark.slow
-def test_it_agrees_with_what_a_process_takes() -> None:
+def test_it_agrees_with_the_memory_of_a_process() -> None:
     done = subprocess.run(
         [sys.executable, "-c", REAL], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )

@@ -54,7 +54,7 @@ def same(first: TrainingJob, second: TrainingJob) -> bool:
     )
 
 
-def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
+def test_a_resumed_training_equals_an_uninterrupted_one(
     job: TrainingJob, tmp_path: Path, tiny_does: Callable[[str], None]
 ) -> None:
     whole = replace(job, folder=tmp_path / "whole")
@@ -74,7 +74,7 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
     assert curves[0]["step"].tolist() == [10, 12]
 
 
-def test_a_checkpoint_lies_beside_the_settings_that_made_it(job: TrainingJob) -> None:
+def test_the_settings_are_saved_with_the_checkpoints(job: TrainingJob) -> None:
     train(job)
     saved = json.loads((job.folder / "settings.json").read_text())
     assert saved["method"] == job.recipe.name
@@ -87,7 +87,7 @@ def _trained(job: TrainingJob, folder: Path) -> Path:
     return folder
 
 
-def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
+def test_after_a_damaged_checkpoint_training_resumes_from_the_one_before(
     job: TrainingJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train(job)
@@ -109,12 +109,12 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
         train(job)
     kept = 6 if call == 7 else 3
     assert state(job).step == kept
-    told = json.loads((job.folder / "diverged.json").read_text())
-    assert (told["step"], told["kept"], len(told["pairs"])) == (call, kept, 2)
+    record = json.loads((job.folder / "diverged.json").read_text())
+    assert (record["step"], record["kept"], len(record["pairs"])) == (call, kept, 2)
     assert all(torch.isfinite(value).all() for value in state(job).weights.values())
 
 
-def test_training_goes_on_with_other_noise_where_it_may(
+def test_training_restarts_with_other_noise_if_the_settings_allow_it(
     job: TrainingJob, tmp_path: Path, tiny_does: Callable[[str], None]
 ) -> None:
     whole = replace(job, folder=tmp_path / "whole")
@@ -145,13 +145,14 @@ def test_a_micro_batch_that_does_not_fit_is_divided(
             train(replace(job, recipe=recipe, training=four, folder=folder))
         weights.append(state(replace(job, folder=folder)).weights)
     assert (
-        f"going on with batch of 4: {4 // fits} micro-batches of {fits};" in capsys.readouterr().err
+        f"continuing with batch of 4: {4 // fits} micro-batches of {fits};"
+        in capsys.readouterr().err
     )
     for name, value in weights[0].items():
         torch.testing.assert_close(value, weights[1][name], atol=1e-5, rtol=1e-5)
 
 
-def test_what_does_not_fit_at_all_says_so(
+def test_a_pair_that_does_not_fit_is_an_error(
     job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SMALL_HOLDS", "0")
@@ -161,7 +162,7 @@ def test_what_does_not_fit_at_all_says_so(
 
 
 def small_device() -> type[Method]:
-    """A method whose device holds ``$SMALL_HOLDS`` pairs a pass."""
+    """A method whose device holds micro-batches of ``$SMALL_HOLDS`` pairs."""
 
     class Small(Method, name="small"):
         def __init__(self, settings: Any, shape: Any) -> None:
@@ -210,24 +211,24 @@ def test_compiled_networks_train_alike(job: TrainingJob, tmp_path: Path) -> None
         torch.testing.assert_close(value, weights[1][name], atol=1e-5, rtol=1e-5)
 
 
-def test_what_is_watched_leaves_the_training_as_it_is(job: TrainingJob, tmp_path: Path) -> None:
+def test_validation_does_not_change_the_training(job: TrainingJob, tmp_path: Path) -> None:
     train(job)
-    look = ValidationSettings(every=3, pairs=2, pictures=1)
-    watched = replace(
+    validation = ValidationSettings(every=3, pairs=2, pictures=1)
+    validated = replace(
         job,
-        training=SETTINGS.model_copy(update={"validation": look}),
+        training=SETTINGS.model_copy(update={"validation": validation}),
         validation_pairs=job.pairs,
-        folder=tmp_path / "watched",
+        folder=tmp_path / "validated",
     )
-    train(watched)
-    assert same(job, watched)
-    seen = pd.read_csv(watched.folder / "validation.csv")
-    assert seen["step"].tolist() == [3, 6, 9, 12]
-    assert len(list((watched.folder / "samples").glob("step-*.png"))) == 4
-    shutil.rmtree(watched.folder / "step-00000012")
-    (watched.folder / "trained.json").unlink()
-    train(watched)
-    pd.testing.assert_frame_equal(pd.read_csv(watched.folder / "validation.csv"), seen)
+    train(validated)
+    assert same(job, validated)
+    rows = pd.read_csv(validated.folder / "validation.csv")
+    assert rows["step"].tolist() == [3, 6, 9, 12]
+    assert len(list((validated.folder / "samples").glob("step-*.png"))) == 4
+    shutil.rmtree(validated.folder / "step-00000012")
+    (validated.folder / "trained.json").unlink()
+    train(validated)
+    pd.testing.assert_frame_equal(pd.read_csv(validated.folder / "validation.csv"), rows)
 
 
 def test_neither_workers_nor_checkpoints_change_the_weights(
@@ -241,7 +242,7 @@ def test_neither_workers_nor_checkpoints_change_the_weights(
 
 
 def test_accumulated_batches_are_one_larger_batch(job: TrainingJob, tmp_path: Path) -> None:
-    """Where the loss draws nothing at random, two batches of one are a batch of two."""
+    """With a loss without random numbers, two batches of one equal a batch of two."""
 
     class Plain(Method, name="plain"):
         def __init__(self, settings: Any, shape: Any) -> None:
@@ -267,14 +268,12 @@ def test_accumulated_batches_are_one_larger_batch(job: TrainingJob, tmp_path: Pa
     assert all(torch.allclose(weights[0][key], weights[1][key], atol=1e-6) for key in weights[0])
 
 
-def test_stages_and_turns_train_in_order(job: TrainingJob) -> None:
+def test_stages_and_optimizer_steps_train_in_order(job: TrainingJob) -> None:
     """Two optimizer steps in the first stage, one in the second, each with its own parameters."""
     seen: list[str] = []
 
     def see(word: str, source: Tensor) -> None:
-        if not isinstance(
-            source, FakeTensor
-        ):  # the arithmetic of a step is counted without numbers
+        if not isinstance(source, FakeTensor):  # the arithmetic is counted on fake tensors
             seen.append(word)
 
     class Staged(Method, name="staged"):
@@ -316,10 +315,10 @@ def test_stages_and_turns_train_in_order(job: TrainingJob) -> None:
     assert pd.read_csv(job.folder / "losses.csv")["stage"].tolist() == ["last", "last"]
 
 
-def test_a_gan_goes_on_with_the_pairs_and_noise_that_it_would_have_had(
+def test_a_resumed_gan_has_the_pairs_and_noise_of_an_uninterrupted_one(
     job: TrainingJob, tmp_path: Path
 ) -> None:
-    """Each of its two optimizer steps an iteration takes a batch of its own."""
+    """Each of its two optimizer steps an iteration has its own batch."""
     seen: list[tuple[float, float, float]] = []
 
     class Adversaries(Method, name="adversaries"):
@@ -357,16 +356,16 @@ def test_a_gan_goes_on_with_the_pairs_and_noise_that_it_would_have_had(
         train(whole)
         shutil.copytree(whole.folder, stopped.folder)
         (stopped.folder / "trained.json").unlink()
-        shutil.rmtree(stopped.folder / "step-00000004")  # as if stopped after iteration 2
+        shutil.rmtree(stopped.folder / "step-00000004")  # like a stop after iteration 2
         train(stopped)
     assert len(set(seen[:8])) == 8
     assert seen[8:] == seen[4:8]
     assert same(stopped, whole)
 
 
-def test_gpus_that_are_not_there_are_named(
+def test_gpus_that_do_not_exist_are_refused(
     job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(UserError, match=r"2 GPU\(s\) are asked for, 1 are there"):
+    with pytest.raises(UserError, match=r"2 GPU\(s\) are requested, 1 available"):
         train(replace(job, device=DeviceSettings(accelerator="cuda", devices=2)))

@@ -5,7 +5,7 @@ from torch import Tensor
 from longibench.benchmark.training.loss_curve import DivergedError, LossCurve
 
 
-def alone(values: Tensor) -> Tensor:
+def one_process(values: Tensor) -> Tensor:
     return values
 
 
@@ -14,7 +14,7 @@ def curve_of(*losses: float, divergence_factor: float = 0) -> LossCurve:
     curve = LossCurve(divergence_factor)
     for step, loss in enumerate(losses, 1):
         curve.add(step, torch.tensor(loss))
-        curve.close_row("fit", curve.settle(alone), seconds=step)
+        curve.close_row("fit", curve.settle(one_process), seconds=step)
     return curve
 
 
@@ -22,7 +22,7 @@ def test_a_row_is_the_mean_of_its_window() -> None:
     curve = LossCurve(0)
     for step, loss in ((1, 1.0), (2, 3.0)):
         curve.add(step, torch.tensor(loss))
-    assert curve.close_row("fit", curve.settle(alone), 0.12345) == 2
+    assert curve.close_row("fit", curve.settle(one_process), 0.12345) == 2
     assert curve.rows == [["fit", 2, 2.0, 0.123]]
     assert curve.window == []
 
@@ -33,12 +33,12 @@ def test_the_first_step_that_is_not_finite_is_named(value: str) -> None:
     for step, loss in ((11, 1.0), (12, float(value)), (13, float("nan"))):
         curve.add(step, torch.tensor(loss))
     with pytest.raises(DivergedError, match=value) as caught:
-        curve.check("fit", curve.settle(alone))
+        curve.check("fit", curve.settle(one_process))
     assert caught.value.step == 12
 
 
 @pytest.mark.parametrize(("loss", "diverges"), [(99.0, False), (101.0, True)])
-def test_divergence_is_measured_by_the_median(loss: float, diverges: bool) -> None:
+def test_divergence_is_relative_to_the_median(loss: float, diverges: bool) -> None:
     curve = curve_of(*[1.0] * 9, 50.0, divergence_factor=100)
     curve.add(11, torch.tensor(loss))
     if not diverges:
@@ -48,7 +48,7 @@ def test_divergence_is_measured_by_the_median(loss: float, diverges: bool) -> No
         curve.check("fit", [loss])
 
 
-def test_no_divergence_before_there_is_a_median_of_the_stage_or_where_it_is_off() -> None:
+def test_no_divergence_without_a_median_of_the_stage_or_if_it_is_off() -> None:
     early, other, off = (
         curve_of(1.0, 1.0, divergence_factor=100),
         curve_of(*[1.0] * 20, divergence_factor=100),
@@ -59,7 +59,7 @@ def test_no_divergence_before_there_is_a_median_of_the_stage_or_where_it_is_off(
         curve.check(stage, [1e9])
 
 
-def test_processes_agree_on_the_losses() -> None:
+def test_losses_are_reduced_over_processes() -> None:
     curve = LossCurve(0)
     curve.add(1, torch.tensor(1.0))
     assert curve.settle(lambda values: values + 1) == [2.0]

@@ -1,4 +1,4 @@
-"""The planner on the demo's network, for devices of made-up size."""
+"""The planner on the demo's network, for devices of invented sizes."""
 
 from dataclasses import replace
 from typing import Any
@@ -32,13 +32,13 @@ def plan(recipe: Recipe, memory: float, world_size: int = 1, **given: Any) -> Me
     return plan_memory(recipe, training, CPU, memory, world_size)
 
 
-def test_all_pairs_go_in_one_pass_where_there_is_room(recipe: Recipe) -> None:
+def test_all_pairs_are_one_micro_batch_if_they_fit(recipe: Recipe) -> None:
     found = plan(recipe, 1000)
     assert (found.micro_batch, found.micro_batches, found.checkpoint_levels) == (4, 1, 0)
 
 
 @pytest.mark.parametrize("micro_batch", [4, 2, 1])
-def test_the_largest_pass_that_fits_is_taken(recipe: Recipe, micro_batch: int) -> None:
+def test_the_largest_micro_batch_that_fits_is_chosen(recipe: Recipe, micro_batch: int) -> None:
     found = plan(recipe, needed(recipe, micro_batch) + 1e-3)
     assert (found.micro_batch, found.micro_batches, found.checkpoint_levels) == (
         micro_batch,
@@ -48,31 +48,33 @@ def test_the_largest_pass_that_fits_is_taken(recipe: Recipe, micro_batch: int) -
     assert found.needed_gb == pytest.approx(needed(recipe, micro_batch))
 
 
-def test_levels_are_recomputed_where_the_smallest_pass_does_not_fit(recipe: Recipe) -> None:
+def test_activations_are_checkpointed_if_the_smallest_micro_batch_does_not_fit(
+    recipe: Recipe,
+) -> None:
     found = plan(recipe, needed(recipe, 1) - 1e-3)
     assert found.checkpoint_levels > 0
     assert found.needed_gb is not None
     assert found.needed_gb <= found.available_gb
 
 
-def test_steps_down_lead_to_the_smallest_pass(recipe: Recipe) -> None:
-    step: MemoryPlan | None = plan(recipe, 1000)
+def test_fallbacks_lead_to_the_smallest_micro_batch(recipe: Recipe) -> None:
+    found: MemoryPlan | None = plan(recipe, 1000)
     seen = []
-    while step is not None:
-        assert step.micro_batch * step.micro_batches == 4
-        seen.append((step.checkpoint_levels, -step.micro_batch))
-        step = step.smaller()
+    while found is not None:
+        assert found.micro_batch * found.micro_batches == 4
+        seen.append((found.checkpoint_levels, -found.micro_batch))
+        found = found.smaller()
     assert seen == sorted(seen)
     assert seen[:3] == [(0, -4), (0, -2), (0, -1)]
     assert seen[-1][0] == 3
 
 
-def test_what_cannot_fit_says_what_would_be_needed(recipe: Recipe) -> None:
+def test_the_error_names_the_memory_that_is_needed(recipe: Recipe) -> None:
     with pytest.raises(UserError, match=r"needs about \d+\.\d GB, and there are 0\.1 GB; take"):
         plan(recipe, 0.1)
 
 
-def test_what_the_user_sets_is_kept(recipe: Recipe) -> None:
+def test_the_settings_are_respected(recipe: Recipe) -> None:
     assert plan(recipe, 1000, micro_batch=1).micro_batch == 1
     training = TrainingSettings(iterations=1, batch_size=4)
     found = plan_memory(
@@ -88,7 +90,7 @@ def test_what_the_user_sets_is_kept(recipe: Recipe) -> None:
         ({"micro_batch": 3}, 1, "micro_batch=3 does not divide the 4 pairs"),
     ],
 )
-def test_what_does_not_divide_is_refused(
+def test_a_batch_that_cannot_be_divided_is_refused(
     recipe: Recipe, given: dict[str, int], world_size: int, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
@@ -101,15 +103,15 @@ def test_devices_share_a_batch(recipe: Recipe) -> None:
     assert found.describe().startswith("batch of 4: 1 micro-batch of 2 on each of 2 devices;")
 
 
-def test_one_line_says_it_all() -> None:
-    told = MemoryPlan(2, 3, 2, 13.24, 23.6)
-    assert told.describe() == (
+def test_a_plan_is_described_in_one_line() -> None:
+    found = MemoryPlan(2, 3, 2, 13.24, 23.6)
+    assert found.describe() == (
         "batch of 6: 3 micro-batches of 2, activation checkpointing of levels 0 to 1; "
         "about 13.2 of 23.6 GB"
     )
-    assert "checkpointing of level 0;" in replace(told, checkpoint_levels=1).describe()
+    assert "checkpointing of level 0;" in replace(found, checkpoint_levels=1).describe()
 
 
-def test_memory_is_what_the_settings_say_else_what_is_free() -> None:
+def test_memory_is_the_setting_else_the_free_memory() -> None:
     assert available_gb(CPU.model_copy(update={"memory_gb": 12.5})) == 12.5
     assert 0.1 < available_gb(CPU) < 1e5

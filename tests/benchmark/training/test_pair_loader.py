@@ -35,31 +35,31 @@ def test_padding_is_even_dark_and_undone_by_cropping(shape: tuple[int, int, int]
     )
 
 
-def passes(size: int, division: Division, count: int, start: int = 0) -> list[list[int]]:
+def micro_batches(size: int, division: Division, count: int, start: int = 0) -> list[list[int]]:
     return list(islice(MicroBatches(ShuffledPairs(size, 0), division, start), count))
 
 
-def test_every_turn_holds_every_pair_once_in_another_order() -> None:
-    batches = passes(10, Division(2, 2), 10)
-    turns = [list(chain(*batches[:5])), list(chain(*batches[5:]))]
-    assert all(sorted(order) == list(range(10)) for order in turns)
-    assert turns[0] != turns[1]
+def test_every_epoch_has_every_pair_once_in_another_order() -> None:
+    batches = micro_batches(10, Division(2, 2), 10)
+    epochs = [list(chain(*batches[:5])), list(chain(*batches[5:]))]
+    assert all(sorted(order) == list(range(10)) for order in epochs)
+    assert epochs[0] != epochs[1]
 
 
-def test_an_update_follows_from_its_number_alone() -> None:
-    batches = passes(7, Division(3, 3), 12)
-    assert passes(7, Division(3, 3), 5, start=7) == batches[7:]
+def test_the_pairs_of_an_optimizer_step_follow_from_its_number_alone() -> None:
+    batches = micro_batches(7, Division(3, 3), 12)
+    assert micro_batches(7, Division(3, 3), 5, start=7) == batches[7:]
     assert sorted(chain(*batches[:7])) == sorted(list(range(7)) * 3)
 
 
 @pytest.mark.parametrize(("micro", "world"), [(6, 1), (3, 1), (1, 1), (3, 2), (1, 2), (2, 3)])
-def test_an_update_is_the_same_pairs_however_it_is_divided(micro: int, world: int) -> None:
-    whole = passes(7, Division(6, 6), 5)
+def test_an_optimizer_step_has_the_same_pairs_for_every_division(micro: int, world: int) -> None:
+    whole = micro_batches(7, Division(6, 6), 5)
     each = Division(6, micro, world).micro_batches
-    parts = [passes(7, Division(6, micro, world, rank), 5 * each) for rank in range(world)]
-    for update in range(5):
-        seen = [part[update * each : (update + 1) * each] for part in parts]
-        assert list(chain(*chain(*zip(*seen, strict=True)))) == whole[update]
+    parts = [micro_batches(7, Division(6, micro, world, rank), 5 * each) for rank in range(world)]
+    for step in range(5):
+        seen = [part[step * each : (step + 1) * each] for part in parts]
+        assert list(chain(*chain(*zip(*seen, strict=True)))) == whole[step]
 
 
 def test_another_seed_is_another_order() -> None:
@@ -74,7 +74,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> PairDataset:
-    """Five pairs of one subject; the interval says which."""
+    """Five pairs of one subject, numbered by their intervals."""
     rng = np.random.default_rng(0)
     for visit in range(6):
         volume = rng.uniform(-1, 1, SHAPE).astype(np.float32)
@@ -104,7 +104,7 @@ def test_batches_follow_from_seed_and_step_alone(dataset: PairDataset, workers: 
     assert same(batches(dataset, 3, workers, start=5), whole[5:])
 
 
-def test_a_batch_holds_the_volumes_padded_with_background(dataset: PairDataset) -> None:
+def test_a_batch_has_the_volumes_padded_with_background(dataset: PairDataset) -> None:
     source, target, years = dataset.batch([3, 0])
     assert source.shape == target.shape == (2, 1, 16, 8, 8)
     assert source.dtype == target.dtype == years.dtype == torch.float32
@@ -115,7 +115,7 @@ def test_a_batch_holds_the_volumes_padded_with_background(dataset: PairDataset) 
     path = Path(dataset._rows[3][1])
     expected = pad_to_multiple(torch.from_numpy(read_volume(path)), 8)
     assert torch.equal(target[0, 0], expected)
-    source[0] = 5  # a batch is the caller's: nothing of it is kept
+    source[0] = 5  # a batch is the caller's: it is not cached
     assert not torch.equal(dataset.batch([3])[0], source[:1])
 
 
@@ -132,7 +132,7 @@ def test_volumes_made_elsewhere_are_batched_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("damage", ["is cut off", "No such file"])
-def test_a_volume_lost_in_mid_training_is_named(
+def test_a_volume_lost_during_training_is_named(
     dataset: PairDataset, tmp_path: Path, workers: int, damage: str
 ) -> None:
     path = tmp_path / "3.nii"

@@ -40,7 +40,7 @@ def engine(method: ConditionalDiffusion, plain: PlainLoop) -> EngineLoop:
 
 
 def gradients(module: torch.nn.Module) -> dict[str, Tensor]:
-    """By name, without the wrapper's."""
+    """By name, without the wrapper's prefix."""
     named = {name.split("unet.")[-1]: p.grad for name, p in module.named_parameters()}
     return {name.removeprefix("net."): grad for name, grad in named.items() if grad is not None}
 
@@ -68,20 +68,20 @@ def test_a_training_step_is_the_same(
         torch.testing.assert_close(gradient, expected[name], atol=1e-4 * scale, rtol=0, msg=name)
 
 
-def test_updates_are_the_same(case: Case, plain: PlainLoop, engine: EngineLoop) -> None:
+def test_optimizer_steps_are_the_same(case: Case, plain: PlainLoop, engine: EngineLoop) -> None:
     volumes = case.volumes(1)
-    for update in range(3):
-        seeds = torch.tensor([update])
+    for step in range(3):
+        seeds = torch.tensor([step])
         noise, t = noise_of(engine.method, volumes[0], seeds)
         expected = plain.step(*volumes, noise, t)
         assert float(engine.step(volumes, seeds)) == pytest.approx(expected, rel=1e-3)
 
 
-def test_what_is_drawn_is_the_same(case: Case, plain: PlainLoop, engine: EngineLoop) -> None:
+def test_generated_volumes_are_the_same(case: Case, plain: PlainLoop, engine: EngineLoop) -> None:
     source, _, years = case.volumes(3)
     seeds = [5, 7, 11]
-    found = engine.draw(source, years, torch.tensor(seeds))
+    found = engine.generate(source, years, torch.tensor(seeds))
     for row, seed in enumerate(seeds):
-        expected = plain.draw(source[row : row + 1], years[row : row + 1], seed)[0]
+        expected = plain.generate(source[row : row + 1], years[row : row + 1], seed)[0]
         assert expected.abs().max() > 0.1
         torch.testing.assert_close(found[row], expected, atol=1e-4, rtol=0)

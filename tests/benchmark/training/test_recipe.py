@@ -1,4 +1,4 @@
-"""A recipe travels to any process, and its identity says what makes a method's results."""
+"""A recipe can be sent to any process, and its identity is what determines a method's results."""
 
 import shutil
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def test_a_recipe_holds_every_setting() -> None:
     assert recipe.build().settings.model_dump(mode="json") == recipe.values
 
 
-def test_methods_have_digests_of_their_own() -> None:
+def test_methods_have_different_digests() -> None:
     methods = load_methods()
     assert len({code_of(methods[name]) for name in METHODS}) == 4
 
@@ -84,7 +84,7 @@ def trained(copied: Path) -> Trained:
         ("method.py", "", '\n"""Words."""  # more words\n', set()),
     ],
 )
-def test_what_is_trained_again_when_a_file_changes(
+def test_which_methods_are_trained_again_when_a_file_changes(
     trained: Trained, copied: Path, file: str, before: str, after: str, methods: set[str]
 ) -> None:
     old = trained()
@@ -111,7 +111,7 @@ class Kind(Ours, name="{name}"):
         ("generation_only = ('methods.samplers',)", "a tuple of modules and functions, got "),
     ],
 )
-def test_what_is_generation_only_is_modules_and_functions(
+def test_generation_only_must_be_modules_and_functions(
     tmp_path: Path, line: str, message: str
 ) -> None:
     path = tmp_path / "kind.py"
@@ -121,8 +121,8 @@ def test_what_is_generation_only_is_modules_and_functions(
     assert "of-nothing" not in REGISTRY
 
 
-def test_a_subclass_says_itself_what_it_only_generates_with(tmp_path: Path) -> None:
-    """It may train with what its base only generates with."""
+def test_a_subclass_does_not_inherit_generation_only(tmp_path: Path) -> None:
+    """It may use code in training that its base uses only in generation."""
     path = tmp_path / "kind.py"
     path.write_text(SUBCLASS.format(name="of-ours", line="pass"))
     try:

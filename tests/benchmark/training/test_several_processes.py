@@ -1,4 +1,4 @@
-"""Two processes against one: the same training, the same volumes, however they were started."""
+"""Two processes against one: the same training, the same volumes, with every launcher."""
 
 import os
 import shutil
@@ -52,7 +52,7 @@ def weights(job: TrainingJob) -> dict[str, Tensor]:
 
 @dataclass
 class Jobs:
-    """The same diffusion method by one process and by two, with the same pairs an update."""
+    """The same diffusion method by one process and by two, with the same pairs in every step."""
 
     one: TrainingJob
     two: TrainingJob
@@ -67,7 +67,7 @@ def jobs(pairs: pd.DataFrame, tmp_path: Path) -> Jobs:
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_does(jobs: Jobs, tmp_path: Path) -> None:
+def test_two_processes_train_like_one(jobs: Jobs, tmp_path: Path) -> None:
     exact = {"precision": "64-true"}
     one, two = (
         replace(job, device=job.device.model_copy(update=exact)) for job in (jobs.one, jobs.two)
@@ -94,7 +94,7 @@ def test_two_processes_train_as_one_does(jobs: Jobs, tmp_path: Path) -> None:
     assert float((found - wanted).norm() / wanted.norm()) < 1e-5
 
 
-def test_one_process_trains_in_the_precision_asked_for(jobs: Jobs, tmp_path: Path) -> None:
+def test_one_process_trains_in_the_precision_of_the_settings(jobs: Jobs, tmp_path: Path) -> None:
     found = []
     for precision in ("32-true", "bf16-mixed"):
         device = ONE.model_copy(update={"precision": precision})
@@ -109,7 +109,7 @@ def _difference(first: Tensor, second: Tensor) -> float:
     return float((first.double() - second.double()).abs().max())
 
 
-def test_a_process_that_dies_in_generation_loses_only_what_it_drew(
+def test_a_process_that_dies_in_generation_loses_only_its_own_batch(
     tiny: Path, pairs: pd.DataFrame, tmp_path: Path
 ) -> None:
     recipe = Recipe("tiny", {}, (16, 20, 16), (tiny,))
@@ -118,7 +118,7 @@ def test_a_process_that_dies_in_generation_loses_only_what_it_drew(
     single = GenerationSettings(batch_size=1)
     job = GenerationJob(recipe, model, single, TWO, pairs, 0, tmp_path / "two", {}, quiet=True)
     with pytest.raises(UserError, match="another process of this run has ended"):
-        launch(TWO, rank_work.draw_and_die, job)
+        launch(TWO, rank_work.generate_and_die, job)
     assert not is_generated(job.folder)
     assert 3 <= len(pairs) - len(missing_requests(job)) < len(pairs)
     generate(replace(job, device=ONE))
@@ -183,7 +183,7 @@ def _port() -> str:
 
 @pytest.fixture(scope="module")
 def fixed(tiny: Path, options: tuple[str, ...]) -> list[str]:
-    """The command, but for the workspace and how it is started."""
+    """The command without workspace and launcher."""
     small = [part for setting in (*SMALL, "training.iterations=6") for part in ("--set", setting)]
     named = ["--methods", ",".join(METHODS), "--plugin", str(tiny)]
     return ["cli.py", "run", *named, *options, *small]
@@ -210,12 +210,12 @@ def test_the_command_line_makes_the_same_files(
     for path in [*root.glob("*/predictions/ours-*"), *root.glob("*/predictions/tiny-*")]:
         shutil.rmtree(path)
     (model,) = root.glob("models/ours-*")
-    shutil.rmtree(model)  # the tiny method's batch normalisation is another one on two CPUs
+    shutil.rmtree(model)  # the tiny method's batch normalisation differs on two CPUs
     running = start([*fixed, "--workspace", str(root)])
-    told = [process.communicate() for process in running]
-    assert [process.returncode for process in running] == [0] * len(running), told
+    printed = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0] * len(running), printed
     (table,) = root.glob("*/scores.csv")
-    assert "".join(out for out, _ in told).strip() == str(table)  # said once
+    assert "".join(out for out, _ in printed).strip() == str(table)  # by rank 0 only
     assert (model / "trained.json").is_file()
     for folder in sorted(by_one.glob("*/predictions/[a-z]*-*/")):
         assert _largest(folder, root / folder.relative_to(by_one)) < 1e-5

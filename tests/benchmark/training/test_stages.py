@@ -6,7 +6,7 @@ from longibench.methods.method import OptimizerStep, Stage
 
 
 class Planned:
-    """What a schedule asks of a method."""
+    """The part of a method that a schedule uses."""
 
     def __init__(self, *shares_and_steps: tuple[float, int]) -> None:
         one = OptimizerStep("loss", lambda *batch: batch[0], (nn.Parameter(),))
@@ -23,7 +23,7 @@ def schedule(iterations: int, *shares_and_steps: tuple[float, int]) -> StageSche
     return StageSchedule.of(Planned(*shares_and_steps), iterations)  # type: ignore[arg-type]
 
 
-def test_one_stage_is_all() -> None:
+def test_one_stage_has_all_iterations() -> None:
     assert {schedule(7, (1, 1)).stage_at(step) for step in range(7)} == {0}
 
 

@@ -29,9 +29,9 @@ State = dict[str, Tensor]
 
 @pytest.fixture
 def method() -> Iterator[Method]:
-    """Draws every kind of randomness and counts its losses, which no look may leave behind."""
+    """Uses every kind of randomness and counts its losses, which validation must not change."""
 
-    class Watched(Method, name="watched"):
+    class Validated(Method, name="validated"):
         multiple = 8
 
         def __init__(self, settings: MethodSettings, shape: tuple[int, int, int]) -> None:
@@ -54,12 +54,12 @@ def method() -> Iterator[Method]:
             return self.layer(source)
 
     torch.manual_seed(0)
-    yield Watched(MethodSettings(), SHAPE)
-    del REGISTRY["watched"]
+    yield Validated(MethodSettings(), SHAPE)
+    del REGISTRY["validated"]
 
 
 @pytest.fixture
-def look(method: Method, pairs: pd.DataFrame) -> Validation:
+def validation(method: Method, pairs: pd.DataFrame) -> Validation:
     fabric = Fabric(accelerator="cpu", devices=1)
     return Validation(fabric, method, {}, choose_pairs(pairs, SETTINGS), SETTINGS, seed=0)
 
@@ -72,54 +72,54 @@ def same(one: State, other: State) -> bool:
     return all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def turns(method: Any) -> list[OptimizerStep]:
+def steps_of(method: Any) -> list[OptimizerStep]:
     weights = tuple(method.parameters())
     first = OptimizerStep("training_loss", method.training_loss, weights)
     return [first, OptimizerStep("other_loss", method.other_loss, weights)]
 
 
-def test_a_look_leaves_no_trace(look: Validation, method: Any, tmp_path: Path) -> None:
-    look.average = {name: value + 1 for name, value in state(method).items()}
+def test_validation_changes_nothing(validation: Validation, method: Any, tmp_path: Path) -> None:
+    validation.average = {name: value + 1 for name, value in state(method).items()}
     method.train()
     method.rest[0].eval()  # frozen by its author
-    before, average, noise = state(method), dict(look.average), method.noise
+    before, average, noise = state(method), dict(validation.average), method.noise
     average = {name: value.clone() for name, value in average.items()}
     torch.manual_seed(7)
     expected = torch.randn(4)
     torch.manual_seed(7)
-    look.losses(turns(method))
-    look.draw(tmp_path, 5)
+    validation.losses(steps_of(method))
+    validation.draw(tmp_path, 5)
     assert torch.equal(torch.randn(4), expected)
     assert same(before, state(method))
-    assert same(average, look.average)
+    assert same(average, validation.average)
     assert method.noise is noise
     assert (method.training, method.rest[0].training, method.rest[1].training) == (1, 0, 1)
     assert all(weight.grad is None and weight.requires_grad for weight in method.parameters())
 
 
-def test_weights_come_back_after_an_error(method: Any) -> None:
+def test_weights_are_restored_after_an_error(method: Any) -> None:
     before, average = state(method), {"layer.bias": torch.tensor([5.0])}
 
-    def look() -> None:
+    def fail() -> None:
         with evaluating(method, average):
             assert torch.equal(method.layer.bias, torch.tensor([5.0]))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        look()
+        fail()
     assert same(before, state(method))
     assert float(average["layer.bias"]) == 5
 
 
-def test_every_look_sees_the_same(look: Validation, method: Any) -> None:
-    first = look.losses(turns(method))
+def test_every_validation_has_the_same_noise(validation: Validation, method: Any) -> None:
+    first = validation.losses(steps_of(method))
     torch.manual_seed(99)
-    assert look.losses(turns(method)) == first
+    assert validation.losses(steps_of(method)) == first
     assert list(first) == ["training_loss", "other_loss"]
 
 
-def test_the_loss_is_the_mean_over_the_pairs_whatever_the_passes(
-    look: Validation, method: Any, pairs: pd.DataFrame
+def test_the_loss_is_the_mean_over_the_pairs_for_any_batch_size(
+    validation: Validation, method: Any, pairs: pd.DataFrame
 ) -> None:
     chosen = choose_pairs(pairs, SETTINGS)
     from longibench.benchmark.training.pair_loader import PairDataset
@@ -127,24 +127,24 @@ def test_the_loss_is_the_mean_over_the_pairs_whatever_the_passes(
     sources, targets, _ = PairDataset(chosen, method.multiple).batch(range(3))
     expected = float((sources - targets).abs().mean())
     for batch_size in (1, 2, 3):
-        found = replace(look, batch_size=batch_size).losses(turns(method))["other_loss"]
+        found = replace(validation, batch_size=batch_size).losses(steps_of(method))["other_loss"]
         assert found == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_average_is_what_is_looked_at(look: Validation, method: Any) -> None:
-    own = look.losses(turns(method))["training_loss"]
-    look.average = {name: value * 3 for name, value in state(method).items()}
-    averaged = look.losses(turns(method))["training_loss"]
+def test_the_average_is_validated(validation: Validation, method: Any) -> None:
+    own = validation.losses(steps_of(method))["training_loss"]
+    validation.average = {name: value * 3 for name, value in state(method).items()}
+    averaged = validation.losses(steps_of(method))["training_loss"]
     assert averaged != own
-    method.load_state_dict(look.average)
-    look.average = {}
-    assert look.losses(turns(method))["training_loss"] == averaged
+    method.load_state_dict(validation.average)
+    validation.average = {}
+    assert validation.losses(steps_of(method))["training_loss"] == averaged
 
 
-def test_float64_weights_are_given_float64_pairs(look: Validation, method: Any) -> None:
-    look.fabric = Fabric(accelerator="cpu", devices=1, precision="64-true")
+def test_float64_weights_get_float64_pairs(validation: Validation, method: Any) -> None:
+    validation.fabric = Fabric(accelerator="cpu", devices=1, precision="64-true")
     method.double()
-    assert np.isfinite(look.losses(turns(method))["training_loss"])
+    assert np.isfinite(validation.losses(steps_of(method))["training_loss"])
 
 
 def test_the_pairs_do_not_depend_on_their_order(pairs: pd.DataFrame) -> None:
@@ -154,33 +154,33 @@ def test_the_pairs_do_not_depend_on_their_order(pairs: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(one[keys], other[keys])
 
 
-def test_looking_at_nobody_is_refused(pairs: pd.DataFrame) -> None:
+def test_validation_without_pairs_is_refused(pairs: pd.DataFrame) -> None:
     require_pairs(None, ValidationSettings())
     require_pairs(pairs, SETTINGS)
-    for nobody in (None, pairs.iloc[:0]):
+    for none in (None, pairs.iloc[:0]):
         with pytest.raises(UserError, match=r"every=5.*set split.validation=0.1"):
-            require_pairs(nobody, SETTINGS)
+            require_pairs(none, SETTINGS)
 
 
 @pytest.mark.parametrize(("step", "due"), [(4, False), (5, True), (10, True)])
-def test_a_look_is_due(look: Validation, step: int, due: bool) -> None:
-    assert look.is_due(step) is due
-    assert not replace(look, settings=ValidationSettings()).is_due(step)
+def test_when_validation_is_due(validation: Validation, step: int, due: bool) -> None:
+    assert validation.is_due(step) is due
+    assert not replace(validation, settings=ValidationSettings()).is_due(step)
 
 
-def test_a_picture_shows_each_pair_with_its_interval(
-    look: Validation, tmp_path: Path, pairs: pd.DataFrame
+def test_a_figure_shows_each_pair_with_its_interval(
+    validation: Validation, tmp_path: Path, pairs: pd.DataFrame
 ) -> None:
-    look.draw(tmp_path, 1000)
+    validation.draw(tmp_path, 1000)
     (path,) = tmp_path.rglob("*.png")
     assert path.relative_to(tmp_path) == Path("samples/step-00001000.png")
     assert matplotlib.image.imread(path).std() > 0.05
     before = path.read_bytes()
-    look.draw(tmp_path, 1000)
+    validation.draw(tmp_path, 1000)
     assert path.read_bytes() == before
 
 
-def test_the_grey_range_is_the_same_in_every_picture(rising: Callable[[float], Sample]) -> None:
+def test_the_grey_range_is_the_same_in_every_figure(rising: Callable[[float], Sample]) -> None:
     figure = draw([rising(0.5), rising(0.1)], "ours, iteration 10")
     axes = figure.axes[:-1]  # the last is the scale of the changes
     assert [panel.get_title() for panel in axes[:5]] == list(COLUMNS)

@@ -21,7 +21,7 @@ Train = Callable[..., None]
 
 @pytest.fixture
 def train(tmp_path: Path) -> Train:
-    """Log what a training would, from an iteration on, and perhaps die without closing."""
+    """Log like a training that starts at an iteration."""
 
     def run(name: Any, start: int, end: int, value: float = 0.0) -> None:
         opened = build_loggers([name], tmp_path, "vae-s0", SETTINGS, step=start)
@@ -80,7 +80,7 @@ def test_mlflow_continues_one_run_and_records_no_step_twice(
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
-def test_wandb_works_offline_under_one_id_and_tells_nothing_of_the_machine(
+def test_wandb_works_offline_under_one_id_and_records_nothing_of_the_machine(
     tmp_path: Path, train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("wandb")
@@ -111,7 +111,7 @@ def test_csv_needs_no_logger(tmp_path: Path) -> None:
 
 
 class Recorder(Logger):
-    """Keeps what it is given, up to a step at which its service breaks down."""
+    """Keeps its values, up to a step at which its service fails."""
 
     name, version = "recorder", 0
 
@@ -130,7 +130,7 @@ class Recorder(Logger):
         self.endings.append(status)
 
 
-def test_a_logger_that_fails_is_named_and_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_logger_that_fails_is_named_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
     broken, sound = Recorder(breaks=2), Recorder(breaks=0)
     log = Log([broken, sound], Console(quiet=True))
     for step in (1, 2, 3):
