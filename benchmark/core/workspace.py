@@ -20,6 +20,7 @@ MANIFEST, RUN = "manifest.csv", "run.json"
 TRAINED, SETTINGS, DIVERGED = "trained.json", "settings.json", "diverged.json"
 LOSSES, VALIDATION, SAMPLES = "losses.csv", "validation.csv", "samples"
 COMPILED, LOGGER_RUNS = "compile.json", "loggers.json"
+COMPILED_GENERATION = "compile-generation-{batch}.json"  # one for each batch size
 # a checkpoint:
 WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "state.pt", "index.json"
 # the folder of prepared volumes:

@@ -1,4 +1,4 @@
-"""Score volumes on disk against the real follow-ups: the same for ours and for anybody's."""
+"""Score volumes on disk against the real follow-ups: the same way for every method."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Label:
-    """What every row of a folder's scores says of where it comes from."""
+    """The columns that identify a folder of predictions in every row of its scores."""
 
     protocol: str
     split: str
@@ -50,7 +50,7 @@ class Label:
 
 
 class Evaluator:
-    """Scores folders of predictions. Values are kept on disk: what is interrupted goes on."""
+    """Scores folders of predictions. Values are cached on disk, so scoring can be resumed."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Evaluator:
         cache: Path,
         workers: int = 0,
     ) -> None:
-        """Args: metrics; pairs with readable paths; a console; a folder for values; threads."""
+        """Args: metrics; pairs with readable paths; a console; the cache of values; threads."""
         self._metrics = list(metrics)
         self._pairs = pairs
         self._console = console
@@ -68,7 +68,7 @@ class Evaluator:
         self._workers = workers
 
     def score(self, predictions: Predictions, label: Label, fit: Fit = PLAIN) -> pd.DataFrame:
-        """Score every volume, after the headers of all of them were checked.
+        """Score every volume, after a check of all headers.
 
         The result depends neither on the order of the volumes nor on the number of threads.
 
@@ -80,7 +80,7 @@ class Evaluator:
         self._check(subjects, predictions, fit)
         scorer = Scorer(self._metrics, predictions.folder, fit, self._cache)
         with self._console.bar(f"score {label.method}", len(table)) as bar:
-            scores = self._over(subjects, scorer, bar)
+            scores = self._map(subjects, scorer, bar)
         rows = [*_pair_rows(self._metrics, subjects, scores)]
         rows += _subject_rows(self._metrics, subjects, scores)
         for metric in self._metrics:
@@ -90,7 +90,7 @@ class Evaluator:
 
     @property
     def identities(self) -> list[Identity]:
-        """What makes a value of each metric one that may be used again."""
+        """Identities of the metrics: a value may be reused if they are equal."""
         return [identify(metric) for metric in self._metrics]
 
     def only(self, names: Sequence[str]) -> "Evaluator":
@@ -101,9 +101,9 @@ class Evaluator:
     def measure(
         self, predictions: Predictions, rank: int, world_size: int, fit: Fit = PLAIN
     ) -> None:
-        """Measure every ``world_size``-th subject, from ``rank`` on, and keep the values.
+        """Measure every ``world_size``-th subject, from ``rank`` on, and cache the values.
 
-        ``score`` finds them, in this process or another one.
+        ``score`` reads them, in this process or another one.
 
         Raises:
             UserError: As ``score``.
@@ -112,7 +112,7 @@ class Evaluator:
         self._check(subjects, predictions, fit)
         scorer = Scorer(self._metrics, predictions.folder, fit, self._cache)
         with self._console.bar("measure", sum(map(len, subjects))) as bar:
-            self._over(subjects, scorer, bar)
+            self._map(subjects, scorer, bar)
 
     def _check(self, subjects: list[list[Row]], predictions: Predictions, fit: Fit) -> None:
         def check(rows: list[Row]) -> None:
@@ -121,10 +121,10 @@ class Evaluator:
                 check_generated(predictions.path(row["generated"]), space, fit)
 
         with self._console.bar("check headers", sum(map(len, subjects))) as bar:
-            self._over(subjects, check, bar)
+            self._map(subjects, check, bar)
 
-    def _over(self, subjects: list[list[Row]], work: Any, bar: Bar) -> list[Any]:
-        """Results in the order of the subjects; the first error in that order is the one told."""
+    def _map(self, subjects: list[list[Row]], work: Any, bar: Bar) -> list[Any]:
+        """Results in the order of the subjects; raises the first error in that order."""
         results = []
         with (
             _one_thread_each(),
@@ -142,7 +142,7 @@ class Evaluator:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Volumes are scored side by side, each on one thread: sums then have one order."""
+    """Volumes are scored in parallel, each on one thread: the order of sums is fixed."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -188,7 +188,7 @@ def _subject_rows(
 
 
 def set_rows(metric: SetMetric, groups: list[str], scores: list[SubjectScores]) -> list[Row]:
-    """The value, the value without each subject, and what real volumes score among themselves."""
+    """The value, the values without each subject, and those of halves of the subjects."""
     count = len(groups)
     whole = {"n": count, "title": within_brackets(metric.title, f"N={count}")}
     problems = [its.problems[metric.name] for its in scores if metric.name in its.problems]
@@ -211,7 +211,7 @@ def set_rows(metric: SetMetric, groups: list[str], scores: list[SubjectScores]) 
 def _left_out_rows(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
     try:
         without = metric.leave_one_out(**given)
-    except MetricError:  # the value stands, without an interval
+    except MetricError:  # the value is kept, without an interval
         return []
     return [
         _row(metric, Value(value), subject=subject, role="leave-out", **whole)
@@ -234,7 +234,7 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
 
 
 def _row(metric: Metric, found: Value, **given: Any) -> Row:
-    """One row of the score table, with defaults for what does not apply."""
+    """One row of the score table, with defaults for columns that do not apply."""
     row = {"subject": "", "visit": "", "interval_years": np.nan, "sample": 0, "role": "value"}
     what = {"n": 1, "metric": metric.name, "title": metric.title}
     return {**row, **what, "value": found.number, "note": found.note, **given}
@@ -254,7 +254,7 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     """The volumes that a folder's manifest lists; see ``benchmark.evaluation.predictions``.
 
     Raises:
-        UserError: No manifest, a missing column, a volume that stands twice.
+        UserError: No manifest, a missing column, a volume that is listed twice.
     """
     return find_predictions(folder).table
 
@@ -275,8 +275,8 @@ def collect_scores(protocol_folder: Path) -> Path:
 
 def read_pairs(protocol_folder: Path) -> pd.DataFrame:
     """Read a protocol's pairs, with paths that can be opened."""
-    told = dict.fromkeys([*KEYS, *STRATA], str)
-    pairs = pd.read_csv(protocol_folder / PAIRS, dtype=told)
+    types = dict.fromkeys([*KEYS, *STRATA], str)
+    pairs = pd.read_csv(protocol_folder / PAIRS, dtype=types)
     for column in PATHS & set(pairs.columns):
         paths = pairs[column]
         pairs[column] = paths.where(

@@ -1,4 +1,4 @@
-"""The evaluate command: from what a user typed to a scored submission."""
+"""The evaluate command: from its options to a scored submission."""
 
 import json
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from longibench.benchmark.protocol.recorded_metrics import record_metrics
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.schema import Settings
 
-OF_DEVICE = "device."  # beginning of overrides that change no value
+OF_DEVICE = "device."  # prefix of overrides that change no value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
         The protocol's folder, and the name of the method in its tables.
 
     Raises:
-        UserError: Anything that the user can mend; no score is written then.
+        UserError: Anything that the user can fix; no score is written then.
     """
     terms, device = None, _device(options)
     if options.against is None:
@@ -71,7 +71,7 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
     predictions = find_predictions(options.place, options.pattern)
     name = options.name or options.place.resolve().name.partition(".")[0]
     submission = Submission(predictions, name, _fit(options))
-    _ = submission.made_by  # a file that does not exist is told first
+    _ = submission.made_by  # a missing file is reported first
     protocol, metrics = None, []
     if terms is None:
         settings = _settings(options, predictions)
@@ -97,7 +97,7 @@ def _scoring_protocol(
     console: Console,
 ) -> Protocol:
     if options.protocol:
-        raise UserError("--protocol names a protocol that was run; drop it, or --against")
+        raise UserError("--protocol names a protocol that was run; leave it out, or --against")
     if options.part not in get_args(Part):
         raise unknown("--part", options.part, get_args(Part))
     choice = Choice(
@@ -109,7 +109,7 @@ def _scoring_protocol(
 
 
 def _settings(options: Options, predictions: Predictions) -> Settings:
-    """The preset whose grid the volumes have, and what the options change in it."""
+    """The preset with the grid of the volumes, changed by the options."""
     preset = options.preset or ("demo" if options.as_is else preset_for(predictions))
     given = {"cohort": options.against, "pairs.rule": options.pairs}
     given["metrics.extractor"] = _extractor(options.weights)
@@ -121,18 +121,18 @@ def _settings(options: Options, predictions: Predictions) -> Settings:
 
 
 def _device(options: Options) -> str:
-    """Where the metrics' networks compute: it changes no definition, so any protocol allows it."""
+    """Device of the metrics' networks: it changes no definition, so every protocol allows it."""
     overrides = [value for value in options.overrides if value.startswith(OF_DEVICE)]
     return resolved_here(load_settings(options.preset or "demo", overrides).device).accelerator
 
 
 def _extractor(weights: str | None) -> str | None:
-    """A file stands for the weights in it."""
+    """The setting for weights; a path means the weights in that file."""
     return f"file:{weights}" if weights and Path(weights).is_file() else weights
 
 
 def _refuse_for_protocol(options: Options) -> None:
-    """What a protocol has settled already cannot be chosen anew."""
+    """Refuse options that a protocol has fixed."""
     given = {
         "--as-is": options.as_is,
         "--some": options.some,
@@ -145,9 +145,7 @@ def _refuse_for_protocol(options: Options) -> None:
     }
     wrong = [name for name, value in given.items() if value]
     if wrong:
-        raise UserError(
-            f"{wrong[0]} goes with --against COHORT; a protocol that was run has its own"
-        )
+        raise UserError(f"{wrong[0]} needs --against COHORT; a protocol that was run has its own")
 
 
 def _fit(options: Options) -> Fit:

@@ -1,4 +1,4 @@
-"""A protocol for scoring alone: a cohort's real follow-ups, and nothing that is trained."""
+"""A protocol for scoring only: a cohort's real follow-ups, without training."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -33,13 +33,13 @@ EVERYBODY = "everybody is evaluated; nothing was trained here"
 
 @dataclass(frozen=True)
 class Choice:
-    """What of a cohort is scored against, and how.
+    """The part of a cohort to score against, and how.
 
     Attributes:
-        part: ``test``: only those whom the settings' split holds out.
-        some: Score the pairs that have a volume, instead of refusing what lacks one. The protocol
-            is then one of its own.
-        as_is: Take the cohort's scans on their own grid, intensities as this says, instead of
+        part: ``test``: only the test part of the settings' split.
+        some: Score the pairs that have a volume, instead of refusing missing volumes. This is
+            another protocol.
+        as_is: Take the cohort's scans on their own grid, with these intensities, instead of
             preparing them.
     """
 
@@ -55,14 +55,15 @@ def build_scoring_protocol(
     predictions: Predictions,
     choice: Choice,
 ) -> Protocol:
-    """Read and pair a cohort whose generated follow-ups lie elsewhere.
+    """Read and pair a cohort for volumes that were generated elsewhere.
 
     Args:
-        settings: Its ``cohort`` is scored against; pairs, grid, preparation and metrics count too.
-        workspace: Where prepared volumes are kept.
+        settings: ``cohort`` is the cohort to score against; pairs, grid, preparation and metrics
+            are used too.
+        workspace: Where prepared volumes are stored.
         console: For progress.
-        predictions: The volumes that will be scored.
-        choice: What of the cohort is scored against.
+        predictions: The volumes to score.
+        choice: The part of the cohort to score against.
 
     Raises:
         UserError: Any problem of the data or settings.
@@ -85,8 +86,8 @@ def build_scoring_protocol(
         "warnings": [],
     }
     evaluation = Evaluation(source, pairs, settings.pairs, split["digest"], training="")
-    nobody = pd.DataFrame(columns=COLUMNS)
-    return finish_protocol(evaluation, settings, info, train_pairs=nobody, validation_pairs=nobody)
+    none = pd.DataFrame(columns=COLUMNS)
+    return finish_protocol(evaluation, settings, info, train_pairs=none, validation_pairs=none)
 
 
 def preset_for(predictions: Predictions) -> str:
@@ -105,7 +106,7 @@ def preset_for(predictions: Predictions) -> str:
         known = ", ".join(f"{name} {'x'.join(map(str, sides))}" for sides, name in shapes.items())
         raise UserError(
             f"{path}: its shape is {shape}, which no preset's grid has ({known}). If the cohort's "
-            "scans lie on the same grid, say --as-is; else name the grid to compare on: "
+            "scans are on the same grid, add --as-is; else choose the grid for the comparison: "
             "--preset NAME or --set grid.shape=[X,Y,Z] with a preset, and --grid resample"
         )
     return shapes[shape]
@@ -114,21 +115,21 @@ def preset_for(predictions: Predictions) -> str:
 def _chosen(
     table: pd.DataFrame, settings: Settings, part: Part
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Visits of those who are evaluated, and what is recorded of the choice."""
+    """Visits of the test subjects, and the record of the split."""
     subjects = sorted(table["subject"].unique())
     rule, name = EVERYBODY, digest([EVERYBODY, subjects])
     if part == "test":
         split = split_cohort(table, settings.split)
         subjects, rule, name = sorted(split.test), split.rule, split.digest
-    told = {"rule": rule, "digest": name, "train_subjects": 0, "validation_subjects": 0}
-    return table[table["subject"].isin(subjects)], {**told, "test_subjects": len(subjects)}
+    record = {"rule": rule, "digest": name, "train_subjects": 0, "validation_subjects": 0}
+    return table[table["subject"].isin(subjects)], {**record, "test_subjects": len(subjects)}
 
 
 def _with_volume(pairs: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
     kept = pairs.merge(predictions.table[KEYS].drop_duplicates(), on=KEYS)
     if kept.empty:
         raise UserError(
-            f"{predictions.where}: no volume belongs to a pair of the cohort; its subjects are "
-            f"such as {pairs['subject'].iloc[0]}, its visits such as {pairs['visit'].iloc[0]}"
+            f"{predictions.where}: no volume belongs to a pair of the cohort; one of its subjects "
+            f"is {pairs['subject'].iloc[0]}, one of its visits {pairs['visit'].iloc[0]}"
         )
     return kept[COLUMNS]

@@ -17,7 +17,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import atomic_file, write_json, write_text
 from longibench.benchmark.core.seeds import sample_seed
 from longibench.benchmark.core.signals import Stopped, interruptible
-from longibench.benchmark.core.workspace import MANIFEST, RUN
+from longibench.benchmark.core.workspace import COMPILED_GENERATION, MANIFEST, RUN
 from longibench.benchmark.devices.acceleration import accelerate, compile_networks
 from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
 from longibench.benchmark.devices.energy import start_meter
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GenerationJob:
-    """What a generation is determined by, and where it goes.
+    """Everything that determines the generated volumes, and their folder.
 
     Attributes:
         recipe: The method and its settings.
@@ -54,8 +54,8 @@ class GenerationJob:
         device: Where to run.
         pairs: Pairs to generate; the targets are not read.
         seed: Run seed.
-        folder: Where volumes, manifest and ``run.json`` go.
-        info: What ``run.json`` should say besides.
+        folder: Folder of the volumes, the manifest and ``run.json``.
+        info: Further entries of ``run.json``.
         quiet: Show no progress.
     """
 
@@ -72,7 +72,7 @@ class GenerationJob:
 
 @dataclass(frozen=True)
 class Request:
-    """One volume to draw, and the files it serves: several where the interval does not matter."""
+    """One volume to generate, and its files: several if the method ignores the interval."""
 
     source: str
     interval_years: float
@@ -81,11 +81,11 @@ class Request:
 
 
 def generate(job: GenerationJob) -> None:
-    """Generate what is missing in the folder, then write the manifest and ``run.json``.
+    """Generate the volumes that the folder lacks, then write the manifest and ``run.json``.
 
     Raises:
-        UserError: No usable checkpoint, a failure to write, a method that breaks its contract.
-        Stopped: By the user or the system; finished volumes stay.
+        UserError: No usable checkpoint, writing failed, or a method breaks its contract.
+        Stopped: By the user or the system; finished volumes are kept.
     """
     launch(job.device, _generate, job)
 
@@ -115,7 +115,7 @@ def file_name(subject: str, visit: str, sample: int) -> str:
 
 
 def requests(job: GenerationJob) -> list[Request]:
-    """What is to be drawn; a method blind to the interval draws once a subject and sample."""
+    """The volumes to generate; once a subject and sample if the method ignores the interval."""
     by_interval = "interval" in job.recipe.method().conditions_on
     table = manifest(job).merge(job.pairs[["subject", "visit", "source"]], on=["subject", "visit"])
     keys = ["subject", "sample", *(["interval_years"] if by_interval else [])]
@@ -131,11 +131,11 @@ def requests(job: GenerationJob) -> list[Request]:
 
 
 def missing_requests(job: GenerationJob) -> list[Request]:
-    """What has not been drawn yet."""
-    return [request for request in requests(job) if not _is_drawn(request, job.folder)]
+    """The volumes that are not generated yet."""
+    return [request for request in requests(job) if not _files_exist(request, job.folder)]
 
 
-def _is_drawn(request: Request, folder: Path) -> bool:
+def _files_exist(request: Request, folder: Path) -> bool:
     return all((folder / name).is_file() for name in request.files)
 
 
@@ -144,12 +144,12 @@ def _generate(fabric: "Fabric", job: GenerationJob) -> None:
     method = _loaded(fabric, job, console)
     _compiled(fabric, job, method, console)
     batches = _batches(requests(job), job.generation.batch_size)
-    # asked once: another process may have drawn something by the time this one looks
+    # listed once, on rank 0: later another rank may have written files
     missing: list[list[Request]] = fabric.broadcast(_unfinished(batches, job.folder))
     total, left = sum(map(len, batches)), sum(map(len, missing))
     began, meter = time.monotonic(), start_meter(fabric.device.type, gpus_here(fabric))
     with console.bar(f"generate {job.recipe.name}", total, total - left) as bar:
-        _draw_all(fabric, job, method, missing, bar)
+        _generate_all(fabric, job, method, missing, bar)
     if fabric.is_global_zero:
         seconds, joules = time.monotonic() - began, meter.joules()
         spent = _Spent(
@@ -159,15 +159,16 @@ def _generate(fabric: "Fabric", job: GenerationJob) -> None:
         _finish(job, method, fabric, spent)
 
 
-def _draw_all(
+def _generate_all(
     fabric: "Fabric", job: GenerationJob, method: "Method", missing: list[list[Request]], bar: Bar
 ) -> None:
-    """Draw in rounds of one batch a process: all stop after the same round."""
+    """Generate in rounds of one batch a rank: all stop after the same round."""
     with interruptible() as interruption:
         for start in range(0, len(missing), fabric.world_size):
             batches = missing[start : start + fabric.world_size]
             for batch in batches[fabric.global_rank : fabric.global_rank + 1]:
-                for request, volume in zip(batch, _draw(fabric, method, batch), strict=True):
+                volumes = _generate_batch(fabric, method, batch)
+                for request, volume in zip(batch, volumes, strict=True):
                     write_volume(volume, request, job.folder)
             stop = any_rank_interrupted(interruption)
             bar.advance(sum(map(len, batches)))
@@ -184,7 +185,7 @@ def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
 
 
 def _compiled(fabric: "Fabric", job: GenerationJob, method: "Method", console: Console) -> None:
-    """Compile the networks where that pays; one loss costs what one evaluation does."""
+    """Compile the networks if that is faster; a loss costs as much as a sampling step."""
     if job.model is None:
         return
     batch = job.generation.batch_size
@@ -197,7 +198,7 @@ def _compiled(fabric: "Fabric", job: GenerationJob, method: "Method", console: C
         with fabric.autocast():
             trial.training_loss(source, source, years)
 
-    choices = job.model / f"compile-drawing-{batch}.json"
+    choices = job.model / COMPILED_GENERATION.format(batch=batch)
     compile_networks(method, evaluate, job.device, fabric.device, choices, console)
 
 
@@ -206,16 +207,16 @@ def _batches(items: list[Request], size: int) -> list[list[Request]]:
 
 
 def _unfinished(batches: list[list[Request]], folder: Path) -> list[list[Request]]:
-    """Batches with something left to draw.
+    """Batches with a missing volume.
 
-    A batch is drawn whole again, for in another company a volume's last bit can differ: what was
-    interrupted then equals what was not, bit for bit.
+    The whole batch is generated again: in another batch, a volume's last bit can differ. Resumed
+    and uninterrupted generation are then equal bit for bit.
     """
-    return [batch for batch in batches if not all(_is_drawn(r, folder) for r in batch)]
+    return [batch for batch in batches if not all(_files_exist(r, folder) for r in batch)]
 
 
 @torch.inference_mode()
-def _draw(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
+def _generate_batch(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
     """Volumes (B, X, Y, Z) in [-1, 1] on the CPU."""
     volumes = [torch.from_numpy(read_volume(request.source).copy())[None] for request in batch]
     padded = pad_to_multiple(torch.stack(volumes), method.multiple)
@@ -223,22 +224,22 @@ def _draw(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
     years = torch.tensor([r.interval_years for r in batch], device=fabric.device).to(source)
     seeds = torch.tensor([request.seed for request in batch], dtype=torch.int64)
     with fabric.autocast(), fast_convolutions(fabric.device.type):
-        drawn = method.generate(source, years, seeds)
-    if drawn.shape != source.shape or not torch.isfinite(drawn).all():
+        generated = method.generate(source, years, seeds)
+    if generated.shape != source.shape or not torch.isfinite(generated).all():
         raise UserError(
             f"method '{method.name}': generate must return finite volumes of shape "
-            f"{tuple(source.shape)}, got {tuple(drawn.shape)}"
+            f"{tuple(source.shape)}, got {tuple(generated.shape)}"
         )
-    return crop_to_shape(drawn.float().cpu().clamp(-1, 1), method.shape)[:, 0]
+    return crop_to_shape(generated.float().cpu().clamp(-1, 1), method.shape)[:, 0]
 
 
 def _dtype(method: "Method") -> torch.dtype:
-    """Of a method's weights; one that has none works on float32."""
+    """Type of a method's weights; float32 without weights."""
     return next((parameter.dtype for parameter in method.parameters()), torch.float32)
 
 
 def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
-    """Write a volume (X, Y, Z) to the files that it serves, on the grid of its source."""
+    """Write a volume (X, Y, Z) to the files of its request, on the grid of its source."""
     affine = load_nifti(request.source).affine
     for name in request.files:
         image = nib.Nifti1Image(volume.numpy().astype(np.float32), affine)
@@ -250,7 +251,7 @@ def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Spent:
-    """Seconds and joules a volume; the latter None where no driver tells."""
+    """Seconds and joules a volume; joules are None if no driver reports them."""
 
     seconds: float
     joules: float | None

@@ -1,4 +1,4 @@
-"""Which file holds which pair's generated volume: a manifest, or names that follow a pattern."""
+"""Which file has which pair's generated volume: a manifest, or names that match a pattern."""
 
 import re
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ PATTERN = "sub-{subject}_{visit}.nii.gz"  # an example for messages
 
 @dataclass(frozen=True)
 class Predictions:
-    """Generated volumes as they lie on disk.
+    """Generated volumes on disk.
 
     Attributes:
         where: The manifest or the folder, for messages.
-        folder: To which files are relative.
-        table: Columns subject (canonical), visit, sample, generated, and labels where a label map
-            of the generated volume is given.
+        folder: Files are relative to it.
+        table: Columns subject (canonical), visit, sample, generated, and labels if there are label
+            maps of the generated volumes.
     """
 
     where: Path
@@ -33,7 +33,7 @@ class Predictions:
     table: pd.DataFrame
 
     def path(self, file: str) -> Path:
-        """Where a file of the table lies."""
+        """Path of a file of the table."""
         return self.folder / file
 
 
@@ -43,12 +43,12 @@ def find_predictions(place: Path, pattern: str = "") -> Predictions:
     Args:
         place: A folder with ``manifest.csv``, a folder of files named by a pattern, or a CSV file
             that names files relative to itself.
-        pattern: Names of the files below the folder, with ``{subject}``, ``{visit}`` and perhaps
+        pattern: Names of the files below the folder, with ``{subject}``, ``{visit}`` and optionally
             ``{sample}``, such as ``sub-{subject}_{visit}.nii.gz``.
 
     Raises:
-        UserError: Nothing there, no manifest and no pattern, a volume that stands twice, or a
-            file that the pattern does not explain.
+        UserError: Nothing is found, there is neither manifest nor pattern, a volume is listed
+            twice, or a file does not match the pattern.
     """
     if place.is_file():
         return _read_csv(place)
@@ -59,16 +59,16 @@ def find_predictions(place: Path, pattern: str = "") -> Predictions:
     if not (place / MANIFEST).is_file():
         raise UserError(
             f"{place / MANIFEST}: no manifest; write one with the columns subject, visit, "
-            f"generated, or say how files are named: --pattern '{PATTERN}'"
+            f"generated, or give the names of the files: --pattern '{PATTERN}'"
         )
     return _read_csv(place / MANIFEST)
 
 
 def _read_csv(path: Path) -> Predictions:
-    """Read a list of volumes: columns subject, visit, generated; sample and labels if any.
+    """Read a list of volumes: columns subject, visit, generated; sample and labels are optional.
 
     Raises:
-        UserError: No manifest, a missing column, no row, a volume that stands twice.
+        UserError: No manifest, a missing column, no row, a volume that is listed twice.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -88,22 +88,22 @@ def _read_csv(path: Path) -> Predictions:
 
 def _by_pattern(folder: Path, pattern: str) -> Predictions:
     expression = _expression(pattern)
-    rows, unexplained = [], []
+    rows, unmatched = [], []
     files = sorted(path for path in folder.rglob("*") if path.name.endswith(ENDINGS))
     for path in files:
         name = path.relative_to(folder).as_posix()
         match = expression.fullmatch(name)
         if match is None:
-            unexplained.append(name)
+            unmatched.append(name)
         else:
             rows.append({**match.groupdict(), "generated": name})
     if not rows:
-        found = f"; there is {unexplained[0]}" if unexplained else ", nor any other volume"
+        found = f"; there is {unmatched[0]}" if unmatched else "; there is no other volume"
         raise UserError(f"{folder}: no file is named '{pattern}'{found}")
-    if unexplained:
+    if unmatched:
         raise UserError(
-            f"{folder}: {len(unexplained)} volume(s) are not named '{pattern}', such as "
-            f"{unexplained[0]}; move them away, or list what counts in a manifest"
+            f"{folder}: {len(unmatched)} volume(s) are not named '{pattern}', such as "
+            f"{unmatched[0]}; move them away, or list the volumes to score in a manifest"
         )
     return Predictions(folder, folder, _checked(pd.DataFrame(rows, dtype=str), folder))
 
@@ -134,7 +134,7 @@ def _checked(table: pd.DataFrame, where: Path) -> pd.DataFrame:
     if twice.any():
         row = table[twice].iloc[0]
         raise UserError(
-            f"{where}: subject {row['subject']}, visit {row['visit']} stands twice; several "
+            f"{where}: subject {row['subject']}, visit {row['visit']} is listed twice; several "
             "samples of one pair need a column sample"
         )
     return table[[*COLUMNS, *(["labels"] if "labels" in table else [])]]
@@ -166,13 +166,13 @@ def join_pairs(predictions: Predictions, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _hint(side: str, pairs: pd.DataFrame, row: pd.Series) -> str:
-    """What the subject's pairs are called, where a volume has none."""
+    """Names of existing pairs, for a volume without a pair."""
     if side == "right_only":
-        return "; every pair needs its volume (evaluate --some scores what is there)"
+        return "; every pair needs a volume (evaluate --some scores the volumes that exist)"
     visits = pairs.loc[pairs["subject"] == row["subject"], "visit"].tolist()
     if not visits:
-        return f"; its subjects are such as {pairs['subject'].iloc[0]}"
-    return f"; the subject's are {', '.join(visits)}"
+        return f"; one of its subjects is {pairs['subject'].iloc[0]}"
+    return f"; the subject's visits are {', '.join(visits)}"
 
 
 def _refuse_fewer_samples(table: pd.DataFrame, where: Path) -> None:
@@ -183,5 +183,5 @@ def _refuse_fewer_samples(table: pd.DataFrame, where: Path) -> None:
         row = fewer.iloc[0]
         raise UserError(
             f"{where}: subject {row['subject']}, visit {row['visit']} has fewer "
-            f"samples than others; {counts.max()} are needed of every pair"
+            f"samples than others; every pair needs {counts.max()}"
         )

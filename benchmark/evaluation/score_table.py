@@ -1,4 +1,4 @@
-"""The score table: long and tidy, one a protocol, the only form in which results travel."""
+"""The score table: long and tidy, one a protocol, the only format of results."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SCHEMA = pa.DataFrameSchema(
         "protocol": pa.Column(str),
         "split": pa.Column(str),  # digest of subjects and rule
         "method": pa.Column(str),
-        "settings": pa.Column(str),  # digest of what made it, without the training seed
+        "settings": pa.Column(str),  # digest of what determines the volumes, but the training seed
         "training_seed": pa.Column(int),
         "subject": pa.Column(str),  # empty for a set metric's value
         "visit": pa.Column(str),
@@ -20,10 +20,10 @@ SCHEMA = pa.DataFrameSchema(
         "sample": pa.Column(int),
         "metric": pa.Column(str),  # registry name: ssim, ssim-head, fid
         "definition": pa.Column(str),  # digest: equal ones may be ranked together
-        "code": pa.Column(str),  # digest of what computed it
-        "title": pa.Column(str),  # full name for people: window, mask, extractor, N
+        "code": pa.Column(str),  # digest of the code that computed it
+        "title": pa.Column(str),  # full name: window, mask, extractor, N
         "role": pa.Column(str, pa.Check.isin(["value", "leave-out", "floor", "half"])),
-        "value": pa.Column(float, nullable=True),  # missing where it cannot be computed
+        "value": pa.Column(float, nullable=True),  # missing if it cannot be computed
         "n": pa.Column(int, pa.Check.ge(0)),  # volumes behind the value
         "note": pa.Column(str),  # why a value is missing
     },
@@ -32,7 +32,7 @@ SCHEMA = pa.DataFrameSchema(
     ordered=True,
 )
 
-# Read as text, or an id such as 0002 would lose its zeros.
+# Read as text: an id such as 0002 would lose its zeros.
 _TEXT = (
     *("protocol", "split", "method", "settings", "subject", "visit"),
     *("metric", "definition", "code", "title", "role", "note"),
@@ -45,9 +45,9 @@ def read_scores(path: Path) -> pd.DataFrame:
     """Read a score table.
 
     Rows with role ``"value"`` are results. The others belong to a set metric. ``"leave-out"``: its
-    value without the row's subject, from which the jackknife interval is computed. ``"floor"``:
-    real volumes of half of the subjects against the other half's. ``"half"``: generated volumes of
-    the one half against real ones of the other, the value to hold beside the floor.
+    value without the row's subject, for the jackknife interval. ``"floor"``: real volumes of half
+    of the subjects against those of the other half. ``"half"``: generated volumes of one half
+    against real volumes of the other, the value to compare with the floor.
 
     Raises:
         UserError: The file is missing or is not a score table.
@@ -70,12 +70,12 @@ def read_scores(path: Path) -> pd.DataFrame:
 
 
 def merge_scores(known: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
-    """A folder's scores with those of some metrics in place of what they were.
+    """A folder's scores, with those of some metrics replaced.
 
-    The order is one whatever was computed first: by metric, then as computed.
+    The order does not depend on which were computed first: by metric, then as computed.
 
     Args:
-        known: The scores so far; None where there are none.
+        known: The scores so far; None if there are none.
         new: All scores of some metrics.
     """
     kept = [] if known is None else [known[~_keys(known).isin(_keys(new))]]
@@ -93,7 +93,7 @@ def _keys(scores: pd.DataFrame) -> pd.MultiIndex:
 
 
 def _with_identity(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with empty columns for what an earlier version did not write."""
+    """The table with empty columns that an earlier version did not write."""
     if "metric" not in table or set(IDENTITY) <= set(table):
         return table
     place = list(table).index("metric") + 1

@@ -1,4 +1,4 @@
-"""Score one subject: its volumes read once, every metric on them, what was known reused."""
+"""Score one subject: its volumes are read once for all metrics, and cached values are reused."""
 
 import hashlib
 import json
@@ -33,14 +33,14 @@ from longibench.metrics.scan import Labels
 
 
 class Value(NamedTuple):
-    """A metric's value; NaN with a note that gives the reason where there is none."""
+    """A metric's value; if there is none, NaN and a note with the reason."""
 
     number: float
     note: str = ""
 
     @classmethod
     def missing(cls, reason: str) -> "Value":
-        """No value, and why."""
+        """No value, with the reason."""
         return cls(float("nan"), reason)
 
 
@@ -56,13 +56,14 @@ Measured = tuple[Features, Features] | Missing  # of the generated and of the re
 
 @dataclass
 class SubjectScores:
-    """What one subject adds to the tables.
+    """The values and features of one subject.
 
     Attributes:
         pairs: For each volume, the values of the pair metrics by name.
         subjects: For each sample, the values of the subject metrics by name.
         features: For each set metric, the features of the generated and of the real volumes,
-            volume by volume; empty with a reason where one could not be measured.
+            volume by volume; empty if one could not be measured.
+        problems: For each set metric that could not be measured, the reason.
     """
 
     pairs: list[dict[str, Value]] = field(default_factory=list)
@@ -75,7 +76,7 @@ class Scorer:
     """Scores subjects, one at a time; may be called by several threads."""
 
     def __init__(self, metrics: Sequence[Metric], folder: Path, fit: Fit, cache: Path) -> None:
-        """Args: metrics; where volumes lie; what may be done to them; where values are kept."""
+        """Args: metrics; folder of the volumes; how they may be fitted; folder of cached values."""
         self._pair = [metric for metric in metrics if isinstance(metric, PairMetric)]
         self._subject = [metric for metric in metrics if isinstance(metric, SubjectMetric)]
         self._set = [metric for metric in metrics if isinstance(metric, SetMetric)]
@@ -87,7 +88,7 @@ class Scorer:
 
         Args:
             rows: Its volumes, sorted by visit and sample: subject, visit, sample, generated,
-                interval_years, source, target, and label maps where there are any.
+                interval_years, source, target, and optionally label maps.
 
         Raises:
             UserError: A volume cannot be read or does not fit.
@@ -125,7 +126,7 @@ class Scorer:
     def _pair_values(
         self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
     ) -> dict[str, Value]:
-        """The pair metrics, each from disk where it scored these very volumes before."""
+        """The pair metrics; those computed before on the same volumes are read from disk."""
         scans = {"generated": generated, "reference": reference, "source": source}
         years = float(row["interval_years"])
         key = digest([
@@ -190,7 +191,7 @@ def real_scan(path: str, labels: Any = None) -> Scan:
 
 
 def _forget(scans: Iterable[Scan]) -> None:
-    """Free large arrays now, not when the garbage collector comes by."""
+    """Free large arrays now, before the garbage collector would."""
     for scan in scans:
         scan.forget()
 
@@ -254,5 +255,5 @@ def _keep(path: Path, values: dict[str, Value]) -> None:
     }
     try:
         write_json(path, stored)
-    except UserError:  # a full disk costs time, not the result
+    except UserError:  # with a full disk the value is computed again, the result is the same
         return

@@ -1,4 +1,4 @@
-"""Score volumes that somebody else's code made, under a protocol of the workspace."""
+"""Score volumes that other code generated, under a protocol of the workspace."""
 
 import json
 import re
@@ -41,9 +41,9 @@ class Submission:
     """Volumes made elsewhere.
 
     Attributes:
-        predictions: Where they lie.
+        predictions: Their files.
         name: Name of the method in tables.
-        fit: What may be done to them.
+        fit: How they may be fitted to the source's grid and range.
     """
 
     predictions: Predictions
@@ -56,7 +56,7 @@ class Submission:
 
     @cached_property
     def made_by(self) -> str:
-        """Digest of the files and of what is done to them.
+        """Digest of the files and of how they are fitted.
 
         Raises:
             UserError: A file does not exist.
@@ -67,20 +67,20 @@ class Submission:
     def _digest_of(self, file: str) -> str:
         path = self.predictions.path(file)
         if not path.is_file():
-            raise UserError(f"{path}: {self.predictions.where} names it, but it does not exist")
+            raise UserError(f"{path}: {self.predictions.where} lists it, but it does not exist")
         return file_digest(path)
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Under what a submission is scored.
+    """The protocol and metrics under which a submission is scored.
 
     Attributes:
         protocol: Name of the protocol.
-        info: What its ``protocol.json`` says.
+        info: Content of its ``protocol.json``.
         pairs: Its pairs, with paths that can be opened.
-        metrics: By what it is scored; several entries where extractors differ.
-        recorded: Names and definitions of the metrics that it has; empty for a new protocol.
+        metrics: Settings of its metrics; several entries if extractors differ.
+        recorded: Names and definitions of its metrics; empty for a new protocol.
     """
 
     protocol: str
@@ -94,7 +94,7 @@ class Terms:
         """The terms of a protocol that was run.
 
         Raises:
-            UserError: An earlier version ran it, and nothing is added to it.
+            UserError: An earlier version ran it, so nothing can be added, or it has no metric.
         """
         require_current(folder)
         info = json.loads((folder / PROTOCOL).read_text(encoding="utf-8"))
@@ -115,16 +115,16 @@ def score_submission(
     workers: int = 0,
     device: str = "cpu",
 ) -> pd.DataFrame:
-    """Score volumes; nothing but measured values is written.
+    """Score volumes; only measured values are written.
 
     Args:
         submission: The volumes.
-        terms: What they are scored under.
-        workspace: Where measured values are kept.
+        terms: The protocol and its metrics.
+        workspace: Where measured values are stored.
         console: For progress.
         plugins: Files with further metrics.
-        workers: Volumes scored side by side; 0 takes one a core.
-        device: Where the metrics' networks compute.
+        workers: Volumes scored in parallel; 0 for one a core.
+        device: Device of the metrics' networks.
 
     Raises:
         UserError: A volume is missing, extra, unreadable, or has another geometry or range.
@@ -136,7 +136,7 @@ def score_submission(
     ]
     if not groups:
         raise UserError(f"{terms.protocol}: none of its metrics can be computed here")
-    join_pairs(submission.predictions, terms.pairs)  # told before the extractor is loaded
+    join_pairs(submission.predictions, terms.pairs)  # raises before the extractor is loaded
     split = terms.info["split"]["digest"]
     label = Label(terms.protocol, split, submission.name, submission.made_by, 0)
     scores = None
@@ -157,14 +157,14 @@ def _built(
     plugins: Sequence[Path],
     device: str,
 ) -> list[Metric]:
-    """The metrics that can be computed here: a protocol may know some that need a plugin."""
+    """The metrics that can be computed here: some metrics of a protocol may need a plugin."""
     names = []
     for name in settings.names:
         try:
             _try(settings.model_copy(update={"names": (name,)}), terms, plugins)
             names.append(name)
         except UserError as error:
-            if not terms.recorded:  # what was asked for must be there
+            if not terms.recorded:  # a new protocol needs all its metrics
                 raise
             console.warn(f"{name} gets no value: {error}")
     if not names:
@@ -174,10 +174,10 @@ def _built(
 
 
 def _try(settings: MetricSettings, terms: Terms, plugins: Sequence[Path]) -> None:
-    """Build one metric, and hold that it is defined as in the protocol's tables.
+    """Build one metric, and check that its definition is that of the protocol's tables.
 
     Raises:
-        UserError: It cannot be computed here, or is defined otherwise.
+        UserError: It cannot be computed here, or has another definition.
     """
     metrics = build_metrics(settings, None, plugins)
     prepare_metrics(metrics)
@@ -185,7 +185,7 @@ def _try(settings: MetricSettings, terms: Terms, plugins: Sequence[Path]) -> Non
         its = identify(metric)
         if terms.recorded and (its.name, its.definition) not in terms.recorded:
             raise UserError(
-                "it is defined otherwise today; 'python cli.py run' the protocol's methods again"
+                "its definition has changed; run the protocol's methods again, 'python cli.py run'"
             )
 
 
@@ -223,7 +223,7 @@ def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.
 
 
 def _as_scored(place: Path, submission: Submission, pairs: pd.DataFrame) -> list[str]:
-    """The files for the report: those given, or copies where they were scored otherwise."""
+    """The files for the report: the given ones, or copies if they were fitted."""
     table = submission.predictions.table
     if submission.fit.is_plain:
         return [str(submission.predictions.path(file).resolve()) for file in table["generated"]]

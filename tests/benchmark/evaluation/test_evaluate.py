@@ -24,7 +24,7 @@ LABEL = Label("protocol", "split", "somebody", "abc", 0)
 
 @pytest.fixture
 def mine(predictions: Path, tmp_path: Path) -> Path:
-    """A folder of volumes as somebody else would bring them."""
+    """A folder of volumes as another project would provide them."""
     folder = tmp_path / "mine"
     shutil.copytree(predictions, folder)
     for name in ("run.json", "scores.csv"):
@@ -71,7 +71,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "cannot be read as a table": lambda f: (f / "manifest.csv").write_text('a,b\n"1'),
     r"1 volume\(s\) do not fit: subject .* is missing": lambda f: relist(f, lambda t: t[1:]),
     r"visit M999 is not a pair of this protocol": lambda f: relist(f, strange),
-    "stands twice": lambda f: relist(f, lambda t: pd.concat([t, t.head(1)])),
+    "is listed twice": lambda f: relist(f, lambda t: pd.concat([t, t.head(1)])),
     "sample 'first' is not a whole": lambda f: relist(f, lambda t: t.assign(sample="first")),
     "has fewer samples than others": lambda f: relist(
         f, lambda t: pd.concat([t, t.head(1).assign(sample="1")])
@@ -82,7 +82,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "cannot be read: ": lambda f: first(f).write_bytes(b"no image"),
     r"its shape is \(15, 20, 16\)": lambda f: rewrite(f, lambda v: v[1:]),
     r"its shape is \(16, 20, 16, 2\)": lambda f: rewrite(f, lambda v: np.stack([v, v], -1)),
-    "its affine differs: it lies 0.5 mm beside": lambda f: rewrite(f, lambda v: v, shift=0.5),
+    "its affine differs: it is shifted by 0.5 mm": lambda f: rewrite(f, lambda v: v, shift=0.5),
     "not finite": lambda f: rewrite(f, lambda v: np.where(v > 0, np.nan, v)),
     "it is constant": lambda f: rewrite(f, lambda v: 0 * v),
     r"from 0 to 1.2, not within \[-1, 1\]": lambda f: rewrite(
@@ -92,7 +92,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("message", DAMAGES)
-def test_what_cannot_be_compared_is_refused_and_nothing_is_written(
+def test_volumes_that_cannot_be_compared_are_refused_and_nothing_is_written(
     mine: Path, protocol: Path, message: str
 ) -> None:
     DAMAGES[message](mine)
@@ -103,7 +103,7 @@ def test_what_cannot_be_compared_is_refused_and_nothing_is_written(
     assert {path: path.stat().st_mtime_ns for path in protocol.rglob("*")} == before
 
 
-def test_a_copy_of_a_runs_volumes_gets_the_runs_scores(mine: Path, protocol: Path) -> None:
+def test_a_copy_of_a_runs_volumes_gets_the_same_scores(mine: Path, protocol: Path) -> None:
     relist(mine, lambda t: t[["subject", "visit", "generated"]].sample(frac=1, random_state=0))
     evaluate(mine, protocol)
     scores = read_scores(protocol / "scores.csv")
@@ -112,7 +112,7 @@ def test_a_copy_of_a_runs_volumes_gets_the_runs_scores(mine: Path, protocol: Pat
         for name in ("copy-source", "somebody")
     )
     pd.testing.assert_frame_equal(own.reset_index(drop=True), copied.reset_index(drop=True))
-    evaluate(mine, protocol)  # replaces its row and adds none
+    evaluate(mine, protocol)  # replaces its rows and adds none
     assert len(read_scores(protocol / "scores.csv")) == len(scores)
 
 
@@ -130,13 +130,13 @@ def test_a_name_that_is_no_folders_name_is_refused(mine: Path, protocol: Path, n
 
 
 @pytest.fixture
-def few_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The workspace has nine pairs, fewer than FID takes for a distribution."""
+def fid_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workspace has nine pairs, fewer than FID needs for a distribution."""
     monkeypatch.setattr("longibench.metrics.fid.FID.least_volumes", 3)
 
 
 def score(mine: Path, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Score those volumes whose pairs are given."""
+    """Score the volumes of the given pairs."""
     kept = pairs[["subject", "visit"]]
     relist(mine, lambda t: t.merge(kept, on=["subject", "visit"]))
     metrics = build_metrics(MetricSettings(names=("ssim", "fid"), extractor="random:0"))
@@ -152,7 +152,7 @@ def test_fid_of_one_pair_is_missing_with_its_reason(mine: Path, pairs: pd.DataFr
     assert scores.loc["ssim", "note"] == ""
 
 
-@pytest.mark.usefixtures("few_will_do")
+@pytest.mark.usefixtures("fid_of_few")
 def test_fid_of_one_subject_has_a_value_but_nothing_to_leave_out(
     mine: Path, pairs: pd.DataFrame
 ) -> None:
@@ -163,7 +163,7 @@ def test_fid_of_one_subject_has_a_value_but_nothing_to_leave_out(
     assert fid["value"].notna().all()
 
 
-@pytest.mark.usefixtures("few_will_do")
+@pytest.mark.usefixtures("fid_of_few")
 def test_fid_leaves_every_subject_out_once(mine: Path, pairs: pd.DataFrame) -> None:
     scores = score(mine, pairs)
     rows = scores[(scores["metric"] == "fid") & (scores["role"] == "leave-out")]
@@ -171,7 +171,7 @@ def test_fid_leaves_every_subject_out_once(mine: Path, pairs: pd.DataFrame) -> N
     assert scores["title"].str.contains(f"N={len(pairs)}").sum() == len(rows) + 1
 
 
-@pytest.mark.usefixtures("few_will_do")
+@pytest.mark.usefixtures("fid_of_few")
 def test_the_target_scores_perfectly(mine: Path, pairs: pd.DataFrame) -> None:
     table = read_manifest(mine).merge(pairs, on=["subject", "visit"])
     for row in table.itertuples():
@@ -202,7 +202,7 @@ def test_the_table_depends_on_neither_order_nor_threads(
     assert tables[0] == tables[1] == tables[2]
 
 
-def test_what_was_measured_is_not_measured_again(
+def test_measured_values_are_reused(
     mine: Path, pairs: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run() -> str:
@@ -213,7 +213,7 @@ def test_what_was_measured_is_not_measured_again(
     place = tmp_path / "alone"
     alone = run()
     place = tmp_path / "measured"
-    for rank in range(2):  # as two processes that share the subjects
+    for rank in range(2):  # like two processes that share the subjects
         metrics = build_metrics(MetricSettings(names=("ssim", "fid"), extractor="random:0"), place)
         sharing = Evaluator(metrics, pairs, Console(quiet=True), place)
         sharing.measure(find_predictions(mine), rank, 2)
@@ -231,7 +231,7 @@ def odd_metrics() -> Iterator[None]:
     """Metrics of each kind that are not defined on anything."""
 
     class Never:
-        family, higher_is_better, source = "change", True, "nobody"
+        family, higher_is_better, citation = "change", True, "none"
         title = "Never [at all]"
 
         def refuse(self, *scans: object, **given: object) -> float:
@@ -248,7 +248,7 @@ def odd_metrics() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("odd_metrics")
-def test_a_metric_that_is_not_defined_says_why(mine: Path, pairs: pd.DataFrame) -> None:
+def test_a_metric_that_is_not_defined_has_a_note(mine: Path, pairs: pd.DataFrame) -> None:
     metrics = build_metrics(MetricSettings(names=("odd-pair", "odd-subject", "odd-set")))
     evaluator = Evaluator(metrics, pairs, Console(quiet=True), mine.parent / "measured")
     scores = evaluator.score(find_predictions(mine), LABEL)

@@ -1,4 +1,4 @@
-"""Scoring a folder against a cohort that nothing was trained on: the evaluate command's way."""
+"""Scoring a folder against a cohort without training, as the evaluate command does."""
 
 import shutil
 from collections.abc import Callable
@@ -24,7 +24,7 @@ SHAPE = (16, 18, 16)
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    """A table of scans that lie on one grid in [0, 1], as another pipeline left them."""
+    """A table of scans on one grid in [0, 1], as another pipeline wrote them."""
     rng = np.random.default_rng(0)
     rows = []
     for subject in ("a", "b", "c"):
@@ -40,7 +40,7 @@ def study(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def volumes(study: Path) -> Path:
-    """The real follow-ups themselves, as if somebody had generated them."""
+    """The real follow-ups themselves in place of generated ones."""
     folder = study.parent / "volumes"
     folder.mkdir()
     for subject in ("a", "b", "c"):
@@ -81,7 +81,7 @@ def test_the_real_follow_ups_score_perfectly_against_themselves(
     assert values.max()["mae"] == pytest.approx(0, abs=2e-5)  # prepared volumes are rounded
 
 
-def test_a_folder_that_lacks_pairs_is_refused_or_scored_as_a_protocol_of_its_own(
+def test_a_folder_that_lacks_pairs_is_refused_or_scored_under_another_protocol(
     score: Callable[..., pd.DataFrame], volumes: Path, tmp_path: Path
 ) -> None:
     score()
@@ -93,7 +93,9 @@ def test_a_folder_that_lacks_pairs_is_refused_or_scored_as_a_protocol_of_its_own
     assert len(list((tmp_path / "runs").glob("*/protocol.json"))) == 2
 
 
-def test_nobody_s_volumes_are_told(score: Callable[..., pd.DataFrame], volumes: Path) -> None:
+def test_volumes_without_any_pair_are_refused(
+    score: Callable[..., pd.DataFrame], volumes: Path
+) -> None:
     for path in volumes.iterdir():
         path.rename(path.with_name(path.name.replace("_y", "_z")))
     with pytest.raises(UserError, match="no volume belongs to a pair of the cohort"):
@@ -105,7 +107,7 @@ def test_only_the_split_s_test_part(score: Callable[..., pd.DataFrame], volumes:
         score(part="test", overrides=("metrics.names=[ssim]", "split.test=1"))
 
 
-def test_what_is_known_of_people_goes_with_the_pairs(
+def test_the_pairs_have_the_covariates_of_the_subjects(
     score: Callable[..., pd.DataFrame], tmp_path: Path
 ) -> None:
     score()
@@ -113,18 +115,18 @@ def test_what_is_known_of_people_goes_with_the_pairs(
     assert set(pd.read_csv(pairs)["sex"]) == {"F", "M"}
 
 
-def test_a_bad_volume_leaves_no_protocol_behind(
+def test_a_bad_volume_leaves_no_protocol(
     score: Callable[..., pd.DataFrame], volumes: Path, tmp_path: Path
 ) -> None:
     path = volumes / "b_y1.nii.gz"
     nib.save(nib.Nifti1Image(np.full(SHAPE, np.nan, np.float32), AFFINE), path)
-    with pytest.raises(UserError, match=r"b_y1.nii.gz: it holds .* not finite"):
+    with pytest.raises(UserError, match=r"b_y1.nii.gz: it has .* not finite"):
         score()
     assert not list((tmp_path / "runs").glob("*/protocol.json"))
     assert not (tmp_path / "runs" / "latest").exists()
 
 
-def test_another_grid_is_refused_and_resampled_where_that_is_allowed(
+def test_another_grid_is_refused_or_resampled_on_request(
     score: Callable[..., pd.DataFrame], volumes: Path, tmp_path: Path
 ) -> None:
     for path in volumes.iterdir():
@@ -150,13 +152,13 @@ def test_another_grid_is_refused_and_resampled_where_that_is_allowed(
         ({"grid": "strikt"}, "unknown --grid 'strikt'. Did you mean 'strict'"),
         ({"part": "tests"}, "unknown --part 'tests'. Did you mean 'test'"),
         ({"protocol": "abc"}, "--protocol names a protocol that was run"),
-        ({"metrics": "ssim,ssim", "overrides": ()}, "ssim stands twice"),
-        ({"against": None, "as_is": True}, "--as-is goes with --against"),
+        ({"metrics": "ssim,ssim", "overrides": ()}, "ssim .*twice"),
+        ({"against": None, "as_is": True}, "--as-is needs --against"),
         ({"against": "table:none.csv"}, "none.csv"),
         ({"as_is": False}, "no preset's grid has"),
     ],
 )
-def test_what_is_mistyped_is_told(
+def test_mistyped_options_are_named(
     score: Callable[..., pd.DataFrame], options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
@@ -183,7 +185,7 @@ def test_the_grid_is_that_of_the_volumes(base: Path, tmp_path: Path) -> None:
     assert load_nifti(next(folder.glob("*.nii.gz"))).shape == (16, 20, 16)
 
 
-def test_the_presets_device_is_where_metrics_compute(
+def test_metrics_compute_on_the_presets_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     preset = tmp_path / "mine.yaml"

@@ -1,4 +1,4 @@
-"""Which file holds which pair: manifests, CSV files and patterns, and what is wrong with them."""
+"""Which file has which pair: manifests, CSV files and patterns, and their errors."""
 
 from pathlib import Path
 
@@ -35,8 +35,8 @@ def test_names_that_follow_a_pattern(tmp_path: Path) -> None:
 
 
 def test_a_pattern_of_folders_and_samples(tmp_path: Path) -> None:
-    files(tmp_path, "001/M012/draw-0.nii", "001/M012/draw-1.nii")
-    found = find_predictions(tmp_path, "{subject}/{visit}/draw-{sample}.nii")
+    files(tmp_path, "001/M012/sample-0.nii", "001/M012/sample-1.nii")
+    found = find_predictions(tmp_path, "{subject}/{visit}/sample-{sample}.nii")
     assert keys(found.table) == [("001", "M012", 0), ("001", "M012", 1)]
 
 
@@ -49,7 +49,9 @@ def test_a_pattern_of_folders_and_samples(tmp_path: Path) -> None:
         ("sub-{subject}_{visit}.nii.gz", r"1 volume\(s\) are not named .* such as other.nii.gz"),
     ],
 )
-def test_a_pattern_that_does_not_fit_is_told(tmp_path: Path, pattern: str, message: str) -> None:
+def test_a_pattern_that_does_not_match_is_an_error(
+    tmp_path: Path, pattern: str, message: str
+) -> None:
     files(tmp_path, "sub-001_M012.nii.gz", "other.nii.gz")
     with pytest.raises(UserError, match=message):
         find_predictions(tmp_path, pattern)
@@ -69,17 +71,17 @@ def test_a_csv_file_names_files_relative_to_itself(tmp_path: Path) -> None:
         ("subject,visit,generated\n", "lists no volume"),
         ("subject,visit\n1,M012\n", "column generated is missing; found subject, visit"),
         ("subject,visit,generated\n1,,a.nii\n", "row 2: column visit is empty"),
-        ("subject,visit,generated\n1,M1,a.nii\nsub-1,M1,b.nii\n", "stands twice"),
+        ("subject,visit,generated\n1,M1,a.nii\nsub-1,M1,b.nii\n", "is listed twice"),
     ],
 )
-def test_a_list_that_is_wrong_is_told(tmp_path: Path, text: str, message: str) -> None:
+def test_a_wrong_list_is_an_error(tmp_path: Path, text: str, message: str) -> None:
     listed = tmp_path / "list.csv"
     listed.write_text(text)
     with pytest.raises(UserError, match=message):
         find_predictions(listed)
 
 
-def test_an_empty_folder_and_a_missing_one_are_told(tmp_path: Path) -> None:
+def test_an_empty_folder_and_a_missing_one_are_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no manifest.*--pattern"):
         find_predictions(tmp_path)
     with pytest.raises(UserError, match="no such folder or CSV file"):
@@ -92,11 +94,11 @@ def test_an_empty_folder_and_a_missing_one_are_told(tmp_path: Path) -> None:
         (["sub-001_M012.nii"], "subject 001, visit M024 is missing"),
         (
             [*COMPLETE, "sub-001_M099.nii"],
-            "visit M099 is not a pair of this protocol; the subject's are M012, M024",
+            "visit M099 is not a pair of this protocol; the subject's visits are M012, M024",
         ),
         (
             [*COMPLETE, "sub-9_M012.nii"],
-            "its subjects are such as 001",
+            "one of its subjects is 001",
         ),
     ],
 )

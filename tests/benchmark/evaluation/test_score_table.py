@@ -14,7 +14,7 @@ from longibench.benchmark.evaluation.score_table import (
 )
 
 
-def test_what_was_written_is_read_back(base: Path) -> None:
+def test_a_written_table_is_read_back(base: Path) -> None:
     (path,) = base.glob("phantom-*/scores.csv")
     scores = read_scores(path)
     pd.testing.assert_frame_equal(scores, read_scores(path))
@@ -23,7 +23,7 @@ def test_what_was_written_is_read_back(base: Path) -> None:
     assert "0002" in set(scores["subject"])  # and not 2
 
 
-def test_every_column_is_read_as_what_the_schema_says() -> None:
+def test_every_column_is_read_with_the_type_of_the_schema() -> None:
     numbers = {"training_seed", "interval_years", "sample", "value", "n"}
     assert set(_TEXT) == set(SCHEMA.columns) - numbers
 
@@ -62,7 +62,7 @@ def test_scores_are_merged_by_metric_in_one_order(base: Path) -> None:
     pd.testing.assert_frame_equal(one_way, merge_scores(None, scores))
 
 
-def test_new_values_of_a_metric_take_the_place_of_its_old_ones(base: Path) -> None:
+def test_new_values_of_a_metric_replace_its_old_ones(base: Path) -> None:
     (path,) = base.glob("phantom-*/scores.csv")
     scores = read_scores(path)
     new = some(scores, "ssim").assign(value=2.0, code="another")
