@@ -137,7 +137,7 @@ def curve(  # noqa: PLR0913 - one argument an option
     """
     from longibench.benchmark.core.console import Console
     from longibench.benchmark.core.workspace import Workspace
-    from longibench.benchmark.runs.sampler_sweep import Sweep, draw_curve
+    from longibench.benchmark.runs.sampler_sweep import Sweep, sweep_samplers
     from longibench.benchmark.settings.loading import load_settings
     from longibench.reports.figures.sampling_curve import write_curve
 
@@ -146,7 +146,7 @@ def curve(  # noqa: PLR0913 - one argument an option
     place, console = Workspace(workspace), Console(quiet)
     folder = _with_devices(
         settings.device,
-        lambda: draw_curve(sweep, settings, place, console, tuple(plugin)),
+        lambda: sweep_samplers(sweep, settings, place, console, tuple(plugin)),
     )
     if folder is None:
         return

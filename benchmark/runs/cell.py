@@ -1,4 +1,4 @@
-"""A cell: one method with one training seed under one protocol. Trained, drawn, scored, once."""
+"""A cell: one method with one training seed under one protocol, trained, generated, scored once."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -46,11 +46,11 @@ class Scoring:
 
     Attributes:
         protocol: The protocol's folder.
-        metrics: Which metrics.
-        identities: What makes a value of each of them one that may be used again.
-        workers: Volumes scored side by side.
+        metrics: Settings of the metrics.
+        identities: Their identities: a value may be reused if they are equal.
+        workers: Volumes scored in parallel.
         plugins: Files with further metrics.
-        accelerator: Where the metrics' networks compute.
+        accelerator: Device of the metrics' networks.
     """
 
     protocol: Path
@@ -62,11 +62,11 @@ class Scoring:
 
     @property
     def workspace(self) -> Workspace:
-        """Where the protocol lies."""
+        """The workspace of the protocol."""
         return Workspace(self.protocol.parent)
 
     def evaluator(self, console: Console, metrics: Sequence[Metric] | None = None) -> Evaluator:
-        """Read the pairs, and build the metrics where they are not at hand."""
+        """Read the pairs, and build the metrics if they are not given."""
         cache = self.workspace.measured
         if metrics is None:
             metrics = build_metrics(self.metrics, cache, self.plugins, self.accelerator)
@@ -85,51 +85,51 @@ class Cell:
 
     @property
     def folder(self) -> Path:
-        """Where its predictions lie."""
+        """Folder of its predictions."""
         return self.generation.folder
 
     @property
     def trained(self) -> bool:
-        """Whether there is nothing left to train."""
+        """Whether nothing is left to train."""
         return self.training is None or read_final(self.training.folder) is not None
 
     @property
     def generated(self) -> bool:
-        """Whether all volumes are there."""
+        """Whether all volumes exist."""
         return is_generated(self.folder)
 
     @property
     def scored(self) -> bool:
-        """Whether the scores of all metrics are there, made as they would be today."""
+        """Whether the scores of all metrics exist, with today's definitions and code."""
         return not self.metrics_left
 
     @property
     def metrics_left(self) -> list[str]:
-        """Names of the metrics that are still to be computed."""
-        there = self.scored_as
-        return [its.name for its in self.scoring.identities if astuple(its) not in there]
+        """Names of the metrics that are not computed yet."""
+        done = self.scored_as
+        return [its.name for its in self.scoring.identities if astuple(its) not in done]
 
     @property
     def scored_as(self) -> frozenset[tuple[str, ...]]:
-        """Name, definition and code of the metrics whose scores are there; empty before the first.
+        """Name, definition and code of the metrics that have scores; empty before the first.
 
-        A finished cell that lacks a metric needs its volumes only.
+        A finished cell that lacks a metric needs only its volumes.
         """
         path = self.folder / SCORES
         return _identities_in(path, file_state(path)) if path.is_file() else frozenset()
 
     @property
     def known_scores(self) -> pd.DataFrame | None:
-        """Its scores so far; None where there are none that can be read."""
+        """Its scores so far; None if there are none that can be read."""
         try:
             return read_scores(self.folder / SCORES)
         except UserError:
             return None
 
 
-@lru_cache(maxsize=1024)  # asked several times a cell
+@lru_cache(maxsize=1024)  # called several times a cell
 def _identities_in(path: Path, _: FileState) -> frozenset[tuple[str, ...]]:
-    """Of a table that is damaged nothing is known: it is made anew."""
+    """Identities in a score table; none in a damaged one, which is then computed again."""
     try:
         known = read_scores(path)[["metric", *IDENTITY]]
     except UserError:
@@ -145,7 +145,7 @@ def make_cell(
     console: Console,
     scoring: Scoring,
 ) -> Cell:
-    """The jobs and folders of one method; nothing is done yet."""
+    """The jobs and folders of one method; nothing is run."""
     made, trained = _what_determines(recipe, settings)
     made_by = digest(made)
     name = f"{recipe.name}-s{settings.seed}"
@@ -179,7 +179,7 @@ def make_cell(
 
 
 def _what_determines(recipe: Recipe, settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What determines the volumes of a method, and what its trained weights, beside the data."""
+    """What determines a method's volumes and its trained weights, besides the data."""
     method, training = recipe.method(), settings.training_of(recipe.name)
     computes = method.learns or method.evaluations > 0  # a copy has no precision
     how = {
@@ -211,7 +211,7 @@ def _training_job(generation: GenerationJob, settings: Settings, protocol: Proto
 def scoring_of(
     settings: Settings, protocol: Protocol, workspace: Workspace, plugins: tuple[Path, ...]
 ) -> Scoring:
-    """How all cells of a protocol are scored: weights are looked at once."""
+    """How all cells of a protocol are scored: the weights' digests are computed once."""
     accelerator = resolved(settings.device).accelerator
     metrics = build_metrics(settings.metrics, None, plugins)
     return Scoring(
@@ -227,23 +227,23 @@ def scoring_of(
 def complete(
     cell: Cell, workspace: Workspace, evaluator: Evaluator, wait_seconds: float = 0
 ) -> None:
-    """Train, generate and score what is missing of a cell.
+    """Train, generate and score what a cell lacks.
 
     Args:
         cell: The cell.
-        workspace: Where it lies.
+        workspace: Its workspace.
         evaluator: Scores under the cell's protocol.
-        wait_seconds: How long to wait for another process that writes the same.
+        wait_seconds: How long to wait for another process that writes the same files.
 
     Raises:
-        UserError: Anything that the user can mend; another process writes the same.
-        Stopped: The process was asked to stop; what is finished is kept.
+        UserError: Anything that the user can fix, or another process writes the same files.
+        Stopped: The process got a signal to stop; finished work is kept.
     """
 
     def once(done: Callable[[], bool], folder: Path, work: Callable[[], None]) -> None:
         if not done():
             with workspace.lock(folder, wait_seconds):
-                if not done():  # whoever was waited for may have done it
+                if not done():  # another process may have done it during the wait
                     work()
 
     def score() -> None:
@@ -254,10 +254,10 @@ def complete(
         scores = merge_scores(cell.known_scores, new)
         write_text(cell.folder / SCORES, scores.to_csv(index=False))
 
-    hold_identity(cell, evaluator)
+    check_identity(cell, evaluator)
     job = cell.training
     if job is not None:
-        # a model that was damaged before its cell is finished is trained again
+        # a model that is damaged before its cell is finished is trained again
         once(
             lambda: cell.trained and (bool(cell.scored_as) or is_intact(job.folder)),
             job.folder,
@@ -267,11 +267,11 @@ def complete(
     once(lambda: cell.scored, cell.folder, score)
 
 
-def hold_identity(cell: Cell, evaluator: Evaluator) -> None:
-    """Hold that this process has the code by which the cell is named: it may have started later.
+def check_identity(cell: Cell, evaluator: Evaluator) -> None:
+    """Check that this process has the code of the cell's name: it may have started later.
 
     Raises:
-        UserError: A file of the method or of a metric was changed since the run was planned.
+        UserError: A file of the method or of a metric has changed since the run was planned.
     """
     recipe = cell.generation.recipe
     planned = cell.generation.info["made_by"]["code"]
@@ -279,13 +279,13 @@ def hold_identity(cell: Cell, evaluator: Evaluator) -> None:
     changed += [its.name for its in evaluator.identities if its not in cell.scoring.identities]
     if changed:
         raise UserError(
-            f"{cell.name}: the code of {', '.join(changed)} was changed since the run was planned; "
+            f"{cell.name}: the code of {', '.join(changed)} has changed since the run was planned; "
             "start the same command again"
         )
 
 
 def _measure(fabric: "Fabric", cell: Cell) -> None:
-    """A process's share of a cell's volumes; the cores of a machine are divided."""
+    """Measure this rank's share of a cell's volumes; ranks of a machine divide its cores."""
     here = fabric.world_size // machines(fabric)
     workers = cell.scoring.workers or max(1, (os.cpu_count() or 1) // here)
     scoring = replace(cell.scoring, workers=workers)

@@ -1,7 +1,7 @@
-"""What a run will take on this device, from a few real steps of each of its parts.
+"""Estimate time and memory of a run on this device, from a few real steps of each of its parts.
 
-The very code of training, drawing and scoring works in a temporary folder, on some of the pairs and
-with weights as they are initialised; what it costs does not depend on what is learned.
+The code of training, generation and scoring itself runs in a temporary folder, on some of the pairs
+and with initial weights; the cost does not depend on what is learned.
 """
 
 import json
@@ -36,26 +36,26 @@ from longibench.benchmark.training.trainer import Trainer
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-WARM_UP = 3  # steps; one where steps are slow
+WARM_UP = 3  # steps; one if steps are slow
 STEPS, SECONDS = 5, 3.0  # timed at least, of every stage
-SLOW = 10.0  # seconds; the first step that takes longer is the measurement
-FEW, MORE = 2, 10  # network evaluations a volume; what a volume takes grows with them in a line
-SUBJECTS = 2  # at least, whose volumes are drawn and scored
+SLOW = 10.0  # seconds; a first step that takes longer is the measurement
+FEW, MORE = 2, 10  # network evaluations a volume; the time of a volume is linear in them
+SUBJECTS = 2  # at least, whose volumes are generated and scored
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left to do of a cell, in seconds.
+    """Estimated time and memory for the rest of a cell.
 
     Attributes:
         name: Method and training seed.
-        plan: How an update is divided; empty where nothing is trained.
+        plan: How a batch is divided; empty if nothing is trained.
         training: Seconds to train.
-        generation: Seconds to draw.
+        generation: Seconds to generate.
         scoring: Seconds to score.
-        memory_gb: Most memory, in 1e9 bytes: of a GPU, or of the process on a CPU.
+        memory_gb: Peak memory, in 1e9 bytes: of a GPU, or of the process on a CPU.
         steps: Iterations left.
-        volumes: Volumes left to draw.
+        volumes: Volumes left to generate.
     """
 
     name: str
@@ -69,18 +69,18 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """In all."""
+        """Total time."""
         return self.training + self.generation + self.scoring
 
 
 def estimate(
     cells: Sequence[tuple[Cell, Remaining]], metrics: MetricSettings, console: Console
 ) -> list[Estimate]:
-    """Time a few steps of every cell; what is finished takes no time. Writes nothing that stays.
+    """Time a few steps of every cell; finished parts take no time. All files are temporary.
 
     Args:
-        cells: Cells of one protocol, with what is left to do.
-        metrics: What they are scored by.
+        cells: Cells, each with its remaining work.
+        metrics: Settings of the metrics.
         console: For progress.
 
     Raises:
@@ -96,7 +96,7 @@ def estimate(
 
 @dataclass(frozen=True)
 class _Trial:
-    """One cell in a temporary folder; what metrics measure of real volumes, trials share."""
+    """One cell in a temporary folder; trials share the features of real volumes."""
 
     cell: Cell
     step: Remaining
@@ -105,25 +105,25 @@ class _Trial:
     measured: Path
 
     def estimate(self, console: Console) -> Estimate:
-        """Time all that is left."""
+        """Time the remaining work."""
         console.say(f"timing {self.step.name}")
         trained = self.train()
-        drawn = self.draw()
+        generated = self.generate()
         scored = self.score()
         shutil.rmtree(self.folder, ignore_errors=True)
         return Estimate(
             name=self.step.name,
             plan=trained.get("plan", ""),
             training=trained.get("seconds", 0.0),
-            generation=drawn.get("seconds", 0.0),
+            generation=generated.get("seconds", 0.0),
             scoring=scored,
-            memory_gb=max(drawn.get("memory_gb", 0.0), trained.get("memory_gb", 0.0)),
+            memory_gb=max(generated.get("memory_gb", 0.0), trained.get("memory_gb", 0.0)),
             steps=self.step.iterations_left,
             volumes=self.step.volumes_left,
         )
 
     def train(self) -> dict[str, Any]:
-        """Seconds, plan and memory of the training; nothing where none is left."""
+        """Seconds, plan and memory of the training; empty if nothing is left to train."""
         if self.step.training is None or not self.step.iterations_left:
             return {}
         job = replace(self.step.training, folder=self.folder / "model", quiet=True)
@@ -131,16 +131,16 @@ class _Trial:
         launch(job.device, _time_training, job, self.step.iterations_left, place)
         return dict(json.loads(place.read_text()))
 
-    def draw(self) -> dict[str, Any]:
-        """Seconds and memory of drawing; nothing where nothing is left to draw or score."""
+    def generate(self) -> dict[str, Any]:
+        """Seconds and memory of generation; empty if nothing is left to generate or score."""
         if self.step.scored:
             return {}
         recipe = self.step.generation.recipe
-        self._drawn(FEW, "warm-up")
-        seconds, run = self._drawn(MORE, "drawn")
+        self._generate(FEW, "warm-up")
+        seconds, run = self._generate(MORE, "generated")
         volume, evaluations = run["seconds_per_volume"], _evaluations(recipe)
         if evaluations > MORE:
-            _, few = self._drawn(FEW, "few")
+            _, few = self._generate(FEW, "few")
             each = (volume - few["seconds_per_volume"]) / (MORE - FEW)
             volume += each * (evaluations - MORE)
         left = self.step.volumes_left
@@ -153,16 +153,16 @@ class _Trial:
         }
 
     def _make_plausible(self) -> None:
-        """Put heads in the place of what was drawn: what nothing was learned for is no head.
+        """Replace the generated volumes by heads: without training, they show no head.
 
-        They are the sources, a little darker: none is like a volume that was measured already.
+        They are the sources, a little darker: none equals a volume in the cache of values.
         """
         kept = 1 - random.uniform(0.01, 0.02)
         for request in requests(replace(self.step.generation, pairs=self.pairs)):
             volume = (torch.from_numpy(read_volume(request.source).copy()) + 1) * kept - 1
-            write_volume(volume.squeeze(), request, self.folder / "drawn")
+            write_volume(volume.squeeze(), request, self.folder / "generated")
 
-    def _drawn(self, evaluations: int, name: str) -> tuple[float, dict[str, Any]]:
+    def _generate(self, evaluations: int, name: str) -> tuple[float, dict[str, Any]]:
         job = self.step.generation
         some = replace(
             job,
@@ -187,7 +187,7 @@ class _Trial:
         return job.pairs[job.pairs["subject"].isin(first)].reset_index(drop=True)
 
     def score(self) -> float:
-        """Seconds to score all volumes; real ones are measured for the first cell only."""
+        """Seconds to score all volumes; real ones are measured only for the first cell."""
         if self.step.scored:
             return 0.0
         every, pairs = self.step.generation.pairs, self.pairs
@@ -198,12 +198,12 @@ class _Trial:
         evaluator = evaluator.only(self.step.metrics_left)
         self._make_plausible()
         began = time.monotonic()
-        evaluator.score(find_predictions(self.folder / "drawn"), self.cell.label)
+        evaluator.score(find_predictions(self.folder / "generated"), self.cell.label)
         return (time.monotonic() - began) * len(every) / len(pairs)
 
 
 def _time_training(fabric: "Fabric", job: TrainingJob, left: int, place: Path) -> None:
-    """Time building, steps of every stage and checkpoints; write what is left of the training."""
+    """Time building, steps of every stage and checkpoints; write the estimate of the rest."""
     if fabric.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(fabric.device)
     building, trainer = timed(
@@ -235,7 +235,7 @@ def _seconds_per_step(trainer: Trainer, begin: int) -> float:
 
     def advance() -> float:
         seconds, _ = timed(trainer.advance, trainer.fabric.device.type)
-        # processes agree on how many steps are taken
+        # all ranks take the same number of steps
         return float(trainer.fabric.broadcast(seconds))
 
     first = advance()
@@ -250,13 +250,13 @@ def _seconds_per_step(trainer: Trainer, begin: int) -> float:
 
 
 def _evaluations(recipe: Recipe) -> int:
-    """Network evaluations a volume where the method has a sampler; else 1."""
+    """Network evaluations a volume if the method has a sampler; else 1."""
     sampler = recipe.settings().sampler_settings()
     return sampler.steps if sampler else 1
 
 
 def _with_evaluations(recipe: Recipe, most: int) -> Recipe:
-    """The method, sampling in so many evaluations at most."""
+    """The method with a limit on the evaluations of its sampler."""
     sampler = recipe.settings().sampler_settings()
     if sampler is None or sampler.steps <= most:
         return recipe

@@ -14,14 +14,14 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Matrix:
-    """Which training seeds and folds are run.
+    """The training seeds and folds of a run.
 
-    Training seeds share a protocol and stand in one table; a fold is a split of its own, and so a
-    protocol of its own.
+    Training seeds share a protocol and a table; each fold is another split, and so another
+    protocol.
 
     Attributes:
-        seeds: Training seeds; empty for the settings' own.
-        folds: Folds, counted from 0; empty for the settings' own.
+        seeds: Training seeds; empty for that of the settings.
+        folds: Folds, counted from 0; empty for that of the settings.
     """
 
     seeds: tuple[int, ...] = ()
@@ -29,14 +29,14 @@ class Matrix:
 
     @classmethod
     def parse(cls, seeds: str | None, folds: str | None, settings: Settings) -> "Matrix":
-        """Read what a user wrote: numbers with commas, or ``all`` for folds.
+        """Read the options: numbers with commas, or ``all`` for folds.
 
         Raises:
-            UserError: Not numbers, or folds where the split has none.
+            UserError: Not numbers, or folds for a split without folds.
         """
         if folds is not None and not settings.split.folds:
             raise UserError(
-                "--folds: the split has none; say how many, such as --set split.folds=5"
+                "--folds: the split has none; set their number, such as --set split.folds=5"
             )
         every = folds is not None and folds.strip() == ALL
         chosen = tuple(range(settings.split.folds)) if every else _numbers("--folds", folds)
@@ -46,7 +46,7 @@ class Matrix:
         """The settings of each fold.
 
         Raises:
-            UserError: A fold that the split has not.
+            UserError: The split does not have such a fold.
         """
         return [_of_fold(settings, fold) for fold in self.folds] if self.folds else [settings]
 
@@ -64,7 +64,7 @@ class Matrix:
 def read_recipes(
     methods: list[str], settings: Settings, plugins: tuple[Path, ...] = ()
 ) -> list[Recipe]:
-    """Recipes of the methods asked for; the settings of all others are checked too.
+    """Recipes of the named methods; the settings of all others are checked too.
 
     Raises:
         UserError: No method, an unknown one, or a wrong setting of any.

@@ -1,4 +1,4 @@
-"""``rows.json`` of a protocol: what a user calls a row of its tables, and which are a preset's."""
+"""``rows.json`` of a protocol: the labels of the rows of its tables, and rows of a preset."""
 
 import json
 import re
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 LABEL = re.compile(r"[^\W_][\w .,:;+=%()/-]{0,39}")  # safe in a spreadsheet, in HTML and in LaTeX
 
 Rows = dict[str, dict[str, dict[str, str]]]
-"""By method and digest of settings: ``label`` and ``preset``, where there are any."""
+"""By method and digest of settings: ``label`` and ``preset``, each optional."""
 
 
 @dataclass(frozen=True)
 class Naming:
-    """What a run's rows are called, besides by what differs between them.
+    """Names of a run's rows, in addition to the differences between their settings.
 
     Attributes:
-        label: Given by the user; empty takes one away, None leaves what there is. It is for what
-            was overridden: where some rows of a command have the preset's settings and some have
-            not, for the others alone, and never for a method that does not learn.
-        preset: The settings before anything was overridden: rows that equal them are the preset's.
+        label: Given by the user; empty removes a label, None keeps it. It is for rows with
+            overrides: if only some rows of a command have the preset's settings, it is for the
+            other rows only, and never for a method that does not learn.
+        preset: The settings without overrides: rows with equal settings are the preset's.
     """
 
     label: str | None = None
@@ -46,19 +46,19 @@ class Naming:
             )
 
     def preset_of(self, cell: "Cell", settings: Settings) -> str:
-        """The preset whose row a cell's is, its settings as asked for; empty for none."""
+        """The preset of a cell's row, from its settings before ``auto`` is resolved; else empty."""
         same = self.preset and _equal(cell.generation.recipe, settings, self.preset)
         return self.preset.preset if self.preset and same else ""
 
 
 def name_rows(folder: Path, cells: Sequence["Cell"], settings: Settings, naming: Naming) -> None:
-    """Add what is known of the cells' rows; what was said of other rows stays.
+    """Add names for the cells' rows; those of other rows are kept.
 
     Args:
         folder: The protocol's folder.
         cells: Cells of the protocol.
-        settings: As asked for, ``auto`` not resolved.
-        naming: What they are called.
+        settings: Before ``auto`` is resolved.
+        naming: Their names.
     """
     with Workspace(folder.parent).lock(folder / ROWS, PATIENCE):
         before = read_rows(folder)
@@ -77,7 +77,7 @@ def name_rows(folder: Path, cells: Sequence["Cell"], settings: Settings, naming:
 
 
 def read_rows(folder: Path) -> Rows:
-    """What is known of a protocol's rows; nothing where the file is not there.
+    """Names of a protocol's rows; empty if the file does not exist.
 
     Raises:
         UserError: The file is damaged.
@@ -94,16 +94,16 @@ def read_rows(folder: Path) -> Rows:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path}: cannot be read ({error}); delete it, and the same 'python cli.py run' "
-            "writes it anew, but for labels"
+            "writes it again, without the labels"
         ) from error
 
 
 def _equal(recipe: Recipe, settings: Settings, preset: Settings) -> bool:
-    """Whether a method is made as the preset makes it, on this machine."""
+    """Whether settings and preset give a method the same identity, on this machine."""
     try:
-        accelerator = resolved(settings.device).accelerator  # where it is made decides no row
+        accelerator = resolved(settings.device).accelerator  # the device does not decide about rows
         made, of_preset = (_made(recipe, its, accelerator) for its in (settings, preset))
-    except UserError:  # the preset alone does not say all that the method needs
+    except UserError:  # the preset alone lacks a setting of the method
         return False
     return made == of_preset
 

@@ -1,4 +1,4 @@
-"""The main job: train, generate and score a matrix of cells, doing only what is missing."""
+"""The main job: train, generate and score a matrix of cells, and do only what is missing."""
 
 import platform
 import subprocess
@@ -50,7 +50,7 @@ LIBRARIES = (
 )
 
 
-def run(  # noqa: PLR0913 - what a user can say of a run
+def run(  # noqa: PLR0913 - the options of a run
     methods: list[str],
     settings: Settings,
     workspace: Workspace,
@@ -62,28 +62,28 @@ def run(  # noqa: PLR0913 - what a user can say of a run
 ) -> list[Path]:
     """Train, generate and score methods, with every training seed on every fold.
 
-    What cells share, the prepared cohort and the protocols, is made here, before the first one.
+    The prepared cohort and the protocols, which cells share, are made here, before the first cell.
 
     Args:
         methods: Names of registered methods.
         settings: The run's settings.
-        workspace: Where everything lies; what is there already is not done again.
+        workspace: Folder of all results; existing ones are reused.
         console: For the plan and progress.
         plugins: Files with further methods.
-        matrix: Training seeds and folds; the settings' own where left out.
+        matrix: Training seeds and folds; by default those of the settings.
         launcher: Where the cells run, ``in-process`` or ``ray``.
-        naming: What the rows are called in tables.
+        naming: Names of the rows in tables.
 
     Returns:
         The score table of each protocol: one a fold.
 
     Raises:
-        UserError: Anything that the user can mend.
+        UserError: Anything that the user can fix.
         Stopped: By the user or the system; the same command continues.
     """
     matrix = matrix or Matrix()
     recipes = read_recipes(methods, settings, plugins)
-    asked, on_ray = settings, launcher == "ray"
+    unresolved, on_ray = settings, launcher == "ray"
     device = ray.resolved(settings, console) if on_ray else resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})
     here = "cpu" if on_ray else device.accelerator
@@ -93,14 +93,14 @@ def run(  # noqa: PLR0913 - what a user can say of a run
         for fold in matrix.by_fold(settings)
     ]
     cells = [cell for plan in planned for cell in plan.cells]
-    _say_what_is_older([plan.protocol.name for plan in planned], workspace, console)
+    _report_older([plan.protocol.name for plan in planned], workspace, console)
     left = {name for cell in cells for name in cell.metrics_left}
     load_extractors([metric for metric in metrics if metric.name in left])
     for plan in planned:
         folder = write_protocol(plan.protocol, workspace)
         record_metrics(folder, metrics, settings.metrics)
-        name_rows(folder, plan.cells, asked, naming)
-        show_plan([_step(cell) for cell in plan.cells], plan.protocol, console)
+        name_rows(folder, plan.cells, unresolved, naming)
+        show_plan([_remaining(cell) for cell in plan.cells], plan.protocol, console)
     workspace.set_latest(planned[0].protocol.name)
     if on_ray:
         ray.launch(cells, settings, console)
@@ -109,14 +109,14 @@ def run(  # noqa: PLR0913 - what a user can say of a run
     return [_collected(plan, workspace) for plan in planned]
 
 
-def _say_what_is_older(planned: list[str], workspace: Workspace, console: Console) -> None:
-    """In one sentence, and once, what a run neither uses nor touches."""
+def _report_older(planned: list[str], workspace: Workspace, console: Console) -> None:
+    """Report, once, results of an earlier version, which a run neither uses nor changes."""
     older = older_protocols(workspace)
     if older and not set(planned) & set(workspace.protocols()):
         console.say(
             f"{workspace.root} holds results of an earlier version of longibench "
-            f"({', '.join(older)}): they stay as they are, for 'report --protocol NAME', and this "
-            "run makes its own beside them"
+            f"({', '.join(older)}): they are not changed ('report --protocol NAME' shows them), "
+            "and this run adds its own"
         )
 
 
@@ -128,7 +128,7 @@ def dry_run(
     plugins: tuple[Path, ...] = (),
     matrix: Matrix | None = None,
 ) -> list[Estimate]:
-    """Predict what ``run`` would take, one cell after another; only the cohort is prepared.
+    """Estimate time and memory of ``run``, one cell after another; only the cohort is prepared.
 
     Raises:
         UserError: As ``run`` would.
@@ -143,7 +143,7 @@ def dry_run(
         _plan(recipes, fold, matrix, workspace, console, plugins)
         for fold in matrix.by_fold(settings)
     ]
-    cells = [(cell, _step(cell)) for plan in planned for cell in plan.cells]
+    cells = [(cell, _remaining(cell)) for plan in planned for cell in plan.cells]
     return estimate(cells, settings.metrics, console)
 
 
@@ -181,7 +181,7 @@ def _collected(planned: _Planned, workspace: Workspace) -> Path:
     return scores
 
 
-def _step(cell: Cell) -> Remaining:
+def _remaining(cell: Cell) -> Remaining:
     left = tuple(cell.metrics_left)
     return Remaining(cell.training, cell.generation, cell.trained, cell.generated, left)
 
@@ -190,7 +190,7 @@ def known_launcher(name: str) -> str:
     """The name of a launcher, as given.
 
     Raises:
-        UserError: There is none of that name.
+        UserError: The name is unknown.
     """
     if name not in LAUNCHERS:
         raise unknown("launcher", name, LAUNCHERS)
@@ -218,8 +218,8 @@ def _version(package: str) -> str:
 
 
 def _git_commit() -> str:
-    """Commit of the checkout, with a mark where files were changed; empty outside of one."""
-    if not (HOME / ".git").exists():  # installed, perhaps inside of somebody else's repository
+    """Commit of the checkout, marked if files were changed; empty outside of a checkout."""
+    if not (HOME / ".git").exists():  # installed, possibly inside of another repository
         return ""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:

@@ -1,7 +1,7 @@
-"""Draw with every sampler and number of steps: what quality costs, so that a default is measured.
+"""Generate with every sampler and number of steps: quality against cost, to choose a default.
 
-Another sampler is drawn with the same trained model, so a method is trained once for its whole
-curve. Each point is a folder of predictions like any other, and done only where it is missing.
+All samplers use the same trained model, so a method is trained once for its whole curve. Each point
+is a folder of predictions like any other, and is computed only if it is missing.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -33,13 +33,13 @@ STEPS = (5, 10, 25, 50, 100, 250, 1000)
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the curve goes over.
+    """The points of the curve.
 
     Attributes:
         methods: Registered diffusion methods.
         samplers: Kinds of ``SamplerSettings``.
         steps: Numbers of network evaluations; those above a method's T are left out.
-        pairs: How many evaluation pairs are drawn, spread over the subjects; 0 for all.
+        pairs: How many test pairs are generated, spread over the subjects; 0 for all.
     """
 
     methods: tuple[str, ...]
@@ -52,7 +52,7 @@ class Sweep:
         """Read comma-separated lists.
 
         Raises:
-            UserError: A list that is empty, or names what there is not.
+            UserError: A list is empty, or has an unknown name.
         """
         counts = _listed(steps)
         if not all(count.isdecimal() for count in counts):
@@ -75,15 +75,15 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Point:
-    """One sampler and number of steps of one method, and which scores are its own.
+    """One sampler and number of steps of one method, and the key of its scores.
 
     Attributes:
         method: Registered name.
-        settings: Digest of what made its volumes, as in the score table.
+        settings: Digest of what determines its volumes, as in the score table.
         sampler: Kind of sampler.
         steps: Network evaluations a volume.
         eta: Noise of ``ddim``.
-        default: Whether it is what the preset and ``--set`` ask for.
+        default: Whether it is the sampler of the preset and ``--set``.
     """
 
     method: str
@@ -94,19 +94,19 @@ class Point:
     default: bool
 
 
-def draw_curve(
+def sweep_samplers(
     sweep: Sweep,
     settings: Settings,
     workspace: Workspace,
     console: Console,
     plugins: tuple[Path, ...] = (),
 ) -> Path:
-    """Train, draw and score every point that is missing.
+    """Train, generate and score every point that is missing.
 
     Args:
-        sweep: Which methods, samplers and steps.
-        settings: The run's settings; of its metrics, only the extractor and its input count.
-        workspace: Where everything lies.
+        sweep: Methods, samplers and steps.
+        settings: The run's settings; of its metrics, only the extractor and its input are used.
+        workspace: Folder of all results.
         console: For progress.
         plugins: Files with further methods.
 
@@ -114,7 +114,7 @@ def draw_curve(
         The protocol's folder, with scores of all points and ``sampling_points.json``.
 
     Raises:
-        UserError: Anything that the user can mend.
+        UserError: Anything that the user can fix.
         KeyboardInterrupt: Stopped; the same command continues.
     """
     few = settings.metrics.model_copy(update={"names": METRICS})
@@ -124,14 +124,14 @@ def draw_curve(
     device = resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})
     metrics = build_metrics(few, workspace.measured, plugins, device.accelerator)
-    protocol = _apart(build_protocol(settings, workspace, console), sweep.pairs)
+    protocol = _curve_protocol(build_protocol(settings, workspace, console), sweep.pairs)
     scoring = scoring_of(settings, protocol, workspace, plugins)
     cells = [
         make_cell(recipe, settings, protocol, workspace, console, scoring) for recipe in recipes
     ]
     folder = write_protocol(protocol, workspace)
     record_metrics(folder, metrics, few)
-    _tell(cells, protocol, console)
+    _show_plan(cells, protocol, console)
     left = {name for cell in cells for name in cell.metrics_left}
     load_extractors([metric for metric in metrics if metric.name in left])
     evaluator = cells[0].scoring.evaluator(console, metrics)
@@ -152,25 +152,25 @@ def _listed(text: str) -> tuple[str, ...]:
 def _recipe(name: str, settings: Settings, plugins: tuple[Path, ...]) -> Recipe:
     recipe = Recipe.of(name, settings, plugins)
     if recipe.settings().sampler_settings() is None:
-        raise UserError(f"method '{name}' has no sampler, so that there is no curve to draw")
+        raise UserError(f"method '{name}' has no sampler, so there is no curve")
     return recipe
 
 
 def _sampler(recipe: Recipe) -> SamplerSettings:
     found = recipe.settings().sampler_settings()
-    assert found is not None  # asked for by ``_recipe``
+    assert found is not None  # checked by ``_recipe``
     return found
 
 
 def _variants(recipe: Recipe, sweep: Sweep, console: Console) -> list[Recipe]:
-    """The method as it is set, and with every sampler and number of steps, by sampler and steps."""
+    """The method as set, and with every sampler and number of steps, sorted by both."""
     variants: list[Recipe] = []
     for count in sorted(set(sweep.steps)):
         try:
             variants += [_with(recipe, kind, count) for kind in sweep.samplers]
         except ValidationError as error:
             reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-            console.say(f"left out: {recipe.name} in {count} steps, because {reason}")
+            console.say(f"left out: {recipe.name} in {count} steps: {reason}")
     if recipe not in variants:
         variants.append(recipe)
     order = list(dict.fromkeys([*sweep.samplers, _sampler(recipe).kind]))
@@ -178,7 +178,7 @@ def _variants(recipe: Recipe, sweep: Sweep, console: Console) -> list[Recipe]:
 
 
 def _with(recipe: Recipe, kind: str, steps: int) -> Recipe:
-    """The method with another sampler; eta and clipping stay where they apply."""
+    """The method with another sampler; eta and clipping are kept if they apply."""
     sampler = _sampler(recipe)
     eta = sampler.eta if kind == "ddim" else 0.0
     changed = {**sampler.model_dump(), "kind": kind, "steps": steps, "eta": eta}
@@ -194,10 +194,10 @@ def _describe(recipe: Recipe) -> str:
     return f"{recipe.name}, {sampler.describe()}, {sampler.steps} steps"
 
 
-def _apart(protocol: Protocol, count: int) -> Protocol:
-    """The protocol on some of its pairs, evenly over the list, which goes by subject.
+def _curve_protocol(protocol: Protocol, count: int) -> Protocol:
+    """The protocol on some of its pairs, evenly spaced in the list, which is sorted by subject.
 
-    On all of them too it is one of its own: the points of a curve are no rows of a run's tables.
+    With all pairs it is another protocol too: points of a curve are no rows of a run's tables.
     """
     every = len(protocol.test_pairs)
     count = min(count or every, every)
@@ -207,12 +207,12 @@ def _apart(protocol: Protocol, count: int) -> Protocol:
     name = f"{protocol.name.rpartition('-')[0]}-{identity}"
     facts = protocol.info["pairs"]
     rule = facts["rule"] if count == every else f"{facts['rule']}, {count} of {every}"
-    told = {"rule": rule, "count": count, "subjects": int(pairs["subject"].nunique())}
-    info = {**protocol.info, "protocol": name, "pairs": {**facts, **told}}
+    chosen = {"rule": rule, "count": count, "subjects": int(pairs["subject"].nunique())}
+    info = {**protocol.info, "protocol": name, "pairs": {**facts, **chosen}}
     return replace(protocol, name=name, test_pairs=pairs, info=info)
 
 
-def _tell(cells: list[Cell], protocol: Protocol, console: Console) -> None:
+def _show_plan(cells: list[Cell], protocol: Protocol, console: Console) -> None:
     left = [cell for cell in cells if not cell.scored]
     evaluations = sum(_steps(c.generation.recipe) for c in left if not c.generated)
     console.say(

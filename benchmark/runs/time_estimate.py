@@ -1,4 +1,4 @@
-"""What a run will do and how long it may take, told before it starts."""
+"""The plan of a run and an estimate of its time, printed before it starts."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,14 +21,14 @@ from longibench.benchmark.training.memory_plan import MemoryPlan, available_gb, 
 from longibench.benchmark.training.pair_loader import pad_to_multiple
 from longibench.methods.method import Method
 
-LARGEST_ON_CPU = 400_000  # voxels; timing a step of a larger grid would itself take minutes
+LARGEST_ON_CPU = 400_000  # voxels; timing a step of a larger grid would take minutes
 SCORING_SECONDS = 0.15  # a volume, the default metrics, small grids
 FEW = 3  # metrics that a line of the plan names
 
 
 @dataclass(frozen=True)
 class Remaining:
-    """What is left to do for one method."""
+    """The remaining work for one method."""
 
     training: TrainingJob | None
     generation: GenerationJob
@@ -38,7 +38,7 @@ class Remaining:
 
     @property
     def scored(self) -> bool:
-        """Whether there is nothing left to score."""
+        """Whether nothing is left to score."""
         return not self.metrics_left
 
     @property
@@ -48,24 +48,24 @@ class Remaining:
 
     @cached_property
     def iterations_left(self) -> int:
-        """Training iterations still to do."""
+        """Training iterations left."""
         if self.training is None or self.trained:
             return 0
         return self.training.training.iterations - last_step(self.training.folder)
 
     @cached_property
     def volumes_left(self) -> int:
-        """Volumes still to draw."""
+        """Volumes left to generate."""
         return 0 if self.generated else len(missing_requests(self.generation))
 
 
 def show_plan(steps: list[Remaining], protocol: Protocol, console: Console) -> None:
-    """Print one line a method: what is trained, drawn and reused, and the time it may take."""
+    """Print one line a method: what is trained, generated and reused, and the estimated time."""
     info = protocol.info
     console.say(
         f"protocol {protocol.name}: {info['pairs']['count']} pairs of "
-        f"{info['pairs']['subjects']} evaluation subjects, "
-        f"{len(protocol.train_pairs)} training pairs of {info['split']['train_subjects']} subjects"
+        f"{info['pairs']['subjects']} test subjects, "
+        f"{len(protocol.train_pairs)} pairs of {info['split']['train_subjects']} train subjects"
     )
     times = [_estimate(step) for step in steps]
     for step, seconds in zip(steps, times, strict=True):
@@ -85,13 +85,14 @@ def _describe(step: Remaining) -> str:
         parts.append(f"train {step.iterations_left} iterations")
     elif step.training is not None:
         parts.append("trained already")
-    parts.append(f"draw {step.volumes_left} volumes" if step.volumes_left else "drawn already")
+    left = step.volumes_left
+    parts.append(f"generate {left} volumes" if left else "generated already")
     parts.append(_scoring(step))
     return ", ".join(parts)
 
 
 def _scoring(step: Remaining) -> str:
-    """What is left of the metrics: of a finished cell it may be some."""
+    """The remaining metrics; a finished cell may lack only some."""
     if step.scored:
         return "scored already"
     names = step.metrics_left
@@ -114,7 +115,7 @@ def _estimate(step: Remaining) -> float | None:
     if not step.iterations_left and not step.volumes_left:
         return scoring
     if step.training is None:
-        return scoring  # no parameters: drawing costs reading and writing
+        return scoring  # no parameters: generation only reads and writes
     if not _can_be_timed(step.training):
         return None
     step_seconds, evaluation, evaluations = _time(step.training, trains=step.iterations_left > 0)
@@ -124,21 +125,21 @@ def _estimate(step: Remaining) -> float | None:
 
 
 def _can_be_timed(job: TrainingJob) -> bool:
-    """Whether the device is here, as it is not where others run the cells, and fast enough."""
+    """Whether the device is on this machine, as a cluster's need not be, and fast enough."""
     if job.device.accelerator == "cuda" and not torch.cuda.is_available():
         return False
     return accelerator(job.device) == "cuda" or prod(job.recipe.shape) <= LARGEST_ON_CPU
 
 
 def _time(job: TrainingJob, *, trains: bool) -> tuple[float, float, int]:
-    """Seconds an update, seconds a network evaluation and volume, evaluations a volume.
+    """Seconds a training step, seconds a network evaluation and volume, evaluations a volume.
 
-    A pass is timed as it will be run: with the planned pairs and precision, activations computed
-    again where that is planned. More might not fit the memory. Where nothing is left to train, no
-    update is timed.
+    A step is timed as it will be run: with the planned micro-batch, precision and activation
+    checkpointing. More might not fit the memory. If nothing is left to train, no training step is
+    timed.
 
     Raises:
-        UserError: No pass of what is left to train fits the memory.
+        UserError: No micro-batch of the training fits the memory.
     """
     device, precision = torch.device(accelerator(job.device)), resolved(job.device).precision
     plan = _planned(job) if trains else MemoryPlan(1, 1)

@@ -32,7 +32,7 @@ def write_curve(folder: Path) -> Path:
     """Write CSV, Markdown table and figure below a protocol's folder.
 
     Args:
-        folder: Where ``benchmark.runs.sampler_sweep.draw_curve`` has been.
+        folder: The folder that ``benchmark.runs.sampler_sweep.sweep_samplers`` returned.
 
     Returns:
         The Markdown table, ``sampling/curve.md``; ``curve.csv`` and ``curve.png``, ``.pdf`` and

@@ -13,13 +13,13 @@ def launch(cells: Sequence[Cell], metrics: Sequence[Metric], console: Console) -
     """Complete every cell; the first one that fails ends the run.
 
     Args:
-        cells: Cells, those of one protocol side by side.
+        cells: Cells, grouped by protocol.
         metrics: The metrics of all of them, built.
         console: For progress.
 
     Raises:
-        UserError: Anything that the user can mend.
-        Stopped: The process was asked to stop.
+        UserError: Anything that the user can fix.
+        Stopped: The process got a signal to stop.
     """
     for scoring, of_protocol in groupby(cells, key=attrgetter("scoring")):
         evaluator = scoring.evaluator(console, metrics)

@@ -1,4 +1,4 @@
-"""Run cells on a Ray cluster: each a task, taken up by another worker where its own died."""
+"""Run cells on a Ray cluster: each is a task; if its worker dies, another one continues it."""
 
 import logging
 import os
@@ -19,36 +19,36 @@ from longibench.benchmark.runs.cell import Cell, complete
 from longibench.benchmark.settings.schema import DeviceSettings, Settings
 from longibench.benchmark.training.checkpoints import last_step
 
-PATIENCE = 120  # seconds: a dead machine's lock on a network file system is given up by then
-GRACE = 300  # seconds that stopped cells have to save
-HOW = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to anybody
-    "RAY_DEDUP_LOGS": "0",  # cells' lines differ in numbers only
-    "RAY_worker_niceness": "0",  # they are the work; Ray would have them wait for all else
+PATIENCE = 120  # seconds after which a network file system has released a dead machine's lock
+GRACE = 300  # seconds for stopped cells to save
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no statistics are sent
+    "RAY_DEDUP_LOGS": "0",  # cells' lines differ only in numbers
+    "RAY_worker_niceness": "0",  # Ray's default gives workers a low priority
 }
 
 
 class CutOffError(Exception):
-    """The worker was told to stop, as where its machine is taken away; another one goes on."""
+    """The worker got a signal to stop, for example before its machine ends; another continues."""
 
 
 @dataclass
 class _Outcome:
-    """What became of the cells so far."""
+    """Failures of cells so far."""
 
     failures: list[str] = field(default_factory=list)
-    unforeseen: Exception | None = None
+    unexpected: Exception | None = None
 
 
 def launch(cells: Sequence[Cell], settings: Settings, console: Console) -> None:
-    """Complete every cell that is not complete; one that fails leaves the others alone.
+    """Complete every cell that is not complete; one that fails does not affect the others.
 
-    The cluster is the one that ``RAY_ADDRESS`` names, or one started here. All machines must see
+    The cluster is the one that ``RAY_ADDRESS`` names, or one started here. All machines must have
     the same files under the same paths.
 
     Raises:
-        UserError: Ray is not installed or not reachable, or cells failed: which, and why.
-        Stopped: The driver was asked to stop; the cells have saved.
+        UserError: Ray is not installed or not reachable, or cells failed, with their reasons.
+        Stopped: The driver got a signal to stop; the cells have saved.
     """
     missing = [_quiet(cell) for cell in cells if not cell.scored]
     if not missing:
@@ -64,8 +64,8 @@ def launch(cells: Sequence[Cell], settings: Settings, console: Console) -> None:
             for cell in missing
         }
         outcome = _gather(ray, pending, console)
-    if outcome.unforeseen:
-        raise outcome.unforeseen
+    if outcome.unexpected:
+        raise outcome.unexpected
     if outcome.failures:
         failed = "\n  ".join(outcome.failures)
         raise UserError(
@@ -75,9 +75,9 @@ def launch(cells: Sequence[Cell], settings: Settings, console: Console) -> None:
 
 
 def resolved(settings: Settings, console: Console) -> DeviceSettings:
-    """What ``auto`` means where the cells will run: a machine of a cluster is asked.
+    """Resolve ``auto`` on a machine of the cluster.
 
-    Without a running cluster one is started here later, so that this machine is asked.
+    Without a running cluster, one is started on this machine later, so it is resolved here.
     """
     device = settings.device
     if device.accelerator == "cpu" or "auto" not in (device.accelerator, device.precision):
@@ -85,29 +85,29 @@ def resolved(settings: Settings, console: Console) -> DeviceSettings:
     with _cluster(console, address="auto") as ray:
         if ray is None:
             return fabric.resolved(device)
-        there = [node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"]]
-        on_gpu = device.accelerator == "cuda" or any(there)
-        # next to nothing, so that the answer comes while the cluster is at work
+        gpus = [node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"]]
+        on_gpu = device.accelerator == "cuda" or any(gpus)
+        # a small share, so that a busy cluster also answers
         needs = {"num_cpus": 0, "num_gpus": 0.01 if on_gpu else 0}
         if on_gpu:
-            console.say("asking a machine of the Ray cluster what its GPU can do")
+            console.say("asking a machine of the Ray cluster for the precision of its GPU")
         answer: DeviceSettings = ray.get(ray.remote(**needs)(fabric.resolved).remote(device))
         return answer
 
 
 def work(cell: Cell, place: str, quiet: bool) -> str:
-    """Complete a cell in a worker, going on where another one ended.
+    """Complete a cell in a worker, from where another one ended.
 
     Args:
         cell: The cell.
-        place: The driver's folder, from which relative paths count.
+        place: The driver's folder, the base of relative paths.
         quiet: Show no progress.
 
     Returns:
-        What a user must mend, for which another try would not help; empty where all is done.
+        An error that the user must fix and another try would not; empty if the cell is complete.
 
     Raises:
-        CutOffError: The worker was told to stop.
+        CutOffError: The worker got a signal to stop.
     """
     host = socket.gethostname()
     if not Path(place).is_dir():
@@ -116,7 +116,7 @@ def work(cell: Cell, place: str, quiet: bool) -> str:
     console = Console(quiet)
     console.say(f"{cell.name} on {host}: {_state(cell)}")
     try:
-        _hold_same_code(cell)
+        _check_code(cell)
         with stoppable():
             evaluator = cell.scoring.evaluator(Console(quiet=True))
             complete(cell, cell.scoring.workspace, evaluator, PATIENCE)
@@ -127,14 +127,18 @@ def work(cell: Cell, place: str, quiet: bool) -> str:
     return ""
 
 
-def _hold_same_code(cell: Cell) -> None:
-    """Hold that this process has the method that the cell is named by."""
+def _check_code(cell: Cell) -> None:
+    """Check that this process has the driver's code of the method.
+
+    Raises:
+        UserError: It has other code.
+    """
     generation = cell.generation
     if generation.recipe.describe()["code"] != generation.info["made_by"]["code"]:
         raise UserError(
             f"{socket.gethostname()} has other code of {generation.recipe.name} than the driver: "
             f"longibench is {longibench.__file__} there. Install the same on all machines, and do "
-            "not start in a folder that holds another longibench: Ray's workers look there first"
+            "not start in a folder with another longibench: Ray's workers import from it first"
         )
 
 
@@ -142,7 +146,7 @@ def _state(cell: Cell) -> str:
     if cell.generated:
         return "score"
     if cell.training is None or cell.trained:
-        return "draw"
+        return "generate"
     done = last_step(cell.training.folder)
     total = cell.training.training.iterations
     return f"train from iteration {done} of {total}" if done else f"train {total} iterations"
@@ -156,13 +160,13 @@ def _quiet(cell: Cell) -> Cell:
 
 @contextmanager
 def _cluster(console: Console, address: str | None = None) -> Iterator[Any]:
-    """Ray, connected; what Ray prints goes to stderr, for stdout is left to results.
+    """Ray, connected; its output goes to stderr, because stdout is for results.
 
     Args:
-        console: Tells whether to be quiet.
-        address: ``auto`` for a cluster that is running already, and None where there is none.
+        console: Whether to be quiet.
+        address: ``auto`` for a running cluster; yields None if there is none.
     """
-    for name, value in HOW.items():  # read when Ray is imported
+    for name, value in ENVIRONMENT.items():  # read when Ray is imported
         os.environ.setdefault(name, value)
     try:
         import ray
@@ -190,33 +194,33 @@ def _cluster(console: Console, address: str | None = None) -> Iterator[Any]:
 
 
 def _resources(ray: Any, settings: Settings, count: int, console: Console) -> dict[str, float]:
-    """What a cell takes of one machine: its GPUs, or its share of the cluster's CPU cores."""
-    device, there = settings.device, [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    """What a cell needs of one machine: its GPUs, or its share of the cluster's CPU cores."""
+    device, nodes = settings.device, [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if device.num_nodes > 1:
         raise UserError("--launcher ray: a cell runs on one machine; leave --num-nodes out")
-    cpus = [node.get("CPU", 0) for node in there]
+    cpus = [node.get("CPU", 0) for node in nodes]
     share = max(1, int(min(sum(cpus) // count, max(cpus))))
     needs: dict[str, float] = {"num_cpus": settings.ray.cpus or device.threads or share}
-    gpus = [node.get("GPU", 0) for node in there]
+    gpus = [node.get("GPU", 0) for node in nodes]
     if device.accelerator == "cuda" or (device.accelerator == "auto" and any(gpus)):
         needs = {"num_cpus": settings.ray.cpus or device.threads or 1, "num_gpus": device.devices}
     if needs["num_cpus"] > max(cpus) or needs.get("num_gpus", 0) > max(gpus):
-        console.warn(f"no machine of the Ray cluster has what a cell takes: {needs}; waiting")
+        console.warn(f"no machine of the Ray cluster has what a cell needs: {needs}; waiting")
     return needs
 
 
 def _gather(ray: Any, pending: dict[Any, Cell], console: Console) -> _Outcome:
-    """Wait for all cells, telling of each one that ends.
+    """Wait for all cells, and report each one that ends.
 
     Raises:
-        Stopped: The driver was asked to stop.
+        Stopped: The driver got a signal to stop.
     """
     outcome, total = _Outcome(), len(pending)
     with interruptible() as interruption, console.bar("cells", total) as bar:
         while pending:
             ended, _ = ray.wait(list(pending), timeout=1)
             for task in ended:
-                _note(ray, task, pending.pop(task), outcome, console)
+                _record(ray, task, pending.pop(task), outcome, console)
                 bar.advance()
             if interruption.requested:
                 _stop(ray, pending, console)
@@ -224,15 +228,15 @@ def _gather(ray: Any, pending: dict[Any, Cell], console: Console) -> _Outcome:
     return outcome
 
 
-def _note(ray: Any, task: Any, cell: Cell, outcome: _Outcome, console: Console) -> None:
-    """Take down how a cell ended."""
+def _record(ray: Any, task: Any, cell: Cell, outcome: _Outcome, console: Console) -> None:
+    """Record and print how a cell ended."""
     failure = ""
     try:
         failure = ray.get(task)
     except ray.exceptions.RayTaskError as error:
-        outcome.unforeseen = outcome.unforeseen or error
+        outcome.unexpected = outcome.unexpected or error
         failure = str(error)
-    except ray.exceptions.RayError as error:  # however often it was tried again
+    except ray.exceptions.RayError as error:  # after all retries
         failure = f"its worker died: {error}"
     if failure:
         outcome.failures.append(f"{cell.name}: {failure}")
@@ -240,7 +244,7 @@ def _note(ray: Any, task: Any, cell: Cell, outcome: _Outcome, console: Console) 
 
 
 def _stop(ray: Any, pending: dict[Any, Cell], console: Console) -> None:
-    """Tell all cells to save, and wait until they have."""
+    """Stop all cells, and wait until they have saved."""
     console.say(f"stopping {len(pending)} cells")
     for task in pending:
         ray.cancel(task)

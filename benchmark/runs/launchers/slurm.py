@@ -14,7 +14,7 @@ from longibench.benchmark.settings.schema import Settings
 
 PROGRAM = [sys.executable, str(Path(__file__).parents[3] / "cli.py")]
 
-# by hand, without SLURM, a cell runs as it is
+# outside of SLURM, a cell runs without srun
 BODY = """set -u
 cd {place}
 step={step}
@@ -25,7 +25,7 @@ case "$SLURM_ARRAY_TASK_ID" in
 *) echo "there is no cell $SLURM_ARRAY_TASK_ID" >&2; exit 2 ;;
 esac
 status=$?
-# told to stop, it has saved: the same cell goes on when its turn comes again
+# stopped by a signal, the cell has saved: it continues when it is queued again
 if [ "$status" -eq {resumable} ] && command -v scontrol >/dev/null; then
   scontrol requeue "$SLURM_JOB_ID"
 fi
@@ -48,16 +48,16 @@ def write_array(
     plugins: tuple[Path, ...] = (),
     label: str | None = None,
 ) -> str:
-    """Write ``slurm/<name>.sh``, an index of its array a cell, and what prepares their scans.
+    """Write ``slurm/<name>.sh``, an array of one index a cell, and the script that prepares scans.
 
     Args:
         methods: Names of registered methods.
         settings: The run's settings.
         matrix: Training seeds and folds.
-        workspace: Where the scripts go, and the results of what they run.
-        options: Options of the command line that led to the settings.
+        workspace: Folder of the scripts and of their results.
+        options: Options of the command line that gave the settings.
         plugins: Files with further methods.
-        label: What the rows are called in tables.
+        label: Label of the rows in tables.
 
     Returns:
         The shell command that submits both.
@@ -100,7 +100,7 @@ def _plugins(plugins: Sequence[Path]) -> list[str]:
 
 
 def _head(name: str, settings: Settings, folder: Path, cells: int = 0) -> str:
-    """The lines that SLURM reads; an array where there are cells, else one plain job."""
+    """The lines that SLURM reads; an array if there are cells, else a single job."""
     slurm, device = settings.slurm, settings.device
     given = {
         "job-name": name,
@@ -129,7 +129,7 @@ def _body(cells: list[str], settings: Settings) -> str:
     cpus = f" --cpus-per-task={settings.slurm.cpus}" if settings.slurm.cpus else ""
     return BODY.format(
         place=shlex.quote(str(Path.cwd())),
-        step=shlex.quote(f"srun{cpus}"),  # srun does not take the script's own
+        step=shlex.quote(f"srun{cpus}"),  # srun does not use the script's value
         setup="\n".join(settings.slurm.setup),
         cells="\n".join(f"{index}) $step {cell} ;;" for index, cell in enumerate(cells)),
         resumable=RESUMABLE,

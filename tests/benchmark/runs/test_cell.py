@@ -1,4 +1,4 @@
-"""A cell knows what is left of it, and by which code it was planned."""
+"""The remaining work of a cell, and the code with which it was planned."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,14 +10,14 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.protocol.protocol import build_protocol
-from longibench.benchmark.runs.cell import Cell, complete, hold_identity, make_cell, scoring_of
+from longibench.benchmark.runs.cell import Cell, check_identity, complete, make_cell, scoring_of
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.training.recipe import Recipe
 
 
 @pytest.fixture
 def cell_of(options: tuple[str, ...], workspace: Path) -> Callable[..., Cell]:
-    """Makes the cell of a method, with more settings where they are given."""
+    """Makes the cell of a method, optionally with further settings."""
 
     def make(method: str, *more: str) -> Cell:
         settings = load_settings("demo", [*(its for its in options if "=" in its), *more])
@@ -37,7 +37,7 @@ def cell(cell_of: Callable[..., Cell]) -> Cell:
 
 
 def of_other_code(cell: Cell, name: str) -> Cell:
-    """The cell as it was planned with another code of a metric."""
+    """The cell as planned with other code of a metric."""
     identities = tuple(
         replace(its, code="another") if its.name == name else its for its in cell.scoring.identities
     )
@@ -55,37 +55,37 @@ def test_a_metric_of_other_code_is_left(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("damage", ["", "metric\n", "\x00"])
-def test_of_a_damaged_table_everything_is_left(cell: Cell, damage: str) -> None:
+def test_with_a_damaged_table_every_metric_is_left(cell: Cell, damage: str) -> None:
     (cell.folder / "scores.csv").write_text(damage)
     assert len(cell.metrics_left) == len(cell.scoring.identities)
     assert cell.known_scores is None
 
 
-def test_a_process_with_other_code_than_was_planned_does_nothing(cell: Cell) -> None:
-    """As a worker that starts after a file was changed."""
+def test_a_process_with_other_code_than_the_plan_does_nothing(cell: Cell) -> None:
+    """Like a worker that starts after a file was changed."""
     evaluator = cell.scoring.evaluator(Console(quiet=True))
-    hold_identity(cell, evaluator)
+    check_identity(cell, evaluator)
     info = {**cell.generation.info, "made_by": {"code": "another"}}
     changed = replace(of_other_code(cell, "ssim"), generation=replace(cell.generation, info=info))
-    with pytest.raises(UserError, match="the code of copy-source, ssim was changed since the run"):
+    with pytest.raises(UserError, match="the code of copy-source, ssim has changed since the run"):
         complete(changed, cell.scoring.workspace, evaluator)
 
 
-def test_each_fold_has_a_model_that_saw_none_of_those_it_generates(
+def test_each_fold_has_a_model_that_was_not_trained_on_its_test_subjects(
     cell_of: Callable[..., Cell],
 ) -> None:
     folds = [cell_of("vae", "split.folds=3", f"split.fold={fold}") for fold in range(3)]
     for cell in folds:
         assert cell.training
         assert cell.generation.model == cell.training.folder
-        trained, tested = (set(job.pairs["subject"]) for job in (cell.training, cell.generation))
-        assert tested
-        assert not trained & tested
+        train, test = (set(job.pairs["subject"]) for job in (cell.training, cell.generation))
+        assert test
+        assert not train & test
     assert len({cell.generation.model for cell in folds}) == 3
     assert len({cell.folder for cell in folds}) == 3
 
 
-def test_a_model_is_shared_where_nothing_it_learns_from_differs(
+def test_a_model_is_shared_if_nothing_in_its_training_differs(
     cell_of: Callable[..., Cell],
 ) -> None:
     first = cell_of("vae").generation

@@ -1,4 +1,4 @@
-"""A dry run through the command line: times a few steps, leaves no model and no volume."""
+"""A dry run with the command line: times a few steps, writes no model and no volume."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,14 +8,14 @@ import pytest
 
 
 @pytest.mark.slow
-def test_it_predicts_every_method_and_writes_nothing_that_stays(
+def test_it_estimates_every_method_and_keeps_no_file(
     cli: Callable[..., Any], workspace: Path, tiny: Path, options: tuple[str, ...]
 ) -> None:
     arguments = ("run", "--methods", "tiny,copy-source", "--plugin", tiny, "--workspace", workspace)
     before = {path for path in workspace.rglob("*") if "models" in path.parts}
-    told = cli(*arguments, *options, "--dry-run")
-    assert told.code == 0, told.err
-    lines = told.out.splitlines()
+    result = cli(*arguments, *options, "--dry-run")
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
     assert lines[0].split() == ["train", "draw", "score", "in", "all", "memory", "an", "update"]
     assert [line.split()[0] for line in lines[1:]] == ["tiny-s0", "copy-source-s0", "in"]
     assert {path for path in workspace.rglob("*") if "models" in path.parts} == before

@@ -20,7 +20,7 @@ def test_every_fold_with_every_seed() -> None:
     assert points == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
 
 
-def test_what_is_not_named_is_the_settings_own() -> None:
+def test_by_default_seed_and_fold_are_those_of_the_settings() -> None:
     assert list(Matrix.parse(None, None, FOLDED).settings(FOLDED)) == [FOLDED]
     chosen = Matrix.parse(None, "2,0", FOLDED).settings(FOLDED)
     assert [(one.split.fold, one.seed) for one in chosen] == [(2, 4), (0, 4)]
@@ -36,7 +36,7 @@ def test_what_is_not_named_is_the_settings_own() -> None:
         (None, "3", "'split': fold 3 of 3"),
     ],
 )
-def test_what_is_no_number_or_no_fold_is_named(
+def test_wrong_numbers_and_folds_are_named(
     seeds: str | None, folds: str | None, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):

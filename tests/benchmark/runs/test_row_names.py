@@ -1,4 +1,4 @@
-"""What a user calls a row, and which rows are a preset's."""
+"""Labels of rows, and rows of a preset."""
 
 from pathlib import Path
 
@@ -34,18 +34,18 @@ def cell_of(method: str, settings: Settings, workspace: Path) -> Cell:
         ([], True),
         (["methods.vae.latent=16"], True),  # another method's
         (["training.checkpoint_every=7"], True),  # no result depends on it
-        (["methods.ours.width=16"], True),  # what it is anyway
+        (["methods.ours.width=16"], True),  # the preset's value
         (["methods.ours.width=8"], False),
         (["methods.ours.diffusion.sampler.steps=5"], False),
         (["methods.ours.training.learning_rate=0.01"], False),
         (["training.iterations=7"], False),
         (["generation.samples=2"], False),
         (["device.precision=64-true"], False),
-        (["device.precision=32-true"], True),  # what auto means here
+        (["device.precision=32-true"], True),  # auto on this machine
         (["device.tf32=false"], True),  # on a CPU
     ],
 )
-def test_a_row_is_the_presets_where_nothing_of_its_own_was_overridden(
+def test_a_row_is_the_presets_if_none_of_its_settings_was_overridden(
     given: list[str], workspace: Path, changes: list[str], is_the_preset: bool
 ) -> None:
     preset, settings = load_settings("demo", given), load_settings("demo", [*given, *changes])
@@ -54,7 +54,7 @@ def test_a_row_is_the_presets_where_nothing_of_its_own_was_overridden(
     assert found == ("demo" if is_the_preset else "")
 
 
-def test_a_method_that_the_preset_does_not_know_is_not_its(
+def test_a_method_without_settings_in_the_preset_is_not_the_presets(
     given: list[str], workspace: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "needs_width.py"
@@ -84,7 +84,7 @@ class NeedsWidth(CopySource, name="needs-width"):
 """
 
 
-def test_rows_are_added_to_those_that_are_there(given: list[str], workspace: Path) -> None:
+def test_rows_are_added_to_existing_ones(given: list[str], workspace: Path) -> None:
     preset, settings = load_settings("demo", given), load_settings("demo", [*given, "seed=3"])
     folder = workspace / (workspace / "latest").read_text().strip()
     cell = cell_of("ours", settings, workspace)
@@ -97,8 +97,8 @@ def test_rows_are_added_to_those_that_are_there(given: list[str], workspace: Pat
     assert (folder / ROWS).stat().st_mtime_ns == before
 
 
-def test_a_label_is_for_what_was_overridden(given: list[str], workspace: Path) -> None:
-    """Not for the copy, nor for a preset's row where others of the command were overridden."""
+def test_a_label_is_for_rows_with_overrides(given: list[str], workspace: Path) -> None:
+    """Not for the copy, nor for a preset's row if other rows of the command have overrides."""
     preset = load_settings("demo", given)
     settings = load_settings("demo", [*given, "methods.ours.width=8"])
     cells = [cell_of(name, settings, workspace) for name in ("copy-source", "vae", "ours")]

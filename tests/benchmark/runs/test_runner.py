@@ -1,4 +1,4 @@
-"""What a protocol's last run says of the code that made it."""
+"""The record of the code of a protocol's last run."""
 
 import shutil
 import subprocess
@@ -12,11 +12,11 @@ from longibench.benchmark.settings.loading import load_settings
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b.c")
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git here")
-def test_the_commit_is_that_of_a_checkout_alone(
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_the_commit_is_only_that_of_a_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not of a repository that an environment with longibench lies in."""
+    """Not of a repository around an environment with longibench."""
     subprocess.run([*GIT, "init", "-q"], cwd=tmp_path, check=True)
     subprocess.run([*GIT, "commit", "-q", "--allow-empty", "-m", "a"], cwd=tmp_path, check=True)
     for home, known in ((tmp_path, True), (tmp_path / ".venv", False)):

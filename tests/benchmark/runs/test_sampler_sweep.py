@@ -1,4 +1,4 @@
-"""The curve by its command: one training, resumable points, mistakes that are named."""
+"""The curve command: one training, resumable points, errors that name the option."""
 
 import json
 from collections.abc import Callable
@@ -28,15 +28,15 @@ def place(tmp_path_factory: pytest.TempPathFactory, options: tuple[str, ...]) ->
 
 
 @pytest.fixture
-def draw(place: Path, options: tuple[str, ...], cli: Callable[..., Any]) -> Callable[..., Any]:
+def sweep(place: Path, options: tuple[str, ...], cli: Callable[..., Any]) -> Callable[..., Any]:
     def call(*more: str) -> Any:
         return cli(*CURVE, "--workspace", place, *options, *SMALL, *more)
 
     return call
 
 
-def drawn(place: Path) -> Path:
-    """The curve's protocol: the one that has points."""
+def curve_folder(place: Path) -> Path:
+    """The folder of the curve's protocol: the one with points."""
     (found,) = place.glob(f"*/{POINTS}")
     return found.parent
 
@@ -48,10 +48,10 @@ def volumes(place: Path) -> Files:
     }
 
 
-def test_every_point_of_one_training(place: Path, draw: Callable[..., Any]) -> None:
-    result = draw("--steps", "2")
+def test_every_point_of_one_training(place: Path, sweep: Callable[..., Any]) -> None:
+    result = sweep("--steps", "2")
     assert result.code == 0, result.err
-    folder = drawn(place)
+    folder = curve_folder(place)
     points = pd.DataFrame(json.loads((folder / POINTS).read_text()))
     assert points["sampler"].tolist() == ["ddpm", "ddim", "ddim", "dpm-solver++"]
     assert points["steps"].tolist() == [2, 2, 4, 2]
@@ -61,16 +61,16 @@ def test_every_point_of_one_training(place: Path, draw: Callable[..., Any]) -> N
     runs = [json.loads(path.read_text()) for path in folder.glob("predictions/*/run.json")]
     assert sorted(run["network_evaluations"] for run in runs) == [2, 2, 2, 4]
     assert len(pd.read_csv(folder / "pairs.csv")) == 4
-    told = json.loads((folder / "protocol.json").read_text())["pairs"]
-    assert told["count"] == 4
-    assert told["rule"].startswith("yearly, 4 of ")
+    pairs = json.loads((folder / "protocol.json").read_text())["pairs"]
+    assert pairs["count"] == 4
+    assert pairs["rule"].startswith("yearly, 4 of ")
     assert result.out.rstrip().endswith("curve.md")
     assert "| 4 (default) |" in result.out
-    assert not (place / "latest").exists()  # a report of a run stays what it was
+    assert not (place / "latest").exists()  # the report of a run does not change
 
 
 def test_points_are_folders_like_any_other(place: Path) -> None:
-    results = read_results(drawn(place))
+    results = read_results(curve_folder(place))
     assert len(results.entries) == 4
     assert {results.details(entry) for entry in results.entries} == {
         "predicts x0, ancestral DDPM 2 of 1000 steps",
@@ -80,20 +80,22 @@ def test_points_are_folders_like_any_other(place: Path) -> None:
     }
 
 
-def test_again_and_further_nothing_is_done_twice(place: Path, draw: Callable[..., Any]) -> None:
-    """Also after a point was lost: it is drawn again as it was."""
+def test_a_second_sweep_computes_only_what_is_missing(
+    place: Path, sweep: Callable[..., Any]
+) -> None:
+    """A lost point is generated again with equal volumes."""
     before = volumes(place)
     assert len(before) == 4 * 4
     (lost,) = {path.parent for path in before if _sampler_of(path.parent) == "DPM-Solver++"}
     for path in lost.iterdir():
         path.unlink()
-    assert draw("--steps", "2", "--samplers", "ddim,dpm-solver++").code == 0
+    assert sweep("--steps", "2", "--samplers", "ddim,dpm-solver++").code == 0
     after = volumes(place)
     assert {path: content for path, (_, content) in after.items()} == {
         path: content for path, (_, content) in before.items()
     }
     assert all(after[path] == before[path] for path in before if path.parent != lost)
-    points = json.loads((drawn(place) / POINTS).read_text())
+    points = json.loads((curve_folder(place) / POINTS).read_text())
     assert [point["steps"] for point in points] == [2, 4, 2]
 
 
@@ -101,10 +103,11 @@ def _sampler_of(folder: Path) -> str:
     return str(json.loads((folder / "run.json").read_text())["details"]).split()[2]
 
 
-def test_more_steps_than_levels_are_left_out(place: Path, draw: Callable[..., Any]) -> None:
-    result = draw("--steps", "2,2000", "--samplers", "ddim")
+def test_more_steps_than_levels_are_left_out(place: Path, sweep: Callable[..., Any]) -> None:
+    result = sweep("--steps", "2,2000", "--samplers", "ddim")
     assert result.code == 0
-    assert [point["steps"] for point in json.loads((drawn(place) / POINTS).read_text())] == [2, 4]
+    points = json.loads((curve_folder(place) / POINTS).read_text())
+    assert [point["steps"] for point in points] == [2, 4]
 
 
 @pytest.mark.parametrize(

@@ -44,24 +44,24 @@ def shown(steps: list[Remaining], capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
-def test_it_tells_what_is_done_and_how_long_it_takes(
+def test_it_prints_the_work_and_the_estimated_time(
     step: Remaining, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = shown([step, step], capsys)
-    assert "4 pairs of 3 evaluation subjects" in text
-    assert f"train 1000 iterations, draw {len(step.generation.pairs)} volumes, score" in text
+    assert "4 pairs of 3 test subjects" in text
+    assert f"train 1000 iterations, generate {len(step.generation.pairs)} volumes, score" in text
     assert "about" in text
     assert "in all" in text
 
 
-def test_what_is_there_is_reused(step: Remaining, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_results_are_reused(step: Remaining, capsys: pytest.CaptureFixture[str]) -> None:
     done = replace(step, trained=True, generated=True, metrics_left=())
-    assert "trained already, drawn already, scored already" in shown([done], capsys)
+    assert "trained already, generated already, scored already" in shown([done], capsys)
     (step.training.folder / "step-00000600").mkdir(parents=True)  # type: ignore[union-attr]
     assert "train 400 iterations" in shown([step], capsys)
 
 
-def test_timing_leaves_the_random_state_alone(
+def test_timing_does_not_change_the_random_state(
     step: Remaining, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = torch.get_rng_state()
@@ -69,7 +69,7 @@ def test_timing_leaves_the_random_state_alone(
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_grid_too_large_to_time_is_said_so(
+def test_the_time_is_unknown_for_a_grid_too_large_to_time(
     step: Remaining, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("longibench.benchmark.runs.time_estimate.LARGEST_ON_CPU", 1000)
@@ -78,19 +78,19 @@ def test_a_grid_too_large_to_time_is_said_so(
 
 
 @pytest.fixture
-def passes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, torch.dtype]]:
-    """Pairs, levels computed again and type of every pass that the plan times."""
+def losses(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, torch.dtype]]:
+    """Pairs, checkpointed levels and type of every loss that the plan times."""
     method = load_methods([tiny])["tiny"]
     plain, seen = method.training_loss, []
 
     def loss(self: Method, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
         value = plain(self, source, target, interval_years)
-        seen.append((len(source), getattr(self, "recomputed", 0), self.layers(source).dtype))
+        seen.append((len(source), getattr(self, "checkpointed", 0), self.layers(source).dtype))
         return value
 
     monkeypatch.setattr(method, "training_loss", loss)
     monkeypatch.setattr(
-        method, "checkpoint_activations", lambda self, levels: setattr(self, "recomputed", levels)
+        method, "checkpoint_activations", lambda self, levels: setattr(self, "checkpointed", levels)
     )
     monkeypatch.setattr(method, "checkpoint_levels", 2)
     return seen
@@ -101,13 +101,13 @@ def passes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, 
 )
 def test_a_step_is_timed_as_it_will_be_run(
     step: Remaining,
-    passes: list[tuple[int, int, torch.dtype]],
+    losses: list[tuple[int, int, torch.dtype]],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     memory_gb: float,
     expected: tuple[int, int],
 ) -> None:
-    """On a small card neither training nor generation is tried with more than was planned."""
+    """On a small card neither training nor generation is timed with more than the plan."""
 
     def needed(self: object, choice: MemoryPlan) -> float:
         return choice.micro_batch / 2**choice.checkpoint_levels
@@ -123,7 +123,7 @@ def test_a_step_is_timed_as_it_will_be_run(
         device=DeviceSettings(accelerator="cpu", memory_gb=memory_gb),
     )
     shown([replace(step, training=job)], capsys)
-    assert {its[:2] for its in passes} == {expected}
+    assert {its[:2] for its in losses} == {expected}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_step_is_timed_as_it_will_be_run(
 )
 def test_a_step_is_timed_in_its_precision(
     step: Remaining,
-    passes: list[tuple[int, int, torch.dtype]],
+    losses: list[tuple[int, int, torch.dtype]],
     capsys: pytest.CaptureFixture[str],
     precision: str,
     dtype: torch.dtype,
@@ -140,13 +140,13 @@ def test_a_step_is_timed_in_its_precision(
     assert step.training is not None
     device = DeviceSettings.model_validate({"accelerator": "cpu", "precision": precision})
     shown([replace(step, training=replace(step.training, device=device))], capsys)
-    assert {its[2] for its in passes} == {dtype}
+    assert {its[2] for its in losses} == {dtype}
 
 
-def test_a_device_that_is_elsewhere_is_not_timed(
+def test_a_device_on_another_machine_is_not_timed(
     step: Remaining, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where a machine without a GPU hands cells to a cluster."""
+    """For example if a machine without a GPU submits cells to a cluster."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert step.training is not None
     job = replace(step.training, device=DeviceSettings(accelerator="cuda"))
@@ -157,4 +157,4 @@ def test_the_metrics_that_a_finished_cell_lacks_are_named(
     step: Remaining, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = replace(step, trained=True, generated=True, metrics_left=("psnr",))
-    assert "trained already, drawn already, score psnr;" in shown([done], capsys)
+    assert "trained already, generated already, score psnr;" in shown([done], capsys)

@@ -1,4 +1,4 @@
-"""Three small methods that write down what they do, and that can be told to die or to fail."""
+"""Three small methods that log what they do, and that can be set to die or to fail."""
 
 import os
 import sys
@@ -12,10 +12,10 @@ import pytest
 from longibench.benchmark.evaluation.score_table import read_scores
 
 MANY = '''
-"""Three methods of a few weights, which write what they do into the file 'log' beside this one.
+"""Three methods of a few weights, which log what they do in the file 'log' next to this one.
 
-The file 'do' there says METHOD ACTION PID: 'nan', always, or a signal at the eighth step, once;
-the process PID, which times a step of each before the work begins, is spared.
+The file 'do' there has METHOD ACTION PID: 'nan', always, or a signal at the eighth step, once;
+the process PID, which times a step of each before the work begins, is exempt.
 """
 
 import os
@@ -36,8 +36,8 @@ def happen(name: str, what: str) -> float:
     CALLS[name] += what == "step"
     with (HERE / "log").open("a") as log:
         log.write(f"{name} {what} {os.getpid()}\\n")
-    method, action, spared = (HERE / "do").read_text().split()
-    if what == "draw" or method != name or int(spared) == os.getpid():
+    method, action, exempt = (HERE / "do").read_text().split()
+    if what == "generate" or method != name or int(exempt) == os.getpid():
         return 1.0
     if action == "nan":
         return float("nan")
@@ -55,12 +55,12 @@ class Small(Method):
         self.layer = nn.Conv3d(1, 1, 3, padding=1)
 
     def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
-        # what a step costs is traced on tensors without numbers: that is no step
+        # the cost of a step is traced on fake tensors: that is no step
         factor = 1.0 if isinstance(source, FakeTensor) else happen(self.name, "step")
         return (self.layer(source) - target).square().mean() * factor
 
     def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
-        happen(self.name, "draw")
+        happen(self.name, "generate")
         return (source + 0.01 * self.layer(source)).clamp(-1, 1)
 
 
@@ -81,17 +81,17 @@ NAMES = ("one", "two", "three")
 
 @dataclass(frozen=True)
 class Many:
-    """The three methods: their file, what they are told to do, and what they did."""
+    """The three methods: their file, how they fail, and what they did."""
 
     file: Path
 
     def do(self, what: str) -> None:
-        """Tell them, and forget what they did."""
+        """Set how they fail, and clear their log."""
         (self.file.parent / "do").write_text(f"{what} {os.getpid()}")
         (self.file.parent / "log").write_text("")
 
     def did(self) -> list[tuple[str, str, int]]:
-        """Method, ``step`` or ``draw``, and the process, in the order of time."""
+        """Method, ``step`` or ``generate``, and the process, in the order of time."""
         lines = (self.file.parent / "log").read_text().splitlines()
         return [(name, what, int(pid)) for name, what, pid in map(str.split, lines)]
 
@@ -112,7 +112,7 @@ def many_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def many(many_file: Path) -> Many:
-    """The three methods, with nothing to do but their work."""
+    """The three methods, without failures."""
     many = Many(many_file)
     many.do("nobody nothing")
     return many
@@ -120,7 +120,7 @@ def many(many_file: Path) -> Many:
 
 @pytest.fixture
 def read_sorted() -> Callable[[Path], pd.DataFrame]:
-    """Read a score table in an order of its own."""
+    """Read a score table in a fixed order."""
 
     def read(table: Path) -> pd.DataFrame:
         scores = read_scores(table)

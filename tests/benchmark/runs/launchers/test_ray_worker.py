@@ -1,4 +1,4 @@
-"""What a worker does before its cell, without a cluster."""
+"""The checks of a worker before its cell, without a cluster."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,12 +14,12 @@ from longibench.benchmark.training.recipe import Recipe
 def test_a_worker_with_other_code_refuses_the_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where its Python finds another longibench than the driver's."""
-    monkeypatch.chdir(tmp_path)  # and back: a worker changes its folder
+    """For example if its Python imports another longibench than the driver's."""
+    monkeypatch.chdir(tmp_path)  # restores the folder, which a worker changes
     info = {"made_by": {"code": "of the driver"}}
     recipe = Recipe("copy-source", {}, (16, 20, 16))
     generation = SimpleNamespace(recipe=recipe, info=info)
     cell = SimpleNamespace(name="copy-source-s0", generated=True, generation=generation)
-    said = work(cast(Any, cell), str(tmp_path), quiet=True)
-    assert "has other code of copy-source than the driver" in said
-    assert str(longibench.__file__) in said
+    error = work(cast(Any, cell), str(tmp_path), quiet=True)
+    assert "has other code of copy-source than the driver" in error
+    assert str(longibench.__file__) in error

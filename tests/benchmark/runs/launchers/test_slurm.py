@@ -1,4 +1,4 @@
-"""The scripts of an array, run by hand where there is no SLURM."""
+"""The scripts of an array, run in bash without SLURM."""
 
 import os
 import re
@@ -35,21 +35,21 @@ QUEUE = (
 
 
 def scripts(submit: str) -> tuple[Path, Path]:
-    """What prepares, and the array, out of the command that submits both."""
+    """The script that prepares, and the array's, from the command that submits both."""
     found = re.fullmatch(r"sbatch --dependency=afterok:\$\(sbatch --parsable (\S+)\) (\S+)", submit)
     assert found
     return Path(found[1]), Path(found[2])
 
 
 def in_bash(script: Path, path: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a script with some variables more, and programs of ``path`` before all others."""
+    """Run a script with further variables, and with ``path`` first in the search path."""
     given = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
     given["PATH"] = os.pathsep.join(filter(None, [path, given["PATH"]]))
     command = ["bash", str(script)]
     return subprocess.run(command, env=given | environment, capture_output=True, text=True)
 
 
-def test_the_head_says_what_a_cell_takes_and_the_body_one_command_a_cell(tmp_path: Path) -> None:
+def test_the_head_has_the_resources_and_the_body_one_command_a_cell(tmp_path: Path) -> None:
     overrides = [*QUEUE, "split.folds=2", "cohort=bids:/data/my study"]
     settings = load_settings("demo", overrides)
     options = ["--preset", "demo", *(f"--set={value}" for value in overrides)]
@@ -82,7 +82,7 @@ def test_the_head_says_what_a_cell_takes_and_the_body_one_command_a_cell(tmp_pat
         assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
 
 
-def test_nothing_is_written_for_what_does_not_exist(tmp_path: Path) -> None:
+def test_nothing_is_written_for_unknown_methods_and_folds(tmp_path: Path) -> None:
     settings = load_settings("demo", ["split.folds=2"])
     for methods, matrix in ((["vea"], Matrix()), (["vae"], Matrix(folds=(2,)))):
         with pytest.raises(UserError):
