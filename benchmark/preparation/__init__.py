@@ -1,4 +1,4 @@
-"""From scans as found to volumes on the grid, and the store that keeps them.
+"""From raw scans to volumes on the grid, and the store of these volumes.
 
 May import cohorts, settings and core.
 """

@@ -1,4 +1,4 @@
-"""Types of the arrays that preparation works with."""
+"""Array types of the preparation."""
 
 import numpy as np
 from numpy.typing import NDArray

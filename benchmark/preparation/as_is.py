@@ -1,4 +1,4 @@
-"""A cohort whose scans lie on one grid already, taken as they are: no interpolation, no scaling."""
+"""A cohort whose scans are on one grid, used without interpolation and scaling."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from longibench.benchmark.preparation.steps.plan import Plan
 from longibench.benchmark.preparation.steps.traits import Traits
 from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti, write_volume
 
-EVEN = 0.01  # sides of a voxel that differ by less, relatively, are equal
+EVEN = 0.01  # largest relative difference of the sides of a cubic voxel
 AS_IS = Plan(percentiles=(0.0, 100.0))
 
 
@@ -25,8 +25,8 @@ def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tupl
     """Store a cohort's scans in the benchmark's format, voxel by voxel.
 
     Args:
-        cohort: Scans of one shape and affine, prepared by other means.
-        folder: Where volumes are kept, by content.
+        cohort: Scans of one shape and affine, prepared by other software.
+        folder: Folder of the volumes, by content.
         console: For progress.
         fit: Which stored values are -1 and 1.
 
@@ -34,8 +34,8 @@ def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tupl
         The cohort and its grid.
 
     Raises:
-        UserError: A scan lies on another grid than the first or is out of range, or voxels are no
-            cubes.
+        UserError: A scan has another grid than the first or is out of range, or voxels are not
+            cubic.
     """
     table = cohort.visits.reset_index(drop=True)
     first = Path(str(table["path"].iloc[0]))
@@ -48,11 +48,11 @@ def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tupl
     table = table.assign(content=contents, volume=volumes)
     twice = table[table["content"].duplicated()]
     if not twice.empty:
-        raise UserError(f"{twice['path'].iloc[0]}: a scan stands twice; remove one of them")
+        raise UserError(f"{twice['path'].iloc[0]}: a scan is listed twice; remove one of them")
     side = grid.spacing_mm
     traits = Traits(True, True, (side, side, side), float("nan"))
-    stays = {volume: np.eye(4) for volume in volumes}
-    prepared = Prepared(table, cohort.left_out, traits, AS_IS, stays)
+    transforms = {volume: np.eye(4) for volume in volumes}
+    prepared = Prepared(table, cohort.left_out, traits, AS_IS, transforms)
     return prepare_labels(prepared, folder), grid
 
 
@@ -65,7 +65,7 @@ def _grid_of(path: Path) -> tuple[Space, Grid]:
     if len(image.shape) != 3 or np.ptp(sizes) > EVEN * sizes.mean():
         raise UserError(
             f"{path}: shape {image.shape}, voxels of {sizes.round(3).tolist()} mm: not one volume "
-            "of cubes; leave --as-is out, so that scans are prepared"
+            "with cubic voxels; leave --as-is out, so that scans are prepared"
         )
     x, y, z = image.shape
     return Space.of(image), Grid(shape=(x, y, z), spacing_mm=round(float(sizes.mean()), 6))
@@ -78,6 +78,6 @@ def _stored(path: Path, content: str, space: Space, fit: Fit, folder: Path) -> s
         try:
             voxels = read_fitting(path, space, fit)
         except Misfit as error:
-            raise UserError(f"{path}: {error}; with --as-is every scan lies on one grid") from error
+            raise UserError(f"{path}: {error}; --as-is needs all scans on one grid") from error
         write_volume(volume, voxels, space.affine)
     return str(volume)

@@ -1,4 +1,4 @@
-"""Label maps that a user brings, carried onto the grid as their scans were."""
+"""Label maps of the user, resampled onto the grid like their scans."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,17 +19,18 @@ OUTSIDE = 0  # FreeSurfer's and SynthSeg's background
 
 
 def prepare_labels(prepared: Prepared, folder: Path) -> Prepared:
-    """Carry each scan's label map onto the grid by the scan's own transform, nearest neighbour.
+    """Resample each scan's label map onto the grid with the scan's transform, nearest neighbour.
 
     Args:
         prepared: The prepared cohort; its table may have the column ``labels``.
-        folder: Where maps are kept, by content.
+        folder: Folder of the maps, by content.
 
     Returns:
-        The same, with the column ``volume_labels`` where there are label maps.
+        The same cohort, with the column ``volume_labels`` if there are label maps.
 
     Raises:
-        UserError: A label map cannot be read, holds no whole numbers, or writing failed.
+        UserError: A label map cannot be read or has values that are not whole numbers, or writing
+            failed.
     """
     if "labels" not in prepared.table:
         return prepared
@@ -85,11 +86,11 @@ def _opened(path: Path) -> Any:
     except UNREADABLE as error:
         raise UserError(f"{path}: the label map cannot be read: {error}") from error
     if values.ndim != 3 or not np.isfinite(values).all() or (values != np.rint(values)).any():
-        raise UserError(f"{path}: a label map holds one whole number a voxel, in three dimensions")
+        raise UserError(f"{path}: a label map needs one whole number a voxel, in three dimensions")
     return image
 
 
 def label_contents(pairs: pd.DataFrame) -> list[str]:
-    """Names, by content, of the label maps that pairs rest on."""
+    """Names, by content, of the label maps of pairs."""
     columns = [name for name in ("source_labels", "target_labels") if name in pairs]
     return [Path(str(path)).name for name in columns for path in pairs[name]]

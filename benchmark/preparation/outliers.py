@@ -1,4 +1,4 @@
-"""Which prepared scans a person should look at first: numbers far from the cohort's usual ones."""
+"""Which prepared scans to inspect first: those with measures far from the cohort's median."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ import numpy as np
 import pandas as pd
 
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
-ODD = 4.0  # robust standard deviations; of a normal measure 1 scan in 15,000 lies beyond
+ODD = 4.0  # robust standard deviations; 1 scan in 15,000 exceeds it in a normal distribution
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of every scan that shows when its preparation went wrong.
+    """A number of every scan that shows a failed preparation.
 
     Attributes:
-        name: In words.
-        unit: Behind the value.
-        floor: Smallest standard deviation assumed: what differs by less is never odd.
-        value: From a subject's rows, the source first, to one value a row; NaN where unknown.
+        name: Name in messages.
+        unit: Unit of the value.
+        floor: Smallest standard deviation assumed: smaller differences are never odd.
+        value: From a subject's rows, the source first, to one value a row; NaN if unknown.
         only_low: Whether only low values are odd.
-        limit: Below (``only_low``) or beyond it a scan is odd whatever is usual in the cohort, for
-            a whole cohort can be prepared wrongly.
+        limit: Below (``only_low``) or beyond it a scan is odd regardless of the cohort's median: a
+            whole cohort can be prepared wrongly.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Measure:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """How odd a scan is.
+    """How far a scan is from the others.
 
     Attributes:
-        score: Robust standard deviations from the cohort's median, of the oddest measure.
-        reason: That measure, its value and the usual one; empty where nothing was measured.
+        score: Robust standard deviations from the cohort's median, of the most distant measure.
+        reason: That measure, its value and the median; empty if nothing was measured.
     """
 
     score: float
@@ -46,12 +46,12 @@ class Suspicion:
 
     @property
     def odd(self) -> bool:
-        """Whether it is worth a look."""
+        """Whether it should be inspected."""
         return self.score >= ODD
 
 
 def _column(name: str, source: bool) -> Callable[[pd.DataFrame], pd.Series]:
-    """A column of the source or of the follow-ups, which are compared with different things."""
+    """A column of the sources or of the follow-ups, which have different references."""
 
     def value(rows: pd.DataFrame) -> pd.Series:
         is_source = np.arange(len(rows)) == 0

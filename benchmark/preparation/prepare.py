@@ -1,4 +1,4 @@
-"""From scans as found to volumes on the benchmark's grid, cached by content."""
+"""From raw scans to volumes on the benchmark's grid, cached by content."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -12,7 +12,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.core.process_pool import count_workers, run_parallel
 from longibench.benchmark.core.workspace import DIGESTS
-from longibench.benchmark.preparation.prepared import Prepared, gather, say_failures
+from longibench.benchmark.preparation.prepared import Prepared, gather, report_failures
 from longibench.benchmark.preparation.reading.problems import FIRST_DAMAGED, DamagedScanError
 from longibench.benchmark.preparation.reading.raw_scan import read_scan
 from longibench.benchmark.preparation.steps.plan import Plan, resolve
@@ -23,7 +23,7 @@ from longibench.benchmark.settings.preparation import PreparationSettings
 
 __all__ = ["Prepared", "Traits", "compare_traits", "prepare_cohort"]
 
-SAVE_EVERY = 100  # subjects whose digests may be lost by a kill
+SAVE_EVERY = 100  # subjects whose digests a kill may lose
 
 Outcome = tuple[Visit, Record]
 
@@ -36,29 +36,29 @@ def prepare_cohort(
     settings: PreparationSettings | None = None,
     strict: bool = False,
 ) -> Prepared:
-    """Prepare every scan of a cohort; what was prepared before is not even read.
+    """Prepare every scan of a cohort; scans that were prepared before are not read.
 
     Args:
-        cohort: The scans as found.
+        cohort: The raw scans.
         grid: The benchmark's grid.
-        folder: Where prepared volumes are kept, by content and by the steps that made them.
-        console: For progress and for naming damaged scans.
-        settings: The steps, and how many processes; the defaults do what the cohort lacks.
-        strict: Whether the first damaged scan ends the work.
+        folder: Folder of prepared volumes, by content and by the steps that made them.
+        console: For progress and warnings about damaged scans.
+        settings: The steps, and the number of processes; the defaults do what the cohort lacks.
+        strict: Whether the first damaged scan is an error.
 
     Returns:
         The prepared cohort. A damaged follow-up is left out; with a damaged first scan the whole
-        subject is, for a later scan must not silently become the source.
+        subject is left out, because a later scan must not silently become the source.
 
     Raises:
-        UserError: One scan stands twice, nothing usable is left, a step cannot be done, writing
+        UserError: A scan is listed twice, nothing usable is left, a step cannot be done, writing
             failed, or a scan is damaged and ``strict``.
     """
     settings = settings or PreparationSettings()
     plan = resolve(settings, cohort)
     folder.mkdir(parents=True, exist_ok=True)
     subjects = _subjects(cohort.visits, Digests(folder / DIGESTS), console)
-    _refuse_doubles(chain(*subjects), plan)
+    _refuse_duplicates(chain(*subjects), plan)
     if strict:
         _refuse_damaged(
             (visit, _failure(visit.problem)) for visit in chain(*subjects) if visit.problem
@@ -69,7 +69,7 @@ def prepare_cohort(
         for visits in subjects
         if not all(_known(store, visit) for visit in visits) and not visits[0].problem
     ]
-    now: dict[int, Record] = {}  # by row: what failed for a passing reason is not in the store
+    now: dict[int, Record] = {}  # by row: failures that may be temporary are not in the store
     for finished in _run(tasks, plan, settings.workers, console):
         now.update({visit.row: record for visit, record in finished})
         if strict:
@@ -79,7 +79,7 @@ def prepare_cohort(
     if strict:
         _refuse_damaged(outcomes)
     prepared = gather(cohort, outcomes, store, plan, console)
-    say_failures(prepared.left_out, console)
+    report_failures(prepared.left_out, console)
     return prepared
 
 
@@ -92,7 +92,7 @@ def _run(tasks: list[Task], plan: Plan, workers: int, console: Console) -> Itera
 
 
 def _subjects(table: pd.DataFrame, digests: Digests, console: Console) -> list[list[Visit]]:
-    """The scans by subject, in the order of time, with the digest of their bytes."""
+    """The scans by subject, in the order of time, with the digests of their bytes."""
     subjects = []
     groups = list(table.groupby("subject", sort=True))
     for subject, rows in console.track(groups, "checking scans", len(groups)):
@@ -119,14 +119,14 @@ def _digest_of(path: Path, digests: Digests) -> tuple[str, DamagedScanError | No
         return "", error
 
 
-def _refuse_doubles(visits: Iterable[Visit], plan: Plan) -> None:
-    """One scan under two names would be in two parts of a split; damaged files may be alike."""
+def _refuse_duplicates(visits: Iterable[Visit], plan: Plan) -> None:
+    """One scan under two names could be in two parts of a split; damaged files may be equal."""
     seen: dict[str, Visit] = {}
     for visit in visits:
         if visit.content and visit.content in seen and _is_scan(visit.path, plan):
             raise UserError(
                 f"{visit.path} holds the same bytes as {seen[visit.content].path}: "
-                "a scan stands twice; remove one of them"
+                "a scan is listed twice; remove one of them"
             )
         seen[visit.content] = visit
 

@@ -1,4 +1,4 @@
-"""What came of preparing a cohort: what can be used, and what was left out and why."""
+"""The result of preparing a cohort: usable scans, and scans that were left out, with reasons."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from longibench.benchmark.preparation.steps.traits import ScanTraits, Traits, co
 from longibench.benchmark.preparation.store.store import Record, Store
 from longibench.benchmark.preparation.work import Visit
 
-CASES = 3  # first cases of each reason that a summary names
+CASES = 3  # cases of each reason in a summary
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Prepared:
 
     Attributes:
         table: The visit table with ``content`` (SHA256 of the scan's bytes), ``volume`` (path of
-            the prepared NIfTI in [-1, 1]) and the scans' quality in columns ``quality_*``, NaN
-            where a step was not done (see ``benchmark.preparation.steps.quality``).
+            the prepared NIfTI in [-1, 1]) and the scans' quality in columns ``quality_*``, NaN if
+            a step was not done (see ``benchmark.preparation.steps.quality``).
         left_out: The cohort's ``left_out`` and the damaged scans, each with its reason.
-        traits: What the scans are like.
+        traits: Properties of the scans.
         plan: The steps that were done.
         transforms: By path of the prepared volume: the grid's world mm to the scan's, (4, 4).
     """
@@ -48,7 +48,7 @@ def gather(
     plan: Plan,
     console: Console,
 ) -> Prepared:
-    """Sort out what can be used: scans that are sound, of subjects with at least two of them.
+    """Keep the usable scans: undamaged, of subjects with at least two of them.
 
     Raises:
         UserError: No subject has two usable scans.
@@ -82,8 +82,8 @@ def gather(
     )
 
 
-def say_failures(left_out: pd.DataFrame, console: Console) -> None:
-    """Tell how many scans were left out for which reason, and name the first cases."""
+def report_failures(left_out: pd.DataFrame, console: Console) -> None:
+    """Print the number of left-out scans by reason, and the first cases."""
     if left_out.empty:
         return
     console.say(f"{len(left_out)} visits are left out:")

@@ -1,4 +1,4 @@
-"""Whether a volume lies on the grid of its source, what differs, and what may be done."""
+"""Whether a volume lies on the grid of its source, what differs, and how to fit it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,19 +24,19 @@ Rule = Literal["strict", "resample", "voxels"]
 Volume = NDArray[np.float32]
 
 
-class Misfit(ValueError):  # noqa: N818 - reads as the reason that it is
-    """A volume that cannot be compared with its source; says what is off and what to do."""
+class Misfit(ValueError):  # noqa: N818 - its text is a reason
+    """A volume that cannot be compared with its source; names the problem and its solution."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What is done with volumes that do not fit as they are.
+    """How volumes with another grid or range are fitted.
 
     Attributes:
         rule: ``strict`` refuses them, ``resample`` brings them onto the source's grid by their
-            affines (linear interpolation), ``voxels`` takes the source's affine where the shape is
+            affines (linear interpolation), ``voxels`` takes the source's affine if the shape is
             the source's: for files that were written without one.
-        intensities: Which two stored values are -1 and 1; None where they are stored so.
+        intensities: The two stored values that are -1 and 1; None if these values are stored.
     """
 
     rule: Rule = "strict"
@@ -53,7 +53,7 @@ PLAIN = Fit()
 
 @dataclass(frozen=True)
 class Space:
-    """Where a volume's voxels lie: shape (X, Y, Z) and voxel indices to world mm, (4, 4)."""
+    """Grid of a volume: shape (X, Y, Z), and affine from voxel indices to world mm, (4, 4)."""
 
     shape: tuple[int, ...]
     affine: Affine
@@ -70,13 +70,13 @@ def read_fitting(path: Any, space: Space, fit: Fit) -> Volume:
     Args:
         path: The file.
         space: The prepared source's, axes nearest to right, anterior, superior.
-        fit: What may be done to it.
+        fit: How the volume may be fitted.
 
     Returns:
         The volume (X, Y, Z) in [-1, 1].
 
     Raises:
-        Misfit: It cannot be read, lies elsewhere, or its values are not intensities in range.
+        Misfit: It cannot be read, has another grid, or its values are not intensities in range.
     """
     image, own = _opened(path, space, fit)
     values = _values(image)
@@ -85,7 +85,7 @@ def read_fitting(path: Any, space: Space, fit: Fit) -> Volume:
     if fit.rule == "resample" and not _same(own, space):
         volume = _resampled(volume, own, space)
     if not volume.min() < volume.max():
-        raise Misfit("nothing of it lies on the source's grid: it is constant there")
+        raise Misfit("it is constant on the source's grid: it lies outside of it")
     return volume
 
 
@@ -103,7 +103,7 @@ def check_generated(path: Path, space: Space, fit: Fit) -> None:
     """Refuse what ``read_generated`` refuses by the header alone; no voxel is read.
 
     Raises:
-        UserError: It cannot be opened or lies elsewhere, with the file's path.
+        UserError: It cannot be opened or has another grid, with the file's path.
     """
     with _named(path):
         _opened(path, space, fit)
@@ -118,7 +118,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _opened(path: Any, space: Space, fit: Fit) -> tuple[Any, Space]:
-    """The image, whose header was read, and its own space."""
+    """The image, of which only the header was read, and its space."""
     try:
         image = load_nifti(path)
     except FileNotFoundError as error:
@@ -127,12 +127,12 @@ def _opened(path: Any, space: Space, fit: Fit) -> tuple[Any, Space]:
         raise Misfit(f"cannot be read: {error}") from error
     own = Space.of(image)
     if len(own.shape) != 3:
-        raise Misfit(f"its shape is {own.shape}, that of a single volume has three sides")
+        raise Misfit(f"its shape is {own.shape}; a single volume has three dimensions")
     if fit.rule == "strict":
         _refuse_space(image, own, space)
     elif fit.rule == "voxels" and own.shape != space.shape:
         raise Misfit(
-            f"its shape is {own.shape}, the source's {space.shape}; --grid voxels needs one shape"
+            f"its shape is {own.shape}, the source's {space.shape}; --grid voxels needs equal ones"
         )
     return image, own
 
@@ -147,7 +147,7 @@ def _values(image: Any) -> Volume:
 def _refuse_values(values: Volume, image: Any, fit: Fit) -> None:
     if not np.isfinite(values).all():
         count = int((~np.isfinite(values)).sum())
-        raise Misfit(f"it holds {count} values that are not finite (NaN or infinite)")
+        raise Misfit(f"it has {count} values that are not finite (NaN or infinite)")
     low, high = float(values.min()), float(values.max())
     if low == high:
         raise Misfit(f"it is constant: every voxel is {low:g}")
@@ -162,7 +162,7 @@ def _range_problem(low: float, high: float, image: Any, wanted: tuple[float, flo
     dtype = image.get_data_dtype()
     if dtype.kind in "iu" and _unscaled(image):
         text += f"; it is stored as whole numbers ({dtype}) without a scale factor"
-    return f"{text}. If intensities are on another scale, say what is -1 and 1: --range LOW,HIGH"
+    return f"{text}. For another scale, give the values of -1 and 1: --range LOW,HIGH"
 
 
 def _unscaled(image: Any) -> bool:
@@ -198,17 +198,17 @@ def _space_problem(own: Space, wanted: Space) -> str:
         return f"its affine differs: voxels of {_mm(sizes)}, the source's of {_mm(its)}"
     if not np.allclose(own.affine[:3, :3], wanted.affine[:3, :3], atol=1e-4):
         axes = "".join(str(code) for code in aff2axcodes(own.affine))
-        return f"its affine differs: its axes ({axes}) are turned against the source's"
+        return f"its affine differs: its axes ({axes}) are rotated from the source's"
     shift = float(np.linalg.norm(own.affine[:3, 3] - wanted.affine[:3, 3]))
-    return f"its affine differs: it lies {shift:.3g} mm beside the source"
+    return f"its affine differs: it is shifted by {shift:.3g} mm from the source"
 
 
 def _advice(image: Any, own: Space, wanted: Space) -> str:
     coded = int(image.header["sform_code"]) or int(image.header["qform_code"])
     if own.shape == wanted.shape and (not coded or np.allclose(own.affine, np.eye(4))):
         return (
-            "its header seems to say nothing of where it lies. If its voxels are in the order of "
-            "the prepared source's, --grid voxels takes the source's affine"
+            "its header seems to have no orientation. If its voxels are in the order of the "
+            "prepared source's, --grid voxels takes the source's affine"
         )
     return "--grid resample brings it onto the source's grid by its affine"
 

@@ -1,4 +1,4 @@
-"""One subject's preparation as a unit of work: what a process is given, and what it stores."""
+"""One subject's preparation as a unit of work: input of a process, and what it stores."""
 
 import time
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from longibench.benchmark.preparation.store.store import Record, Result, Store
 
 @dataclass(frozen=True)
 class Visit:
-    """A scan on its way.
+    """A scan to prepare.
 
     Attributes:
         row: Its row of the visit table.
         subject: The subject's id.
         visit: The visit's label.
         path: The file or DICOM folder.
-        content: Digest of its bytes; empty where they cannot be read.
+        content: Digest of its bytes; empty if they cannot be read.
         source: Digest of the bytes of the subject's first scan.
-        problem: Why it cannot be read; None where it can.
+        problem: Why it cannot be read; None if it can.
     """
 
     row: int
@@ -48,19 +48,19 @@ class Task:
     plan: Plan
 
     def store(self) -> Store:
-        """Where the outcomes are kept."""
+        """The store of the outcomes."""
         return Store(self.folder, self.grid, steps=self.plan.digest)
 
 
 def run_task(task: Task) -> list[tuple[Visit, Record]]:
-    """Prepare and store what of a subject is not stored yet, scan by scan.
+    """Prepare and store the scans of a subject that are not stored yet, one by one.
 
-    A kill loses the scan in work: each is stored as soon as it is finished, then logged. What a
-    half-done subject's follow-ups need of the source (its brain and its bias field) is found
-    again, its volume is not written again.
+    A kill loses only the current scan: each is stored as soon as it is finished, then logged. What
+    the follow-ups of an unfinished subject need of the source (its brain and its bias field) is
+    computed again, but its volume is not written again.
 
     Returns:
-        The scans that were prepared now, and their outcomes.
+        The newly prepared scans, and their outcomes.
     """
     store = task.store()
     if task.plan.cheap:
@@ -77,7 +77,7 @@ def _run(task: Task, store: Store) -> list[tuple[Visit, Record]]:
     results = prepare_subject(
         [visit.path for visit in visits], task.grid, task.plan, wanted, placed
     )
-    # What takes milliseconds is stored by the subject: syncing files would take longer.
+    # Cheap scans are stored together: syncing a file for each would take longer.
     batches = [list(results)] if task.plan.cheap else ([result] for result in results)
     done: list[tuple[Visit, Record]] = []
     began = time.perf_counter()

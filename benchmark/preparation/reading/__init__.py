@@ -1,1 +1,1 @@
-"""A scan as it lies there: formats, headers, orientation, and what is wrong with it."""
+"""Raw scans: formats, headers, orientation, and kinds of damage."""

@@ -1,4 +1,4 @@
-"""A folder of DICOM slices as one NIfTI file, by dcm2niix."""
+"""A folder of DICOM slices as one NIfTI file, converted by dcm2niix."""
 
 import subprocess
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from longibench.benchmark.preparation.reading.problems import DICOM, NOT_NOW, DamagedScanError
 
-SECONDS = 600  # that a conversion may take
+SECONDS = 600  # longest conversion
 OPTIONS = (
     "-b",
     "n",
@@ -20,12 +20,12 @@ OPTIONS = (
     "0",
     "-f",
     "%s_%p",
-)  # plain NIfTI; a second series gets a name of its own
+)  # plain NIfTI; a second series gets another name
 
 
 @contextmanager
 def converted(path: Path) -> Iterator[Path]:
-    """Yield a file as it is, and a folder of DICOM slices as a NIfTI file that lasts the block.
+    """Yield a file itself, or a folder of DICOM slices as a temporary NIfTI file.
 
     Raises:
         DamagedScanError: See ``open_dicom``.
@@ -51,10 +51,10 @@ def open_dicom(folder: Path) -> Iterator[Path]:
         DamagedScanError: No DICOM in the folder, several series or volumes, or dcm2niix failed.
     """
     with tempfile.TemporaryDirectory() as out:
-        said = _run(folder, Path(out))
+        output = _run(folder, Path(out))
         files = sorted(Path(out).glob("*.nii"))
         if not files:
-            raise DamagedScanError(DICOM, f"no volume came out: {_reason(said)}")
+            raise DamagedScanError(DICOM, f"it gave no volume: {_reason(output)}")
         if len(files) > 1:
             names = ", ".join(file.stem for file in files[:4])
             raise DamagedScanError(
@@ -64,7 +64,7 @@ def open_dicom(folder: Path) -> Iterator[Path]:
 
 
 def _run(folder: Path, out: Path) -> str:
-    """What dcm2niix says; it may fail and still leave a volume that must not be used."""
+    """Output of dcm2niix; it may fail and still write a volume, which must not be used."""
     import dcm2niix
 
     command = [dcm2niix.bin, *OPTIONS, "-o", str(out), str(folder)]
@@ -72,14 +72,14 @@ def _run(folder: Path, out: Path) -> str:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise DamagedScanError(NOT_NOW, f"dcm2niix took more than {SECONDS} s") from error
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
     if done.returncode:
-        raise DamagedScanError(DICOM, _reason(said))
-    return said
+        raise DamagedScanError(DICOM, _reason(output))
+    return output
 
 
-def _reason(said: str) -> str:
-    """The line of dcm2niix's output that tells most."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("Error", "Warning"))]
-    return (telling or lines or ["dcm2niix said nothing"])[0]
+def _reason(output: str) -> str:
+    """The first error or warning of dcm2niix's output, else its first line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    problems = [line for line in lines if line.startswith(("Error", "Warning"))]
+    return (problems or lines or ["dcm2niix printed nothing"])[0]

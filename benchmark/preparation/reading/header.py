@@ -1,4 +1,4 @@
-"""Checks of a NIfTI file before any voxel is read: nothing is allocated on a header's word."""
+"""Checks of a NIfTI file before any voxel is read: a wrong header must not allocate memory."""
 
 import gzip
 from pathlib import Path
@@ -19,10 +19,10 @@ from longibench.benchmark.preparation.reading.problems import (
 )
 
 GZIP_MAGIC = b"\x1f\x8b"
-GZIP_MOST = 1032  # deflate compresses no better (RFC 1951: 258 bytes in two bits)
+GZIP_MOST = 1032  # highest compression of deflate (RFC 1951: 258 bytes in two bits)
 MOST_VOXELS = 2**29  # 0.13 mm voxels of a whole head
-VOXEL_MM = (0.1, 20.0)  # what a scanner gives, and what a benchmark's grid may be
-AGREE_MM = 2.0  # sform and qform may differ by rounding, not by this
+VOXEL_MM = (0.1, 20.0)  # from a scanner's finest to a benchmark's coarsest grid
+AGREE_MM = 2.0  # sform and qform may differ by rounding, but not by this
 LARGEST_SHEAR = 0.02  # cosine between two axes: scanners' axes are perpendicular
 NUMBERS = ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
 
@@ -32,13 +32,13 @@ def read_nifti(path: Path, placed: bool = True) -> nib.Nifti1Image:
 
     Args:
         path: The file.
-        placed: Whether it has to say where its voxels lie.
+        placed: Whether it needs an orientation.
 
     Returns:
-        The image. Every byte has been read, so that a checksum at a compressed file's end counts.
+        The image. Every byte has been read, so the checksum of a compressed file is verified.
 
     Raises:
-        DamagedScanError: What the file is instead of a scan.
+        DamagedScanError: It is not a readable scan.
         OSError, EOFError, zlib.error: It cannot be read or decompressed.
     """
     packed = path.name.lower().endswith(".gz")
@@ -61,14 +61,14 @@ def read_nifti(path: Path, placed: bool = True) -> nib.Nifti1Image:
 
 
 def check_header(header: Any, placed: bool = True) -> None:
-    """Check what a NIfTI header says of dimensions, voxel type, size and place.
+    """Check dimensions, voxel type, voxel size and orientation of a NIfTI header.
 
     Args:
         header: The header.
-        placed: Whether it has to say where the voxels lie.
+        placed: Whether it needs an orientation.
 
     Raises:
-        DamagedScanError: It says something impossible, or not enough.
+        DamagedScanError: A value is impossible or missing.
     """
     shape = [int(side) for side in header["dim"][1 : 1 + max(0, int(header["dim"][0]))]]
     if len([side for side in shape if side != 1]) != 3 or min(shape) < 1:
@@ -133,7 +133,7 @@ def _voxels(header: Any) -> int:
 
 
 def _check_room(size: int, held: int, packed: bool) -> None:
-    """Refuse an announced size that the file cannot hold."""
+    """Refuse a size in the header that the file cannot have."""
     if size > held * (GZIP_MOST if packed else 1) or size > MOST_VOXELS * 8:
         raise DamagedScanError(
             UNREADABLE, f"it is cut off: its header announces {size} bytes, the file has {held}"
@@ -141,13 +141,13 @@ def _check_room(size: int, held: int, packed: bool) -> None:
 
 
 def _check_place(header: Any, needed: bool) -> None:
-    """Refuse a header that says nothing, or two things, of where the voxels lie."""
+    """Refuse a header without an orientation, or with two different ones."""
     qform, sform = int(header["qform_code"]), int(header["sform_code"])
     if needed and qform <= 0 and sform <= 0:
         raise DamagedScanError(
             NO_ORIENTATION,
             "sform and qform are both unset, so left and right are unknown; convert it again from "
-            "DICOM, or set preparation.axes, such as ASL, if they are known for certain",
+            "DICOM, or set preparation.axes, such as ASL, if you are certain of them",
         )
     if qform > 0 and sform > 0:
         try:

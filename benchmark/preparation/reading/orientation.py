@@ -1,4 +1,4 @@
-"""How the voxels of an image lie whose header does not say."""
+"""Orientation of images without one in the header."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def is_oriented(image: Any) -> bool:
-    """Whether an image's header says where its voxels lie; Analyze has no room for it."""
+    """Whether an image's header has an orientation; the Analyze format cannot store one."""
     if not isinstance(image, nib.Nifti1Pair):
         return type(image) not in (nib.AnalyzeImage, nib.Spm99AnalyzeImage, nib.Spm2AnalyzeImage)
     return int(image.header["qform_code"]) > 0 or int(image.header["sform_code"]) > 0
@@ -17,8 +17,8 @@ def oriented(image: Any, axes: str) -> Any:
     """Give an image an affine from the directions of its axes.
 
     Args:
-        image: A 3D image whose header does not say where its voxels lie.
-        axes: Where each voxel axis runs to: ``"ASL"`` is to the front, up, and to the left.
+        image: A 3D image without an orientation in its header.
+        axes: Direction of each voxel axis: ``"ASL"`` is to the front, up, and to the left.
 
     Returns:
         The same voxels with their own sizes; the middle of the image lies at the world's origin.

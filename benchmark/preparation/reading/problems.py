@@ -1,16 +1,16 @@
-"""Why a scan is not used."""
+"""Reasons why a scan is not used."""
 
 
 class DamagedScanError(Exception):
     """A scan that cannot be used.
 
     Attributes:
-        kind: One of few reasons, under which failures are counted, such as ``"not 3D"``.
-        detail: What was found in this scan, and what to do about it where that is known.
+        kind: One of few reasons, by which failures are counted, such as ``"not 3D"``.
+        detail: What was found in this scan, and how to fix it if that is known.
     """
 
     def __init__(self, kind: str, detail: str = "") -> None:
-        super().__init__(kind, detail)  # both, so that it travels between processes
+        super().__init__(kind, detail)  # both, so that it can be pickled
         self.kind = kind
         self.detail = detail
 
@@ -23,8 +23,8 @@ NOT_NOW = "cannot be read at the moment"
 NO_IMAGE = "not an image of a known kind"
 NOT_3D = "not 3D"
 VOXEL_TYPE = "voxels of a kind that cannot be used"
-NO_ORIENTATION = "its header does not say where it lies"
-BAD_GEOMETRY = "its header says impossible things"
+NO_ORIENTATION = "no orientation in its header"
+BAD_GEOMETRY = "impossible geometry in its header"
 TOO_SMALL = "covers too little"
 NOT_FINITE = "not finite"
 CONSTANT = "constant"
@@ -34,6 +34,6 @@ BIAS = "bias correction failed"
 REGISTRATION = "registration failed"
 DICOM = "DICOM cannot be converted"
 FIRST_DAMAGED = "the subject's first scan is damaged"
-# Failures that need not be the bytes' fault: of the disk, of the memory, of the file's name.
+# Failures that the bytes need not cause: of the disk, of the memory, of the file's name.
 RETRIED = (NOT_NOW, NO_IMAGE)
 ONLY_ONE = "the subject's only usable scan"

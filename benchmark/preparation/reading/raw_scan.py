@@ -1,4 +1,4 @@
-"""One scan as found on disk: read, checked, and its head found."""
+"""One raw scan: read and checked, with the position of the head."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,9 +31,9 @@ from longibench.benchmark.preparation.reading.problems import (
 )
 
 SAME_MM = 1e-3  # affines that agree to this are one space
-BACKGROUND_SHARE = 0.2  # of all voxels: an exact background at least so large was cut out
-LARGEST_BRAIN_LITRES = 2.1  # a head with its skull takes more
-COARSE_MM = 4.0  # resolution at which a head is looked for
+BACKGROUND_SHARE = 0.2  # of all voxels: a larger exact background was set by software
+LARGEST_BRAIN_LITRES = 2.1  # a head with its skull is larger
+COARSE_MM = 4.0  # resolution of the search for the head
 SMALLEST_SIDE = 8  # voxels
 SMALLEST_MM = 60.0  # an adult's brain is larger along every axis
 ALIKE = 0.3  # correlation of neighbours COARSE_MM apart: a head has 0.8 and more, noise none
@@ -58,14 +58,14 @@ class Scan:
 
     @cached_property
     def background(self) -> float | None:
-        """The exact value around a head that was cut out, or None where air is noisy."""
+        """The exact value around a head that was cut out, or None if the air is noisy."""
         lowest = self.data.min()
         share = np.count_nonzero(self.data == lowest) / self.data.size
         return float(lowest) if share >= BACKGROUND_SHARE else None
 
     @cached_property
     def head(self) -> "Head":
-        """Where the head is."""
+        """The head in the scan."""
         steps = np.maximum(1, np.floor(COARSE_MM / self.voxel_mm)).astype(int)
         coarse = self.data[:: steps[0], :: steps[1], :: steps[2]]
         if self.background is not None:
@@ -73,7 +73,7 @@ class Scan:
         else:
             mask = _solid(coarse > _robust_threshold(coarse))
         if not mask.any() or (self.background is None and _neighbours(coarse) < ALIKE):
-            raise DamagedScanError(NO_HEAD, "nothing stands out from the background")
+            raise DamagedScanError(NO_HEAD, "nothing differs from the background")
         litres = float(mask.sum() * np.prod(self.voxel_mm * steps) / 1e6)
         return Head(coarse[mask], world_box(mask, self.affine @ np.diag([*steps, 1.0])), litres)
 
@@ -109,12 +109,11 @@ def read_scan(path: Path, axes: str = "") -> Scan:
 
     Args:
         path: The file or folder.
-        axes: How the voxels of a file lie that does not say, such as ``"ASL"``; empty refuses it.
+        axes: Orientation of files that have none, such as ``"ASL"``; empty refuses such files.
 
     Raises:
-        DamagedScanError: The file is unreadable, cut off, not 3D, constant, holds values that are
-            not finite or of a kind that is not an intensity, or does not say (or says two things
-            about) where its voxels lie.
+        DamagedScanError: The file is unreadable, cut off, not 3D, constant, has values that are
+            not finite or not intensities, or has no orientation or two different ones.
     """
     try:
         with converted(path) as file:
@@ -126,12 +125,12 @@ def read_scan(path: Path, axes: str = "") -> Scan:
     except DamagedScanError:
         raise
     except ImageFileError as error:
-        raise DamagedScanError(NO_IMAGE, _said(error)) from error
+        raise DamagedScanError(NO_IMAGE, _reason(error)) from error
     except (MemoryError, OSError) as error:
         lasting = isinstance(error, BadGzipFile | FileNotFoundError)
-        raise DamagedScanError(UNREADABLE if lasting else NOT_NOW, _said(error)) from error
-    except Exception as error:  # readers of a dozen formats fail on garbage in as many ways
-        raise DamagedScanError(UNREADABLE, _said(error)) from error
+        raise DamagedScanError(UNREADABLE if lasting else NOT_NOW, _reason(error)) from error
+    except Exception as error:  # readers of a dozen formats raise many errors
+        raise DamagedScanError(UNREADABLE, _reason(error)) from error
     _check_data(data, image.affine)
     return Scan(data, image.affine)
 
@@ -147,7 +146,7 @@ def _oriented(image: Any, axes: str) -> Any:
     if not axes:
         raise DamagedScanError(
             NO_ORIENTATION,
-            "its format has no room for it; set preparation.axes, such as ASL, if they are known",
+            "its format cannot store it; set preparation.axes, such as ASL, if they are known",
         )
     return oriented(image, axes) if image.ndim == 3 else image
 
@@ -163,8 +162,8 @@ def _load(path: Path, axes: str) -> Any:
     return image
 
 
-def _said(error: BaseException) -> str:
-    """The first line of what an error says."""
+def _reason(error: BaseException) -> str:
+    """The first line of an error's message."""
     reason = error.strerror if isinstance(error, OSError) else None
     return reason or (str(error).splitlines() or [type(error).__name__])[0]
 
@@ -197,7 +196,7 @@ def _robust_threshold(data: Array) -> float:
 
 
 def _neighbours(data: Array) -> float:
-    """Correlation of voxels that lie side by side; 0 where nothing varies."""
+    """Correlation of adjacent voxels; 0 without variation."""
     first, second = data[1:].ravel().astype(float), data[:-1].ravel().astype(float)
     if first.std() == 0 or second.std() == 0:
         return 0.0
@@ -205,7 +204,7 @@ def _neighbours(data: Array) -> float:
 
 
 def _solid(mask: Mask) -> Mask:
-    """The largest connected part once specks are removed, its holes filled."""
+    """The largest connected part after removal of specks, its holes filled."""
     opened = ndimage.binary_opening(mask)
     return ndimage.binary_fill_holes(largest_part(opened if opened.any() else mask))
 

@@ -1,1 +1,1 @@
-"""The steps from a scan to a volume, each in a file, and their order."""
+"""The steps from a scan to a volume, one a file, and their order."""

@@ -16,21 +16,21 @@ FEWEST_VOXELS = 200  # of the coarse image, below which nothing can be fitted
 def correct_bias(scan: Scan, mask: NDArray[np.bool_]) -> Scan:
     """Divide a scan by its bias field.
 
-    N4 (Tustison et al., IEEE Trans Med Imaging 2010; 29:1310) sharpens the histogram of what it
-    is shown. It is shown the brain alone, found on the raw scan: fat and muscle, bright and near
-    the coils, would otherwise decide the field. Brain extraction comes first because it stands
-    the bias well (its intensities are normalised, and its training data were not corrected),
-    whereas N4 does not stand the scalp well.
+    N4 (Tustison et al., IEEE Trans Med Imaging 2010; 29:1310) sharpens the histogram of its input.
+    The input is only the brain, found on the raw scan: fat and muscle, bright and near the coils,
+    would otherwise dominate the field. Brain extraction comes first because it is robust to bias
+    (its intensities are normalised, and its training data were not corrected), whereas N4 is not
+    robust to the scalp.
 
     Args:
-        scan: The scan as read.
+        scan: The raw scan.
         mask: Its brain, (X, Y, Z).
 
     Returns:
         The scan divided by its field, which is 1 on average (geometrically) inside the brain.
 
     Raises:
-        DamagedScanError: N4 gave up.
+        DamagedScanError: N4 failed.
     """
     import SimpleITK
 
@@ -41,7 +41,7 @@ def correct_bias(scan: Scan, mask: NDArray[np.bool_]) -> Scan:
     inside = SimpleITK.Shrink(to_itk(mask, scan.affine), steps)
     inside = SimpleITK.And(inside, SimpleITK.Greater(small, 0.0))  # N4 takes logarithms
     if np.count_nonzero(from_itk(inside)) < FEWEST_VOXELS:
-        raise DamagedScanError(BIAS, "the brain holds hardly any value above zero")
+        raise DamagedScanError(BIAS, "the brain has too few values above zero")
     filter_ = SimpleITK.N4BiasFieldCorrectionImageFilter()
     filter_.SetMaximumNumberOfIterations(ITERATIONS)
     try:
@@ -59,5 +59,5 @@ def correct_bias(scan: Scan, mask: NDArray[np.bool_]) -> Scan:
 
 def _divided(data: Array, log_field: Array, mask: NDArray[np.bool_]) -> Array:
     low, high = log_field[mask].min(), log_field[mask].max()
-    centred = log_field.clip(low, high) - log_field[mask].mean()  # outside it is extrapolated
+    centred = log_field.clip(low, high) - log_field[mask].mean()  # extrapolated outside the mask
     return (data / np.exp(centred)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Brain extraction: several tools behind one function, and a check of what they found."""
+"""Brain extraction: several tools with one interface, and a check of their masks."""
 
 import warnings
 from collections.abc import Callable
@@ -17,10 +17,10 @@ from longibench.benchmark.preparation.reading.problems import BRAIN, DamagedScan
 from longibench.benchmark.preparation.reading.raw_scan import Scan
 
 # Adults' brains with their fluid: 0.9 to 1.9 litres between the extremes of size and atrophy; the
-# limits leave room for tools that cut close or take meninges with them.
+# limits allow for tools that cut close or include meninges.
 LITRES = (0.6, 2.3)
 SOLID = 0.95  # share of the mask in its largest part
-CUT = 0.5  # of the largest cross-section on the border of the image: less than half is there
+CUT = 0.5  # of the largest cross-section: largest area on the border of the image
 
 Tool = Callable[[Scan], Mask]
 
@@ -29,27 +29,27 @@ def extract_brain(scan: Scan, tool: str) -> Mask:
     """Find the brain.
 
     The default, ``deepbet`` (Fisch et al., arXiv:2308.07003: median Dice 0.99 on data sets that it
-    was not trained on, and few outliers), is the one tool whose network comes inside its wheel, so
-    that nothing is downloaded and everybody has the same weights; it takes seconds a scan on one
-    core.
+    was not trained on, and few outliers), is the only tool with its network inside the wheel, so
+    nothing is downloaded and all installations have the same weights; it takes seconds a scan on
+    one core.
 
     Args:
-        scan: The scan as read, with its skull and its bias.
+        scan: The raw scan, with its skull and its bias.
         tool: Name of a tool, see ``TOOLS``.
 
     Returns:
         The brain with its fluid, (X, Y, Z): one part.
 
     Raises:
-        DamagedScanError: The tool failed, or what it found cannot be a brain.
+        DamagedScanError: The tool failed, or its mask cannot be a brain.
         UserError: The tool is unknown or not installed.
     """
     check_tool(tool)
     try:
         mask = TOOLS[tool](scan)
     except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[-1]
-        raise DamagedScanError(BRAIN, f"{tool} gave up: {said}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[-1]
+        raise DamagedScanError(BRAIN, f"{tool} failed: {reason}") from error
     return check_brain(mask, scan)
 
 
@@ -57,7 +57,7 @@ def check_tool(tool: str) -> None:
     """Refuse a tool that does not exist or is not installed.
 
     Raises:
-        UserError: It says what to install.
+        UserError: With the package to install.
     """
     if tool not in TOOLS:
         raise unknown("brain extraction tool", tool, TOOLS)
@@ -66,15 +66,15 @@ def check_tool(tool: str) -> None:
 
 
 def tool_version(tool: str) -> str:
-    """Version of a tool's package; empty for what is done here."""
+    """Version of a tool's package; empty for the tool of this module."""
     return "" if tool == "background" else metadata.version(tool)
 
 
 def check_brain(mask: Mask, scan: Scan) -> Mask:
-    """The largest part of a mask, if that can be a brain.
+    """The largest part of a mask, if it can be a brain.
 
     Raises:
-        DamagedScanError: It is empty, in pieces, too small or large, or cut off by the image.
+        DamagedScanError: It is empty, in pieces, too small or large, or cut by the image's border.
     """
     labels, count = ndimage.label(mask)
     if not count:
@@ -91,12 +91,12 @@ def check_brain(mask: Mask, scan: Scan) -> Mask:
             BRAIN, f"{litres:.2f} litres; a brain has {LITRES[0]:g} to {LITRES[1]:g}"
         )
     if _cut(brain) > CUT:
-        raise DamagedScanError(BRAIN, "the image's border cuts through it; part of it is missing")
+        raise DamagedScanError(BRAIN, "the image's border cuts it; part of it is missing")
     return brain
 
 
 def _cut(mask: Mask) -> float:
-    """Area of the mask on a side of the image, relative to its largest cross-section there."""
+    """Largest area of the mask on a side of the image, relative to its largest cross-section."""
     worst = 0.0
     for axis in range(3):
         areas = np.count_nonzero(np.moveaxis(mask, axis, 0), axis=(1, 2))
@@ -116,7 +116,7 @@ def _deepbet_network() -> Any:
     from deepbet.bet import BrainExtraction
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit, which its file needs
+        warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit, which it uses
         return BrainExtraction(no_gpu=True)
 
 
@@ -139,7 +139,7 @@ def _brainextractor() -> Any:
 
 
 def _background(scan: Scan) -> Mask:
-    """Of a scan whose brain was cut out: everything that is not the exact background."""
+    """The voxels of a skull-stripped scan that are not the exact background."""
     if scan.background is None:
         raise DamagedScanError(BRAIN, "it has no exact background, so its brain was not cut out")
     return ndimage.binary_fill_holes(scan.data > scan.background)

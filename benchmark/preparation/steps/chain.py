@@ -31,14 +31,14 @@ class PreparedScan:
 
     Attributes:
         volume: float32 in [-1, 1], of the grid's shape; -1 is background.
-        affine: Voxel indices to the grid's world, (4, 4): MNI152 where visits are registered, else
-            the world of the scan as found.
+        affine: Voxel indices to the grid's world, (4, 4): MNI152 if visits are registered, else
+            the world of the raw scan.
         skull_stripped: Whether the volume shows only the brain.
-        same_space: Whether it overlays the subject's other visits.
-        voxel_mm: Voxel size as found.
-        head_litres: Volume of what the scan shows of the head; of the brain where it was found.
+        same_space: Whether it is aligned with the subject's other visits.
+        voxel_mm: Voxel size of the raw scan.
+        head_litres: Volume of the head in the scan; of the brain if it was extracted.
         transform: The grid's world mm to the scan's world mm, (4, 4).
-        quality: Numbers by which a bad preparation is found.
+        quality: Numbers that show a bad preparation.
     """
 
     volume: Array
@@ -56,7 +56,7 @@ Result = PreparedScan | DamagedScanError
 
 @dataclass(frozen=True)
 class _Placed:
-    """A scan and where it lies: voxel indices to the grid's world, and that to the scan's world."""
+    """A scan, the affine of the grid, and the transform from the grid's to the scan's world."""
 
     found: Anatomy
     affine: Affine
@@ -72,23 +72,23 @@ def prepare_subject(
     wanted: Sequence[int] | None = None,
     placed: Affine | None = None,
 ) -> Iterator[tuple[int, Result]]:
-    """Prepare one subject's scans, each as soon as it is asked for; the first is the source.
+    """Prepare one subject's scans, one at a time as a generator; the first is the source.
 
-    The source and the template alone decide where the source lies; every later visit is brought
-    onto it. Nothing of a follow-up enters the source. Without registration, scans that share the
-    first one's space share its field of view, so that nothing jumps between visits; others are
+    The position of the source depends only on the source and the template; every later visit is
+    registered to it. No follow-up influences the source. Without registration, scans in the space
+    of the first one share its field of view, so that nothing jumps between visits; others are
     centred on their own head.
 
     Args:
         paths: The scans in the order of time.
         grid: The benchmark's grid.
         plan: The steps to do.
-        wanted: Which of them are to be prepared; all by default.
-        placed: The source's ``transform``, where it was found before.
+        wanted: Positions of the scans to prepare; all by default.
+        placed: The source's ``transform``, if it is known.
 
     Yields:
         The position in ``paths`` and the result: prepared, or why the scan is damaged. If the
-        first is damaged, all are, for a later scan must not silently become the source.
+        first is damaged, all are, because a later scan must not silently become the source.
     """
     todo = range(len(paths)) if wanted is None else wanted
     try:
@@ -147,9 +147,9 @@ def _to_template(found: Anatomy, plan: Plan) -> Affine:
 
 
 def _quality(scan: _Placed, moved: Affine, volume: Array, brain: Mask) -> Quality:
-    """Compare with the volume and the brain that a scan was registered to."""
+    """Compare a scan with the volume and the brain that it was registered to."""
     middle = world_box(brain, scan.affine).mean(axis=0)  # in the grid's world
-    fixed = np.linalg.solve(moved, scan.transform)  # from there to the world that was registered to
+    fixed = np.linalg.solve(moved, scan.transform)  # from there to the fixed image's world
     jump, turn = movement(moved, nib.affines.apply_affine(fixed, middle))
     return Quality(
         brain_ml=scan.found.brain_ml,

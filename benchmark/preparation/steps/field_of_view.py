@@ -1,4 +1,4 @@
-"""Where the grid lies over a scan that is not registered."""
+"""Position of the grid over a scan that is not registered."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from longibench.benchmark.preparation.reading.raw_scan import Scan
 def field_of_view(box: Box, scan: Scan, grid: Grid) -> Affine:
     """Affine of the grid placed over a scan's head, axes along the world's.
 
-    The head's box is centred; of a head that is taller than the grid the top is kept, for what
-    then falls off is the neck. Where the scan has the grid's spacing and axes, the grid is moved
-    by whole voxels of the scan, so that nothing needs to be interpolated.
+    The head's box is centred; if the head is taller than the grid, its top is kept and the neck is
+    cut off. If the scan has the grid's spacing and axes, the grid is moved by whole voxels of the
+    scan, so that no interpolation is needed.
 
     Args:
         box: Smallest and largest world coordinates of the head or brain, (2, 3) in mm.

@@ -25,11 +25,11 @@ def scale_brain(volume: Array, brain: Mask, percentiles: tuple[float, float]) ->
 
 
 def scale_head(scan: Scan, background: float | None, percentiles: tuple[float, float]) -> Array:
-    """Map the robust range of whatever head a scan shows to [-1, 1].
+    """Map the robust range of the head in a scan to [-1, 1].
 
     Args:
         scan: The scan on the grid.
-        background: The exact value around a head that was cut out, which becomes -1.
+        background: The exact value around a head that was cut out; it becomes -1.
         percentiles: Of the head's intensities.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Between arrays with RAS affines and ITK's images and transforms, which are LPS."""
+"""Conversion between arrays with RAS affines and ITK's images and transforms, which are LPS."""
 
 from typing import TYPE_CHECKING
 

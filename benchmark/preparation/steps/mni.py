@@ -20,7 +20,7 @@ def load_template() -> Scan:
     ICBM 2009a nonlinear symmetric (Fonov et al., NeuroImage 2011; 54:313), skull-stripped.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nilearn's own, about its dependencies
+        warnings.simplefilter("ignore")  # nilearn's, about its dependencies
         from nilearn.datasets import load_mni152_template
 
         image = load_mni152_template(resolution=1)
@@ -34,7 +34,7 @@ def load_template() -> Scan:
 
 
 def mni_affine(grid: Grid) -> Affine:
-    """Affine of the grid in MNI152 world mm, centred on the template's brain; one for everybody."""
+    """Affine of the grid in MNI152 world mm, centred on the template's brain."""
     template = load_template()
     inside = np.argwhere(template.data > 0)
     centre = (inside.min(axis=0) + inside.max(axis=0)) / 2

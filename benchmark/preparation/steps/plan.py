@@ -1,4 +1,4 @@
-"""Which steps of preparation are really done to a cohort."""
+"""The steps of preparation for a cohort."""
 
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -23,11 +23,11 @@ class Plan:
 
     Attributes:
         bias: Whether N4 corrects the bias field.
-        brain: The tool of brain extraction; empty where the steps need no brain.
-        registration: ``affine`` or ``rigid`` to the template; ``identity``: the scans lie in the
-            template's world already; ``none``: the grid is put over each head where it lies.
+        brain: The tool of brain extraction; empty if no step needs the brain.
+        registration: ``affine`` or ``rigid`` to the template; ``identity``: the scans are in the
+            template's world; ``none``: the grid is placed over each head.
         percentiles: Of the intensities that become -1 and 1.
-        axes: How voxels lie in files that do not say; empty refuses such files.
+        axes: Orientation of files that have none; empty refuses such files.
     """
 
     bias: bool = False
@@ -38,12 +38,12 @@ class Plan:
 
     @property
     def cheap(self) -> bool:
-        """Whether nothing is to be done but resampling: starting processes would take longer."""
+        """Whether resampling is the only step: starting processes would take longer."""
         return not self.bias and not self.brain and self.registration in ("none", "identity")
 
     @property
     def registers(self) -> bool:
-        """Whether visits are moved onto each other."""
+        """Whether visits are registered to each other."""
         return self.registration in ("affine", "rigid")
 
     @property
@@ -52,7 +52,7 @@ class Plan:
         return digest(self.describe())
 
     def describe(self) -> dict[str, Any]:
-        """The steps as plain values, and the versions of the tools: others give other volumes."""
+        """The steps as plain values, with the versions of the tools: both determine the volumes."""
         tools = {"brain_version": tool_version(self.brain)} if self.brain else {}
         if self.bias or self.registers:
             tools["simpleitk_version"] = metadata.version("simpleitk")
@@ -63,11 +63,11 @@ NOTHING = Plan()
 
 
 def resolve(settings: PreparationSettings, cohort: Cohort) -> Plan:
-    """Decide the steps: ``auto`` does what the cohort lacks, anything else is done as asked.
+    """Choose the steps: ``auto`` does what the cohort lacks; other values are done as set.
 
     Raises:
-        UserError: A brain extraction tool that there is none of, or steps that need a brain where
-            neither the cohort nor the settings have one.
+        UserError: An unknown brain extraction tool, or steps that need a brain without one in the
+            cohort or the settings.
     """
     bias = settings.bias == "n4" or (settings.bias == "auto" and "bias" not in cohort.done)
     registration = _registration(settings, cohort)
@@ -78,7 +78,7 @@ def resolve(settings: PreparationSettings, cohort: Cohort) -> Plan:
     if brain == "none":
         if needed and "brain" not in cohort.done:
             raise UserError(
-                "preparation.brain=none: bias correction and registration look at the brain alone; "
+                "preparation.brain=none: bias correction and registration need the brain's mask; "
                 "choose a tool, or set preparation.bias=none and preparation.registration=none"
             )
         brain = CUT_OUT if needed else ""

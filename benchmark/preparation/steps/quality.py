@@ -1,4 +1,4 @@
-"""Numbers by which a bad preparation is found: overlap, similarity, and what was moved how far."""
+"""Numbers that show a bad preparation: overlap, similarity, and movement."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ NOT_DONE = float("nan")
 
 @dataclass(frozen=True)
 class Quality:
-    """Quality of one prepared scan; NaN where the step was not done.
+    """Quality of one prepared scan; NaN if the step was not done.
 
     Attributes:
-        brain_ml: Volume of the brain's mask in the scan as found.
+        brain_ml: Volume of the brain's mask in the raw scan.
         overlap: Dice of the registered mask with the source's; of the source's with the template's.
         similarity: Pearson's correlation inside that brain with the source; with the template.
-        jump_mm: How far registration moved the brain's middle.
-        turn_degrees: How far it turned it.
+        jump_mm: Distance by which registration moved the brain's centre.
+        turn_degrees: Angle by which it rotated the brain.
         scale: Factor on volume from the scan to the grid: above 1, the head was enlarged.
     """
 
@@ -49,7 +49,7 @@ def correlation(first: Array, second: Array, where: Mask) -> float:
 
 
 def movement(transform: Affine, point: Point) -> tuple[float, float]:
-    """How far a linear transform moves a point, in mm, and turns, in degrees.
+    """How far a linear transform moves a point, in mm, and rotates, in degrees.
 
     Args:
         transform: World to world, (4, 4).

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     import SimpleITK
 
 
-MARGIN_MM = 8.0  # around the brain: the skull's inside does not shrink and steadies the match
+MARGIN_MM = 8.0  # around the brain: the inside of the skull does not shrink and stabilises the fit
 TURNS_DEGREES = 12.0  # between the rotations that are tried at the start, two to each side
-TEMPLATE_MM = 2.0  # people differ from the template by more: finer voxels tell nothing
-COARSE_MM = 8.0  # resolution at which they are tried
+TEMPLATE_MM = 2.0  # people differ from the template by more: finer voxels do not help
+COARSE_MM = 8.0  # resolution of these trials
 BINS = 32  # of the joint histogram
-SAMPLES = 100_000  # voxels that the metric looks at, on a regular lattice
+SAMPLES = 100_000  # voxels that the metric samples, on a regular lattice
 FINEST_STEP_MM = 1e-3
 ITERATIONS = 200
 SEED = 1  # the lattice of samples is jittered; by default with the time of day
@@ -29,14 +29,14 @@ def register_rigid(fixed: Scan, brain: Mask, moving: Scan, moving_brain: Mask) -
     """Align a follow-up with its source, with six degrees of freedom.
 
     Mattes' mutual information (Mattes et al., IEEE Trans Med Imaging 2003; 22:120) inside the
-    source's brain and a margin around it: what the scalp, the neck and the scanner's field of
-    view do does not count, and neither does a contrast that another scanner changed.
+    source's brain and a margin around it: the scalp, the neck and the scanner's field of view have
+    no influence, and another scanner's contrast does not matter.
 
     Args:
         fixed: The source, with its skull.
         brain: Its brain, (X, Y, Z).
         moving: The follow-up, with its skull.
-        moving_brain: Its brain, of its own shape.
+        moving_brain: Its brain, of the follow-up's shape.
 
     Returns:
         World mm of the source to world mm of the follow-up, (4, 4).
@@ -61,9 +61,9 @@ def register_template(
 
     Args:
         template: The template, skull-stripped.
-        brain: The source; what lies outside its brain is not looked at.
+        brain: The source; only its brain is used.
         mask: Its brain, (X, Y, Z).
-        kind: ``affine``: twelve degrees of freedom, head size is normalised; ``rigid``: six.
+        kind: ``affine``: twelve degrees of freedom, which normalises head size; ``rigid``: six.
 
     Returns:
         World mm of the template to world mm of the source, (4, 4).
@@ -133,7 +133,7 @@ def _start(
     region: "SimpleITK.Image",
     start: "SimpleITK.Euler3DTransform",
 ) -> "SimpleITK.Euler3DTransform":
-    """The best of a lattice of rotations, looked at coarsely, so that no false peak is climbed."""
+    """The best of a lattice of rotations at coarse resolution, to avoid a local optimum."""
     import SimpleITK
 
     steps = [max(1, round(COARSE_MM / size)) for size in images[0].GetSpacing()]
@@ -154,7 +154,7 @@ def _optimised(
     shrink: Sequence[int],
     sigma_mm: Sequence[float],
 ) -> "SimpleITK.Transform":
-    """Climb from a start, coarse to fine."""
+    """Optimise from a start, coarse to fine."""
     found = type(start)(start)
     share = min(1.0, SAMPLES / max(1, int(from_itk(region).sum())))
     method = _method(region, share)

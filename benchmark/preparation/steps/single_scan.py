@@ -1,4 +1,4 @@
-"""What one scan shows, found without any other scan: its brain, and its intensities unbiased."""
+"""The steps that need no other scan: brain extraction, bias correction, intensities on the grid."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +17,8 @@ from longibench.benchmark.preparation.steps.plan import CUT_OUT, Plan
 from longibench.benchmark.preparation.steps.quality import NOT_DONE
 from longibench.benchmark.preparation.steps.resampling import Order, resample
 
-INSIDE = 0.25  # share of a voxel that must be brain where the background was cut out before
-HALF = 0.5  # share of a voxel that must be brain where its border was found: keeps its volume
+INSIDE = 0.25  # share of a voxel that must be brain if the scan was skull-stripped
+HALF = 0.5  # share of a voxel that must be brain if its mask was extracted: keeps its volume
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Anatomy:
     """A scan after the steps that need no other scan.
 
     Attributes:
-        scan: Its intensities, bias corrected if that was asked for.
-        brain: Its brain, (X, Y, Z), or None where no step needs it.
-        cut_out: Whether the brain had been cut out before.
+        scan: Its intensities, bias corrected if that is a step.
+        brain: Its brain, (X, Y, Z), or None if no step needs it.
+        cut_out: Whether the raw scan was skull-stripped.
     """
 
     scan: Scan
@@ -37,37 +37,37 @@ class Anatomy:
 
     @property
     def box(self) -> Box:
-        """Smallest and largest world coordinates of what it shows, (2, 3) in mm."""
+        """Smallest and largest world coordinates of the brain or head, (2, 3) in mm."""
         return self.scan.head.box if self.brain is None else world_box(self.brain, self.scan.affine)
 
     @cached_property
     def litres(self) -> float:
-        """Volume of its brain, or of what it shows of the head."""
+        """Volume of its brain, or of the head in it."""
         if self.brain is None:
             return self.scan.head.litres
         return float(np.count_nonzero(self.brain) * np.prod(self.scan.voxel_mm) / 1e6)
 
     @property
     def brain_ml(self) -> float:
-        """Volume of its brain; NaN where it was not looked for."""
+        """Volume of its brain; NaN if it was not extracted."""
         return NOT_DONE if self.brain is None else 1000 * self.litres
 
     @property
     def skull_stripped(self) -> bool:
-        """Whether nothing but the brain is left on the grid."""
+        """Whether only the brain is left on the grid."""
         return self.brain is not None or self.scan.skull_stripped
 
 
 def find_anatomy(path: Path, plan: Plan) -> Anatomy:
-    """Read a scan and do to it what needs no other scan.
+    """Read a scan and do the steps that need no other scan.
 
-    The brain is found on the scan as it is, and the bias inside the brain; see ``correct_bias``.
+    The brain is extracted from the raw scan, and the bias estimated in it; see ``correct_bias``.
 
     Raises:
         DamagedScanError: The scan cannot be used.
     """
     scan = read_scan(path, plan.axes)
-    _ = scan.head  # refuses what holds none, before any tool sees one in it
+    _ = scan.head  # raises without a head, before a tool finds one
     brain = extract_brain(scan, plan.brain) if plan.brain else None
     if plan.bias and brain is not None:
         scan = correct_bias(scan, brain)
@@ -81,7 +81,7 @@ def on_grid(anatomy: Anatomy, target: Affine, grid: Grid, plan: Plan) -> tuple[A
         anatomy: The scan.
         target: The grid's voxel indices to the scan's world mm, all transforms composed.
         grid: The grid.
-        plan: Says which percentiles become -1 and 1.
+        plan: Its percentiles become -1 and 1.
 
     Returns:
         The volume, (X, Y, Z) float32 in [-1, 1], and the voxels of the grid that show the brain.
@@ -93,7 +93,7 @@ def on_grid(anatomy: Anatomy, target: Affine, grid: Grid, plan: Plan) -> tuple[A
         volume = _head_on_grid(anatomy.scan, target, grid, plan.percentiles)
         return volume, volume > volume.min()
     scan = anatomy.scan
-    order: Order = 1 if anatomy.cut_out else 3  # a spline rings at edges that were cut
+    order: Order = 1 if anatomy.cut_out else 3  # a spline rings at cut edges
     values = resample(scan.data, scan.affine, target, grid, float(scan.data.min()), order)
     share = resample(anatomy.brain.astype(np.float32), scan.affine, target, grid, 0.0)
     brain = share >= (INSIDE if anatomy.cut_out else HALF)

@@ -1,4 +1,4 @@
-"""What a cohort's scans are like, measured from the data, and what two cohorts have apart."""
+"""Properties of a cohort's scans, measured from the data, and differences of two cohorts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ COARSER = 1.5  # voxels larger by this factor are worth a warning
 
 @dataclass(frozen=True)
 class ScanTraits:
-    """What one scan is like: the part of ``PreparedScan`` that is kept beside its volume."""
+    """Properties of one scan: the part of ``PreparedScan`` that is stored with its volume."""
 
     skull_stripped: bool
     same_space: bool
@@ -22,13 +22,13 @@ class ScanTraits:
 
 @dataclass(frozen=True)
 class Traits:
-    """What a cohort's scans are like.
+    """Properties of a cohort's scans.
 
     Attributes:
         skull_stripped: Whether most scans show only the brain.
         same_space: Whether all visits of every subject share matrix and affine.
         voxel_mm: Median voxel size, right, anterior, superior.
-        head_litres: Median volume of what the scans show of the head.
+        head_litres: Median volume of the head in the scans.
     """
 
     skull_stripped: bool
@@ -38,12 +38,12 @@ class Traits:
 
 
 def scan_traits(scan: PreparedScan) -> ScanTraits:
-    """Drop the volume."""
+    """The properties of a scan, without its volume."""
     return ScanTraits(scan.skull_stripped, scan.same_space, scan.voxel_mm, scan.head_litres)
 
 
 def cohort_traits(scans: Sequence[ScanTraits]) -> Traits:
-    """Sum up the scans of a cohort; there must be at least one."""
+    """Summarise the scans of a cohort; there must be at least one."""
     x, y, z = np.median([scan.voxel_mm for scan in scans], axis=0)
     return Traits(
         skull_stripped=float(np.mean([scan.skull_stripped for scan in scans])) > 0.5,
@@ -57,27 +57,28 @@ def compare_traits(train: Traits, test: Traits) -> list[str]:
     """What a reader of the results must know about the cohorts' scans.
 
     Args:
-        train: The cohort that was trained on.
-        test: The cohort that is evaluated; the same for an ordinary run.
+        train: The cohort of the train part.
+        test: The cohort of the test part; the same for an ordinary run.
 
     Returns:
-        Warnings, one sentence each; empty if there is nothing to say.
+        Warnings, one sentence each; empty without differences.
     """
     warnings = []
     if train.skull_stripped != test.skull_stripped:
         warnings.append(
-            f"the training scans {_shows(train)}, the evaluation scans {_shows(test)}: the models "
-            "have never seen such images"
+            f"the train scans {_shows(train)}, the test scans {_shows(test)}: the models "
+            "were not trained on such images"
         )
-    for name, traits in {"training": train, "evaluation": test}.items():
-        if not traits.same_space and (name == "evaluation" or train != test):
+    for name, traits in {"train": train, "test": test}.items():
+        if not traits.same_space and (name == "test" or train != test):
             warnings.append(
-                f"the visits of a subject of the {name} cohort do not share a space: differences "
-                "between them are of position too, until they are registered"
+                f"the visits of a subject of the {name} cohort do not share a space: until they "
+                "are registered, they also differ in position"
             )
     if _much_coarser(train, test):
         warnings.append(
-            f"voxel sizes differ: {_size(train)} mm in training, {_size(test)} mm in evaluation"
+            f"voxel sizes differ: {_size(train)} mm in the train part, {_size(test)} mm in the "
+            "test part"
         )
     return warnings
 

@@ -1,1 +1,1 @@
-"""Prepared volumes on disk, named by what made them, and the log of their making."""
+"""Prepared volumes on disk, named by what determines them, and the log of the preparation."""

@@ -1,4 +1,4 @@
-"""Digests of files that are not computed twice."""
+"""Cached digests of files."""
 
 import json
 from hashlib import sha256
@@ -9,23 +9,23 @@ from longibench.benchmark.preparation.reading.problems import UNREADABLE, Damage
 
 
 class Digests:
-    """SHA256 of files, remembered for as long as their size and time of change stay."""
+    """SHA256 of files, cached while their size and modification time are unchanged."""
 
     def __init__(self, path: Path) -> None:
-        """Args: the file in which digests are remembered."""
+        """Args: the file of cached digests."""
         self._path = path
         self._known: dict[str, list[object]] = {}
         self._changed = False
         try:
             self._known = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            self._known = {}  # a lost memory costs time, nothing else
+            self._known = {}  # a lost cache only costs time
 
     def of(self, file: Path) -> str:
         """Digest of a file.
 
-        The digest of a folder, such as one of DICOM slices, or of an image whose header is a file
-        of its own, is that of all files' names and bytes.
+        The digest of a folder, such as one of DICOM slices, or of an image with a separate header
+        file, is that of all files' names and bytes.
 
         Raises:
             DamagedScanError: It cannot be read, or is empty.
@@ -49,13 +49,13 @@ class Digests:
         return value
 
     def save(self) -> None:
-        """Remember what has been computed."""
+        """Write the computed digests."""
         if self._changed:
             write_json(self._path, self._known)
 
 
 def _parts(file: Path) -> list[Path]:
-    """The files that a scan consists of; none where it is but one."""
+    """The files of a scan; empty for a single file."""
     pair = [file.with_suffix(suffix) for suffix in (".hdr", ".img")]
     if file in pair and all(path.is_file() for path in pair):
         return pair

@@ -1,4 +1,4 @@
-"""A line for every scan whose preparation ended, so that it can be seen what was done when."""
+"""The log of the preparation: a line for every finished scan."""
 
 import os
 from datetime import UTC, datetime
@@ -14,8 +14,8 @@ def log_scan(folder: Path, subject: str, visit: str, outcome: str, seconds: floa
         folder: The folder of the prepared volumes.
         subject: The subject's id.
         visit: The visit's label.
-        outcome: ``prepared``, or why not.
-        seconds: How long it took.
+        outcome: ``prepared``, or the reason of a failure.
+        seconds: Duration.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = "\t".join([now, subject, visit, " ".join(outcome.split()), f"{seconds:.2f}"]) + "\n"

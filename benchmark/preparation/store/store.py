@@ -26,16 +26,16 @@ Result = PreparedScan | DamagedScanError
 
 @dataclass(frozen=True)
 class Record:
-    """The outcome of preparing one scan: what it is like, or why there is no volume.
+    """The outcome of preparing one scan: its properties, or why there is no volume.
 
     Attributes:
-        traits: What the scan is like; None where it is damaged.
+        traits: Properties of the scan; None if it is damaged.
         reason: Why it is damaged.
         sha256: Of the prepared volume's bytes.
-        state: Size and time of change of the volume when its bytes were last verified.
-        kind: Which of few reasons it is damaged for; ``reason`` then has the details.
+        state: Size and modification time of the volume when its bytes were last verified.
+        kind: Kind of the damage, one of few; ``reason`` then has the details.
         transform: The grid's world mm to the scan's world mm, rows of the (4, 4) matrix.
-        quality: Numbers by which a bad preparation is found.
+        quality: Numbers that show a bad preparation.
     """
 
     traits: ScanTraits | None = None
@@ -50,19 +50,19 @@ class Record:
 class Store:
     """Prepared volumes by the content of the scan and of the subject's first scan.
 
-    One JSON file a subject, named by its first scan, holds the outcomes of all its scans.
+    One JSON file a subject, named by its first scan, has the outcomes of all its scans.
     """
 
     def __init__(
         self, folder: Path, grid: Grid, console: Console | None = None, steps: str = ""
     ) -> None:
-        """Args: the folder; the volumes' grid; where to tell of damaged ones; the plan's digest."""
+        """Args: the folder; the volumes' grid; where to warn of damage; the plan's digest."""
         self._folder = folder
         self._grid = grid.model_dump(mode="json")
         self._steps = steps
         self._console = console or Console()
         self._subjects: dict[str, dict[str, Record]] = {}
-        self._sound: set[Path] = set()  # volumes that this process has verified
+        self._verified: set[Path] = set()  # volumes that this process has verified
 
     def reload(self) -> None:
         """Forget the outcomes read so far: other processes have written more."""
@@ -73,26 +73,26 @@ class Store:
         return self._folder / f"{digest([content, source, self._grid, self._steps])}.nii"
 
     def read(self, content: str, source: str) -> Record | None:
-        """The outcome for a scan, or None where it is to be prepared (again).
+        """The outcome for a scan, or None if it must be prepared (again).
 
-        A volume whose bytes are not those that were written is warned of and removed. Bytes are
-        read only where size or time of change are not as last verified.
+        A volume whose bytes have changed is removed with a warning. Bytes are read only if size or
+        modification time differ from the last verification.
         """
         record = self._records(source).get(content)
         if record is None or record.traits is None:
             return record
         path = self.volume(content, source)
-        if path in self._sound:
+        if path in self._verified:
             return record
         if not self._verify(path, content, source):
             return None
-        self._sound.add(path)
+        self._verified.add(path)
         return self._records(source)[content]
 
     def write(self, source: str, results: Mapping[str, Result]) -> None:
         """Store one subject's outcomes by content: volumes first, so that records are complete.
 
-        Failures that need not be the bytes' fault are not stored, but tried again next time.
+        Failures that the bytes need not cause are not stored, but tried again next time.
         """
         records = dict(self._records(source))
         for content, result in results.items():
@@ -121,24 +121,24 @@ class Store:
         self._subjects[source] = records
 
     def _verify(self, path: Path, content: str, source: str) -> bool:
-        """Whether a volume is there and has the bytes that were written."""
+        """Whether a volume exists and has the bytes that were written."""
         records = self._records(source)
         try:
             state = file_state(path)
             if state == records[content].state:
                 return True
-            sound = file_digest(path) == records[content].sha256
+            unchanged = file_digest(path) == records[content].sha256
         except FileNotFoundError:
             return False
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-        if not sound:
+        if not unchanged:
             self._console.warn(f"{path} is damaged: its bytes have changed; it is prepared again")
             path.unlink()
             return False
-        with suppress(UserError):  # where nothing can be written, it is verified again next time
-            seen = replace(records[content], state=state)
-            self._write_records(source, {**records, content: seen})
+        with suppress(UserError):  # if writing fails, it is verified again next time
+            verified = replace(records[content], state=state)
+            self._write_records(source, {**records, content: verified})
         return True
 
     def _file(self, source: str) -> Path:
@@ -146,7 +146,7 @@ class Store:
 
 
 def _read_records(path: Path) -> dict[str, Record]:
-    """Outcomes by content; none where the file is missing or was not written by this version."""
+    """Outcomes by content; none if the file is missing or was not written by this version."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return {content: _record(**values) for content, values in stored.items()}

@@ -1,9 +1,9 @@
-"""Prepared volumes as files: NIfTI of 16 bits whose voxels lie in the order of a tensor's.
+"""Prepared volumes as files: NIfTI of 16 bits with voxels in the memory order of a tensor.
 
-A volume in [-1, 1] is kept as whole numbers of 1 / 32767, which any NIfTI reader scales back. The
+A volume in [-1, 1] is stored as whole numbers of 1 / 32767, which any NIfTI reader scales back. The
 error is at most half a step, 1.5e-5; -1, 0 and 1 are exact. NIfTI's first axis runs fastest, a
-tensor's last: the file's axes therefore run superior, anterior, right (its affine says so), and a
-volume is read without transposing it. ``docs/store.md`` has the measurements behind these choices.
+tensor's last: the file's axes therefore run superior, anterior, right (as in its affine), and a
+volume is read without transposing it. ``docs/store.md`` has the measurements for these choices.
 """
 
 from pathlib import Path
@@ -21,8 +21,8 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import atomic_file
 
 STEPS = 32767  # whole numbers from 0 to 1
-VOXELS_AT = 352  # bytes before the voxels: the header and the sign that nothing follows it
-PLANES = 16  # read at a time: few enough to be decoded before they leave the processor's cache
+VOXELS_AT = 352  # bytes before the voxels: the header and the mark that no extension follows
+PLANES = 16  # read at a time: few enough to be decoded within the processor's cache
 REVERSED = [2, 1, 0, 3]  # columns of an affine whose voxel axes are reversed
 UNREADABLE = (
     OSError,
@@ -40,8 +40,8 @@ Volume = NDArray[np.float32]
 def load_nifti(path: str | Path) -> nib.Nifti1Image:
     """Open a NIfTI file with its axes nearest to right, anterior, superior.
 
-    The order of the axes on disk is the file's own affair: prepared volumes have another one.
-    Voxels of a file that is in this order already are read on access, others at once.
+    The order of the axes on disk may differ, as in prepared volumes. Voxels of a file in the order
+    above are read on access, others at once.
     """
     return nib.as_closest_canonical(nib.Nifti1Image.from_filename(str(path)))
 
@@ -50,13 +50,13 @@ def write_volume(path: Path, volume: Volume, affine: NDArray[np.float64]) -> Non
     """Store a prepared volume, atomically.
 
     Args:
-        path: Where to; ends in ``.nii``.
+        path: The file; ends in ``.nii``.
         volume: Intensities (X, Y, Z) in [-1, 1], axes right, anterior, superior.
         affine: Voxel indices to world mm, (4, 4).
 
     Raises:
-        ValueError: A value beyond [-1, 1] or not finite, which 16 bits could not keep.
-        UserError: A failure to write.
+        ValueError: A value beyond [-1, 1] or not finite, which 16 bits cannot store.
+        UserError: Writing failed.
     """
     if not np.abs(volume).max() <= 1:
         raise ValueError("a prepared volume must lie within [-1, 1]")
@@ -71,7 +71,7 @@ def write_volume(path: Path, volume: Volume, affine: NDArray[np.float64]) -> Non
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read a volume, prepared or any other NIfTI: (X, Y, Z) float32, as ``load_nifti`` turns it.
+    """Read a volume, prepared or any other NIfTI: (X, Y, Z) float32, axes as by ``load_nifti``.
 
     Raises:
         UserError: The file cannot be read or is cut off.
@@ -97,20 +97,20 @@ def volume_shape(path: str | Path) -> tuple[int, int, int]:
 
 
 def read_into(path: str | Path, out: Volume) -> None:
-    """Read a volume straight to where it is needed, such as the middle of a padded batch.
+    """Read a volume into an existing array, such as the middle of a padded batch.
 
     Args:
         path: A prepared volume, or any other NIfTI.
-        out: Where to: (X, Y, Z) float32 of any strides.
+        out: The array: (X, Y, Z) float32 of any strides.
 
     Raises:
-        UserError: The file cannot be read, is cut off, or holds another shape.
+        UserError: The file cannot be read, is cut off, or has another shape.
     """
     shape = volume_shape(path)
     if shape != out.shape:
         raise UserError(
-            f"{path}: its shape is {shape}, not {out.shape} as the other volumes'; "
-            "was it replaced by hand? Remove it and run the same command again"
+            f"{path}: its shape is {shape}, not {out.shape} like that of other volumes; "
+            "was it replaced? Remove it and run the same command again"
         )
     try:
         if not _read_prepared(path, out):
@@ -120,7 +120,7 @@ def read_into(path: str | Path, out: Volume) -> None:
 
 
 def _read_prepared(path: str | Path, out: Volume) -> bool:
-    """Read a file that ``write_volume`` wrote; False where it is another kind of file."""
+    """Read a file that ``write_volume`` wrote; False for any other file."""
     with open(path, "rb", buffering=0) as file:
         if _header(file.read(VOXELS_AT)) is None:
             return False
@@ -161,5 +161,5 @@ def _axes_are_reversed(header: Any) -> bool:
 def _damaged(path: str | Path, reason: str) -> UserError:
     return UserError(
         f"{path}: cannot be read: {reason}. If it is a prepared volume, run the same command "
-        "again: what is damaged is found at the start and prepared anew"
+        "again: damaged volumes are found at the start and prepared again"
     )

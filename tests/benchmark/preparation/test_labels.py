@@ -1,4 +1,4 @@
-"""Label maps that a user brings: carried onto the grid as their scans are, or refused."""
+"""Label maps of the user: resampled onto the grid like their scans, or refused."""
 
 from pathlib import Path
 
@@ -21,13 +21,13 @@ VENTRICLE = 4  # FreeSurfer's left lateral ventricle
 
 
 def ball(radius: float) -> np.ndarray:
-    """A ventricle of so many voxels' radius in the middle of the volume."""
+    """A ventricle of a radius in voxels in the middle of the volume."""
     middle = (np.array(SHAPE) - 1)[:, None, None, None] / 2
     distance = np.sqrt(((np.indices(SHAPE) - middle) ** 2).sum(axis=0))
     return np.where(distance < radius, VENTRICLE, 0).astype(np.int16)
 
 
-def test_labels_go_where_their_scan_goes() -> None:
+def test_labels_are_transformed_like_their_scan() -> None:
     """The scan lies 4 mm to the right of the grid, on voxels of 1 mm."""
     grid = nib.Nifti1Image(np.zeros(SHAPE, np.float32), AFFINE)
     fine = np.repeat(np.repeat(np.repeat(ball(5), 2, 0), 2, 1), 2, 2)
@@ -79,7 +79,7 @@ def test_change_is_counted_on_label_maps(study: Path, tmp_path: Path) -> None:
     assert scores["ventricles-labels-bias"] == pytest.approx(-100 * (after / before - 1))
 
 
-def test_a_volume_without_labels_says_so(study: Path, tmp_path: Path) -> None:
+def test_a_volume_without_labels_has_a_note(study: Path, tmp_path: Path) -> None:
     listed = tmp_path / "list.csv"
     lines = [f"{s},y1,{s}-1.nii.gz" for s in ("a", "b", "c")]
     listed.write_text("\n".join(["subject,visit,generated", *lines]) + "\n")
@@ -111,7 +111,7 @@ def test_a_bad_label_map_is_named(
     assert "b-1_dseg.nii.gz" in str(refused.value)
 
 
-def test_pairs_carry_what_is_known_at_the_source() -> None:
+def test_pairs_have_the_covariates_of_the_source() -> None:
     pairs = pd.DataFrame({"subject": ["a"], "source": ["s.nii"], "target": ["t.nii"]})
     table = pd.DataFrame(
         {

@@ -42,7 +42,7 @@ def test_a_planted_fault_comes_first(row: int, column: str, value: float, reason
     assert "usually" in ratings[row].reason
 
 
-def test_ordinary_scans_are_seldom_odd() -> None:
+def test_ordinary_scans_are_rarely_odd() -> None:
     assert np.mean([rating.odd for rating in suspicions(scans(200))]) < 0.01
 
 
@@ -52,12 +52,12 @@ def test_better_than_usual_is_not_odd() -> None:
     assert suspicions(table)[4].score < ODD
 
 
-def test_a_cohort_that_is_bad_throughout_is_odd_throughout() -> None:
+def test_every_scan_of_a_badly_prepared_cohort_is_odd() -> None:
     table = scans().assign(quality_overlap=0.6)
     assert all(rating.odd for rating in suspicions(table))
 
 
-def test_nothing_measured_is_nothing_odd() -> None:
+def test_without_measures_no_scan_is_odd() -> None:
     table = scans()
     table.loc[:, table.columns[1:]] = np.nan
     assert {rating.score for rating in suspicions(table)} == {0.0}

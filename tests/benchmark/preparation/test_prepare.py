@@ -84,7 +84,7 @@ def test_same_spacing_is_moved_by_whole_voxels(tmp_path: Path) -> None:
     assert result.volume.dtype == np.float32
 
 
-def test_volume_overlays_the_scan_in_the_world(tmp_path: Path) -> None:
+def test_a_volume_is_aligned_with_the_scan_in_world_space(tmp_path: Path) -> None:
     turned = np.array([[0, -4.0, 0, 90], [-4.0, 0, 0, 80], [0, 0, 5.0, -100], [0, 0, 0, 1.0]])
     data = np.zeros((40, 40, 40), np.float32)
     data[8:32, 10:28, 10:30] = 500
@@ -123,7 +123,7 @@ def test_source_does_not_depend_on_follow_ups(tmp_path: Path) -> None:
     assert np.array_equal(alone.volume, together.volume)
 
 
-def test_gain_does_not_matter_and_outliers_hardly(tmp_path: Path) -> None:
+def test_gain_does_not_matter_and_outliers_matter_little(tmp_path: Path) -> None:
     data = brain()
     bright = data * 7
     bright[9, 11, 9] = 1e6
@@ -149,7 +149,7 @@ def test_a_second_call_reads_no_image(
     assert first.table["content"].nunique() == 4
 
 
-def test_a_changed_scan_is_prepared_anew(pairs: list[list[Path]], tmp_path: Path) -> None:
+def test_a_changed_scan_is_prepared_again(pairs: list[list[Path]], tmp_path: Path) -> None:
     before = prepare(cohort(*pairs), tmp_path / "out").table
     save(pairs[0][1], brain(seed=99))
     after = prepare(cohort(*pairs), tmp_path / "out").table
@@ -159,7 +159,7 @@ def test_a_changed_scan_is_prepared_anew(pairs: list[list[Path]], tmp_path: Path
 def test_other_steps_are_other_volumes_in_the_same_place(
     pairs: list[list[Path]], tmp_path: Path
 ) -> None:
-    """Whoever changes a setting gets its volumes, and those of the other setting stay."""
+    """After a change of a setting, its volumes are used, and those of the other are kept."""
     found, console = cohort(*pairs), Console(quiet=True)
     wide = PreparationSettings(percentiles=(0, 100))
     first = prepare(found, tmp_path / "out").table["volume"]
@@ -196,9 +196,9 @@ def test_a_damaged_follow_up_is_named_and_left_out(
     for _ in range(2):  # the second time from the cache
         prepared = prepare(cohort(*pairs), tmp_path / "out")
         assert prepared.table["visit"].tolist() == ["v0", "v2", "v0", "v1"]
-        told = prepared.left_out[["reason", "detail"]].agg(": ".join, axis=1).item()
-        assert reason in told
-        assert str(pairs[0][1]) in told
+        message = prepared.left_out[["reason", "detail"]].agg(": ".join, axis=1).item()
+        assert reason in message
+        assert str(pairs[0][1]) in message
 
 
 def test_with_a_damaged_first_scan_the_subject_is_left_out(
@@ -211,10 +211,8 @@ def test_with_a_damaged_first_scan_the_subject_is_left_out(
     assert len(prepared.left_out) == 3
 
 
-def test_nothing_usable_or_twice_the_same_is_refused(
-    pairs: list[list[Path]], tmp_path: Path
-) -> None:
-    with pytest.raises(UserError, match="stands twice"):
+def test_no_usable_scan_or_a_duplicate_is_refused(pairs: list[list[Path]], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is listed twice"):
         prepare(cohort([pairs[0][0], save(tmp_path / "x.nii.gz", brain(seed=0))]), tmp_path / "out")
     for path in (pairs[0][0], pairs[1][1]):
         cut_off(path)
@@ -231,7 +229,7 @@ def test_an_affine_of_zeros_is_damage(tmp_path: Path) -> None:
     assert "affine" in str(prepare_subject([tmp_path / "a.nii"], GRID)[0])
 
 
-def test_a_whole_head_is_not_taken_for_a_brain(tmp_path: Path) -> None:
+def test_a_whole_head_is_not_treated_as_a_brain(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     air = np.abs(rng.normal(0, 8, (44, 44, 44)))
     head = brain((44, 44, 44), voxel=5) > 0
@@ -242,7 +240,7 @@ def test_a_whole_head_is_not_taken_for_a_brain(tmp_path: Path) -> None:
     assert (result.volume[[0, -1]] == -1).mean() > 0.9
 
 
-def test_warnings_tell_cohorts_apart() -> None:
+def test_warnings_name_the_differences_of_cohorts() -> None:
     phantom = Traits(True, True, (5.0, 5.0, 5.0), 1.4)
     clinic = Traits(False, False, (0.8, 0.8, 3.0), 2.7)
     assert compare_traits(phantom, phantom) == []

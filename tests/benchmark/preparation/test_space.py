@@ -1,4 +1,4 @@
-"""Where a generated volume lies, what is said of one that lies elsewhere, and what may be done."""
+"""The grid of a generated volume, the messages about another grid, and fitting."""
 
 from pathlib import Path
 
@@ -25,13 +25,13 @@ def stored(path: Path, voxels: np.ndarray, affine: np.ndarray = AFFINE) -> Path:
     return path
 
 
-def test_what_fits_is_read_as_it_is(tmp_path: Path, voxels: np.ndarray) -> None:
+def test_a_volume_that_fits_is_read_unchanged(tmp_path: Path, voxels: np.ndarray) -> None:
     path = stored(tmp_path / "a.nii.gz", voxels)
     np.testing.assert_array_equal(read_fitting(path, SPACE, Fit()), voxels)
 
 
 @pytest.mark.parametrize("axes", [("L", "P", "S"), ("S", "A", "R"), ("P", "I", "L")])
-def test_the_order_of_axes_on_disk_is_the_files_own_affair(
+def test_the_order_of_axes_on_disk_does_not_matter(
     tmp_path: Path, voxels: np.ndarray, axes: tuple[str, str, str]
 ) -> None:
     image = nib.Nifti1Image(voxels, AFFINE)
@@ -51,14 +51,14 @@ def flipped(affine: np.ndarray) -> np.ndarray:
 
 WRONG = {
     "voxels of 2.5 x 2.5 x 2.5 mm, the source's of 2 x 2 x 2 mm": AFFINE * 1.25,
-    "it lies 3 mm beside the source": AFFINE + 3 * np.eye(4)[0][:, None] * np.eye(4)[3],
-    r"its axes \(RAS\) are turned": flipped(AFFINE),
+    "it is shifted by 3 mm from the source": AFFINE + 3 * np.eye(4)[0][:, None] * np.eye(4)[3],
+    r"its axes \(RAS\) are rotated": flipped(AFFINE),
     "--grid voxels takes the source's affine": np.eye(4),
 }
 
 
 @pytest.mark.parametrize("message", WRONG)
-def test_what_is_off_is_said(tmp_path: Path, voxels: np.ndarray, message: str) -> None:
+def test_the_difference_is_named(tmp_path: Path, voxels: np.ndarray, message: str) -> None:
     affine = WRONG[message].copy()
     affine[3] = (0, 0, 0, 1)
     with pytest.raises(Misfit, match=message):
@@ -68,25 +68,25 @@ def test_what_is_off_is_said(tmp_path: Path, voxels: np.ndarray, message: str) -
 def test_rounding_of_an_affine_fits_and_a_hundredth_of_a_millimetre_does_not(
     tmp_path: Path, voxels: np.ndarray
 ) -> None:
-    near, beside = AFFINE.copy(), AFFINE.copy()
+    near, shifted = AFFINE.copy(), AFFINE.copy()
     near[:3, 3] += 1e-4
-    beside[1, 3] += 0.01
+    shifted[1, 3] += 0.01
     path = stored(tmp_path / "a.nii", voxels, near)
     np.testing.assert_array_equal(read_fitting(path, SPACE, Fit()), voxels)
-    with pytest.raises(Misfit, match=r"it lies 0\.01 mm beside the source"):
-        read_fitting(stored(path, voxels, beside), SPACE, Fit())
+    with pytest.raises(Misfit, match=r"it is shifted by 0\.01 mm from the source"):
+        read_fitting(stored(path, voxels, shifted), SPACE, Fit())
 
 
-def test_a_file_without_an_affine_is_taken_voxel_by_voxel_where_that_is_allowed(
+def test_a_file_without_an_affine_is_read_by_voxels_if_that_is_allowed(
     tmp_path: Path, voxels: np.ndarray
 ) -> None:
     path = stored(tmp_path / "a.nii", voxels, np.eye(4))
     np.testing.assert_array_equal(read_fitting(path, SPACE, Fit("voxels")), voxels)
-    with pytest.raises(Misfit, match="needs one shape"):
+    with pytest.raises(Misfit, match="needs equal ones"):
         read_fitting(stored(path, voxels[1:], np.eye(4)), SPACE, Fit("voxels"))
 
 
-def test_resampling_goes_by_the_affines(tmp_path: Path, voxels: np.ndarray) -> None:
+def test_resampling_uses_the_affines(tmp_path: Path, voxels: np.ndarray) -> None:
     """A slope is the same slope on another grid: linear interpolation is exact."""
     fine = AFFINE.copy()
     fine[:3, :3] /= 2
@@ -98,14 +98,14 @@ def test_resampling_goes_by_the_affines(tmp_path: Path, voxels: np.ndarray) -> N
     np.testing.assert_allclose(found, (x + 2 * y + 3 * z) / 100 - 0.5, atol=1e-6)
 
 
-def test_a_volume_that_lies_nowhere_near_is_refused(tmp_path: Path, voxels: np.ndarray) -> None:
+def test_a_volume_outside_of_the_grid_is_refused(tmp_path: Path, voxels: np.ndarray) -> None:
     far = AFFINE.copy()
     far[:3, 3] += 500
-    with pytest.raises(Misfit, match="nothing of it lies on the source's grid"):
+    with pytest.raises(Misfit, match="it is constant on the source's grid"):
         read_fitting(stored(tmp_path / "a.nii", voxels, far), SPACE, Fit("resample"))
 
 
-def test_another_range_is_told_and_mapped(tmp_path: Path, voxels: np.ndarray) -> None:
+def test_another_range_is_named_and_mapped(tmp_path: Path, voxels: np.ndarray) -> None:
     path = stored(tmp_path / "a.nii", (voxels + 1) / 2 * 255)
     with pytest.raises(Misfit, match=r"run from 0 to 2.* --range LOW,HIGH"):
         read_fitting(path, SPACE, Fit())
@@ -128,7 +128,7 @@ def test_whole_numbers_without_a_scale_are_named(tmp_path: Path, voxels: np.ndar
         (lambda v: v[..., None], "its shape is"),
     ],
 )
-def test_what_is_no_volume_is_refused(
+def test_invalid_volumes_are_refused(
     tmp_path: Path, voxels: np.ndarray, change: object, message: str
 ) -> None:
     path = stored(tmp_path / "a.nii", change(voxels).astype(np.float32))  # type: ignore[operator]
@@ -136,6 +136,6 @@ def test_what_is_no_volume_is_refused(
         read_fitting(path, SPACE, Fit())
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Misfit, match="no such file"):
         read_fitting(tmp_path / "none.nii", SPACE, Fit())

@@ -1,4 +1,4 @@
-"""Every kind of damage is named, stops nobody else, and is never silently used."""
+"""Every kind of damage is named, does not stop other scans, and is never silently used."""
 
 import gzip
 import os
@@ -99,7 +99,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "infinite": (lambda path: save(path, np.where(brain() > 800, np.inf, brain())), "not finite"),
     "negative voxel size": (patched(80, np.array([-10.0], "f4")), "must be positive"),
     "sform against qform": (patched(292, np.array([90.0], "f4")), "sform and qform"),
-    "no orientation": (patched(252, np.zeros(2, "i2")), "does not say where it lies"),
+    "no orientation": (patched(252, np.zeros(2, "i2")), "no orientation in its header"),
     "2D": (lambda path: save(path, brain()[:, :, 9]), "not 3D"),
     "4D": (lambda path: save(path, np.stack([brain(1), brain(2)], -1)), "not 3D"),
     "RGB": (colours, "colours"),
@@ -123,7 +123,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_named_and_the_rest_goes_on(name: str, tmp_path: Path) -> None:
+def test_damage_is_named_and_other_scans_are_prepared(name: str, tmp_path: Path) -> None:
     rows = []
     for year in range(3):
         path = tmp_path / f"v{year}.nii.gz"
@@ -150,13 +150,13 @@ def test_damage_is_named_and_the_rest_goes_on(name: str, tmp_path: Path) -> None
         prepare_cohort(found, GRID, tmp_path / "strict", Console(quiet=True), strict=True)
 
 
-def test_gzip_under_a_plain_name_is_told(tmp_path: Path) -> None:
+def test_gzip_with_a_plain_name_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.nii").write_bytes(gzip.compress(image(brain()).to_bytes()))
     with pytest.raises(DamagedScanError, match="compressed by gzip"):
         read_scan(tmp_path / "a.nii")
 
 
-def test_a_read_error_in_the_middle_is_told(
+def test_a_read_error_in_the_middle_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(tmp_path / "a.nii.gz", brain())
@@ -183,7 +183,7 @@ def test_a_huge_header_allocates_nothing(tmp_path: Path) -> None:
     tracemalloc.stop()
 
 
-def test_axes_that_a_file_does_not_tell_can_be_set(tmp_path: Path) -> None:
+def test_missing_axes_can_be_set(tmp_path: Path) -> None:
     data = np.random.default_rng(0).uniform(0, 900, (24, 30, 26)).astype(np.float32)
     image = nib.AnalyzeImage(data, None)
     image.header.set_zooms((8, 8, 9))
@@ -196,7 +196,7 @@ def test_axes_that_a_file_does_not_tell_can_be_set(tmp_path: Path) -> None:
     assert np.array_equal(scan.data, data.transpose(2, 0, 1)[::-1])
 
 
-def test_a_pair_of_files_is_known_by_both(tmp_path: Path) -> None:
+def test_the_digest_of_a_pair_of_files_is_of_both(tmp_path: Path) -> None:
     image = nib.AnalyzeImage(brain(), None)
     nib.save(image, tmp_path / "a.img")
     before = Digests(tmp_path / "known.json").of(tmp_path / "a.img")
@@ -206,7 +206,7 @@ def test_a_pair_of_files_is_known_by_both(tmp_path: Path) -> None:
 
 
 def cohort_with(folder: Path, *names: str) -> Cohort:
-    """Two sound visits, and one more for each name; nothing has to be done but resampling."""
+    """Two undamaged visits, and one more for each name; resampling is the only step."""
     paths = [folder / "v0.nii.gz", folder / "v1.nii.gz", *[folder / name for name in names]]
     for year in range(2):
         save(paths[year], brain(year))
@@ -225,14 +225,14 @@ def test_a_renamed_file_is_tried_again(tmp_path: Path) -> None:
     first = prepare_cohort(found, GRID, tmp_path / "out", Console(quiet=True))
     assert "should end in .gz" in first.left_out["detail"].item()
     (tmp_path / "g.nii").rename(tmp_path / "g.nii.gz")
-    mended = cohort_with(tmp_path, "g.nii.gz")
-    again = prepare_cohort(mended, GRID, tmp_path / "out", Console(quiet=True))
+    fixed = cohort_with(tmp_path, "g.nii.gz")
+    again = prepare_cohort(fixed, GRID, tmp_path / "out", Console(quiet=True))
     assert again.left_out.empty
     assert len(again.table) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>please log in</html>" * 20])
-def test_damaged_files_that_are_alike_are_no_double(tmp_path: Path, content: bytes) -> None:
+def test_equal_damaged_files_are_not_duplicates(tmp_path: Path, content: bytes) -> None:
     found = cohort_with(tmp_path, "g.nii", "h.nii")
     for name in ("g.nii", "h.nii"):
         (tmp_path / name).write_bytes(content)
@@ -251,7 +251,7 @@ def test_a_header_that_breaks_its_reader_is_damage(tmp_path: Path) -> None:
             read_scan(tmp_path / "a.nii")
 
 
-def test_a_slice_that_is_exchanged_is_noticed(tmp_path: Path) -> None:
+def test_a_replaced_slice_changes_the_digest(tmp_path: Path) -> None:
     (tmp_path / "series").mkdir()
     for number in range(3):
         (tmp_path / "series" / f"{number}.dcm").write_bytes(bytes([number] * 10))
@@ -259,5 +259,5 @@ def test_a_slice_that_is_exchanged_is_noticed(tmp_path: Path) -> None:
     before = digests.of(tmp_path / "series")
     old = tmp_path / "series" / "1.dcm"
     old.write_bytes(bytes([9] * 10))
-    os.utime(old, ns=(1, 1))  # as a copy that keeps times
+    os.utime(old, ns=(1, 1))  # like a copy that keeps times
     assert digests.of(tmp_path / "series") != before

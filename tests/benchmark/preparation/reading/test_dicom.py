@@ -14,7 +14,7 @@ SHAPE = (24, 28, 20)  # columns, rows, slices
 
 
 def write_series(folder: Path, number: int = 1, spacing: float = 5.0) -> np.ndarray:
-    """An axial MR series whose voxels tell where they are; (X, Y, Z) in LPS order."""
+    """An axial MR series whose values encode their positions; (X, Y, Z) in LPS order."""
     folder.mkdir(exist_ok=True)
     x, y, z = np.meshgrid(*[np.arange(side) for side in SHAPE], indexing="ij")
     volume = (100 + x + 10 * y + 20 * z).astype(np.uint16)

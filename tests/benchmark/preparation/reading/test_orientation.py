@@ -1,4 +1,4 @@
-"""Where the voxels of a file lie that does not say: its middle is the world's origin."""
+"""The position of a file without an orientation: its middle is the world's origin."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def voxels(request: pytest.FixtureRequest) -> np.ndarray:
 
 
 def read_as(axes: str, voxels: np.ndarray, folder: Path) -> Scan:
-    """The same head, stored by a scanner whose axes run so, in a format that does not say."""
+    """The same head, stored with other axes in a format without an orientation."""
     codes = nib.orientations.axcodes2ornt
     turn = nib.orientations.ornt_transform(codes("RAS"), codes(axes))
     turned = nib.Nifti1Image(voxels, np.diag([*VOXEL_MM, 1])).as_reoriented(turn)

@@ -20,7 +20,7 @@ def head() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return noisy, radius < 0.75, np.exp(0.15 * (axes[0] + axes[1] * axes[2]))
 
 
-def test_the_field_is_divided_out_whatever_the_gain() -> None:
+def test_the_field_is_divided_out_for_any_gain() -> None:
     true, brain, field = head()
     with one_thread():
         biased = Scan((1e-6 * true * field).astype(np.float32), AFFINE)

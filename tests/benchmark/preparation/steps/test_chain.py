@@ -1,4 +1,4 @@
-"""The whole chain on small brains that were cut out before."""
+"""The whole chain on small skull-stripped brains."""
 
 import os
 import signal
@@ -101,7 +101,7 @@ def prepared(
     return prepare(found[0], tmp_path_factory.mktemp("out"))
 
 
-def test_visits_lie_on_each_other_in_the_template(
+def test_visits_are_aligned_in_the_template(
     found: tuple[Cohort, list[np.ndarray]], prepared: Prepared
 ) -> None:
     template = load_template()
@@ -119,7 +119,7 @@ def test_visits_lie_on_each_other_in_the_template(
     assert prepared.traits.skull_stripped
 
 
-def test_quality_tells_how_it_went(prepared: Prepared) -> None:
+def test_quality_is_measured(prepared: Prepared) -> None:
     quality = prepared.table.filter(like="quality_")
     assert not quality.isna().any(axis=None)
     assert quality["quality_overlap"].between(0.93, 1).all()
@@ -139,7 +139,7 @@ def test_the_background_is_exact_and_the_range_is_used(prepared: Prepared) -> No
         assert 0.3 < (volume > -1).mean() < 0.7
 
 
-def test_the_source_knows_nothing_of_its_follow_ups(
+def test_the_source_does_not_depend_on_its_follow_ups(
     found: tuple[Cohort, list[np.ndarray]], prepared: Prepared, tmp_path: Path
 ) -> None:
     fewer = Cohort(**{**vars(found[0]), "visits": found[0].visits.drop(index=1)})
@@ -149,7 +149,7 @@ def test_the_source_knows_nothing_of_its_follow_ups(
     )
 
 
-def test_a_half_done_subject_is_finished_without_doing_anything_twice(
+def test_an_unfinished_subject_is_finished_without_repeated_work(
     found: tuple[Cohort, list[np.ndarray]],
     prepared: Prepared,
     tmp_path: Path,
@@ -206,14 +206,14 @@ if __name__ == "__main__":
     subprocess.run([sys.executable, str(tmp_path / "program.py")], check=True)
     lines = logged(log.parent)
     assert len({tuple(line[1:3]) for line in lines}) == len(lines)  # none is prepared twice
-    # A kill between storing and logging costs the lines of the subjects in work, at most both's.
+    # A kill between storing and logging loses lines of the current subjects, at most of both.
     assert 8 - 2 * 2 <= len(lines) <= 8
     undisturbed = prepare(found, tmp_path / "other", PLAIN)
     for path in undisturbed.table["volume"]:
         assert file_digest(Path(path)) == file_digest(log.parent / Path(path).name)
 
 
-def test_steps_that_are_done_leave_the_scan_where_it_lies(tmp_path: Path) -> None:
+def test_without_further_steps_the_scan_keeps_its_position(tmp_path: Path) -> None:
     found, _ = cohort(tmp_path, 0, 1)
     there = Cohort(
         **{**vars(found), "done": frozenset({"bias", "brain", "registration"}), "space": "MNI152"}
@@ -229,9 +229,9 @@ def test_a_summary_counts_the_reasons(tmp_path: Path, capsys: pytest.CaptureFixt
     found, _ = cohort(tmp_path, 0, 1, 2)
     (tmp_path / "0-1.nii.gz").write_bytes(b"")
     prepared = prepare_cohort(found, GRID, tmp_path / "out", Console(), PLAIN)
-    said = capsys.readouterr().err
-    assert "1 visits are left out" in said
-    assert "1  cannot be read: s0 v1" in said
+    printed = capsys.readouterr().err
+    assert "1 visits are left out" in printed
+    assert "1  cannot be read: s0 v1" in printed
     assert prepared.left_out["reason"].tolist() == ["cannot be read"]
     with pytest.raises(UserError, match="subject s0, visit v1"):
         prepare_cohort(found, GRID, tmp_path / "out", Console(), PLAIN, strict=True)

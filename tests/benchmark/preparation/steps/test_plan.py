@@ -31,14 +31,14 @@ def test_auto_does_what_the_cohort_lacks(done: tuple[str, ...], space: str, plan
     assert plan.cheap == (set(done) == set(ALL))
 
 
-def test_what_is_asked_for_is_done_again() -> None:
+def test_steps_of_the_settings_are_done_again() -> None:
     asked = PreparationSettings(bias="n4", brain="deepbet", registration="rigid")
     assert resolve(asked, cohort(*ALL)) == Plan(True, "deepbet", "rigid")
     nothing = PreparationSettings(bias="none", brain="none", registration="none")
     assert resolve(nothing, cohort()) == Plan()
 
 
-def test_a_step_that_needs_a_brain_says_so() -> None:
+def test_a_step_that_needs_a_brain_is_an_error_without_one() -> None:
     with pytest.raises(UserError, match=r"preparation\.brain=none"):
         resolve(PreparationSettings(brain="none"), cohort())
     with pytest.raises(UserError, match="Did you mean 'deepbet'"):

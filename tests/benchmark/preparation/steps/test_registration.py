@@ -32,7 +32,7 @@ def smooth_template(voxel_mm: tuple[float, ...]) -> np.ndarray:
 
 
 def scan(placed: Affine, voxel_mm: tuple[float, ...], gain: float = 700) -> tuple[Scan, Mask]:
-    """The template's brain in another position, on a lattice of its own, with noise and a bias."""
+    """The template's brain in another position, on another lattice, with noise and a bias."""
     template = load_template()
     shape = tuple(int(180 / side) + 12 for side in voxel_mm)
     affine = np.diag([*voxel_mm, 1.0])
@@ -77,7 +77,7 @@ def test_a_rigid_movement_is_recovered(
     assert np.linalg.det(rotation) == pytest.approx(1)
 
 
-def test_a_scan_lies_on_itself() -> None:
+def test_a_scan_is_registered_to_itself_by_the_identity() -> None:
     with one_thread():
         first, brain = scan(np.eye(4), (VOXEL_MM,) * 3)
         found = register_rigid(first, brain, first, brain)
@@ -100,7 +100,7 @@ def test_head_size_is_normalised_only_by_the_affine(kind: str) -> None:
         assert error_mm(found, larger).max() < 2
 
 
-def test_the_grid_is_centred_on_the_template_for_everybody() -> None:
+def test_the_grid_is_centred_on_the_template() -> None:
     grid = Grid(shape=(160, 200, 160), spacing_mm=1.0)
     middle = apply_affine(mni_affine(grid), (np.array(grid.shape) - 1) / 2)
     template = load_template()
@@ -109,7 +109,7 @@ def test_the_grid_is_centred_on_the_template_for_everybody() -> None:
     assert np.abs(middle[0]) < 2  # between the hemispheres
 
 
-def test_itk_agrees_about_where_a_voxel_lies() -> None:
+def test_itk_agrees_about_the_position_of_a_voxel() -> None:
     import SimpleITK
 
     affine = np.array([[0, -2.0, 0, 90], [3.0, 0, 0, -80], [0, 0, 4.0, 7], [0, 0, 0, 1]])

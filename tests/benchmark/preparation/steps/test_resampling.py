@@ -1,4 +1,4 @@
-"""A coarser grid has one resolution, whatever the voxels of the scan were."""
+"""A coarser grid has one resolution for scans with any voxel size."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def centred(shape: tuple[int, ...], voxel_mm: tuple[float, ...]) -> Affine:
 
 
 def blob(shape: tuple[int, ...], affine: Affine, resolution_mm: tuple[float, ...]) -> np.ndarray:
-    """A Gaussian of unit mass as seen at a resolution, the full width at half maximum, an axis."""
+    """A Gaussian of unit mass at a resolution, the full width at half maximum of each axis."""
     variance = SIGMA_MM**2 + (np.array(resolution_mm) * FWHM_TO_SIGMA) ** 2
     points = apply_affine(affine, np.moveaxis(np.indices(shape), 0, -1))
     values = np.exp(-(points**2 / variance).sum(axis=-1) / 2) / np.sqrt(variance.prod())

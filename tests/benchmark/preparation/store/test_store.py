@@ -23,14 +23,14 @@ TRAITS = ScanTraits(True, True, (1.0, 1.0, 1.2), 1.4)
 
 @pytest.fixture(autouse=True)
 def traits_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a prepared scan these tests need only what is stored."""
+    """These tests need only the stored part of a prepared scan."""
     monkeypatch.setattr(store_module, "PreparedScan", SimpleNamespace)
     monkeypatch.setattr(store_module, "scan_traits", lambda scan: TRAITS)
 
 
 def prepared(seed: int) -> Any:
     values = np.random.default_rng(seed).uniform(-1, 1, GRID.shape).astype(np.float32)
-    quality = Quality(brain_ml=seed)  # the rest is NaN, which JSON does not know
+    quality = Quality(brain_ml=seed)  # the rest is NaN, which JSON does not have
     transform = np.eye(4) + seed
     affine = np.diag([2.0, 2, 2, 1])
     return SimpleNamespace(volume=values, affine=affine, transform=transform, quality=quality)
@@ -57,7 +57,7 @@ def opened(folder: Path) -> Store:
     return Store(folder, GRID, Console(quiet=True))
 
 
-def test_what_was_written_is_known_without_reading_a_volume(folder: Path, no_digest: None) -> None:
+def test_stored_outcomes_are_read_without_reading_a_volume(folder: Path, no_digest: None) -> None:
     store = opened(folder)
     assert [getattr(store.read(name, "one"), "traits", None) for name in ("one", "two")] == [
         TRAITS
@@ -73,7 +73,7 @@ def test_what_was_written_is_known_without_reading_a_volume(folder: Path, no_dig
     assert np.abs(read_volume(store.volume("two", "one")) - prepared(1).volume).max() < 1.6e-5
 
 
-def test_a_missing_volume_is_to_be_prepared_again(
+def test_a_missing_volume_is_prepared_again(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened(folder).volume("two", "one").unlink()
@@ -84,7 +84,7 @@ def test_a_missing_volume_is_to_be_prepared_again(
 
 
 @pytest.mark.parametrize("where", [0, 400, -1])
-def test_changed_bytes_are_warned_of_and_prepared_again(
+def test_changed_bytes_are_a_warning_and_prepared_again(
     folder: Path, where: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = opened(folder).volume("two", "one")
@@ -117,7 +117,7 @@ def test_a_copied_store_is_verified_once(folder: Path, monkeypatch: pytest.Monke
     assert opened(folder).read("two", "one")
 
 
-def test_where_nothing_can_be_written_verifying_still_works(
+def test_without_write_access_verifying_still_works(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: Path, value: Any) -> None:
@@ -128,7 +128,7 @@ def test_where_nothing_can_be_written_verifying_still_works(
     assert opened(folder).read("one", "one")
 
 
-def test_a_record_that_is_cut_off_costs_the_preparation_alone(folder: Path) -> None:
+def test_with_a_truncated_record_the_subject_is_prepared_again(folder: Path) -> None:
     record = opened(folder).volume("one", "one").with_suffix(".json")
     record.write_text(record.read_text()[:50])
     store = opened(folder)
@@ -143,7 +143,7 @@ def test_another_grid_is_another_volume(folder: Path) -> None:
     assert other.volume("one", "one") != opened(folder).volume("one", "one")
 
 
-def test_digests_are_remembered_until_a_file_changes(
+def test_digests_are_cached_until_a_file_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, memory = tmp_path / "a", tmp_path / "digests.json"

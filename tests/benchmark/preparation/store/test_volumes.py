@@ -71,7 +71,7 @@ def test_opening_turns_the_axes_to_right_anterior_superior(stored: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["g.nii", "g.nii.gz"])
-def test_volumes_made_elsewhere_are_read_as_they_are(tmp_path: Path, name: str) -> None:
+def test_volumes_made_elsewhere_are_read_unchanged(tmp_path: Path, name: str) -> None:
     nib.save(nib.Nifti1Image(volume(), AFFINE), tmp_path / name)
     assert np.array_equal(read_volume(tmp_path / name), volume())
 
@@ -91,11 +91,11 @@ def test_another_shape_is_refused(stored: Path) -> None:
 @pytest.mark.parametrize("size", [0, 100, 352, 2000])
 def test_a_file_that_is_cut_off_is_named(stored: Path, size: int) -> None:
     stored.write_bytes(stored.read_bytes()[:size])
-    with pytest.raises(UserError, match=r"a\.nii: cannot be read.*prepared anew"):
+    with pytest.raises(UserError, match=r"a\.nii: cannot be read.*prepared again"):
         read_volume(stored)
 
 
-def test_what_16_bits_cannot_keep_is_refused(tmp_path: Path) -> None:
+def test_values_that_16_bits_cannot_store_are_refused(tmp_path: Path) -> None:
     for value in (1.01, np.nan, -np.inf):
         with pytest.raises(ValueError, match="within"):
             write_volume(tmp_path / "a.nii", np.full(SHAPE, value, np.float32), AFFINE)
