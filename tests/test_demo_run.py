@@ -124,10 +124,10 @@ def change_correlations(demo, model, permute):
         years, values = rows["interval_years"].to_numpy(), []
         true = demo.real[rows["target"].iloc[-1]] - demo.real[rows["target"].iloc[0]]
         mask = head_mask(demo.real[rows["source"].iloc[0]])
-        drawn = demo.generate(model, rows["source"], years, [subject] * len(rows))
+        generated = demo.generate(model, rows["source"], years, [subject] * len(rows))
         for _ in range(20 if permute else 1):
             order = generator.permutation(len(rows)) if permute else np.arange(len(rows))
-            made = drawn[order[-1]] - drawn[order[0]]
+            made = generated[order[-1]] - generated[order[0]]
             values.append(np.corrcoef(made[mask], true[mask])[0, 1])
         found[subject] = np.mean(values)
     return pd.Series(found)
@@ -147,8 +147,10 @@ def test_ours_reacts_to_the_interval_as_brains_do(demo):
 def test_ours_with_another_source_is_another_person(demo):
     model, rows = demo.model("ours"), demo.pairs.groupby("subject").first().reset_index()
     sources = [*rows["source"].iloc[1:], rows["source"].iloc[0]]
-    drawn = demo.generate(model, sources, rows["interval_years"], rows["subject"])
-    shuffled = np.mean([ssim(v, demo.real[t]) for v, t in zip(drawn, rows["target"], strict=True)])
+    generated = demo.generate(model, sources, rows["interval_years"], rows["subject"])
+    shuffled = np.mean(
+        [ssim(v, demo.real[t]) for v, t in zip(generated, rows["target"], strict=True)]
+    )
     strangers = np.mean(
         [ssim(demo.real[s], demo.real[t]) for s, t in zip(sources, rows["target"], strict=True)]
     )

@@ -1,9 +1,9 @@
-"""Measures what docs/anatomy.md says of the embedded network.
+"""Measures the values of docs/anatomy.md for the embedded network.
 
 ``python docs/examples/check_anatomy.py FOLDER [sensitivity|overlap|cohort|real|speed|log ...]``:
-tables as Markdown on stdout, figures and CSV files into FOLDER; everything without further
-arguments. About half an hour on two cores. ``real`` segments what
-``python cli.py prepare bids:DATASET --preset paper --workspace FOLDER/real`` has made.
+tables as Markdown on stdout, figures and CSV files in FOLDER; all parts by default. About half an
+hour on two cores. ``real`` segments the volumes of
+``python cli.py prepare bids:DATASET --preset paper --workspace FOLDER/real``.
 """
 
 import resource
@@ -28,7 +28,7 @@ from anatomy_training.sensitivity import (
     Extract,
     atrophy_row,
     damage_table,
-    draw_subjects,
+    image_subjects,
 )
 from matplotlib.colors import ListedColormap
 
@@ -48,11 +48,11 @@ SIDE = (2.5, 2.5, 2.5)
 
 
 def sensitivity(folder: Path) -> None:
-    """FID against damage, and five years against none, beside random twins."""
+    """FID against damage, and five years against none, compared with random twins."""
     extractors = {"embedded": pooled(load_embedded())}
     extractors |= {f"random twin {seed}": pooled(random_twin(seed)) for seed in TWINS}
-    drawn = draw_subjects(World.load(), range(1, 2 * PEOPLE + 1))
-    people, others = drawn[:PEOPLE], drawn[PEOPLE:]
+    subjects = image_subjects(World.load(), range(1, 2 * PEOPLE + 1))
+    people, others = subjects[:PEOPLE], subjects[PEOPLE:]
     for reference in (None, others):  # their own first scans, then other people's
         rows = [
             {"extractor": n, **atrophy_row(e, people, reference)} for n, e in extractors.items()
@@ -68,7 +68,7 @@ def sensitivity(folder: Path) -> None:
 
 
 def pooled(network: AnatomyNetwork) -> Extract:
-    """What a network pools of a volume at 2.5 mm."""
+    """Pooled features of a volume at 2.5 mm."""
     return lambda volume: read(network, volume, SIDE).pooled
 
 
@@ -93,7 +93,7 @@ def draw_sensitivity(table: pd.DataFrame, folder: Path) -> None:
 
 
 def overlap(folder: Path) -> None:
-    """Dice and volumes on heads and contrasts that training never saw."""
+    """Dice and volumes on held-out heads and contrasts."""
     torch.set_num_threads(2)
     rows = segment_held_out(load_embedded(), Camera(World.load()), HEADS)
     rows.to_csv(folder / "overlap.csv", index=False)
@@ -101,7 +101,7 @@ def overlap(folder: Path) -> None:
 
 
 def cohort(folder: Path) -> None:
-    """Volumes and annual change on the phantom as the benchmark makes it, against the truth."""
+    """Volumes and annual change on the benchmark's phantom, against the truth."""
     place = folder / "phantom"
     if not place.is_dir():
         write_phantom(place, PhantomSettings(subjects=40, spacing_mm=2.5, seed=51_977), Console())
@@ -114,7 +114,7 @@ def cohort(folder: Path) -> None:
 
 
 def measured(network: AnatomyNetwork, place: Path, row: dict) -> dict[str, object]:
-    """Found and true volumes of one visit, ml."""
+    """Measured and true volumes of one visit, ml."""
     person, visit = row["participant_id"], row["session_id"]
     image = load_nifti(place / person / visit / "anat" / f"{person}_{visit}_T1w.nii.gz")
     scan = np.asarray(image.dataobj, np.float32)
@@ -132,7 +132,7 @@ def measured(network: AnatomyNetwork, place: Path, row: dict) -> dict[str, objec
 
 
 def agreement(table: pd.DataFrame, name: str) -> dict[str, object]:
-    """How found volumes and their annual change in percent follow the true ones."""
+    """Agreement of measured and true volumes, and of their annual change in percent."""
     first = table.groupby("person").transform("first")
     later = table["years"] > 0
     rates = {
@@ -179,7 +179,7 @@ def real(folder: Path) -> None:
 
 
 def picture(axes: np.ndarray, volume: np.ndarray, shares: np.ndarray) -> None:
-    """Two planes through the ventricles, each with and without the tissue found."""
+    """Two planes through the ventricles, each with and without the segmented tissue."""
     colours = ListedColormap(["#3b7dd8", "#c98a4b", "#f2efe6", "#e02020"])
     labels = np.ma.masked_equal(shares.argmax(axis=0), 0)
     sides = [
@@ -223,7 +223,7 @@ def log(folder: Path) -> None:
     names = {
         "entropy": "cross entropy",
         "dice": "1 - Dice",
-        "told": "squared error of what is told",
+        "told": "squared error of the auxiliary targets",
     }
     losses = rows.rename(columns=names).melt("iteration", list(names.values()))
     with look():

@@ -1,4 +1,4 @@
-"""One process against two, the same global batch: how far weights and losses come apart.
+"""One process against two with the same global batch: how far weights and losses differ.
 
     python docs/examples/compare_devices.py [STEPS]
 

@@ -1,4 +1,4 @@
-"""Kills ``prepare`` at ten random moments, and compares what is left with an undisturbed run.
+"""Kills ``prepare`` at ten random moments, and compares the result with an undisturbed run.
 
 ``python docs/examples/kill_preparation.py SPEC FOLDER [option ...]``, such as ``bids:heads /tmp/k
 --preset half``. Prints how often each scan was prepared, and whether all files are equal.
@@ -26,7 +26,7 @@ def prepare(spec: str, workspace: Path, options: list[str]) -> subprocess.Popen[
 
 
 def kill_often(spec: str, workspace: Path, options: list[str]) -> int:
-    """Kill ``prepare`` at random moments until ten kills are done or nothing is left to do."""
+    """Kill ``prepare`` at random moments, ten times or until nothing is left to do."""
     moments = random.Random(0)
     for number in range(KILLS):
         process = prepare(spec, workspace, options)
@@ -41,7 +41,7 @@ def kill_often(spec: str, workspace: Path, options: list[str]) -> int:
 
 
 def logged(workspace: Path) -> Counter[tuple[str, str]]:
-    """How often each scan's end was logged."""
+    """How often the end of each scan was logged."""
     lines = (workspace / "prepared" / "preparation.log").read_text().splitlines()
     return Counter((cells[1], cells[2]) for cells in (line.split("\t") for line in lines))
 

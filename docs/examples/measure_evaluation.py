@@ -1,9 +1,9 @@
-"""Measures what evaluating costs: ``python docs/examples/measure_evaluation.py FOLDER 500``.
+"""Measures the cost of evaluation: ``python docs/examples/measure_evaluation.py FOLDER 500``.
 
 Simulates the phantom at 2.5 mm (64x80x64) once, writes stand-ins for generated follow-ups (half of
-the true change, and noise), and scores as many as asked, several numbers one after another, with
-the default metrics and the embedded extractor, each number in a process of its own: seconds, and
-the most memory that the process held.
+the true change, and noise), and scores the given numbers of them in turn, with the default metrics
+and the embedded extractor, each number in a separate process: seconds, and the peak memory of the
+process.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def settings_of(folder: Path) -> Settings:
-    """The half preset on the phantom, with what needs no download."""
+    """The half preset on the phantom, with an extractor that needs no download."""
     return load_settings(
         "half", [f"cohort=bids:{folder / 'phantom'}", "metrics.extractor=embedded"]
     )
@@ -78,7 +78,7 @@ def real_pairs(folder: Path) -> pd.DataFrame:
 
 
 def write_stand_ins(folder: Path, pairs: pd.DataFrame, count: int) -> None:
-    """As many volumes, in rounds of samples where there are not pairs enough."""
+    """Write a number of volumes, with several samples a pair if there are too few pairs."""
     samples = -(-count // len(pairs))
     rows = []
     for row in pairs.head(-(-count // samples)).itertuples():
@@ -97,7 +97,7 @@ def write_stand_ins(folder: Path, pairs: pd.DataFrame, count: int) -> None:
 
 
 def measure(folder: Path, count: int, workers: int) -> dict[str, Any]:
-    """Score one folder, nothing kept from before."""
+    """Score one folder without cached values."""
     place = folder / str(count)
     shutil.rmtree(place / "measured", ignore_errors=True)
     pairs = pd.read_csv(place / "pairs.csv", dtype={"subject": str, "visit": str})

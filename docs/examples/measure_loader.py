@@ -1,7 +1,7 @@
-"""Measures what docs/store.md says of loaders: pairs a second, memory, start-up, side by side.
+"""Measures loaders for docs/store.md: pairs a second, memory, start-up.
 
-``python docs/examples/measure_loader.py [subjects]``. Every loader runs in a process of its own,
-without workers. All give the same pairs in batches of two, shuffled.
+``python docs/examples/measure_loader.py [subjects]``. Every loader runs in a separate process,
+without workers. All load the same pairs in batches of two, shuffled.
 """
 
 import json
@@ -31,13 +31,13 @@ Loader = Callable[[Path], Iterable[Any]]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a loader takes.
+    """Cost of a loader.
 
     Attributes:
-        pairs_per_second: Once everything is warm; of the fastest tenth of the batches, for what
-            else a machine does only ever makes a batch slower.
-        memory_mb: What the process grew by (unique set size), from before the loader on.
-        start_seconds: Until the first batch is there, files in the page cache.
+        pairs_per_second: After warm-up; of the fastest tenth of the batches, because other load
+            only makes a batch slower.
+        memory_mb: Growth of the process (unique set size) since before the loader.
+        start_seconds: Until the first batch, with files in the page cache.
     """
 
     pairs_per_second: float
@@ -46,7 +46,7 @@ class Cost:
 
 
 def write_pairs(folder: Path, subjects: int) -> None:
-    """Write look-alikes of brains, as .nii.gz and as the store does: a third is not background."""
+    """Write simulated brains, as .nii.gz and in the store's format: a third is not background."""
     import nibabel as nib
     from scipy import ndimage
 
@@ -78,7 +78,7 @@ def pair_table(folder: Path, suffix: str) -> pd.DataFrame:
 
 
 def ours(folder: Path) -> Iterator[Any]:
-    """The project's loader, over volumes as the store keeps them."""
+    """The project's loader, over volumes in the store's format."""
     import torch
 
     from longibench.benchmark.training.pair_loader import (
@@ -123,7 +123,7 @@ LOADERS: dict[str, Loader] = {
 
 def measure(name: str, folder: Path, batches: int) -> Cost:
     """One loader's cost in this process."""
-    import monai.data  # noqa: F401  imported before the clock starts, for all alike
+    import monai.data  # noqa: F401  imported before the clock starts, for all loaders
     import psutil
 
     import longibench.benchmark.training.pair_loader  # noqa: F401
@@ -154,7 +154,7 @@ def alone(name: str, folder: Path, batches: int) -> Cost:
 
 
 def main() -> None:
-    """Print a row a loader: median and best of the rounds, in which the loaders take turns."""
+    """Print a row a loader: median and best of the rounds, in which the loaders alternate."""
     subjects = int(sys.argv[1]) if len(sys.argv) > 1 else 8
     with tempfile.TemporaryDirectory() as name:
         folder, batches = Path(name), subjects * FOLLOW_UPS // BATCH

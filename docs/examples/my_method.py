@@ -24,5 +24,5 @@ class MeanChange(Method, name="mean-change"):
         return (self.predict(source, interval_years) - target).square().mean()
 
     def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
-        """The prediction; nothing is drawn, so the seeds are not used."""
+        """The extrapolation; without random numbers, the seeds are not used."""
         return self.predict(source, interval_years).clamp(-1, 1)

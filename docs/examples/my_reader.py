@@ -1,4 +1,4 @@
-"""A complete reader: ``<subject>/<YYYY-MM-DD>.nii.gz``, one folder a person, one file a visit."""
+"""A complete reader: ``<subject>/<YYYY-MM-DD>.nii.gz``, one folder a subject, one file a visit."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""What the memory planner would choose on cards of 16, 24, 40 and 80 GB, as a table.
+"""The choices of the memory planner on cards of 16, 24, 40 and 80 GB, as a table.
 
     python docs/examples/plan_cards.py
 
-An estimate from shapes alone (``benchmark/training/footprint.py``), which no GPU has confirmed.
+An estimate from shapes alone (``benchmark/training/footprint.py``), not confirmed on a GPU.
 """
 
 import re
@@ -13,8 +13,8 @@ from longibench.benchmark.settings.schema import DeviceSettings
 from longibench.benchmark.training.memory_plan import plan_memory
 from longibench.benchmark.training.recipe import Recipe
 
-CARDS = (16, 24, 40, 80)  # GiB, as cards are sold
-USABLE = 0.95 * 1.0737  # GB of a GiB, beside the driver and a display
+CARDS = (16, 24, 40, 80)  # GiB, nominal size
+USABLE = 0.95 * 1.0737  # GB of a GiB, without the driver and a display
 METHODS = ("ours", "med-ddpm", "vae")
 DEVICE = DeviceSettings(accelerator="cuda", precision="bf16-mixed")
 

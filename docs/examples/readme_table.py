@@ -19,7 +19,7 @@ SHOWN = (
 
 
 def block(results: Results) -> str:
-    """The table, a line a metric, and what a reader must know of it."""
+    """The table, a line a metric, with notes."""
     shown = [metric for metric in results.metrics if metric.name in SHOWN]
     table = build_table(results, shown, "", "", "")
     labels = [row.entry.label for row in table.rows]
@@ -28,7 +28,7 @@ def block(results: Results) -> str:
     details = "; ".join(f"{row.entry.label}: {row.details}" for row in table.rows if row.details)
     pairs = results.protocol["pairs"]
     return (
-        f"{text}\n{pairs['count']} pairs of {pairs['subjects']} evaluation subjects of the "
+        f"{text}\n{pairs['count']} pairs of {pairs['subjects']} test subjects of the "
         f"phantom; 95% intervals over subjects; {len(shown)} of the {len(results.metrics)} metrics "
         f"that are computed, by `docs/examples/readme_table.py`. {details}. The paper's values, on "
         "ADNI with an extractor that it does not name, are not comparable.\n"

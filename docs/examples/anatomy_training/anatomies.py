@@ -1,4 +1,4 @@
-"""Anatomies to learn from: the phantom's people, far more varied than any cohort of it."""
+"""Anatomies for training: the phantom's people, far more varied than any cohort of it."""
 
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ from longibench.benchmark.cohorts.phantom.progression import Modes, atrophy_mode
 from longibench.benchmark.cohorts.phantom.template import Template, load_template
 from longibench.benchmark.settings.phantom import GroupSettings, PhantomSettings
 
-SEED = 7_310_551  # no cohort has it
+SEED = 7_310_551  # of no cohort
 VENTRICLES = (0.8, 3.8)  # relative to the template's
 LOSS = (0.0, 0.14)  # of the brain
 
@@ -35,23 +35,23 @@ VARIED = PhantomSettings(
 
 @dataclass(frozen=True)
 class World:
-    """What all anatomies share."""
+    """The template and modes of change, shared by all anatomies."""
 
     template: Template
     modes: Modes
 
     @classmethod
     def load(cls) -> "World":
-        """The template and its ways of changing."""
+        """Load the template and compute its modes of change."""
         template = load_template()
         return cls(template, atrophy_modes(template))
 
 
-def draw_map(world: World, number: int, settings: PhantomSettings = VARIED) -> Tensor:
-    """Draw an anatomy of its own for each number.
+def sample_map(world: World, number: int, settings: PhantomSettings = VARIED) -> Tensor:
+    """Sample an anatomy; each number gives another one.
 
-    Ventricles and the loss of brain are drawn uniformly and independently, so that one does not
-    tell the other.
+    Ventricles and the loss of brain are uniform and independent, so that one does not predict the
+    other.
 
     Returns:
         Displacement (3, X, Y, Z) on ``FIELD`` from the head to the template, mm.
@@ -71,6 +71,6 @@ def draw_map(world: World, number: int, settings: PhantomSettings = VARIED) -> T
     return positions - FIELD.volume(FIELD.points())
 
 
-def draw_maps(world: World, count: int, settings: PhantomSettings = VARIED) -> Tensor:
-    """Draw many anatomies, (count, 3, X, Y, Z)."""
-    return torch.stack([draw_map(world, number, settings) for number in range(1, count + 1)])
+def sample_maps(world: World, count: int, settings: PhantomSettings = VARIED) -> Tensor:
+    """Sample many anatomies, (count, 3, X, Y, Z)."""
+    return torch.stack([sample_map(world, number, settings) for number in range(1, count + 1)])

@@ -1,4 +1,4 @@
-"""Five ways to damage a follow-up, each at four strengths that a reader can picture."""
+"""Five ways to damage a follow-up, each at four strengths with a clear meaning."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class Damage:
     """A kind of damage.
 
     Attributes:
-        name: What it is called.
-        unit: What its strengths are.
+        name: Name in tables.
+        unit: Unit of its strengths.
         strengths: Four, rising.
-        apply: From a volume (X, Y, Z) in [-1, 1] and a strength to the damaged volume; None where
-            the anatomy itself is damaged before the image is taken.
+        apply: From a volume (X, Y, Z) in [-1, 1] and a strength to the damaged volume; None if
+            the anatomy itself is damaged before the image is simulated.
         nothing: The strength that changes nothing.
     """
 

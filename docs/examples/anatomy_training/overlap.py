@@ -1,4 +1,4 @@
-"""How well the embedded network segments: overlap and volumes on heads whose tissue is known."""
+"""Segmentation by the embedded network: overlap and volumes on heads with known tissue."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ def dice(found: NDArray[np.int_], true: NDArray[np.int_], label: int) -> float:
 
 
 def segment_held_out(network: AnatomyNetwork, camera: Camera, heads: int) -> pd.DataFrame:
-    """Segment heads of the held-out family in every held-out contrast and resolution.
+    """Segment held-out heads in every held-out contrast and resolution.
 
     Returns:
         A row a head, contrast, spacing and tissue: overlap of the most probable labels, and

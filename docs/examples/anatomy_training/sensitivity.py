@@ -1,4 +1,4 @@
-"""Does an extractor's FID rise with damage, and does it tell five years of atrophy from none?"""
+"""Does an extractor's FID rise with damage, and does it detect five years of atrophy?"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ from longibench.metrics.statistics import jackknife_interval
 
 SPACING_MM = 2.5
 YEARS = 5.0
-STUDY = PhantomSettings(seed=660_133, spacing_mm=SPACING_MM)  # nobody trains on these people
+STUDY = PhantomSettings(seed=660_133, spacing_mm=SPACING_MM)  # not in the training data
 Values = NDArray[np.float32]
 Extract = Callable[[Values], Features]
 
@@ -46,10 +46,10 @@ class Subject:
 
 
 class Studio:
-    """Images of people as the phantom makes them, and of what never happened to them."""
+    """Images of the phantom's people, real and counterfactual."""
 
     def __init__(self, world: World) -> None:
-        """Args: the template and its ways of changing."""
+        """Args: the template and its modes of change."""
         self._world = world
         self._scanner = Scanner(world.template, SPACING_MM, STUDY.scanner)
 
@@ -73,7 +73,7 @@ class Studio:
         return Subject(images[0], images[1], images[2], tuple(images[3:]))
 
     def _shrunk(self, person: Person, positions: Tensor, share: float) -> Tensor:
-        """The map of a visit with ventricles smaller by a share, and nothing else changed."""
+        """The map of a visit with ventricles smaller by a share, otherwise unchanged."""
         size = 1 + person.ventricle_growth * person.years_before  # relative to the template's
         other = replace(person, ventricle_growth=-share * size, brain_loss=0.0, tilts=(0.0, 0.0))
         moved = positions - FIELD.volume(FIELD.points())
@@ -84,8 +84,8 @@ def _shrinkage() -> Damage:
     return next(damage for damage in DAMAGES if damage.apply is None)
 
 
-def draw_subjects(world: World, numbers: Sequence[int]) -> list[Subject]:
-    """Image many people, on two cores."""
+def image_subjects(world: World, numbers: Sequence[int]) -> list[Subject]:
+    """Simulate the images of many people, on two cores."""
     studio = Studio(world)
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(studio.subject, numbers))
@@ -98,7 +98,7 @@ def damage_table(extractors: Mapping[str, Extract], people: Sequence[Subject]) -
 
     Args:
         extractors: By name.
-        people: Whose scans are damaged.
+        people: Subjects whose scans are damaged.
 
     Returns:
         A row an extractor, damage and strength: ``fid``, and the ``floor``, the FID of the second
@@ -133,12 +133,12 @@ def atrophy_row(
 
     Args:
         extract: The extractor.
-        people: Who ages.
-        others: Whose first scans they are held against; None: their own.
+        people: Subjects who age.
+        others: Subjects whose first scans are the reference; None for the same people.
 
     Returns:
         Both distances, their ratio, and their difference over its standard error, a jackknife over
-        the people who age.
+        ``people``.
     """
     paired = others is None
     first, again, later = (
@@ -171,7 +171,7 @@ def _without(count: int) -> list[NDArray[np.bool_]]:
 
 
 def extract_all(extract: Extract, images: Sequence[Values]) -> Features:
-    """Features (N, d) of many volumes, on two cores, a thread each."""
+    """Features (N, d) of many volumes, on two cores with one thread each."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""One line of the parity table: a value of ours beside that of another implementation."""
+"""One line of the parity table: our value and that of another implementation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two values of the same thing.
+    """Two values of the same quantity.
 
     Attributes:
         what: The metric or the features.
-        other: The implementation beside ours.
-        settings: What both were told.
+        other: The other implementation.
+        settings: Settings of both.
         ours: Our value.
         theirs: The other's.
-        difference: How far apart, absolute or relative as ``kind`` says.
-        bound: The largest difference that rounding explains; None where the two are defined
-            differently and the difference is only told.
+        difference: Their difference, of ``kind``.
+        bound: The largest difference that rounding explains; None if the two are defined
+            differently and the difference is only reported.
         kind: ``absolute`` or ``relative``.
-        why: Where the difference comes from.
+        why: Cause of the difference.
     """
 
     what: str
@@ -33,7 +33,7 @@ class Comparison:
 
     @property
     def holds(self) -> bool:
-        """Whether the difference stays within its bound."""
+        """Whether the difference is within its bound."""
         return self.bound is None or self.difference <= self.bound
 
 
@@ -59,14 +59,14 @@ def relative(
 def markdown(comparisons: Sequence[Comparison]) -> str:
     """The comparisons as a table."""
     head = [
-        "| what | beside | settings | ours | theirs | difference | bound | comes from |",
+        "| what | compared with | settings | ours | theirs | difference | bound | cause |",
         "|---|---|---|--:|--:|--:|--:|---|",
     ]
     return "\n".join([*head, *map(_line, comparisons)])
 
 
 def _line(its: Comparison) -> str:
-    bound = "told only" if its.bound is None else f"{its.bound:.0e}"
+    bound = "none" if its.bound is None else f"{its.bound:.0e}"
     cells = [
         its.what,
         its.other,

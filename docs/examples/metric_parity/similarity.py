@@ -1,4 +1,4 @@
-"""SSIM, MS-SSIM and PSNR beside scikit-image, MONAI and torchmetrics."""
+"""SSIM, MS-SSIM and PSNR, compared with scikit-image, MONAI and torchmetrics."""
 
 from collections.abc import Iterator
 
@@ -51,9 +51,9 @@ def similarity() -> Iterator[Comparison]:
 
 
 def _torchmetrics(generated: Scan, reference: Scan, settings: str) -> Iterator[Comparison]:
-    """As it is, and with the border of its map cut off as everybody else does."""
+    """Unchanged, and with the border of its map cut off, as the other implementations do."""
     ours = _ours(SSIM, generated, reference)
-    # In float64 its convolution asks for 80 GB.
+    # In float64 its convolution needs 80 GB.
     batches = [_batch(_unit(scan)).float() for scan in (generated, reference)]
     mean, full = structural_similarity_index_measure(
         *batches, data_range=1.0, return_full_image=True

@@ -1,4 +1,4 @@
-"""What training never saw, and how well the embedded network reads it."""
+"""Held-out heads and contrasts, and how well the embedded network segments them."""
 
 import ast
 from dataclasses import replace
@@ -13,10 +13,10 @@ from anatomy_training.held_out import (
     CONTRASTS,
     SEED,
     VIEWS,
-    draw_held_out,
+    sample_held_out,
     shoot_held_out,
 )
-from anatomy_training.images import Camera, draw_contrast
+from anatomy_training.images import Camera, sample_contrast
 from anatomy_training.overlap import dice, segment_held_out, summarise
 from anatomy_training.sensitivity import STUDY
 
@@ -43,31 +43,31 @@ def test_training_never_sees_the_held_out_family() -> None:
     assert len({TRAINING_SEED, SEED, STUDY.seed}) == 3
 
 
-def test_every_held_out_contrast_lies_outside_what_training_draws() -> None:
+def test_every_held_out_contrast_is_outside_of_the_training_range() -> None:
     rng = np.random.default_rng(1)
-    drawn = [draw_contrast(rng) for _ in range(2000)]
+    sampled = [sample_contrast(rng) for _ in range(2000)]
     reach = {
-        "gamma": [each.gamma for each in drawn],
-        "noise": [each.noise for each in drawn],
-        "step": [each.signals[1] - each.signals[0] for each in drawn if each.texture < 1],
+        "gamma": [each.gamma for each in sampled],
+        "noise": [each.noise for each in sampled],
+        "step": [each.signals[1] - each.signals[0] for each in sampled if each.texture < 1],
     }
     for contrast in CONTRASTS.values():
-        told = {"gamma": contrast.gamma, "noise": contrast.noise}
+        found = {"gamma": contrast.gamma, "noise": contrast.noise}
         if contrast.texture < 1:
-            told["step"] = contrast.signals[1] - contrast.signals[0]
+            found["step"] = contrast.signals[1] - contrast.signals[0]
         outside = [
-            not min(reach[name]) <= value <= max(reach[name]) for name, value in told.items()
+            not min(reach[name]) <= value <= max(reach[name]) for name, value in found.items()
         ]
         assert any(outside)
 
 
 @pytest.mark.parametrize("number", range(1, 7))
 def test_held_out_heads_do_not_fold(number: int) -> None:
-    positions = FIELD.volume(FIELD.points()) + draw_held_out(number)
+    positions = FIELD.volume(FIELD.points()) + sample_held_out(number)
     assert float(jacobian(FIELD, positions).min()) > 0
 
 
-def test_dice_by_hand() -> None:
+def test_dice_of_small_arrays() -> None:
     found, true = np.array([1, 1, 2, 0]), np.array([1, 2, 2, 0])
     assert dice(found, true, 1) == pytest.approx(2 / 3)
     assert dice(found, true, 2) == pytest.approx(2 / 3)
@@ -82,8 +82,8 @@ def test_a_held_out_head_is_segmented(camera: Camera) -> None:
     assert all(dice(found, true, TISSUES.index(name)) > bound for name, bound in least.items())
 
 
-def test_ventricles_that_grow_are_found_grown(world: World, camera: Camera) -> None:
-    """One person of the plain phantom, whose ventricles alone differ."""
+def test_growth_of_ventricles_is_measured(world: World, camera: Camera) -> None:
+    """One person of the plain phantom; only the ventricles differ."""
     person = replace(draw_person(STUDY, 1), brain_loss=0.0, tilts=(0.0, 0.0), ventricle_growth=1.0)
     body = Body(person, draw_anatomy(STUDY, person, world.modes), world.modes)
     scanner = Scanner(world.template, 2.5, STUDY.scanner)

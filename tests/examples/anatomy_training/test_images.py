@@ -1,15 +1,15 @@
-"""Anatomies and images to learn from: what is promised of every one of them."""
+"""Properties of all anatomies and images for training."""
 
 import numpy as np
 import pytest
 import torch
-from anatomy_training.anatomies import World, draw_map, draw_maps
+from anatomy_training.anatomies import World, sample_map, sample_maps
 from anatomy_training.images import (
     CROP,
     WHOLE,
     Camera,
     Example,
-    draw_contrast,
+    sample_contrast,
     tissue_shares,
 )
 
@@ -20,7 +20,7 @@ from longibench.metrics.anatomy_network import TOLD
 
 @pytest.fixture(scope="module")
 def maps(world: World) -> torch.Tensor:
-    return draw_maps(world, 4)
+    return sample_maps(world, 4)
 
 
 def shoot(camera: Camera, anatomy: torch.Tensor, seed: int, whole: bool) -> Example:
@@ -31,7 +31,7 @@ def test_anatomies_differ_never_fold_and_do_not_depend_on_each_other(
     world: World, maps: torch.Tensor
 ) -> None:
     positions = [FIELD.volume(FIELD.points()) + each for each in maps]
-    assert draw_map(world, 3).equal(maps[2])
+    assert sample_map(world, 3).equal(maps[2])
     image = world.template.at(MEASURED_FWHM_MM, *TISSUES)
     truths = [measure(image, each) for each in positions]
     # Exactly 0 where the largest heads reach the field's border, as the third does; never below.
@@ -42,7 +42,7 @@ def test_anatomies_differ_never_fold_and_do_not_depend_on_each_other(
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_what_holds_of_every_image(camera: Camera, maps: torch.Tensor, whole: bool) -> None:
+def test_properties_of_every_image(camera: Camera, maps: torch.Tensor, whole: bool) -> None:
     for seed in range(6):
         shot = shoot(camera, maps[seed % 4], seed, whole)
         shape = WHOLE if whole else CROP
@@ -52,8 +52,8 @@ def test_what_holds_of_every_image(camera: Camera, maps: torch.Tensor, whole: bo
         assert shot.tissue.min() >= -1e-6
         torch.testing.assert_close(shot.tissue.sum(dim=0), torch.ones(shape))
         assert (shot.image[0][shot.tissue[0] == 1] == -1).float().mean() > 0.9
-        assert shot.told.shape == (len(TOLD),)
-        assert shot.told.abs().max() < 8
+        assert shot.auxiliary.shape == (len(TOLD),)
+        assert shot.auxiliary.abs().max() < 8
 
 
 def test_an_image_follows_its_generator(camera: Camera, maps: torch.Tensor) -> None:
@@ -65,11 +65,11 @@ def test_an_image_follows_its_generator(camera: Camera, maps: torch.Tensor) -> N
 
 def test_contrasts_keep_the_order_of_t1_and_differ_widely() -> None:
     rng = np.random.default_rng(0)
-    drawn = [draw_contrast(rng) for _ in range(300)]
-    assert all(fluid < grey < white for fluid, grey, white in (each.signals for each in drawn))
-    assert min(each.texture for each in drawn) < 0.1
-    assert max(each.gamma for each in drawn) > 1.4 > 0.8 > min(each.gamma for each in drawn)
-    slices = [max(each.blur) - sorted(each.blur)[1] for each in drawn]
+    sampled = [sample_contrast(rng) for _ in range(300)]
+    assert all(fluid < grey < white for fluid, grey, white in (each.signals for each in sampled))
+    assert min(each.texture for each in sampled) < 0.1
+    assert max(each.gamma for each in sampled) > 1.4 > 0.8 > min(each.gamma for each in sampled)
+    slices = [max(each.blur) - sorted(each.blur)[1] for each in sampled]
     assert 0.15 < np.mean(np.array(slices) > 0) < 0.35  # thick ones
 
 

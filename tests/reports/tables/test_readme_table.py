@@ -36,7 +36,7 @@ def test_a_line_a_metric_with_halves_below(script: ModuleType, full: Results) ->
     ]
     assert "| **30.5** (" in lines[2]
     assert lines[3].endswith("| 3.0 |")
-    assert "72 pairs of 24 evaluation subjects" in lines[-1]
+    assert "72 pairs of 24 test subjects" in lines[-1]
 
 
 def test_readme_has_the_scripts_heads(script: ModuleType, full: Results) -> None:
