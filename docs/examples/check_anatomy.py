@@ -1,7 +1,7 @@
-"""Measures what docs/anatomy.md says of the embedded network.
+"""Measures the values in docs/anatomy.md about the embedded network.
 
 ``python docs/examples/check_anatomy.py FOLDER [sensitivity|overlap|cohort|real|speed|log ...]``:
-tables as Markdown on stdout, figures and CSV files into FOLDER; everything without further
+tables as Markdown on stdout, figures and CSV files into FOLDER; all parts without further
 arguments. About half an hour on two cores. ``real`` segments what
 ``python cli.py prepare bids:DATASET --preset paper --workspace FOLDER/real`` has made.
 """
@@ -27,7 +27,7 @@ from anatomy_training.sensitivity import (
     Extract,
     atrophy_row,
     damage_table,
-    draw_subjects,
+    simulate_subjects,
 )
 from matplotlib.colors import ListedColormap
 
@@ -38,7 +38,7 @@ from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.metrics.anatomy import WEIGHTS, load_embedded, random_twin, read, tissue_volumes
 from longibench.metrics.anatomy_network import AnatomyNetwork
 
-PEOPLE = 60  # in each of the two groups
+SUBJECTS = 60  # in each of the two groups
 TWINS = (0, 1, 2)
 HEADS = 6
 LOG = WEIGHTS.with_name("anatomy_training.csv")
@@ -46,18 +46,16 @@ SIDE = (2.5, 2.5, 2.5)
 
 
 def sensitivity(folder: Path) -> None:
-    """FID against damage, and five years against none, beside random twins."""
+    """FID against damage, and five years against none, compared with random twins."""
     extractors = {"embedded": pooled(load_embedded())}
     extractors |= {f"random twin {seed}": pooled(random_twin(seed)) for seed in TWINS}
-    drawn = draw_subjects(World.load(), range(1, 2 * PEOPLE + 1))
-    people, others = drawn[:PEOPLE], drawn[PEOPLE:]
-    for reference in (None, others):  # their own first scans, then other people's
-        rows = [
-            {"extractor": n, **atrophy_row(e, people, reference)} for n, e in extractors.items()
-        ]
+    subjects = simulate_subjects(World.load(), range(1, 2 * SUBJECTS + 1))
+    aging, others = subjects[:SUBJECTS], subjects[SUBJECTS:]
+    for reference in (None, others):  # their own first scans, then those of other subjects
+        rows = [{"extractor": n, **atrophy_row(e, aging, reference)} for n, e in extractors.items()]
         show(pd.DataFrame(rows), 4)
     chosen = {name: extractors[name] for name in ("embedded", "random twin 0")}
-    table = damage_table(chosen, people)
+    table = damage_table(chosen, aging)
     table["ratio"] = table["fid"] / table["floor"]
     table.to_csv(folder / "sensitivity.csv", index=False)
     wide = table.pivot(index=["damage", "strength"], columns="extractor", values="ratio")
@@ -66,12 +64,12 @@ def sensitivity(folder: Path) -> None:
 
 
 def pooled(network: AnatomyNetwork) -> Extract:
-    """What a network pools of a volume at 2.5 mm."""
+    """A network's pooled features of a volume at 2.5 mm."""
     return lambda volume: read(network, volume, SIDE).pooled
 
 
 def draw_sensitivity(table: pd.DataFrame, path: Path) -> None:
-    """FID over its floor against strength, a panel a damage."""
+    """FID over its floor against strength, one panel per damage."""
     figure, axes = plt.subplots(1, len(DAMAGES), figsize=(13, 3), sharey=True, layout="constrained")
     for axis, damage in zip(axes, DAMAGES, strict=True):
         for name, rows in table[table["damage"] == damage.name].groupby("extractor"):
@@ -88,7 +86,7 @@ def draw_sensitivity(table: pd.DataFrame, path: Path) -> None:
 
 
 def overlap(folder: Path) -> None:
-    """Dice and volumes on heads and contrasts that training never saw."""
+    """Dice and volumes on heads and contrasts not used in training."""
     torch.set_num_threads(2)
     rows = segment_held_out(load_embedded(), Camera(World.load()), HEADS)
     rows.to_csv(folder / "overlap.csv", index=False)
@@ -96,7 +94,7 @@ def overlap(folder: Path) -> None:
 
 
 def cohort(folder: Path) -> None:
-    """Volumes and annual change on the phantom as the benchmark makes it, against the truth."""
+    """Volumes and annual change on the benchmark's phantom, against the truth."""
     place = folder / "phantom"
     if not place.is_dir():
         write_phantom(place, PhantomSettings(subjects=40, spacing_mm=2.5, seed=51_977), Console())
@@ -127,7 +125,7 @@ def measured(network: AnatomyNetwork, place: Path, row: dict) -> dict[str, objec
 
 
 def agreement(table: pd.DataFrame, name: str) -> dict[str, object]:
-    """How found volumes and their annual change in percent follow the true ones."""
+    """Agreement of found volumes and their annual change in percent with the true ones."""
     first = table.groupby("person").transform("first")
     later = table["years"] > 0
     rates = {
@@ -150,7 +148,7 @@ def agreement(table: pd.DataFrame, name: str) -> dict[str, object]:
 
 
 def real(folder: Path) -> None:
-    """Volumes and pictures of prepared scans; the background is -1 outside of deepbet's mask."""
+    """Volumes and images of prepared scans; the background is -1 outside deepbet's mask."""
     paths = sorted((folder / "real" / "prepared").glob("*.nii"))
     if not paths:
         print("nothing prepared\n")
@@ -192,7 +190,7 @@ def picture(axes: np.ndarray, volume: np.ndarray, shares: np.ndarray) -> None:
 
 
 def speed(folder: Path) -> None:
-    """Seconds a volume on one thread, and the size of the file."""
+    """Seconds per volume on one thread, and the size of the file."""
     torch.set_num_threads(1)
     network = load_embedded()
     rows = []
@@ -219,7 +217,7 @@ def log(folder: Path) -> None:
     names = {
         "entropy": "cross entropy",
         "dice": "1 - Dice",
-        "told": "squared error of what is told",
+        "told": "squared error of the properties",
     }
     for axis, (column, name) in zip(axes, names.items(), strict=True):
         axis.plot(rows["iteration"], rows[column], color="C0", linewidth=1)

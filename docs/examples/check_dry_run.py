@@ -1,8 +1,8 @@
-"""Compare what ``run --dry-run`` predicts with what the run then takes.
+"""Compare the estimates of ``run --dry-run`` with the time of the actual run.
 
 ``python docs/examples/check_dry_run.py [--methods LIST] [--preset NAME] [--set KEY=VALUE ...]``, as
-for ``run``. The cohort is prepared by the dry run, and the run finds it there; its time is that of
-the whole command, with the start of Python. A busy machine says little.
+for ``run``. The cohort is prepared by the dry run and reused by the run, whose time is that of the
+whole command, including the start of Python. Results on a busy machine are not meaningful.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.workspace import Workspace
-from longibench.benchmark.runs.dry_run import Prediction
+from longibench.benchmark.runs.dry_run import Estimate
 from longibench.benchmark.runs.runner import dry_run
 from longibench.benchmark.settings.loading import load_settings
 
@@ -31,7 +31,7 @@ def options(arguments: list[str]) -> tuple[str, str, list[str]]:
 
 
 def real_seconds(folder: Path, methods: str, preset: str, overrides: list[str]) -> float:
-    """Seconds that the command takes."""
+    """Duration of the command in seconds."""
     command = [sys.executable, str(CLI), "run", "--methods", methods, "--preset", preset]
     command += [f"--set={override}" for override in overrides]
     began = time.monotonic()
@@ -39,28 +39,29 @@ def real_seconds(folder: Path, methods: str, preset: str, overrides: list[str]) 
     return time.monotonic() - began
 
 
-def compare(found: Prediction, folder: Path) -> str:
-    """What was predicted of a cell, and what its run recorded."""
+def compare(found: Estimate, folder: Path) -> str:
+    """The estimate of a cell, and what its run recorded."""
     (place,) = folder.glob(f"*/predictions/{found.name}-*/run.json")
     run = json.loads(place.read_text())
     return (
-        f"{found.name}: train {found.training:.1f} predicted, {run['train_seconds']:.1f} real; "
-        f"draw {found.generation:.1f}, {run['generate_seconds']:.1f}; score {found.scoring:.1f} s"
+        f"{found.name}: train {found.training:.1f} estimated, {run['train_seconds']:.1f} real; "
+        f"generate {found.generation:.1f}, {run['generate_seconds']:.1f}; "
+        f"score {found.scoring:.1f} s"
     )
 
 
 def main() -> None:
-    """Predict, run, and print both."""
+    """Estimate, run, and print both."""
     methods, preset, overrides = options(sys.argv[1:])
     settings = load_settings(preset, overrides)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        predictions = dry_run(methods.split(","), settings, Workspace(folder), Console(quiet=True))
+        estimates = dry_run(methods.split(","), settings, Workspace(folder), Console(quiet=True))
         real = real_seconds(folder, methods, preset, overrides)
-        for found in predictions:
+        for found in estimates:
             print(compare(found, folder))
-    predicted = sum(found.seconds for found in predictions)
-    print(f"in all: {predicted:.0f} s predicted, {real:.0f} s real: {predicted / real:.2f} of it")
+    total = sum(found.seconds for found in estimates)
+    print(f"total: {total:.0f} s estimated, {real:.0f} s real: ratio {total / real:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measures what docs/statistics.md says of intervals: how often they contain a known truth.
+"""Measures the values in docs/statistics.md: how often intervals contain a known truth.
 
 ``python docs/examples/check_intervals.py [REPLICATIONS OF MEANS] [REPLICATIONS OF FID]`` prints
 Markdown tables; about a quarter of an hour on 2 cores with the defaults, 2000 and 300.
@@ -25,12 +25,12 @@ from longibench.metrics.statistics import (
 from longibench.metrics.statistics_paired import compare_leave_outs
 
 Array = np.ndarray[Any, Any]
-Draw = Callable[[np.random.Generator, int], Array]
+Sample = Callable[[np.random.Generator, int], Array]
 
 WORKERS = 2
 REPLICATIONS = (2_000, 300)  # of means and of FID
 RESAMPLES = 1_999  # fewer than a report's, and enough for coverage to a percent
-SUBJECT_EFFECTS: dict[str, Draw] = {
+SUBJECT_EFFECTS: dict[str, Sample] = {
     "normal": lambda rng, count: rng.normal(size=count),
     "skewed (exponential)": lambda rng, count: rng.exponential(size=count) - 1,
     "very skewed (lognormal)": lambda rng, count: rng.lognormal(0, 1, count) - np.exp(0.5),
@@ -40,8 +40,8 @@ SUBJECT_EFFECTS: dict[str, Draw] = {
 # --- means -----------------------------------------------------------------------------------
 
 
-def visits(rng: np.random.Generator, subjects: int, effect: Draw) -> tuple[Array, Array]:
-    """Values of true mean 0, and whose each is: 1 to 5 visits, whose errors add up over time."""
+def visits(rng: np.random.Generator, subjects: int, effect: Sample) -> tuple[Array, Array]:
+    """Values with true mean 0, and the subject of each: 1 to 5 visits with cumulative errors."""
     effects = effect(rng, subjects)
     counts = rng.integers(1, 6, subjects)
     errors = [np.cumsum(0.3 * rng.normal(size=count)) for count in counts]
@@ -50,7 +50,7 @@ def visits(rng: np.random.Generator, subjects: int, effect: Draw) -> tuple[Array
 
 
 def mean_row(subjects: int, name: str, replications: int) -> list[str]:
-    """Coverage of zero by what reports use, and by percentiles as scipy gives them."""
+    """Coverage of zero by the intervals of reports, and by percentile intervals of scipy."""
     rng = np.random.default_rng(subjects)
     hits, held = np.zeros(2), True
     for _ in range(replications):
@@ -72,7 +72,7 @@ def mean_row(subjects: int, name: str, replications: int) -> list[str]:
 class World:
     """Normal features of real volumes and of two methods' generated ones.
 
-    Subjects' effects carry 80% of the variance and are in part shared by real and generated.
+    Subjects' effects have 80% of the variance and are partly shared by real and generated.
     """
 
     subjects: int
@@ -89,7 +89,7 @@ class World:
 
     @property
     def shifts(self) -> tuple[float, float, float]:
-        """Distances of the mean in every feature."""
+        """Shift of the mean in every feature."""
         return 0.0, 0.03, 0.04
 
     def population(self, method: int) -> float:
@@ -97,7 +97,7 @@ class World:
         scale, shift = self.scales, self.shifts
         return float(self.dimension * shift[method] ** 2 + np.sum((scale[method] - scale[0]) ** 2))
 
-    def draw(self, rng: np.random.Generator) -> list[Array]:
+    def sample(self, rng: np.random.Generator) -> list[Array]:
         """Features (N, d) of the real volumes and of each method's."""
         common = rng.normal(size=(self.subjects, self.dimension))
         return [self._features(rng, common, place) for place in range(3)]
@@ -113,19 +113,21 @@ class World:
 
 @dataclass(frozen=True)
 class Replicate:
-    """Intervals of one draw: of the first method's FID, and of its difference to the second's."""
+    """Intervals of one sample: of the first method's FID, and of its difference to the second's."""
 
     value: Interval
     difference: Interval
 
 
 def replicate(world: World, seed: int) -> Replicate:
-    """Draw once and compute both intervals."""
-    real, *made = world.draw(np.random.default_rng([seed, 1]))
+    """Sample once and compute both intervals."""
+    real, *made = world.sample(np.random.default_rng([seed, 1]))
     groups = [str(subject) for subject in np.repeat(np.arange(world.subjects), world.visits)]
     metric = FID()
-    first, second = (metric(generated=its, reference=real) for its in made)
-    without = [metric.leave_one_out(generated=its, reference=real, groups=groups) for its in made]
+    first, second = (metric(generated=features, reference=real) for features in made)
+    without = [
+        metric.leave_one_out(generated=features, reference=real, groups=groups) for features in made
+    ]
     return Replicate(
         jackknife_interval(first, list(without[0].values())),
         compare_leave_outs((first, second), *without).difference,
@@ -133,14 +135,14 @@ def replicate(world: World, seed: int) -> Replicate:
 
 
 def estimates(world: World, seed: int) -> tuple[float, float]:
-    """FID of both methods on one more draw, for their mean at this N."""
-    real, *made = world.draw(np.random.default_rng([seed, 2]))
-    first, second = (FID()(generated=its, reference=real) for its in made)
+    """FID of both methods on another sample, for their mean at this N."""
+    real, *made = world.sample(np.random.default_rng([seed, 2]))
+    first, second = (FID()(generated=features, reference=real) for features in made)
     return first, second
 
 
 def fid_row(world: World, replications: int, pool: ProcessPoolExecutor) -> list[str]:
-    """Coverage of the mean at this N, taken from draws of their own, and of the true value."""
+    """Coverage of the mean at this N, estimated from separate samples, and of the true value."""
     found = list(pool.map(partial(replicate, world), range(replications)))
     mean = np.mean(
         list(pool.map(partial(estimates, world), range(10 * replications), chunksize=50)), axis=0

@@ -1,8 +1,8 @@
-"""Measures preparation against the scattered phantom's truth: what docs/preparation.md reports.
+"""Measures preparation against the scattered phantom's truth, for docs/preparation.md.
 
 ``python docs/examples/check_preparation.py FOLDER [subjects] [preset]`` writes raw heads (first
 visit and five years later) into FOLDER, prepares them as ``run`` would, and prints the errors. It
-continues where it was stopped.
+resumes after an interruption.
 """
 
 import sys
@@ -35,12 +35,12 @@ from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.phantom import PhantomSettings
 
 YEARS = 5.0
-SAMPLE = 4  # every n-th voxel of the brain along each axis is looked at
+SAMPLE = 4  # every n-th voxel of the brain along each axis is used
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A prepared scan and the way back to it."""
+    """A prepared scan and the transform back to the original."""
 
     subject: str
     visit: str
@@ -48,11 +48,11 @@ class Scan:
     transform: NDArray[np.float64]  # the grid's world mm to the scan's
 
     def truth(self, dataset: Path, kind: str) -> nib.Nifti1Image:
-        """Something true of it, on its own grid."""
+        """Its ground truth, on its own grid."""
         return nib.load(truth_file(dataset, self.subject, self.visit, kind))
 
     def carried(self, dataset: Path, kind: str, label: int) -> NDArray[np.float32]:
-        """A true label carried through the stored transform: its share of each voxel."""
+        """A true label resampled by the stored transform: its share of each voxel."""
         image = self.truth(dataset, kind)
         grid = load_nifti(self.volume)
         matrix = np.linalg.inv(image.affine) @ self.transform @ grid.affine
@@ -61,7 +61,7 @@ class Scan:
 
 
 def registration_errors(dataset: Path, first: Scan, later: Scan) -> NDArray[np.float64]:
-    """Distance in mm of every sampled brain voxel of the first visit from where it belongs."""
+    """Distance in mm of every sampled brain voxel of the first visit from its true position."""
     mask = first.truth(dataset, BRAIN_MASK)
     inside = np.argwhere(np.asarray(mask.dataobj)[::SAMPLE, ::SAMPLE, ::SAMPLE]) * SAMPLE
     points = nib.affines.apply_affine(mask.affine, inside)
@@ -85,7 +85,7 @@ def ventricle_growth(dataset: Path, scans: list[Scan]) -> float:
 
 
 def check(dataset: Path, prepared: Prepared) -> pd.DataFrame:
-    """One row a subject: errors in mm, overlaps, and ventricle growth, measured and true."""
+    """One row per subject: errors in mm, overlaps, and ventricle growth, measured and true."""
     truth = pd.read_csv(dataset / TRUTH / "truth.tsv", sep="\t")
     truth = truth.set_index(["participant_id", "session_id"])["label_ventricle_ml"]
     rows = []

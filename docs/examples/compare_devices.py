@@ -1,4 +1,4 @@
-"""One process against two, the same global batch: how far weights and losses come apart.
+"""One process against two, the same global batch: differences of weights and losses.
 
     python docs/examples/compare_devices.py [STEPS]
 

@@ -1,11 +1,11 @@
-"""How much faster the engine is than a plain loop of MONAI's classes, as a Markdown table.
+"""Speed of the engine relative to a plain loop of MONAI's classes, as a Markdown table.
 
 ``python docs/examples/compare_speed.py [--rounds N] [--size demo|64|published|gpu] [--brief]
-[--clock wall|cpu]``. Both do the same work with the same weights, each in a process of its own (for
-the allocator is a process's) and in turns, so that whatever else the machine does hits them alike;
-the tests hold their numbers together. ``--brief`` leaves out what each choice contributes. On a
-busy machine ``--clock cpu`` with ``OMP_NUM_THREADS=1`` counts the seconds that the process had.
-What the table means stands in docs/speed.md.
+[--clock wall|cpu]``. Both do the same work with the same weights, each in a separate process
+(because the allocator belongs to a process) and alternately, so that other load affects them
+equally; tests check that their results agree. ``--brief`` omits the contribution of each choice. On
+a busy machine ``--clock cpu`` with ``OMP_NUM_THREADS=1`` counts the CPU seconds of the process.
+The table is explained in docs/speed.md.
 """
 
 import argparse
@@ -24,14 +24,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "speed"))
 
-HEADER = "| {} | {} | s a sample | times as fast as plain |\n|---|---|---|---|"
+HEADER = "| {} | {} | s per sample | speed relative to plain |\n|---|---|---|---|"
 ROW = "| {} | {} | {:.3f} | {} |"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 Gather = Callable[[Any], Any]
 
 
 def serve(pipe: Connection, gather: Gather, case: Any, name: str, clock: str) -> None:
-    """Life of a contender's process: do the work whenever asked, and say how long it took."""
+    """Main loop of a contender's process: do the work on request, and report its duration."""
     tick = CLOCKS[clock]
     with gather(case).work(name) as work:
         while pipe.recv():
@@ -40,25 +40,25 @@ def serve(pipe: Connection, gather: Gather, case: Any, name: str, clock: str) ->
             pipe.send(tick() - began)
 
 
-def in_turns(
+def alternately(
     gather: Gather, case: Any, names: list[str], rounds: int, clock: str
 ) -> dict[str, list[float]]:
-    """Seconds of every contender in every round, after one round that does not count."""
+    """Seconds of every contender in every round, after one warm-up round."""
     taken: dict[str, list[float]] = {name: [] for name in names}
     with ExitStack() as stack:
         pipes = {name: stack.enter_context(started(gather, case, name, clock)) for name in names}
-        for turn in range(rounds + 1):
+        for round_number in range(rounds + 1):
             for name, pipe in pipes.items():
                 pipe.send(True)
                 seconds = pipe.recv()
-                if turn:
+                if round_number:
                     taken[name].append(seconds)
     return taken
 
 
 @contextmanager
 def started(gather: Gather, case: Any, name: str, clock: str) -> Iterator[Connection]:
-    """A contender's process, ended when this closes."""
+    """A contender's process, which ends with the context."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=serve, args=(there, gather, case, name, clock), daemon=True)
@@ -70,12 +70,12 @@ def started(gather: Gather, case: Any, name: str, clock: str) -> Iterator[Connec
 
 
 def ratio(plain: list[float], other: list[float]) -> float:
-    """The median over rounds of what stood side by side."""
+    """The median over rounds of the ratio within a round."""
     return statistics.median(p / o for p, o in zip(plain, other, strict=True))
 
 
 def lines(what: str, taken: dict[str, list[float]], samples: int) -> Iterator[str]:
-    """Rows of the table: the plain loop, the engine, and the engine less one choice each."""
+    """Rows of the table: the plain loop, the engine, and the engine without one choice each."""
     for name, seconds in taken.items():
         middle = statistics.median(seconds) / samples
         factor = "1" if name == "plain" else f"{ratio(taken['plain'], seconds):.2f}"
@@ -92,7 +92,7 @@ def compare(size: str, rounds: int, clock: str, brief: bool) -> None:
         for what, gather in (("training step", training), ("sampling step", drawing)):
             contenders = gather(case)
             names = list(contenders.works)[: 2 if brief else None]
-            taken = in_turns(gather, case, names, rounds, clock)
+            taken = alternately(gather, case, names, rounds, clock)
             steps = case.steps if what == "sampling step" else 1
             label = f"`{case.method}`, {where}, {what}"
             print(*lines(label, taken, contenders.samples * steps), sep="\n", flush=True)

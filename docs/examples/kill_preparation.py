@@ -1,4 +1,4 @@
-"""Kills ``prepare`` at ten random moments, and compares what is left with an undisturbed run.
+"""Kills ``prepare`` at ten random moments, and compares the result with an undisturbed run.
 
 ``python docs/examples/kill_preparation.py SPEC FOLDER [option ...]``, such as ``bids:heads /tmp/k
 --preset half``. Prints how often each scan was prepared, and whether all files are equal.
@@ -41,7 +41,7 @@ def kill_often(spec: str, workspace: Path, options: list[str]) -> int:
 
 
 def logged(workspace: Path) -> Counter[tuple[str, str]]:
-    """How often each scan's end was logged."""
+    """How often the end of each scan was logged."""
     lines = (workspace / "prepared" / "preparation.log").read_text().splitlines()
     return Counter((cells[1], cells[2]) for cells in (line.split("\t") for line in lines))
 

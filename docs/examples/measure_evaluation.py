@@ -1,9 +1,9 @@
-"""Measures what evaluating costs: ``python docs/examples/measure_evaluation.py FOLDER 500``.
+"""Measures the cost of evaluation: ``python docs/examples/measure_evaluation.py FOLDER 500``.
 
 Simulates the phantom at 2.5 mm (64x80x64) once, writes stand-ins for generated follow-ups (half of
-the true change, and noise), and scores as many as asked, several numbers one after another, with
-the default metrics and the embedded extractor, each number in a process of its own: seconds, and
-the most memory that the process held.
+the true change, and noise), and scores the given numbers of them, one after another, with the
+default metrics and the embedded extractor, each number in a separate process: seconds, and the
+peak memory of the process.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.schema import Settings
 
-SUBJECTS = 140  # about 560 pairs of one a year
+SUBJECTS = 140  # about 560 yearly pairs
 
 
 def main() -> None:
@@ -39,14 +39,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("counts", type=int, nargs="+")
-    parser.add_argument("--workers", type=int, default=0, help="threads; 0: one a core")
+    parser.add_argument("--workers", type=int, default=0, help="threads; 0: one per core")
     parser.add_argument("--one", action="store_true", help="measure here, in this process")
     given = parser.parse_args()
     if given.one:
         print(json.dumps(measure(given.folder, given.counts[0], given.workers)))
         return
     pairs = real_pairs(given.folder)
-    print("| volumes | seconds | seconds a volume | peak memory, MB |", flush=True)
+    print("| volumes | seconds | seconds per volume | peak memory, MB |", flush=True)
     print("| ---: | ---: | ---: | ---: |", flush=True)
     for count in given.counts:
         write_stand_ins(given.folder / str(count), pairs, count)
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def settings_of(folder: Path) -> Settings:
-    """The half preset on the phantom, with what needs no download."""
+    """The half preset on the phantom, without downloads."""
     return load_settings(
         "half", [f"cohort=bids:{folder / 'phantom'}", "metrics.extractor=embedded"]
     )
@@ -78,7 +78,7 @@ def real_pairs(folder: Path) -> pd.DataFrame:
 
 
 def write_stand_ins(folder: Path, pairs: pd.DataFrame, count: int) -> None:
-    """As many volumes, in rounds of samples where there are not pairs enough."""
+    """Write a number of volumes, with several samples per pair if there are too few pairs."""
     samples = -(-count // len(pairs))
     rows = []
     for row in pairs.head(-(-count // samples)).itertuples():
@@ -97,7 +97,7 @@ def write_stand_ins(folder: Path, pairs: pd.DataFrame, count: int) -> None:
 
 
 def measure(folder: Path, count: int, workers: int) -> dict[str, Any]:
-    """Score one folder, nothing kept from before."""
+    """Score one folder, without cached values."""
     place = folder / str(count)
     shutil.rmtree(place / "measured", ignore_errors=True)
     pairs = pd.read_csv(place / "pairs.csv", dtype={"subject": str, "visit": str})

@@ -1,7 +1,7 @@
-"""Measures what docs/store.md says of loaders: pairs a second, memory, start-up, side by side.
+"""Measures loaders for docs/store.md: pairs per second, memory and start-up, compared.
 
-``python docs/examples/measure_loader.py [subjects]``. Every loader runs in a process of its own,
-without workers. All give the same pairs in batches of two, shuffled.
+``python docs/examples/measure_loader.py [subjects]``. Every loader runs in a separate process,
+without workers. All return the same pairs in batches of two, shuffled.
 """
 
 import json
@@ -31,13 +31,13 @@ Loader = Callable[[Path], Iterable[Any]]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a loader takes.
+    """Cost of a loader.
 
     Attributes:
-        pairs_per_second: Once everything is warm; of the fastest tenth of the batches, for what
-            else a machine does only ever makes a batch slower.
-        memory_mb: What the process grew by (unique set size), from before the loader on.
-        start_seconds: Until the first batch is there, files in the page cache.
+        pairs_per_second: After warm-up; of the fastest tenth of the batches, because other load on
+            the machine only makes batches slower.
+        memory_mb: Growth of the process (unique set size) since before the loader.
+        start_seconds: Until the first batch, with files in the page cache.
     """
 
     pairs_per_second: float
@@ -46,7 +46,7 @@ class Cost:
 
 
 def write_pairs(folder: Path, subjects: int) -> None:
-    """Write look-alikes of brains, as .nii.gz and as the store does: a third is not background."""
+    """Write synthetic brains, as .nii.gz and as in the store: a third is not background."""
     import nibabel as nib
     from scipy import ndimage
 
@@ -78,7 +78,7 @@ def pair_table(folder: Path, suffix: str) -> pd.DataFrame:
 
 
 def ours(folder: Path) -> Iterator[Any]:
-    """The project's loader, over volumes as the store keeps them."""
+    """The project's loader, over volumes of the store."""
     import torch
 
     from longibench.benchmark.training.pair_loader import (
@@ -95,7 +95,7 @@ def ours(folder: Path) -> Iterator[Any]:
 
 
 def by_monai(folder: Path, kind: str) -> Iterator[Any]:
-    """A dataset of MONAI's over .nii.gz; plain tensors, which its caches handle fastest."""
+    """A dataset of MONAI over .nii.gz; with plain tensors, which are fastest in its caches."""
     from monai.data import CacheDataset, DataLoader, Dataset, PersistentDataset
     from monai.transforms import Compose, EnsureChannelFirstd, EnsureTyped, LoadImaged
 
@@ -123,7 +123,7 @@ LOADERS: dict[str, Loader] = {
 
 def measure(name: str, folder: Path, batches: int) -> Cost:
     """One loader's cost in this process."""
-    import monai.data  # noqa: F401  imported before the clock starts, for all alike
+    import monai.data  # noqa: F401  imported before the clock starts, for all loaders
     import psutil
 
     import longibench.benchmark.training.pair_loader  # noqa: F401
@@ -146,7 +146,7 @@ def measure(name: str, folder: Path, batches: int) -> Cost:
 
 
 def alone(name: str, folder: Path, batches: int) -> Cost:
-    """``measure`` in a fresh process."""
+    """``measure`` in a new process."""
     command = [sys.executable, "-W", "ignore", __file__, "one", name, str(folder), str(batches)]
     seen = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=seen)
@@ -154,7 +154,7 @@ def alone(name: str, folder: Path, batches: int) -> Cost:
 
 
 def main() -> None:
-    """Print a row a loader: median and best of the rounds, in which the loaders take turns."""
+    """Print one row per loader: median and best of the rounds, in which the loaders alternate."""
     subjects = int(sys.argv[1]) if len(sys.argv) > 1 else 8
     with tempfile.TemporaryDirectory() as name:
         folder, batches = Path(name), subjects * FOLLOW_UPS // BATCH

@@ -1,7 +1,7 @@
-"""Measures what docs/store.md says of formats and bit depths: time, disk, memory, error.
+"""Measures formats and bit depths for docs/store.md: time, disk, memory, error.
 
 Needs the project with its test extra, and ``pip install zarr blosc2``:
-``python docs/examples/measure_store.py [volumes]``. Every format is read in a process of its own.
+``python docs/examples/measure_store.py [volumes]``. Every format is read in a separate process.
 """
 
 import os
@@ -30,7 +30,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Format:
-    """A way to keep one encoded array in one file or folder, and to get it back."""
+    """A way to store one encoded array in one file or folder, and to read it."""
 
     write: Callable[[Path, Array], None]
     read: Callable[[Path], Array]
@@ -45,7 +45,7 @@ def encode(volume: Array, depth: str) -> Array:
 
 
 def decode(array: Array) -> Array:
-    """The inverse, as float32 in memory order, which a tensor wants."""
+    """The inverse, as float32 in the memory order of a tensor."""
     if array.dtype.name not in SCALES:
         return np.array(array, dtype=np.float32, order="C")
     factor, offset = SCALES[array.dtype.name]
@@ -69,8 +69,8 @@ def nifti_format(reverse: bool) -> Format:
     """A single-file NIfTI with a scale factor; its first axis runs fastest.
 
     Args:
-        reverse: Whether the file's axes are the volume's in reverse, so that it need not be
-            transposed.
+        reverse: Whether the file's axes are those of the volume in reverse order, so that it need
+            not be transposed.
     """
 
     def write(path: Path, array: Array) -> None:
@@ -188,7 +188,7 @@ def disk_mb(path: Path) -> float:
 
 
 def measure(form: str, paths: list[Path], cold: bool) -> tuple[float, float]:
-    """Milliseconds a volume (median, in random order), and what the process grew by, in MB."""
+    """Milliseconds per volume (median, in random order), and the growth of the process in MB."""
     import psutil
     import torch
 
@@ -208,7 +208,7 @@ def measure(form: str, paths: list[Path], cold: bool) -> tuple[float, float]:
 
 
 def alone(*work: Any) -> tuple[float, float]:
-    """``measure`` in a fresh process."""
+    """``measure`` in a new process."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(measure, *work).result()
 

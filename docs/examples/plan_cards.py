@@ -1,4 +1,4 @@
-"""What the memory planner would choose on cards of 16, 24, 40 and 80 GB, as a table.
+"""The choices of the memory planner on cards of 16, 24, 40 and 80 GB, as a table.
 
     python docs/examples/plan_cards.py
 
@@ -14,7 +14,7 @@ from longibench.benchmark.training.memory_plan import plan_memory
 from longibench.benchmark.training.recipe import Recipe
 
 CARDS = (16, 24, 40, 80)  # GiB, as cards are sold
-USABLE = 0.95 * 1.0737  # GB of a GiB, beside the driver and a display
+USABLE = 0.95 * 1.0737  # GB per GiB, without the share of the driver and a display
 METHODS = ("ours", "med-ddpm", "vae")
 DEVICE = DeviceSettings(accelerator="cuda", precision="bf16-mixed")
 

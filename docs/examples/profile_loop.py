@@ -1,9 +1,9 @@
-"""What the harness costs a training step, with a method that does next to nothing.
+"""Overhead of the harness per training step, with a method that does almost nothing.
 
     python docs/examples/profile_loop.py [STEPS]
 
-Prints milliseconds a step and the functions that they go to. Reading runs ahead in a thread of its
-own and is not the loop's; with a method that does nothing, the loop waits for it.
+Prints milliseconds per step and the most expensive functions. Reading is done ahead in a separate
+thread and is not part of the loop; with a method that does nothing, the loop waits for it.
 """
 
 import cProfile
@@ -48,7 +48,7 @@ class Empty(Method, name="empty"):
 
 
 def job(folder: Path, steps: int) -> TrainingJob:
-    """A training on four tiny volumes, without checkpoints on the way."""
+    """A training on four tiny volumes, without intermediate checkpoints."""
     paths = [folder / f"{number}.nii" for number in range(4)]
     for path in paths:
         write_volume(path, np.zeros(SHAPE, np.float32), np.eye(4))
@@ -61,7 +61,7 @@ def job(folder: Path, steps: int) -> TrainingJob:
 
 
 def spent(work: TrainingJob) -> tuple[float, float]:
-    """Seconds of the clock and of this thread's work."""
+    """Wall-clock seconds and CPU seconds of this thread."""
     clock, thread = time.perf_counter(), time.thread_time()
     train(work)
     return time.perf_counter() - clock, time.thread_time() - thread
@@ -74,12 +74,12 @@ def main() -> None:
         folder = Path(name)
         train(job(folder, 10))  # imports
         short, long = (spent(job(folder, count)) for count in (steps // 10, steps))
-        # the difference is without what starting takes
+        # the difference excludes the start-up time
         clock, thread = (
             1e3 * (b - a) / (steps - steps // 10) for a, b in zip(short, long, strict=True)
         )
-        print(f"{thread:.3f} ms a step, over {steps} steps, in the thread of the loop")
-        print(f"{clock:.3f} ms by the clock, with waiting for the two volumes of a step to be read")
+        print(f"{thread:.3f} ms per step, over {steps} steps, in the thread of the loop")
+        print(f"{clock:.3f} ms of wall-clock time, including waiting for the two volumes of a step")
         profile = cProfile.Profile()
         profile.runcall(train, job(folder, steps + 1))
         pstats.Stats(profile).sort_stats("tottime").print_stats(SHOWN)

@@ -19,7 +19,7 @@ SHOWN = (
 
 
 def block(results: Results) -> str:
-    """The table, a line a metric, and what a reader must know of it."""
+    """The table, one line per metric, and the notes on it."""
     shown = [metric for metric in results.metrics if metric.name in SHOWN]
     table = build_table(results, shown, "", "", "")
     labels = [row.entry.label for row in table.rows]
@@ -52,7 +52,7 @@ def _lines(table: Table) -> list[list[str]]:
 
 
 def main() -> None:
-    """Replace the table between README's marks."""
+    """Replace the table between README's markers."""
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     made = block(read_results(Path(sys.argv[1])))

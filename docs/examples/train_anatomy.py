@@ -1,6 +1,6 @@
 """Trains the embedded network: ``python docs/examples/train_anatomy.py FOLDER``.
 
-Goes on from where it was stopped. The weights that come out belong in ``metrics/data/``.
+Resumes after an interruption. The resulting weights belong in ``metrics/data/``.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Two histograms: how long after the first scan, and after the one before, people were scanned."""
+"""Two histograms: time since the first scan, and time since the previous scan."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,8 +15,8 @@ def draw_intervals(intervals: Intervals, title: str) -> Figure:
     """Draw elapsed times and gaps of a cohort.
 
     Args:
-        intervals: Counts a half-year bin.
-        title: What stands above both panels.
+        intervals: Counts per half-year bin.
+        title: Title above both panels.
     """
     figure = Figure(figsize=SIZE, layout="constrained")
     panels = figure.subplots(1, 2, sharex=True)

@@ -30,15 +30,15 @@ FOLDER = "sampling"
 DEFAULT = "default"
 _MARKS = {"ddpm": "s", "ddim": "o", "dpm-solver++": "^"}
 _PANEL = (2.3, 2.0)  # inches
-_APART = 1.05  # between samplers at equal steps, so that their intervals do not hide each other
+_APART = 1.05  # offset of samplers at equal steps, so that their intervals do not overlap
 _ABOUT = (
-    "Steps are network evaluations a volume, their cost; seconds were measured on the device that "
-    "drew them. All points of a method are one trained model and the same noise seeds."
+    "Steps are network evaluations per volume, their cost; seconds were measured on the device "
+    "that generated them. All points of a method use one trained model and the same noise seeds."
 )
 
 
 @dataclass(frozen=True)
-class Drawn:
+class MeasuredPoint:
     """A point with its cost and its estimates, by metric."""
 
     point: Point
@@ -51,48 +51,48 @@ def write_curve(folder: Path) -> Path:
     """Write CSV, Markdown table and figure below a protocol's folder.
 
     Args:
-        folder: Where ``benchmark.runs.sampler_sweep.draw_curve`` has been.
+        folder: The protocol's folder, as filled by ``benchmark.runs.sampler_sweep``.
 
     Returns:
         The Markdown table, ``sampling/curve.md``; ``curve.csv`` and ``curve.png``, ``.pdf`` and
-        ``.svg`` lie beside it.
+        ``.svg`` are next to it.
 
     Raises:
         UserError: There are no points, or nothing can be written.
     """
     results = read_results(folder)
-    drawn = read_points(results)
+    points = read_points(results)
     stem = folder / FOLDER / "curve"
-    write_text(stem.with_suffix(".csv"), to_csv(curve_records(results, drawn)))
-    save(draw_panels(results, drawn), stem, (".png", ".pdf", ".svg"))
+    write_text(stem.with_suffix(".csv"), to_csv(curve_records(results, points)))
+    save(draw_panels(results, points), stem, (".png", ".pdf", ".svg"))
     table = stem.with_suffix(".md")
-    write_text(table, to_markdown(print_curve(results, drawn)))
+    write_text(table, to_markdown(print_curve(results, points)))
     return table
 
 
-def read_points(results: Results) -> list[Drawn]:
-    """The points that were drawn last, in their order.
+def read_points(results: Results) -> list[MeasuredPoint]:
+    """The points that were generated last, in their order.
 
     Raises:
         UserError: There are none.
     """
     path = results.folder / POINTS
     if not path.is_file():
-        raise UserError(f"{path}: no points; 'python cli.py curve' draws them")
+        raise UserError(f"{path}: no points; 'python cli.py curve' generates them")
     points = [Point(**values) for values in json.loads(path.read_text(encoding="utf-8"))]
     return [_read(results, point) for point in points]
 
 
-def _read(results: Results, point: Point) -> Drawn:
+def _read(results: Results, point: Point) -> MeasuredPoint:
     entry = Entry(point.method, point.settings, point.method)
     runs = results.runs_of(entry)
     if not runs:
         raise UserError(
-            f"{results.folder}: {point.method} in {point.steps} steps of {point.sampler} is gone; "
-            "the same 'python cli.py curve' draws it again"
+            f"{results.folder}: {point.method} in {point.steps} steps of {point.sampler} is "
+            "missing; the same 'python cli.py curve' generates it again"
         )
     facts = runs[0].facts
-    return Drawn(
+    return MeasuredPoint(
         point,
         seconds=float(facts["seconds_per_volume"]),
         evaluations=int(facts["network_evaluations"]),
@@ -100,67 +100,73 @@ def _read(results: Results, point: Point) -> Drawn:
     )
 
 
-def curve_records(results: Results, drawn: list[Drawn]) -> list[dict[str, Any]]:
-    """One row a point and metric."""
+def curve_records(results: Results, points: list[MeasuredPoint]) -> list[dict[str, Any]]:
+    """One row per point and metric."""
     return [
         {
-            "method": its.point.method,
-            "sampler": its.point.sampler,
-            "steps": its.point.steps,
+            "method": measured.point.method,
+            "sampler": measured.point.sampler,
+            "steps": measured.point.steps,
             "metric": metric.name,
-            "value": its.estimates[metric].value,
-            "low": its.estimates[metric].interval.low,
-            "high": its.estimates[metric].interval.high,
-            "seconds_per_volume": its.seconds,
-            "network_evaluations": its.evaluations,
-            "eta": its.point.eta,
-            "default": its.point.default,
-            "title": its.estimates[metric].title,
+            "value": measured.estimates[metric].value,
+            "low": measured.estimates[metric].interval.low,
+            "high": measured.estimates[metric].interval.high,
+            "seconds_per_volume": measured.seconds,
+            "network_evaluations": measured.evaluations,
+            "eta": measured.point.eta,
+            "default": measured.point.default,
+            "title": measured.estimates[metric].title,
         }
-        for its in drawn
+        for measured in points
         for metric in results.metrics
     ]
 
 
-def print_curve(results: Results, drawn: list[Drawn]) -> Printed:
-    """A line a point, under a heading for each method and sampler."""
-    heads = ("Steps", "Seconds a volume", *(_short(metric) for metric in results.metrics))
+def print_curve(results: Results, points: list[MeasuredPoint]) -> Printed:
+    """One line per point, under a heading for each method and sampler."""
+    heads = ("Steps", "Seconds per volume", *(_short(metric) for metric in results.metrics))
     sections = tuple(
         Section(
             f"{method_label(method)}, {NAMES[sampler]}",
-            tuple(_line(results, its) for its in _curve(drawn, method, sampler)),
+            tuple(_line(results, measured) for measured in _curve(points, method, sampler)),
         )
-        for method, sampler in _curves(drawn)
+        for method, sampler in _curves(points)
     )
     titles = "; ".join(f"{_short(metric)}: {metric.title}" for metric in results.metrics)
     text = f"{titles}. {_ABOUT} {caption(results).removesuffix(RANKS).strip()}"
     return Printed("", "Quality against cost of sampling", tuple(map(Box, heads)), sections, text)
 
 
-def _line(results: Results, its: Drawn) -> tuple[Box, ...]:
-    steps = Box(str(its.point.steps), (DEFAULT,) if its.point.default else ())
-    return (steps, Box(f"{its.seconds:.3g}"), *(_box(its, metric) for metric in results.metrics))
+def _line(results: Results, measured: MeasuredPoint) -> tuple[Box, ...]:
+    steps = Box(str(measured.point.steps), (DEFAULT,) if measured.point.default else ())
+    return (
+        steps,
+        Box(f"{measured.seconds:.3g}"),
+        *(_box(measured, metric) for metric in results.metrics),
+    )
 
 
-def _box(its: Drawn, metric: MetricFacts) -> Box:
-    found = its.estimates[metric]
+def _box(measured: MeasuredPoint, metric: MetricFacts) -> Box:
+    found = measured.estimates[metric]
     within = interval(found.interval, metric.decimals)
     return Box(number(found.value, metric.decimals), (within,) if within else ())
 
 
-def draw_panels(results: Results, drawn: list[Drawn]) -> Figure:
-    """A row of panels a method, a panel a metric, a line a sampler; the default is ringed."""
-    methods = list(dict.fromkeys(its.point.method for its in drawn))
+def draw_panels(results: Results, points: list[MeasuredPoint]) -> Figure:
+    """One row of panels per method, one panel per metric, one line per sampler; default ringed."""
+    methods = list(dict.fromkeys(measured.point.method for measured in points))
     metrics = results.metrics
     size = (_PANEL[0] * len(metrics), _PANEL[1] * len(methods) + 0.35)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(methods), len(metrics), squeeze=False, sharex=True)
     for row, method in zip(grid, methods, strict=True):
         for panel, metric in zip(row, metrics, strict=True):
-            _draw_panel(panel, metric, [its for its in drawn if its.point.method == method])
+            _draw_panel(
+                panel, metric, [measured for measured in points if measured.point.method == method]
+            )
             panel.set_title(_short(metric) if method == methods[0] else "", fontsize=8.5, color=INK)
         row[0].set_ylabel(method_label(method), fontsize=9, color=INK, weight="bold")
-    _label_steps(grid[0][0], sorted({its.point.steps for its in drawn}))
+    _label_steps(grid[0][0], sorted({measured.point.steps for measured in points}))
     for panel in grid[-1]:
         panel.set_xlabel("steps (network evaluations)", fontsize=7, color=MUTED)
     _draw_legend(figure)
@@ -187,12 +193,17 @@ def _draw_legend(figure: Figure) -> None:
     )
 
 
-def _draw_panel(panel: Axes, metric: MetricFacts, drawn: list[Drawn]) -> None:
-    samplers = list(dict.fromkeys(its.point.sampler for its in drawn))
-    known = [its for its in drawn if not math.isnan(its.estimates[metric].value)]
+def _draw_panel(panel: Axes, metric: MetricFacts, points: list[MeasuredPoint]) -> None:
+    samplers = list(dict.fromkeys(measured.point.sampler for measured in points))
+    known = [measured for measured in points if not math.isnan(measured.estimates[metric].value)]
     for place, sampler in enumerate(samplers):
         shift = _APART ** (place - (len(samplers) - 1) / 2)
-        _draw_curve(panel, metric, [its for its in known if its.point.sampler == sampler], shift)
+        _draw_curve(
+            panel,
+            metric,
+            [measured for measured in known if measured.point.sampler == sampler],
+            shift,
+        )
     if not known:
         at = panel.transAxes
         panel.text(
@@ -205,16 +216,19 @@ def _draw_panel(panel: Axes, metric: MetricFacts, drawn: list[Drawn]) -> None:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_curve(panel: Axes, metric: MetricFacts, curve: list[Drawn], shift: float) -> None:
+def _draw_curve(panel: Axes, metric: MetricFacts, curve: list[MeasuredPoint], shift: float) -> None:
     if not curve:
         return
     sampler = curve[0].point.sampler
     colour = COLOURS[list(NAMES).index(sampler)]
-    steps = [its.point.steps * shift for its in curve]
-    found = [its.estimates[metric] for its in curve]
-    bounds = [its.interval.low for its in found], [its.interval.high for its in found]
+    steps = [measured.point.steps * shift for measured in curve]
+    found = [measured.estimates[metric] for measured in curve]
+    bounds = (
+        [measured.interval.low for measured in found],
+        [measured.interval.high for measured in found],
+    )
     panel.vlines(steps, *bounds, color=colour, linewidth=0.7, alpha=0.45)
-    values = [its.value for its in found]
+    values = [measured.value for measured in found]
     panel.plot(
         steps,
         values,
@@ -224,8 +238,8 @@ def _draw_curve(panel: Axes, metric: MetricFacts, curve: list[Drawn], shift: flo
         linewidth=1.2,
         label=NAMES[sampler],
     )
-    for its, step, value in zip(curve, steps, values, strict=True):
-        if its.point.default:
+    for measured, step, value in zip(curve, steps, values, strict=True):
+        if measured.point.default:
             _draw_ring(panel, step, value)
 
 
@@ -242,15 +256,21 @@ def _draw_ring(panel: Axes, step: float, value: float) -> None:
     )
 
 
-def _curves(drawn: list[Drawn]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((its.point.method, its.point.sampler) for its in drawn))
+def _curves(points: list[MeasuredPoint]) -> list[tuple[str, str]]:
+    return list(
+        dict.fromkeys((measured.point.method, measured.point.sampler) for measured in points)
+    )
 
 
-def _curve(drawn: list[Drawn], method: str, sampler: str) -> list[Drawn]:
-    return [its for its in drawn if (its.point.method, its.point.sampler) == (method, sampler)]
+def _curve(points: list[MeasuredPoint], method: str, sampler: str) -> list[MeasuredPoint]:
+    return [
+        measured
+        for measured in points
+        if (measured.point.method, measured.point.sampler) == (method, sampler)
+    ]
 
 
 def _short(metric: MetricFacts) -> str:
-    """The name without what its brackets hold, unless two would be the same."""
+    """The name without its brackets."""
     unit = f", {metric.unit}" if metric.unit else ""
     return f"{metric.title.partition(' [')[0]}{unit} {metric.arrow}"

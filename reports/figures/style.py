@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from longibench.benchmark.core.files import atomic_file
 
-# Okabe and Ito's palette, told apart under the common colour vision deficiencies.
+# Okabe and Ito's palette, distinguishable with the common colour vision deficiencies.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#1c2530"
 MUTED = "#5d6875"
@@ -20,10 +20,10 @@ _DPI = 300
 _LOOK: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
-    "svg.hashsalt": "longibench",  # else ids in the file are random
+    "svg.hashsalt": "longibench",  # otherwise ids in the file are random
     "image.composite_image": False,
 }
-# Dates and versions in a file would change its bytes where the figure is the same.
+# Dates and versions in a file would change its bytes although the figure is the same.
 _METADATA: dict[str, dict[str, str | None]] = {
     ".png": {"Software": None},
     ".svg": {"Date": None, "Creator": None},

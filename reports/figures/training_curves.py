@@ -1,4 +1,4 @@
-"""Training curves: one panel a method, since losses of different kinds share no axis."""
+"""Training curves: one panel per method, because different losses cannot share an axis."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ from longibench.reports.model.results import Entry, Results, Run
 
 _COLUMNS = 3
 _PANEL = (2.9, 2.1)  # inches
-_POINTS = 2000  # drawn at most; more cannot be seen
+_POINTS = 2000  # drawn at most; more are not visible
 _SMOOTHING = 0.03  # of the curve's length
 _LOG_FROM = 20.0  # a loss whose 99% and 1% quantiles differ by this factor gets a log axis
 
@@ -39,7 +39,7 @@ def draw_curves(results: Results) -> Figure | None:
 
 
 def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Centred running mean; at the ends over what there is.
+    """Centred running mean; at the ends over the available values.
 
     Args:
         values: Values, (N,).
@@ -53,7 +53,7 @@ def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 
 
 def _losses_of(results: Results, entry: Entry) -> list[pd.DataFrame]:
-    """One table of losses a training seed."""
+    """One table of losses per training seed."""
     found = [_losses(results, run) for run in results.runs_of(entry)]
     return [losses for losses in found if losses is not None and len(losses)]
 
@@ -69,7 +69,7 @@ def _losses(results: Results, run: Run) -> pd.DataFrame | None:
 
 
 def _validation_of(results: Results, entry: Entry) -> list[pd.DataFrame]:
-    """One table of validation losses a training seed that looked at any; already in iterations."""
+    """One table of validation losses per training seed that has any; already in iterations."""
     models = [run.facts.get("model") for run in results.runs_of(entry)]
     paths = [results.workspace / str(model) / VALIDATION for model in models if model]
     found = [pd.read_csv(path).dropna(subset=["loss"]) for path in paths if path.is_file()]
@@ -77,7 +77,7 @@ def _validation_of(results: Results, entry: Entry) -> list[pd.DataFrame]:
 
 
 def _iterations(losses: pd.DataFrame) -> NDArray[np.float64]:
-    """Steps counted through all stages, also where each stage begins anew."""
+    """Steps counted over all stages, even if each stage restarts at zero."""
     steps = losses["step"].to_numpy(dtype=np.float64)
     restarts = np.diff(steps, prepend=steps[:1]) < 0
     before = np.where(restarts, np.concatenate([steps[:1], steps[:-1]]) + 1, 0)

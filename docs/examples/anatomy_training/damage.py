@@ -1,4 +1,4 @@
-"""Five ways to damage a follow-up, each at four strengths that a reader can picture."""
+"""Five ways to damage a follow-up, each at four interpretable strengths."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Damage:
     """A kind of damage.
 
     Attributes:
-        name: What it is called.
-        unit: What its strengths are.
-        strengths: Four, rising.
-        apply: From a volume (X, Y, Z) in [-1, 1] and a strength to the damaged volume; None where
+        name: Its name.
+        unit: Unit of its strengths.
+        strengths: Four strengths, ascending.
+        apply: From a volume (X, Y, Z) in [-1, 1] and a strength to the damaged volume; None if
             the anatomy itself is damaged before the image is taken.
         nothing: The strength that changes nothing.
     """

@@ -1,4 +1,4 @@
-"""Anatomies and contrasts that training never sees: another family of deformations, other signals.
+"""Anatomies and contrasts not used in training: another family of deformations, other signals.
 
 Training deforms by the flows of smooth random velocity fields and the phantom's modes of atrophy.
 Here heads are deformed by sines and by bumps that push tissue away from or pull it to a place,
@@ -28,11 +28,11 @@ SINE_MM = (0.5, 1.8)  # amplitude
 WAVE_MM = (70.0, 140.0)
 RADIUS_MM = (12.0, 30.0)
 STRONGEST = 0.3  # of a bump's radius: the map stays invertible
-HEAD_MM = (60.0, 75.0, 55.0)  # half axes of where bumps lie
+HEAD_MM = (60.0, 75.0, 55.0)  # half axes of the region of bumps
 VENTRICLES_MM = ((-14.0, -5.0, 12.0), (14.0, -5.0, 12.0))  # of the lattice's middle
 VENTRICLE_RADIUS_MM = 16.0
 
-# Each lies outside of what training draws in at least one respect; see images.draw_contrast.
+# Each is outside the range used in training in at least one respect; see images.sample_contrast.
 CONTRASTS = {
     "grey nearly as dark as fluid": Contrast(
         0.0, (0.32, 0.42, 1.0), 1.0, 0.02, (0.3, 0.3, 0.3), 0.05, 0.25, 0.0
@@ -45,7 +45,7 @@ CONTRASTS = {
 VIEWS: dict[float, tuple[int, int, int]] = {2.5: (64, 80, 64), 1.25: (128, 160, 128)}
 
 
-def draw_held_out(number: int) -> Tensor:
+def sample_held_out(number: int) -> Tensor:
     """Displacement (3, X, Y, Z) on ``FIELD`` from a head to the template, mm."""
     rng = np.random.default_rng([SEED, number])
     points = FIELD.points().numpy().astype(np.float64)
@@ -61,13 +61,13 @@ def draw_held_out(number: int) -> Tensor:
         radius = rng.uniform(*RADIUS_MM)
         moved += _bump(points, centre, radius, rng.uniform(-STRONGEST, STRONGEST) / 2)
     growth = rng.uniform(-0.1, STRONGEST)
-    for place in VENTRICLES_MM:  # points come from nearer to the middle: what lies there grows
+    for place in VENTRICLES_MM:  # points come from nearer to the centre: the tissue there grows
         moved -= _bump(points, np.array(place), VENTRICLE_RADIUS_MM, growth)
     return FIELD.volume(torch.from_numpy((moved - points).astype(np.float32)))
 
 
 def _bump(points: np.ndarray, centre: np.ndarray, radius: float, strength: float) -> np.ndarray:
-    """Displacement (N, 3) away from a place, largest at a radius from it."""
+    """Displacement (N, 3) away from a point, largest at a radius from it."""
     away = points - centre
     near = np.exp(-(away**2).sum(axis=1, keepdims=True) / (2 * radius**2))
     return strength * away * near
@@ -87,6 +87,6 @@ def shoot_held_out(
     rng: Generator = np.random.default_rng([SEED, number, 1])
     shape = VIEWS[spacing_mm]
     points = Lattice(shape, spacing_mm).points()
-    maps = camera.shares(draw_held_out(number), points, spacing_mm).reshape(len(MAPS), *shape)
+    maps = camera.shares(sample_held_out(number), points, spacing_mm).reshape(len(MAPS), *shape)
     image, inside = take(maps, CONTRASTS[contrast], rng)
     return example(maps, image, inside, CONTRASTS[contrast]), maps

@@ -33,7 +33,7 @@ Values = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Contrast:
-    """What an image of a head is like; signals relative to white matter's in the template.
+    """Appearance of an image of a head; signals relative to white matter's in the template.
 
     Attributes:
         texture: Share of the template's own texture, 0 to 1; the rest is flat tissue.
@@ -43,7 +43,7 @@ class Contrast:
         blur: Standard deviation along each axis, voxels.
         bias: Largest logarithm of the bias field.
         edge: Share of a voxel that must be head; with ``ragged`` it differs from place to place.
-        ragged: How much.
+        ragged: Standard deviation of ``edge`` over the image.
     """
 
     texture: float
@@ -58,21 +58,21 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Example:
-    """What is learned from.
+    """One training example.
 
     Attributes:
         image: (1, X, Y, Z) in [-1, 1].
         tissue: Share of each of ``TISSUES``, (5, X, Y, Z).
-        told: ``TOLD``, scaled to about unit spread, (9,).
+        properties: ``PROPERTIES``, scaled to about unit spread, (9,).
     """
 
     image: Tensor
     tissue: Tensor
-    told: Tensor
+    properties: Tensor
 
 
-def draw_contrast(rng: Generator) -> Contrast:
-    """Draw what an image is like, far beyond what any scanner of a cohort varies."""
+def sample_contrast(rng: Generator) -> Contrast:
+    """Sample the appearance of an image, with more variation than the scanner of any cohort."""
     fluid = rng.uniform(0.05, 0.42)
     grey = rng.uniform(fluid + 0.15, 0.8)
     white = rng.uniform(grey + 0.1, 1.05)
@@ -95,7 +95,7 @@ class Camera:
     """Takes images of anatomies."""
 
     def __init__(self, world: World) -> None:
-        """Args: the template and its ways of changing."""
+        """Args: the template and its modes of change."""
         self._images = {spacing: world.template.at(spacing, *MAPS) for spacing in SPACINGS}
 
     def shares(self, anatomy: Tensor, points: Tensor, spacing: float) -> Values:
@@ -104,32 +104,32 @@ class Camera:
         return carried(image, points, anatomy).numpy().T
 
     def shoot(self, anatomy: Tensor, rng: Generator, whole: bool) -> Example:
-        """Draw a view, a contrast and noise, and take an image.
+        """Sample a view, a contrast and noise, and take an image.
 
         Args:
             anatomy: Displacement to the template (3, X, Y, Z) on ``FIELD``, mm.
-            rng: For everything that is drawn.
+            rng: For all random values.
             whole: The whole head at ``WHOLE_MM``, or a part of it at any of ``SPACINGS``.
         """
         spacing = WHOLE_MM if whole else float(rng.choice(SPACINGS))
         shape = WHOLE if whole else CROP
         size = rng.uniform(*SIZES, 3) ** 0.5 * rng.uniform(*SIZES) ** 0.5
-        points = draw_view(rng, shape, spacing, size)
+        points = sample_view(rng, shape, spacing, size)
         maps = self.shares(anatomy, points, spacing).reshape(len(MAPS), *shape)
-        contrast = draw_contrast(rng)
+        contrast = sample_contrast(rng)
         image, inside = take(maps, contrast, rng)
         return example(maps, image, inside, contrast)
 
 
-def draw_view(
+def sample_view(
     rng: Generator, shape: tuple[int, int, int], spacing: float, size: NDArray[np.float64]
 ) -> Tensor:
     """Points (N, 3) of the head, mm, that a grid's voxels show."""
-    turn = Rotation.from_euler("xyz", rng.normal(0, 4, 3).clip(-10, 10), degrees=True)
+    rotation = Rotation.from_euler("xyz", rng.normal(0, 4, 3).clip(-10, 10), degrees=True)
     room = (np.array(WHOLE) * WHOLE_MM - np.array(shape) * spacing).clip(min=0) / 2
     centre = rng.uniform(-room, room) + rng.normal(0, 3, 3)
     points = Lattice(shape, spacing).points().numpy().astype(np.float64) + centre
-    return torch.from_numpy((turn.apply(points) / size).astype(np.float32))
+    return torch.from_numpy((rotation.apply(points) / size).astype(np.float32))
 
 
 def take(maps: Values, contrast: Contrast, rng: Generator) -> tuple[Values, NDArray[np.bool_]]:
@@ -143,17 +143,17 @@ def take(maps: Values, contrast: Contrast, rng: Generator) -> tuple[Values, NDAr
     signal += contrast.noise * rng.standard_normal(t1.shape, np.float32)
     ragged = contrast.ragged * _smooth(t1.shape, 2.0, rng) if contrast.ragged else 0.0
     inside = head + ragged > contrast.edge
-    if inside.sum() < 100:  # a view of nothing
+    if inside.sum() < 100:  # no head in the view
         return np.full(t1.shape, -1, np.float32), np.zeros(t1.shape, bool)
     return scale_brain(signal.astype(np.float32), inside, PERCENTILES), inside
 
 
 def example(maps: Values, image: Values, inside: NDArray[np.bool_], contrast: Contrast) -> Example:
-    """Pair an image with what is true of it: what was cut off is background."""
+    """Pair an image with its ground truth, which is background outside the image's head."""
     tissue = tissue_shares(maps) * inside
     tissue[0] = 1 - tissue[1:].sum(axis=0)
     shares = tissue[1:].mean(axis=(1, 2, 3))
-    told = [
+    properties = [
         (1 - tissue[0].mean() - 0.4) / 0.2,
         *((shares - [0.1, 0.15, 0.12, 0.015]) / [0.06, 0.08, 0.08, 0.015]),
         contrast.noise / 0.03 - 0.7,
@@ -164,7 +164,7 @@ def example(maps: Values, image: Values, inside: NDArray[np.bool_], contrast: Co
     return Example(
         torch.from_numpy(image[None]),
         torch.from_numpy(tissue.astype(np.float32)),
-        torch.tensor(np.array(told, np.float32)),
+        torch.tensor(np.array(properties, np.float32)),
     )
 
 

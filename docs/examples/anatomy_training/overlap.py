@@ -1,4 +1,4 @@
-"""How well the embedded network segments: overlap and volumes on heads whose tissue is known."""
+"""Accuracy of the embedded network: overlap and volumes on heads with known tissue."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def segment_held_out(network: AnatomyNetwork, camera: Camera, heads: int) -> pd.
     """Segment heads of the held-out family in every held-out contrast and resolution.
 
     Returns:
-        A row a head, contrast, spacing and tissue: overlap of the most probable labels, and
+        One row per head, contrast, spacing and tissue: overlap of the most probable labels, and
         volumes in ml from shares.
     """
     rows: list[tuple[object, ...]] = []

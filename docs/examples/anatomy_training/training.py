@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from anatomy_training.anatomies import SEED, World, draw_maps
+from anatomy_training.anatomies import SEED, World, sample_maps
 from anatomy_training.images import Camera, Example
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.files import atomic_file, write_text
@@ -23,7 +23,7 @@ LOG = "anatomy_training.csv"
 STATE = "state.pt"
 WEIGHTS = "anatomy.safetensors"
 LOG_EVERY = 20
-TOLD_WEIGHT = 0.3
+PROPERTIES_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Recipe:
     """How the network is trained.
 
     Attributes:
-        anatomies: How many are drawn once; each is seen in many images.
+        anatomies: Number of anatomies, sampled once; each is used in many images.
         iterations: Optimizer steps.
         crops: Parts of heads in a batch.
         wholes: Whole heads in a batch.
         whole_share: Share of batches of whole heads.
-        learning_rate: Highest, reached after ``warmup`` updates, then falling as a cosine.
-        warmup: Optimizer steps.
+        learning_rate: Maximum, reached after ``warmup`` steps, followed by cosine decay.
+        warmup: Optimizer steps of linear warm-up.
         checkpoint_every: Optimizer steps between checkpoints.
     """
 
@@ -51,21 +51,21 @@ class Recipe:
     checkpoint_every: int = 100
 
     def rate(self, step: int) -> float:
-        """Learning rate of an update."""
+        """Learning rate of an optimizer step."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
-        turn = (step - self.warmup) / max(1, self.iterations - self.warmup)
-        return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * turn)))
+        progress = (step - self.warmup) / max(1, self.iterations - self.warmup)
+        return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * progress)))
 
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Batches(Dataset[Batch]):
-    """The batch of every iteration, a function of its number alone."""
+    """The batch of every iteration, a function only of its number."""
 
     def __init__(self, recipe: Recipe, maps: Tensor, camera: Camera, start: int) -> None:
-        """Args: the recipe; anatomies; what takes images of them; the first iteration."""
+        """Args: the recipe; anatomies; the camera; the first iteration."""
         self._recipe, self._maps, self._camera, self._start = recipe, maps, camera, start
 
     def __len__(self) -> int:
@@ -84,21 +84,21 @@ class Batches(Dataset[Batch]):
 
 
 def collate(examples: list[Example]) -> Batch:
-    """Images (B, 1, X, Y, Z), tissue (B, 5, X, Y, Z) and what is told (B, 9)."""
+    """Images (B, 1, X, Y, Z), tissue (B, 5, X, Y, Z) and properties (B, 9)."""
     images = torch.stack([example.image for example in examples])
     tissue = torch.stack([example.tissue for example in examples])
-    return images, tissue, torch.stack([example.told for example in examples])
+    return images, tissue, torch.stack([example.properties for example in examples])
 
 
 def losses(network: AnatomyNetwork, batch: Batch) -> dict[str, Tensor]:
-    """Cross entropy and Dice loss of the tissue, squared error of what is told, and their sum."""
-    images, tissue, told = batch
+    """Cross entropy and Dice loss of the tissue, squared error of the properties, and their sum."""
+    images, tissue, properties = batch
     logits, guesses = network(images)
     entropy = F.cross_entropy(logits, tissue)
     dice = 1 - soft_dice(logits.softmax(dim=1), tissue)[1:].mean()
-    telling = F.mse_loss(guesses, told)
-    total = entropy + dice + TOLD_WEIGHT * telling
-    return {"loss": total, "entropy": entropy, "dice": dice, "told": telling}
+    properties_loss = F.mse_loss(guesses, properties)
+    total = entropy + dice + PROPERTIES_WEIGHT * properties_loss
+    return {"loss": total, "entropy": entropy, "dice": dice, "told": properties_loss}  # as in LOG
 
 
 def soft_dice(found: Tensor, true: Tensor) -> Tensor:
@@ -113,17 +113,17 @@ def soft_dice(found: Tensor, true: Tensor) -> Tensor:
 
 
 def train(folder: Path, recipe: Recipe, console: Console) -> Path:
-    """Train to the end, going on from what the folder holds.
+    """Train to the end, resuming from the folder's checkpoint.
 
     Args:
-        folder: Where checkpoint, log and weights go.
-        recipe: How.
+        folder: Folder of checkpoint, log and weights.
+        recipe: Training settings.
         console: For progress.
 
     Returns:
         The weights, half precision, safetensors.
     """
-    torch.set_num_threads(1)  # the other core makes images
+    torch.set_num_threads(1)  # the other core computes images
     torch.manual_seed(SEED)
     network = AnatomyNetwork().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-4)
@@ -132,7 +132,7 @@ def train(folder: Path, recipe: Recipe, console: Console) -> Path:
     window: list[dict[str, float]] = []
     with console.bar("train anatomy", recipe.iterations, step) as bar:
         for batch in _batches(recipe, step, console):
-            window.append(_update(network, optimizer, batch, recipe.rate(step)))
+            window.append(_optimizer_step(network, optimizer, batch, recipe.rate(step)))
             step += 1
             bar.advance(note=f"loss {window[-1]['loss']:.3f}")
             if step % LOG_EVERY == 0 or step == recipe.iterations:
@@ -149,7 +149,7 @@ def _mean(window: list[dict[str, float]]) -> dict[str, float]:
 
 
 def write_weights(path: Path, network: AnatomyNetwork) -> Path:
-    """Store weights and statistics in half precision; counters are left out."""
+    """Store weights and statistics in half precision, without counters."""
     state = {
         name: value.half().contiguous()
         for name, value in network.state_dict().items()
@@ -163,23 +163,23 @@ def write_weights(path: Path, network: AnatomyNetwork) -> Path:
 def _batches(recipe: Recipe, start: int, console: Console) -> Iterator[Batch]:
     if start >= recipe.iterations:
         return
-    console.say(f"drawing {recipe.anatomies} anatomies")
+    console.say(f"sampling {recipe.anatomies} anatomies")
     world = World.load()
-    data = Batches(recipe, draw_maps(world, recipe.anatomies), Camera(world), start)
+    data = Batches(recipe, sample_maps(world, recipe.anatomies), Camera(world), start)
     yield from DataLoader(
         data, batch_size=None, num_workers=1, prefetch_factor=8, generator=torch.Generator()
     )
 
 
-def _update(
+def _optimizer_step(
     network: AnatomyNetwork, optimizer: torch.optim.Optimizer, batch: Batch, rate: float
 ) -> dict[str, float]:
     for group in optimizer.param_groups:
         group["lr"] = rate
     network.train()
-    images, tissue, told = batch
+    images, tissue, properties = batch
     images = images.to(memory_format=torch.channels_last_3d)
-    found = losses(network, (images, tissue, told))
+    found = losses(network, (images, tissue, properties))
     optimizer.zero_grad(set_to_none=True)
     found["loss"].backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -1,4 +1,4 @@
-"""One line of the parity table: a value of ours beside that of another implementation."""
+"""One line of the parity table: our value and that of another implementation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two values of the same thing.
+    """Two values of the same quantity.
 
     Attributes:
         what: The metric or the features.
-        other: The implementation beside ours.
-        settings: What both were told.
+        other: The other implementation.
+        settings: The settings of both.
         ours: Our value.
         theirs: The other's.
-        difference: How far apart, absolute or relative as ``kind`` says.
-        bound: The largest difference that rounding explains; None where the two are defined
-            differently and the difference is only told.
+        difference: Absolute or relative difference, see ``kind``.
+        bound: The largest difference that rounding explains; None if the two are defined
+            differently and the difference is only reported.
         kind: ``absolute`` or ``relative``.
-        why: Where the difference comes from.
+        why: The cause of the difference.
     """
 
     what: str
@@ -59,22 +59,22 @@ def relative(
 def markdown(comparisons: Sequence[Comparison]) -> str:
     """The comparisons as a table."""
     head = [
-        "| what | beside | settings | ours | theirs | difference | bound | comes from |",
+        "| what | compared with | settings | ours | theirs | difference | bound | cause |",
         "|---|---|---|--:|--:|--:|--:|---|",
     ]
     return "\n".join([*head, *map(_line, comparisons)])
 
 
-def _line(its: Comparison) -> str:
-    bound = "told only" if its.bound is None else f"{its.bound:.0e}"
+def _line(row: Comparison) -> str:
+    bound = "reported only" if row.bound is None else f"{row.bound:.0e}"
     cells = [
-        its.what,
-        its.other,
-        its.settings,
-        f"{its.ours:.8g}",
-        f"{its.theirs:.8g}",
-        f"{its.difference:.1e} {its.kind}",
-        bound if its.holds else f"**{bound}, exceeded**",
-        its.why,
+        row.what,
+        row.other,
+        row.settings,
+        f"{row.ours:.8g}",
+        f"{row.theirs:.8g}",
+        f"{row.difference:.1e} {row.kind}",
+        bound if row.holds else f"**{bound}, exceeded**",
+        row.why,
     ]
     return f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""MedicalNet's trunk once more, written plainly from its description, as a check on ours.
+"""A second implementation of MedicalNet's trunk from its description, as a check on ours.
 
 Stem of stride 4; layers of 64, 128, 256 and 512 planes with strides 1, 2, 1, 1 and dilations
 1, 1, 2, 4; basic blocks for depths 10, 18 and 34, bottlenecks for 50; shortcuts that change shape
@@ -43,7 +43,7 @@ class Block(Module):
         return self.relu(y + self.shortcut(x))
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """What is added to the convolutions' result."""
+        """The shortcut that is added to the convolutions' result."""
         if hasattr(self, "downsample"):
             return self.downsample(x)
         x = x[..., :: self.stride, :: self.stride, :: self.stride]

@@ -1,4 +1,4 @@
-"""FID and KID on the same features, beside MONAI, torch-fidelity and pytorch-fid."""
+"""FID and KID on the same features, compared with MONAI, torch-fidelity and pytorch-fid."""
 
 import warnings
 from collections.abc import Iterator
@@ -61,8 +61,8 @@ def _kid(generated: np.ndarray, reference: np.ndarray, settings: str) -> Compari
         kid_subset_size=len(generated),
         verbose=False,
     )["kernel_inception_distance_mean"]
-    told = f"{settings}, one subset of all"
-    return relative("KID", "torch-fidelity", told, (ours, theirs), 1e-9, "rounding of float64")
+    described = f"{settings}, one subset of all"
+    return relative("KID", "torch-fidelity", described, (ours, theirs), 1e-9, "rounding of float64")
 
 
 def _kid_by_monai(generated: np.ndarray, reference: np.ndarray) -> Comparison:
@@ -76,8 +76,8 @@ def _kid_by_monai(generated: np.ndarray, reference: np.ndarray) -> Comparison:
     ours = KID()(generated=generated, reference=reference)
     x, y = torch.from_numpy(generated), torch.from_numpy(reference)
     theirs = MMDMetric(y_mapping=products)(y, x).item()
-    told = "N = 100, d = 12, linear kernel on threefold products"
-    return relative("KID", "MONAI's MMD", told, (ours, theirs), 1e-9, "rounding of float64")
+    described = "N = 100, d = 12, linear kernel on threefold products"
+    return relative("KID", "MONAI's MMD", described, (ours, theirs), 1e-9, "rounding of float64")
 
 
 def _features(count: int, dimension: int, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Features of our MedicalNet beside those of a second one, from one file in the authors' format."""
+"""Features of our MedicalNet and of a second one, from one file in the authors' format."""
 
 import tempfile
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ def features() -> Iterator[Comparison]:
         plain = "second MedicalNet, float32"
         yield _row(dilated, _pooled(network), plain, settings, 2e-6, "order of additions")
         exact = network.double()(VOLUME.double())[0].detach().numpy()
-        told = "second MedicalNet, float64"
-        yield _row(dilated, exact, told, settings, 2e-6, "rounding of our float32")
-        told = f"{settings}, monai-strided"
-        yield _row(strided, monai, "MONAI's resnet", told, 2e-6, "order of additions")
+        described = "second MedicalNet, float64"
+        yield _row(dilated, exact, described, settings, 2e-6, "rounding of our float32")
+        described = f"{settings}, monai-strided"
+        yield _row(strided, monai, "MONAI's resnet", described, 2e-6, "order of additions")
         why = "MONAI's trunk strides to 32 where the authors' dilates"
         yield _row(dilated, monai, "MONAI's resnet", f"{settings}, medicalnet", None, why)
 
@@ -64,7 +64,7 @@ def _by_monai(depth: int, state: dict[str, torch.Tensor]) -> nn.Module:
 def _row(
     ours: np.ndarray, theirs: np.ndarray, other: str, settings: str, bound: float | None, why: str
 ) -> Comparison:
-    """Relative distance of two vectors; what stands as their values are their norms."""
+    """Relative distance of two vectors, whose values in the table are their norms."""
     difference = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
     norms = float(np.linalg.norm(ours)), float(np.linalg.norm(theirs))
     return Comparison(

@@ -1,6 +1,6 @@
 """Compare this project's metrics with other implementations, and print one Markdown table.
 
-In an environment of its own (see requirements.txt), from the root of the checkout:
+In a separate environment (see requirements.txt), from the root of the checkout:
 
     PYTHONPATH=. python docs/examples/metric_parity/run.py --into docs/metric-parity.md
 
@@ -26,7 +26,7 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def main() -> int:
-    """Run the parts asked for."""
+    """Run the requested parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; by default all")
     parser.add_argument("--into", type=Path, help="a file whose table is replaced")

@@ -1,4 +1,4 @@
-"""SSIM, MS-SSIM and PSNR beside scikit-image, MONAI and torchmetrics."""
+"""SSIM, MS-SSIM and PSNR compared with scikit-image, MONAI and torchmetrics."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from longibench.metrics.ssim import SSIM
 from longibench.metrics.ssim_skimage import ScikitSSIM
 from longibench.metrics.voxelwise import PSNR
 
-SHAPE = (112, 120, 112)  # five scales of MS-SSIM need 112 voxels a side
+SHAPE = (112, 120, 112)  # five scales of MS-SSIM need 112 voxels per side
 WANG = "Gaussian 11x11x11, sigma 1.5, L 1"
 DOUBLE = "rounding of float64"
 SINGLE = "they compute in float32, and E[xx] - E[x]E[x] loses digits"
@@ -51,9 +51,9 @@ def similarity() -> Iterator[Comparison]:
 
 
 def _torchmetrics(generated: Scan, reference: Scan, settings: str) -> Iterator[Comparison]:
-    """As it is, and with the border of its map cut off as everybody else does."""
+    """Unchanged, and with the border of its map cropped as in the other implementations."""
     ours = _ours(SSIM, generated, reference)
-    # In float64 its convolution asks for 80 GB.
+    # In float64 its convolution needs 80 GB.
     batches = [_batch(_unit(scan)).float() for scan in (generated, reference)]
     mean, full = structural_similarity_index_measure(
         *batches, data_range=1.0, return_full_image=True
@@ -70,7 +70,7 @@ def _ours(metric: type[PairMetric], generated: Scan, reference: Scan) -> float:
 
 
 def _volumes() -> tuple[np.ndarray, np.ndarray]:
-    """A smooth ellipsoid with noise everywhere, and without, in [-1, 1]."""
+    """A smooth ellipsoid with and without noise everywhere, in [-1, 1]."""
     random = np.random.default_rng(0)
     middle = (np.array(SHAPE).reshape(3, 1, 1, 1) - 1) / 2
     inside = (((np.indices(SHAPE) - middle) / (0.9 * middle)) ** 2).sum(axis=0) < 1

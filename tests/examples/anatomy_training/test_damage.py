@@ -9,7 +9,7 @@ from anatomy_training.sensitivity import (
     Values,
     atrophy_row,
     damage_table,
-    draw_subjects,
+    simulate_subjects,
 )
 
 from longibench.benchmark.cohorts.phantom.scanner import field_of_view
@@ -20,7 +20,7 @@ IMAGED = [damage for damage in DAMAGES if damage.apply is not None]
 
 @pytest.fixture(scope="module")
 def subjects(world: World) -> list[Subject]:
-    return draw_subjects(world, [1, 2, 3, 4])
+    return simulate_subjects(world, [1, 2, 3, 4])
 
 
 def test_five_kinds_at_four_rising_strengths() -> None:

@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 import torch
-from anatomy_training.anatomies import World, draw_map, draw_maps
+from anatomy_training.anatomies import World, sample_map, sample_maps
 from anatomy_training.images import (
     CROP,
     WHOLE,
     Camera,
     Example,
-    draw_contrast,
+    sample_contrast,
     tissue_shares,
 )
 
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD, TISSUES, measure
 from longibench.benchmark.cohorts.phantom.template import MEASURED_FWHM_MM
-from longibench.metrics.anatomy_network import TOLD
+from longibench.metrics.anatomy_network import PROPERTIES
 
 
 @pytest.fixture(scope="module")
 def maps(world: World) -> torch.Tensor:
-    return draw_maps(world, 4)
+    return sample_maps(world, 4)
 
 
 def shoot(camera: Camera, anatomy: torch.Tensor, seed: int, whole: bool) -> Example:
@@ -31,7 +31,7 @@ def test_anatomies_differ_never_fold_and_do_not_depend_on_each_other(
     world: World, maps: torch.Tensor
 ) -> None:
     positions = [FIELD.volume(FIELD.points()) + each for each in maps]
-    assert draw_map(world, 3).equal(maps[2])
+    assert sample_map(world, 3).equal(maps[2])
     image = world.template.at(MEASURED_FWHM_MM, *TISSUES)
     truths = [measure(image, each) for each in positions]
     # Exactly 0 where the largest heads reach the field's border, as the third does; never below.
@@ -52,8 +52,8 @@ def test_what_holds_of_every_image(camera: Camera, maps: torch.Tensor, whole: bo
         assert shot.tissue.min() >= -1e-6
         torch.testing.assert_close(shot.tissue.sum(dim=0), torch.ones(shape))
         assert (shot.image[0][shot.tissue[0] == 1] == -1).float().mean() > 0.9
-        assert shot.told.shape == (len(TOLD),)
-        assert shot.told.abs().max() < 8
+        assert shot.properties.shape == (len(PROPERTIES),)
+        assert shot.properties.abs().max() < 8
 
 
 def test_an_image_follows_its_generator(camera: Camera, maps: torch.Tensor) -> None:
@@ -65,7 +65,7 @@ def test_an_image_follows_its_generator(camera: Camera, maps: torch.Tensor) -> N
 
 def test_contrasts_keep_the_order_of_t1_and_differ_widely() -> None:
     rng = np.random.default_rng(0)
-    drawn = [draw_contrast(rng) for _ in range(300)]
+    drawn = [sample_contrast(rng) for _ in range(300)]
     assert all(fluid < grey < white for fluid, grey, white in (each.signals for each in drawn))
     assert min(each.texture for each in drawn) < 0.1
     assert max(each.gamma for each in drawn) > 1.4 > 0.8 > min(each.gamma for each in drawn)
