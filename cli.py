@@ -1,6 +1,6 @@
 """The command line: each command parses, calls one function and prints a result.
 
-Nothing heavy is imported at the top, so that --help answers at once.
+Slow packages are not imported at the top, so that --help is fast.
 """
 
 import json
@@ -28,7 +28,7 @@ Preset = Annotated[str, typer.Option(help="demo, half, paper, paper-shared or a 
 Place = Annotated[Path, typer.Option("--workspace", help="Folder of all results.")]
 Override = Annotated[list[str], typer.Option("--set", help="KEY=VALUE of any setting.")]
 Plugins = Annotated[list[Path], typer.Option("--plugin", help="File with a method or a metric.")]
-Devices = Annotated[int | None, typer.Option(help="Devices of this machine to share the work.")]
+Devices = Annotated[int | None, typer.Option(help="Devices of this machine that share the work.")]
 Nodes = Annotated[int | None, typer.Option(help="Machines, under torchrun or SLURM.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, results only.")]
 CohortSpec = Annotated[
@@ -40,7 +40,7 @@ RUNS = Path("runs")
 
 
 @app.command()
-def run(  # noqa: PLR0913 - one argument an option
+def run(  # noqa: PLR0913 - one argument per option
     methods: Annotated[str, typer.Option(help="Comma-separated; see 'methods'.")],
     preset: Preset = "demo",
     cohort: Annotated[str | None, typer.Option(help="phantom or bids:PATH.")] = None,
@@ -85,7 +85,7 @@ def run(  # noqa: PLR0913 - one argument an option
         "cohort": cohort, "test_cohort": test_cohort, "pairs.rule": pairs, "seed": seed,
         "device.devices": devices, "device.num_nodes": num_nodes,
     }  # fmt: skip
-    # as JSON, so that a path with '#' or ': ' in it is not read as YAML
+    # as JSON, so that a path that contains '#' or ': ' is not read as YAML
     given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
     settings = load_settings(preset, [*given, *set_])
     naming = Naming(label, load_settings(preset))
@@ -118,20 +118,20 @@ def run(  # noqa: PLR0913 - one argument an option
 
 
 @app.command()
-def curve(  # noqa: PLR0913 - one argument an option
+def curve(  # noqa: PLR0913 - one argument per option
     methods: Annotated[str, typer.Option(help="Comma-separated diffusion methods.")],
     samplers: Annotated[str, typer.Option(help="Comma-separated.")] = "ddpm,ddim,dpm-solver++",
     steps: Annotated[str, typer.Option(help="Comma-separated.")] = "5,10,25,50,100,250,1000",
-    pairs: Annotated[int, typer.Option(help="Evaluation pairs to draw; 0 for all.")] = 24,
+    pairs: Annotated[int, typer.Option(help="Evaluation pairs to generate; 0 for all.")] = 24,
     preset: Preset = "demo",
     set_: Override = [],  # noqa: B006
     plugin: Plugins = [],  # noqa: B006
     workspace: Place = RUNS,
     quiet: Quiet = False,
 ) -> None:
-    """Score methods with every sampler and number of steps: what quality costs.
+    """Score methods with every sampler and number of steps: quality against cost.
 
-    Trains what is not trained, once a method; does only what is missing.
+    Trains each method once, if it is not trained yet; does only what is missing.
 
     Example: python cli.py curve --methods ours --steps 5,10,25,50
     """
@@ -170,7 +170,7 @@ def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet 
 
 @app.command()
 def methods(plugin: Plugins = []) -> None:  # noqa: B006
-    """List the methods: name, one line, paper, parameters, what they condition on."""
+    """List the methods: name, summary, paper, parameters, what they condition on."""
     from longibench.reports.tables.method_list import method_table
 
     typer.echo(method_table(plugin))
@@ -178,14 +178,14 @@ def methods(plugin: Plugins = []) -> None:  # noqa: B006
 
 @app.command()
 def metrics(plugin: Plugins = []) -> None:  # noqa: B006
-    """List the metrics: name, full title, direction, unit, source."""
+    """List the metrics: name, full title, direction, unit, citation."""
     from longibench.reports.tables.metric_list import metric_table
 
     typer.echo(metric_table(plugin))
 
 
 @app.command()
-def evaluate(  # noqa: PLR0913 - one argument an option
+def evaluate(  # noqa: PLR0913 - one argument per option
     place: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of volumes, or a CSV file.")],
     against: Annotated[
         str | None, typer.Option(metavar="COHORT", help="Real scans: phantom or READER:PATH.")
@@ -223,7 +223,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     set_: Override = [],  # noqa: B006
     plugin: Plugins = [],  # noqa: B006
     protocol: ProtocolName = None,
-    workers: Annotated[int, typer.Option(help="Volumes side by side; 0: one a core.")] = 0,
+    workers: Annotated[int, typer.Option(help="Volumes in parallel; 0: one per core.")] = 0,
     workspace: Place = RUNS,
     quiet: Quiet = False,
 ) -> None:
@@ -257,11 +257,11 @@ def cohort(
     workspace: Place = RUNS,
     quiet: Quiet = False,
 ) -> None:
-    """Say what a cohort holds, what was left out and why, and how it would be split.
+    """Describe a cohort: its content, what was left out and why, and how it would be split.
 
     Opens no volume. The text names the first cases of what was left out.
 
-    JSON holds counts alone, no id and no path, unless --ids asks for them.
+    JSON contains counts only, no id and no path, unless --ids is given.
 
     Example: python cli.py cohort auto:/data/adni
     """
@@ -274,11 +274,11 @@ def cohort(
 
     settings = load_settings(preset, [f"cohort={json.dumps(spec)}", *set_])
     console = Console(quiet)
-    said, picture = report_cohort(settings, Workspace(workspace), console)
+    description, picture = report_cohort(settings, Workspace(workspace), console)
     if as_json:
-        typer.echo(cohort_json(said, ids))
+        typer.echo(cohort_json(description, ids))
     else:
-        print_description(said, picture)
+        print_description(description, picture)
 
 
 @app.command()
@@ -287,11 +287,11 @@ def prepare(
     preset: Preset = "demo",
     set_: Override = [],  # noqa: B006
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad scan.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes; 0: one a core.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; 0: one per core.")] = None,
     workspace: Place = RUNS,
     quiet: Quiet = False,
 ) -> None:
-    """Bring a cohort's scans onto the grid, as run does, and write the page to check them by.
+    """Prepare a cohort's scans on the grid, as run does, and write a page to check them.
 
     Example: python cli.py prepare adni:/data/adni --preset paper
     """
@@ -330,10 +330,10 @@ def phantom(
 
 
 def _with_devices(settings: "DeviceSettings", work: Callable[[], Result]) -> Result | None:
-    """Do a command's work with its devices; the exit code says by what it was stopped.
+    """Run a command's work with its devices; the exit code distinguishes what stopped it.
 
     Returns:
-        What the work returns; None in processes that only help with it.
+        What the work returns; None in the other processes of the group.
     """
     from longibench.benchmark.core.signals import Stopped
     from longibench.benchmark.devices.fabric import with_devices
@@ -345,10 +345,10 @@ def _with_devices(settings: "DeviceSettings", work: Callable[[], Result]) -> Res
 
 
 def main() -> None:
-    """Run a command; errors that a user can mend end with their message and exit code 2.
+    """Run a command; errors that a user can fix end with their message and exit code 2.
 
-    Exit code 130 after Ctrl-C, 75 where a signal of the system stopped the run: what is finished
-    is kept, and the same command continues.
+    Exit code 130 after Ctrl-C, 75 if a signal of the system stopped the run: finished work is
+    kept, and the same command continues.
     """
     from longibench import claim_short_names
     from longibench.benchmark.core.errors import UserError
@@ -363,7 +363,7 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as ending:
         if ending.code in (INTERRUPTED, RESUMABLE):
-            typer.echo("stopped; what is finished is kept, the same command continues", err=True)
+            typer.echo("stopped; finished work is kept, the same command continues", err=True)
         raise
 
 

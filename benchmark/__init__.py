@@ -4,7 +4,7 @@ Packages import downwards only:
 
     runs > evaluation > protocol, training > preparation > cohorts, devices > settings > core
 
-The docstring of each says what it is for and what it may import; a test holds it.
+The docstring of each describes its purpose and its allowed imports; a test checks them.
 """
 
 from longibench import be_one_object

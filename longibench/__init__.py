@@ -1,11 +1,11 @@
 """A benchmark suite for longitudinal brain MRI generation.
 
-Everything is installed under this name. In a checkout the packages lie beside this folder, and the
+Everything is installed under this name. In a checkout the packages are next to this folder, and the
 links in it are for tools that read code without running it.
 
-Plugins may leave the name out: ``from methods.method import Method`` gives the same module as
+Plugins may omit the name: ``from methods.method import Method`` gives the same module as
 ``from longibench.methods.method import Method``. Programs of longibench claim the short names; in
-any other program that imports longibench they stand for it only where nothing else has them.
+any other program that imports longibench they refer to it only if no other package has them.
 """
 
 import importlib
@@ -25,7 +25,7 @@ if (_FOLDER / "methods").is_symlink() or not (_FOLDER / "methods").is_dir():
 
 
 class _ShortNames(MetaPathFinder, Loader):
-    """Answers ``import methods.method`` with the module ``longibench.methods.method`` itself."""
+    """Resolves ``import methods.method`` to the module ``longibench.methods.method`` itself."""
 
     claimed = False
 
@@ -52,7 +52,7 @@ class _ShortNames(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        alias = module.__spec__  # set by Python, which thinks that the module is new
+        alias = module.__spec__  # set by Python, which treats the module as new
         module.__spec__ = alias.loader_state if alias else None
 
 
@@ -61,7 +61,7 @@ sys.meta_path.insert(0, _finder)
 
 
 def claim_short_names() -> None:
-    """From now on the short names are this package's, whatever else is installed under them."""
+    """Reserve the short names for this package, even if others are installed under them."""
     _finder.claimed = True
     others = {top for top in SHORT_NAMES if not _is_ours(top)}
     for name in [name for name in sys.modules if name.partition(".")[0] in others]:
@@ -69,7 +69,7 @@ def claim_short_names() -> None:
 
 
 def be_one_object(name: str) -> None:
-    """Let a package that Python found by its short name in a checkout be the one of the full name.
+    """Make a package that Python found by its short name in a checkout the same as the full name's.
 
     Args:
         name: The package's ``__name__``; nothing happens for a full one.

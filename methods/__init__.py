@@ -1,4 +1,4 @@
-"""Generative methods: one file a method, registered by subclassing ``Method``."""
+"""Generative methods: one file per method, registered by subclassing ``Method``."""
 
 from longibench import be_one_object
 

@@ -1,4 +1,4 @@
-"""Small pieces that several methods share: embeddings of time, voxels folded into channels."""
+"""Building blocks shared by several methods: time embeddings, voxels folded into channels."""
 
 import math
 
@@ -12,7 +12,7 @@ def sinusoidal_embedding(values: Tensor, dim: int, period: float) -> Tensor:
     Args:
         values: Positions, (B,), any real numbers.
         dim: Length of the encoding, even.
-        period: The slowest frequency is ``1 / period``, the fastest 1 radian a unit.
+        period: The slowest frequency is ``1 / period``, the fastest 1 radian per unit.
 
     Returns:
         The encoding, (B, dim), in [-1, 1].
@@ -26,7 +26,7 @@ def sinusoidal_embedding(values: Tensor, dim: int, period: float) -> Tensor:
 class IntervalEncoding(nn.Module):
     """P of eq. (11): a sinusoidal encoding of the years, then a small network.
 
-    The paper does not say how P is built. Years as positions keep one visit's distance well inside
+    The paper does not specify P. With years as positions the distance between visits is well below
     the fastest period, so that intervals between whole years are interpolated, not aliased.
     """
 
@@ -40,7 +40,7 @@ class IntervalEncoding(nn.Module):
     def forward(self, interval_years: Tensor) -> Tensor:
         """Map intervals (B,) in years to features (B, out_features)."""
         encoding = sinusoidal_embedding(interval_years, self._dim, self._period)
-        weights = next(self.network.parameters())  # float64 where all is
+        weights = next(self.network.parameters())  # for their type, which may be float64
         return self.network(encoding.to(weights.dtype))
 
 
@@ -52,7 +52,7 @@ def over_space(features: Tensor) -> Tensor:
 def fold(volume: Tensor, patch: int) -> Tensor:
     """Move each ``patch``-sided cube of voxels into channels: (B, C, X..) -> (B, C p^3, X/p..).
 
-    A smaller grid with more channels costs far less on a small machine and loses nothing.
+    A smaller grid with more channels costs much less on a small machine and loses no information.
     """
     if patch == 1:
         return volume

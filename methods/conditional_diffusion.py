@@ -1,4 +1,4 @@
-"""The base of both diffusion methods: train on noisy targets, sample under a condition."""
+"""The base class of both diffusion methods: train on noisy targets, sample given a condition."""
 
 from abc import abstractmethod
 from typing import Any, Generic, Self, TypeVar
@@ -46,7 +46,7 @@ S = TypeVar("S", bound=ConditionalDiffusionSettings)
 class ConditionalDiffusion(Method, Generic[S]):
     """Trains a network to undo noise on the target, given source and interval.
 
-    A subclass says how the condition is computed (once a volume) and how the network uses it.
+    A subclass defines how the condition is computed (once per volume) and how the network uses it.
     """
 
     settings: S
@@ -91,7 +91,7 @@ class ConditionalDiffusion(Method, Generic[S]):
         return (self.unet,)
 
     def checkpoint_activations(self, levels: int) -> None:
-        """Of the U-Net's levels, finest first, on both sides."""
+        """Checkpoint levels of the U-Net, finest first, in encoder and decoder."""
         self.unet.checkpoint_levels = levels
 
     def describe(self) -> str:
@@ -106,4 +106,4 @@ SAMPLING = (
     ConditionalDiffusion.generate,
     ConditionalDiffusion.describe,
 )
-"""What matters to generation alone, for ``generation_only`` of a method that trains without it."""
+"""Code that affects only generation, for ``generation_only`` of a method that trains without it."""

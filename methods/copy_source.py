@@ -1,4 +1,4 @@
-"""The row that every paired metric needs to be read: nothing changes."""
+"""The reference row for every paired metric: nothing changes."""
 
 import torch
 from torch import Tensor
@@ -23,5 +23,5 @@ class CopySource(Method, name="copy-source"):
         return source.clone()
 
     def describe(self) -> str:
-        """Say that nothing is generated."""
+        """State that there is no model."""
         return "no model"

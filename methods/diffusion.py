@@ -1,4 +1,4 @@
-"""Gaussian diffusion: what is noisy, what the network predicts, and how a volume is drawn.
+"""Gaussian diffusion: the forward process, the prediction target, and sampling of volumes.
 
 Equation numbers are those of Dao, Yang, Kim, "Conditional Diffusion Model for Longitudinal Medical
 Image Generation" (2024), after Ho et al. 2020. Levels are counted 1..T; 0 is the clean image.
@@ -37,7 +37,7 @@ class DiffusionSettings(BaseModel):
         return self
 
     def describe(self) -> str:
-        """Say in one line what a table must name."""
+        """Describe in one line what a table must name."""
         return (
             f"predicts {self.prediction}, {self.sampler.describe()} "
             f"{self.sampler.steps} of {self.schedule.steps} steps"
@@ -88,21 +88,21 @@ class GaussianDiffusion:
         return Estimate(x0, (x_t - signal * x0) / noise)
 
     def sample(self, denoise: Denoiser, like: Tensor, seeds: Tensor) -> Tensor:
-        """Draw clean volumes.
+        """Sample clean volumes.
 
         Args:
             denoise: Maps (x_t, t) to the network output; t is (B,), counted 1..T.
             like: A tensor with the shape, type and device of the volumes.
-            seeds: One seed a sample, (B,).
+            seeds: One seed per sample, (B,).
 
         Returns:
             Volumes clamped to [-1, 1].
         """
         sampler = self.sampler
-        times = torch.tensor(sampler.levels, device=like.device)  # copied once, not every step
+        times = torch.tensor(sampler.levels, device=like.device)  # copied once, not in every step
         noisy = [sampler.adds_noise(place) for place in range(len(sampler.levels))]
         before = None
-        with NoiseAhead(SeededNoise(seeds), like, draws=1 + sum(noisy)) as noise:
+        with NoiseAhead(SeededNoise(seeds), like, count=1 + sum(noisy)) as noise:
             x = noise.next()
             for place, level in enumerate(sampler.levels):
                 output = denoise(x, times[place].expand(len(seeds)))
@@ -112,7 +112,7 @@ class GaussianDiffusion:
         return x.clamp(-1, 1)
 
     def _factors_at(self, t: Tensor, like: Tensor) -> Tensor:
-        """Factors of image and noise at times (B,), (2, B, 1, ...); a device keeps its table."""
+        """Factors of image and noise at times (B,), (2, B, 1, ...), cached per device."""
         device = like.device
         if device not in self._factors:
             self._factors[device] = self.schedule.factors.to(device)

@@ -1,4 +1,4 @@
-"""Med-DDPM with the source MRI as its condition, in place of the original's label masks."""
+"""Med-DDPM conditioned on the source MRI instead of the original's label masks."""
 
 import torch
 from torch import Tensor
@@ -32,8 +32,8 @@ class MedDDPMSettings(ConditionalDiffusionSettings):
 class MedDDPM(ConditionalDiffusion[MedDDPMSettings], name="med-ddpm"):
     """Concatenates the condition to x_t (Dorjsembe et al. 2024, section III).
 
-    The original has no interval input, and none is added: its follow-ups differ by the noise only,
-    which all visits of a subject share, so they are one volume.
+    The original has no interval input, and none is added: its follow-ups differ only by the noise,
+    which all visits of a subject share, so they are identical.
     """
 
     summary = "Med-DDPM: the source concatenated to the noisy image; no interval input"
@@ -58,5 +58,5 @@ class MedDDPM(ConditionalDiffusion[MedDDPMSettings], name="med-ddpm"):
         return source
 
     def denoise(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
-        """The U-Net on image and condition side by side."""
+        """The U-Net on the concatenated image and condition."""
         return self.unet(torch.cat([x_t, condition], dim=1), t)

@@ -23,38 +23,38 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class MethodSettings(BaseModel):
-    """Typed settings of a method; subclass it beside the method. Unknown keys are refused."""
+    """Typed settings of a method; subclass it in the method's file. Unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def of_training(self) -> dict[str, Any]:
-        """What the trained weights depend on: leave out what matters to ``generate`` alone.
+        """What the trained weights depend on: omit what affects only ``generate``.
 
-        Another sampler then generates with the weights that are there.
+        Another sampler then generates with the existing weights.
         """
         return self.model_dump(mode="json")
 
     def sampler_settings(self) -> "SamplerSettings | None":
-        """How ``generate`` samples, where that is a choice of samplers and steps."""
+        """The sampler of ``generate``, if it has a choice of samplers and steps."""
         return None
 
     def with_sampler(self, sampler: "SamplerSettings") -> Self:
         """The same settings with another sampler.
 
         Raises:
-            ValueError: It does not go with the other settings.
+            ValueError: It is not compatible with the other settings.
         """
         raise ValueError(f"{type(self).__name__} has no sampler: {sampler}")
 
 
 @dataclass(frozen=True)
 class OptimizerStep:
-    """One loss and the parameters that it changes, by an optimizer of their own.
+    """One loss and the parameters that it changes, with a separate optimizer.
 
     Attributes:
-        name: What curves and loggers call the loss.
-        loss: Of sources, targets and intervals.
-        parameters: What the optimizer changes.
+        name: Name of the loss in curves and loggers.
+        loss: Function of sources, targets and intervals.
+        parameters: Parameters of the optimizer.
     """
 
     name: str
@@ -84,18 +84,18 @@ class Method(nn.Module, ABC):
     Attributes:
         summary: One line for ``python cli.py methods``.
         paper: Where the method was published.
-        conditions_on: What the generated volume depends on besides the seed.
+        conditions_on: What the generated volume depends on in addition to the seed.
         Settings: The class of the method's settings.
         learns: Whether there is anything to train.
-        evaluations: Network evaluations a generated volume, for the cost table.
+        evaluations: Network evaluations per generated volume, for the cost table.
         multiple: Every side of a volume must be divisible by this; the harness pads and crops.
-        generation_only: Modules and functions that matter to ``generate`` alone, such as samplers
-            and ``generate`` itself: a change in them trains nothing again. It is not inherited,
-            for a subclass may train with what its base only generates with.
-        checkpoint_levels: How many levels ``checkpoint_activations`` knows; 0 where it is not
-            written.
+        generation_only: Modules and functions that affect only ``generate``, such as samplers and
+            ``generate`` itself: changing them does not retrain. It is not inherited, because a
+            subclass may train with what its base class only generates with.
+        checkpoint_levels: Number of levels that ``checkpoint_activations`` supports; 0 if it is
+            not implemented.
         noise: Random numbers of ``training_loss``; the harness sets it before every micro-batch,
-            with a stream of its own for each pair.
+            with a separate stream for each pair.
     """
 
     name: ClassVar[str]
@@ -135,23 +135,23 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
-        """Return one follow-up a source, each a function of its source, interval and seed alone.
+        """Return one follow-up per source, each a function only of its source, interval and seed.
 
         Args:
             source: Source volumes, (B, 1, X, Y, Z) in [-1, 1].
             interval_years: Time from source to follow-up, (B,).
-            seeds: One int64 seed a sample, (B,); see ``methods.noise``.
+            seeds: One int64 seed per sample, (B,); see ``methods.noise``.
 
         Returns:
             Generated volumes, (B, 1, X, Y, Z) in [-1, 1].
         """
 
     def describe(self) -> str:
-        """What a table must say beside the name: prediction target, sampler, steps."""
+        """What a table must list in addition to the name: prediction target, sampler, steps."""
         return ""
 
     def networks(self) -> tuple[nn.Module, ...]:
-        """The costly modules, which ``torch.compile`` may take; none by default."""
+        """The expensive modules, which may be compiled by ``torch.compile``; none by default."""
         return ()
 
     def checkpoint_activations(self, levels: int) -> None:

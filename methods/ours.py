@@ -13,7 +13,7 @@ from longibench.methods.unet import AttentionUNet
 
 
 class OursSettings(ConditionalDiffusionSettings):
-    """Settings of ``ours``. What the paper leaves open is named here.
+    """Settings of ``ours``. They include what the paper leaves open.
 
     Attributes:
         width: Channels of the summed feature maps F, H and P.

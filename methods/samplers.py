@@ -1,8 +1,8 @@
-"""Samplers: ways from pure noise to an image, by a network that tells image from noise.
+"""Samplers: from pure noise to an image, with a network that separates image from noise.
 
 A sampler visits levels T = t_1 > ... > t_n >= 1 of the schedule, one network evaluation each, and
-steps from each to the next, the last step ending in the clean image at level 0. It holds numbers
-only: what a volume needs from one step to the next, the drawing loop keeps.
+steps from each to the next, the last step ending in the clean image at level 0. It has no state:
+what a volume needs from one step to the next is kept by the sampling loop.
 """
 
 import math
@@ -21,13 +21,13 @@ NAMES = {"ddpm": "ancestral DDPM", "ddim": "DDIM", "dpm-solver++": "DPM-Solver++
 
 
 class SamplerSettings(BaseModel):
-    """How a volume is drawn.
+    """How a volume is sampled.
 
     Attributes:
         kind: ``ddpm``: ancestral, the paper's eq. (5) and (6); ``ddim``: Song et al. 2021;
             ``dpm-solver++``: second order, multistep (Lu et al. 2022).
-        steps: Network evaluations a volume, at most T.
-        eta: Noise that a step of ``ddim`` adds: 0 for none, 1 for as much as ``ddpm``.
+        steps: Network evaluations per volume, at most T.
+        eta: Noise that a step of ``ddim`` adds: 0 for none, 1 for the same as ``ddpm``.
         clip: Clamp the estimate of the clean image to [-1, 1] at every step, as Med-DDPM does.
     """
 
@@ -45,20 +45,20 @@ class SamplerSettings(BaseModel):
         return self
 
     def describe(self) -> str:
-        """Name, and eta where it is not zero."""
+        """Name, and eta if it is not zero."""
         return f"{NAMES[self.kind]} (eta {self.eta:g})" if self.eta else NAMES[self.kind]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a network output says of the clean image and of the noise."""
+    """A network output as estimates of the clean image and of the noise."""
 
     x0: Tensor
     epsilon: Tensor
 
 
 class Sampler(ABC):
-    """Numbers of every step, computed once.
+    """Coefficients of every step, computed once.
 
     Attributes:
         levels: Levels that are visited, from T down.
@@ -88,9 +88,9 @@ class Sampler(ABC):
         Args:
             place: Which step.
             x: Volumes at the level.
-            now: What the network says there.
-            before: What it said one step earlier; None in the first step.
-            noise: Standard normal, like ``x``, where ``adds_noise``.
+            now: The network's estimate there.
+            before: Its estimate one step earlier; None in the first step.
+            noise: Standard normal, like ``x``, if ``adds_noise``.
         """
 
 
@@ -134,7 +134,7 @@ class DDIM(Sampler):
         self._epsilon = [n * math.sqrt(1 - share) for n, share in zip(noises, shares, strict=True)]
 
     def adds_noise(self, place: int) -> bool:
-        """Where sigma is not zero: never at eta = 0, nor in the last step."""
+        """Whether sigma is not zero: it is zero at eta = 0 and in the last step."""
         return self._sigma[place] > 0
 
     def step(
@@ -150,8 +150,8 @@ class DPMSolver(Sampler):
     """DPM-Solver++(2M): Lu et al. 2022, "DPM-Solver++", algorithm 2.
 
     Exact for an estimate of the image that is linear in lambda, the logarithm of signal over noise:
-    two network outputs make a straight line. The first step knows one output, and the last goes an
-    infinite way in lambda, so both are of first order.
+    two network outputs define a straight line. The first step has one output, and the last is
+    infinitely long in lambda, so both are of first order.
     """
 
     def __init__(self, schedule: Schedule, steps: int) -> None:
@@ -169,9 +169,9 @@ class DPMSolver(Sampler):
 
     @staticmethod
     def spread(schedule: Schedule, steps: int) -> list[int]:
-        """Levels to visit: evenly spaced in lambda, as far as they are different levels.
+        """Levels to visit: evenly spaced in lambda, as far as they are distinct.
 
-        Evenly spaced in t, the last steps would be so long in lambda that the order is lost.
+        With even spacing in t, the last steps would be so long in lambda that the order is lost.
         """
         if steps == 1:
             return [schedule.steps]
@@ -194,7 +194,7 @@ def build_sampler(settings: SamplerSettings, schedule: Schedule) -> Sampler:
     """The sampler that the settings name.
 
     Ancestral sampling over fewer levels than T is ``DDIM`` at eta = 1: the same distribution,
-    written so that a long step loses no digits.
+    written so that a long step loses no precision.
     """
     if settings.kind == "dpm-solver++":
         return DPMSolver(schedule, settings.steps)
@@ -211,7 +211,7 @@ def _even(total: int, steps: int) -> list[int]:
 
 
 def _distinct(levels: list[int]) -> list[int]:
-    """Falling levels moved apart until no two are the same; there are enough of them below T."""
+    """Descending levels, shifted until all are distinct; there are enough of them below T."""
     moved = list(levels)
     for place in range(1, len(moved)):
         moved[place] = min(moved[place], moved[place - 1] - 1)

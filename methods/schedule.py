@@ -1,7 +1,7 @@
-"""Noise schedules: how much image and how much noise there is at each level.
+"""Noise schedules: the amounts of image and noise at each level.
 
-Arrays have T + 1 entries, entry 0 being the clean image (abar_0 = 1), so that ``abar[t]`` reads as
-in Ho et al. 2020 and in the paper.
+Arrays have T + 1 entries, entry 0 being the clean image (abar_0 = 1), so that ``abar[t]`` is as in
+ Ho et al. 2020 and in the paper.
 """
 
 import math
@@ -42,7 +42,7 @@ class ScheduleSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Schedule:
-    """The numbers of every level, float64, (T + 1,).
+    """The coefficients of every level, float64, (T + 1,).
 
     Attributes:
         beta: Variance that a step adds; 0 at level 0.
@@ -54,7 +54,7 @@ class Schedule:
 
     @classmethod
     def of(cls, settings: ScheduleSettings) -> "Schedule":
-        """Compute both from the settings."""
+        """Compute both arrays from the settings."""
         betas = settings.betas()
         betas = torch.cat([torch.zeros_like(betas[:1]), betas])
         return cls(betas, torch.cumprod(1 - betas, dim=0))
@@ -72,7 +72,7 @@ class Schedule:
 
     @cached_property
     def signal(self) -> list[float]:
-        """Factor of the image at each level, as plain numbers: no step waits for a device."""
+        """Factor of the image at each level, as Python numbers: no step waits for a device."""
         return list(self.factors[0].tolist())
 
     @cached_property
@@ -98,6 +98,6 @@ class Schedule:
 def line(start: float, end: float, count: int) -> Tensor:
     """Evenly spaced numbers with both ends, (count,) float64, on the CPU even under another device.
 
-    A network may be built on the meta device to learn its size; its schedule still needs values.
+    A network may be built on the meta device to determine its size; its schedule needs values.
     """
     return torch.linspace(start, end, count, dtype=torch.float64, device="cpu")

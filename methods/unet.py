@@ -20,9 +20,9 @@ class UNetSettings(BaseModel):
     """Size of the U-Net.
 
     Attributes:
-        channels: Feature channels a level, from fine to coarse; each level halves the sides.
+        channels: Feature channels per level, from fine to coarse; each level halves the sides.
         attention: Whether a level has self-attention; the middle always has it.
-        res_blocks: Residual blocks a level on the way down (one more on the way up).
+        res_blocks: Residual blocks per level of the encoder (one more in the decoder).
         norm_groups: Groups of the group normalisation; must divide every entry of ``channels``.
     """
 
@@ -36,7 +36,7 @@ class UNetSettings(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> "UNetSettings":
         if len(self.channels) != len(self.attention):
-            raise ValueError("channels and attention must have one entry a level each")
+            raise ValueError("channels and attention must have one entry per level each")
         if any(width % self.norm_groups for width in self.channels):
             raise ValueError(f"norm_groups={self.norm_groups} must divide every entry of channels")
         return self
@@ -95,9 +95,9 @@ class AttentionUNet(nn.Module):
         return self._kept(0, net.out, h)
 
     def _kept(self, level: int, block: Block, *inputs: Tensor) -> Tensor:
-        """A block's output; the block runs again in the backward pass where asked for.
+        """A block's output; a checkpointed block runs again in the backward pass.
 
-        Block by block, for only one of them is then held at a time.
+        Each block separately, because only one is then in memory at a time.
         """
         if level < self.checkpoint_levels and torch.is_grad_enabled():
             return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
@@ -105,7 +105,7 @@ class AttentionUNet(nn.Module):
 
 
 def _attention(level: Any, index: int) -> nn.Module | None:
-    """Self-attention behind a level's residual block, where it has some."""
+    """Self-attention after a level's residual block, if there is any."""
     attentions = getattr(level, "attentions", None)
     return None if attentions is None else attentions[index]
 
@@ -119,7 +119,7 @@ def _block(resnet: nn.Module, attention: nn.Module | None) -> Block:
 
 
 def _joined(block: Block) -> Block:
-    """A block on its input beside what the way down kept for it."""
+    """A block on its input concatenated with the skip connection."""
 
     def joined(h: Tensor, skip: Tensor, time: Tensor) -> Tensor:
         return block(torch.cat([h, skip], dim=1), time)
@@ -130,7 +130,7 @@ def _joined(block: Block) -> Block:
 def _monai_unet(
     settings: UNetSettings, in_channels: int, out_channels: int
 ) -> "DiffusionModelUNet":
-    from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet  # takes seconds
+    from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet  # slow to import
 
     return DiffusionModelUNet(
         spatial_dims=3,
@@ -141,7 +141,7 @@ def _monai_unet(
         attention_levels=settings.attention,
         norm_num_groups=settings.norm_groups,
         num_head_channels=settings.channels,  # one head, as in Med-DDPM
-        use_flash_attention=True,  # the same numbers without the quadratic memory
+        use_flash_attention=True,  # the same values without quadratic memory
     )
 
 

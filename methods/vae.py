@@ -18,7 +18,7 @@ class VAESettings(MethodSettings):
         channels: Output channels of the encoder's convolutions; each halves the sides.
         hidden: Units of the fully connected layer between convolutions and latent.
         latent: Length of the latent vector.
-        reconstruction_weight: Weight of the mean squared error beside the KL term, which is
+        reconstruction_weight: Weight of the mean squared error relative to the KL term, which is
             averaged over the latent; 10 is the published encoder's.
     """
 
@@ -31,8 +31,8 @@ class VAESettings(MethodSettings):
 class VAE(Method, name="vae"):
     """q(z | Y, S, Delta) and p(Y | z, S, Delta) (Kingma, Welling 2014; Sohn et al. 2015).
 
-    The source enters the decoder at its coarsest level only, so the decoder must draw the image:
-    with skip connections from the source it would copy it.
+    The source enters the decoder only at its coarsest level, so the decoder must generate the
+    image: with skip connections from the source it would copy it.
     """
 
     summary = "conditional 3D VAE: one latent vector, source at the coarsest level"
@@ -77,12 +77,12 @@ class VAE(Method, name="vae"):
         return self.settings.reconstruction_weight * error + divergence
 
     def generate(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
-        """Decode a draw from the prior."""
+        """Decode a sample from the prior."""
         latent = SeededNoise(seeds).like(source.new_empty(len(seeds), self.settings.latent))
         return self.decode(latent, source, interval_years)
 
     def describe(self) -> str:
-        """Where the latent comes from."""
+        """The origin of the latent vector."""
         return f"prior sample, latent {self.settings.latent}"
 
     generation_only = (generate, describe)

@@ -1,4 +1,4 @@
-"""Metrics: one file a metric, registered by subclassing ``PairMetric`` or ``SetMetric``."""
+"""Metrics: one file per metric, registered by subclassing ``PairMetric`` or ``SetMetric``."""
 
 from longibench import be_one_object
 

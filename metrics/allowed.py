@@ -1,4 +1,4 @@
-"""What a metric may measure with: the shared instruments, less what it does not declare."""
+"""What a metric may measure with: those of the shared instruments that it declares."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class UndeclaredError(Exception):
-    """A metric measures with what its class does not declare."""
+    """A metric uses an instrument that its class does not declare."""
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """The shared instruments, less what a metric does not declare to use.
+    """The shared instruments, restricted to those that a metric declares.
 
-    A value is used again while its metric and what that measures with are the same; what is not
-    declared would not be missed when it changes.
+    A value is reused while its metric and the metric's instruments are unchanged; changes of an
+    undeclared instrument would not be noticed.
     """
 
     shared: Instruments
@@ -34,7 +34,7 @@ class Allowed:
     def of(
         cls, shared: Instruments | None, metric: str, extractor: bool, segmentation: bool
     ) -> "Allowed":
-        """Args: instruments, by default what is embedded; a metric's name and declarations."""
+        """Args: instruments, by default the embedded ones; a metric's name and declarations."""
         return cls(shared or Instruments(), metric, extractor, segmentation)
 
     @property
@@ -58,13 +58,13 @@ class Allowed:
         return self.shared.volumes(scan)
 
     def reading(self, scan: Scan) -> "Reading":
-        """What the embedded network sees; for metrics with ``uses_segmentation``."""
+        """Output of the embedded network; for metrics with ``uses_segmentation``."""
         self._check("uses_segmentation", self._segmentation)
         return self.shared.reading(scan)
 
     def _check(self, declaration: str, declared: bool) -> None:
         if not declared:
             raise UndeclaredError(
-                f"metric '{self._metric}' measures with what its class does not declare; add "
+                f"metric '{self._metric}' uses an instrument that its class does not declare; add "
                 f"'{declaration} = True' to it"
             )

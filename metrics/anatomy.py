@@ -1,6 +1,6 @@
-"""Reads a volume with the embedded network: features for set metrics, and what tissue is where.
+"""Reads a volume with the embedded network: features for set metrics, and a segmentation.
 
-What it is, how it was trained and how well it reads is in ``docs/anatomy.md``.
+Its architecture, training and accuracy are described in ``docs/anatomy.md``.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from longibench.metrics.anatomy_network import FEATURES, STRIDE, TISSUES, AnatomyNetwork, pooled
 from longibench.metrics.checkpoints import WeightsError
-from longibench.metrics.medicalnet import draw_weights
+from longibench.metrics.medicalnet import initialise_weights
 from longibench.metrics.scan import Spacing, Volume
 
 __all__ = [
@@ -30,16 +30,16 @@ __all__ = [
     "tissue_volumes",
 ]
 
-VERSION = 1  # counted up with the weights
+VERSION = 1  # incremented with the weights
 WEIGHTS = Path(__file__).parent / "data" / "anatomy.safetensors"
 SHA256 = "d0c0b09a7ce4fe5d34e86af9e6e9f967edaa3d3ef73fa20a7a6069da7f4a4467"
-COARSEST_MM = 2.5  # coarser volumes are interpolated to it: the network knows 1.25 to 3 mm
+COARSEST_MM = 2.5  # coarser volumes are interpolated to it: the network was trained on 1.25 to 3 mm
 BACKGROUND = -1.0
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What one pass of the network makes of a volume.
+    """The output of one forward pass of the network on a volume.
 
     Attributes:
         maps: The encoder's five maps, (C, x, y, z) each, from fine to coarse.
@@ -56,7 +56,7 @@ def load_embedded(path: Path = WEIGHTS) -> AnatomyNetwork:
     """The trained network, from the file that comes with the project.
 
     Raises:
-        WeightsError: The file is not there, or not the one that was released.
+        WeightsError: The file does not exist, or is not the released one.
     """
     try:
         content = path.read_bytes()
@@ -77,12 +77,12 @@ def load_embedded(path: Path = WEIGHTS) -> AnatomyNetwork:
 
 
 def random_twin(seed: int) -> AnatomyNetwork:
-    """The same network with weights drawn from a seed; see ``metrics.medicalnet``."""
-    return draw_weights(_empty(), seed).eval()
+    """The same network with random weights from a seed; see ``metrics.medicalnet``."""
+    return initialise_weights(_empty(), seed).eval()
 
 
 def _empty() -> AnatomyNetwork:
-    with torch.device("meta"):  # the global random generator is left alone
+    with torch.device("meta"):  # does not change the global random generator
         network = AnatomyNetwork()
     network = network.to_empty(device="cpu")
     for module in network.modules():
@@ -93,7 +93,7 @@ def _empty() -> AnatomyNetwork:
 
 @torch.inference_mode()
 def read(network: AnatomyNetwork, voxels: Volume, spacing_mm: Spacing) -> Reading:
-    """Read one volume, alone: its reading depends on no other volume.
+    """Read one volume in a batch of its own: the result depends on no other volume.
 
     Args:
         network: In evaluation mode, on any device.
@@ -106,7 +106,7 @@ def read(network: AnatomyNetwork, voxels: Volume, spacing_mm: Spacing) -> Readin
     fine = _refined(given, spacing_mm)
     padded, inside = _padded(fine)
     padded = padded.contiguous(memory_format=torch.channels_last_3d)
-    # cuDNN would round convolutions to TF32's 10 bits, and values would depend on the device.
+    # cuDNN would round to TF32's 10 bits in convolutions: values would depend on the device.
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         stages = network.stages(padded)
         logits = network.logits(padded, stages)
@@ -122,9 +122,9 @@ def read(network: AnatomyNetwork, voxels: Volume, spacing_mm: Spacing) -> Readin
 
 
 def tissue_volumes(probabilities: NDArray[np.float32], spacing_mm: Spacing) -> dict[str, float]:
-    """Volumes in ml: each tissue but the background, and ``brain``, grey and white matter.
+    """Volumes in ml: each tissue except the background, and ``brain``, grey and white matter.
 
-    Probabilities are added up, not voxels counted: a voxel that is half ventricle counts half.
+    Probabilities are summed, voxels are not counted: a voxel that is half ventricle counts half.
 
     Args:
         probabilities: (5, X, Y, Z).
@@ -148,7 +148,7 @@ def _refined(volume: Tensor, spacing_mm: Spacing) -> Tensor:
 
 
 def _padded(volume: Tensor) -> tuple[Tensor, list[slice]]:
-    """The volume with sides that are multiples of ``STRIDE``, and where it lies in that."""
+    """The volume with sides that are multiples of ``STRIDE``, and its position in them."""
     padding: list[int] = []
     inside = []
     for side in reversed(volume.shape[2:]):

@@ -1,4 +1,4 @@
-"""The embedded network: a MedicalNet-style ResNet that tells tissue, and how an image was made."""
+"""The embedded network: a MedicalNet-style ResNet that segments tissue and rates image quality."""
 
 import torch
 from torch import Tensor, nn
@@ -8,19 +8,19 @@ from longibench.metrics.medicalnet import DILATED, MedicalNet
 
 TISSUES = ("background", "csf", "grey", "white", "ventricles")
 WIDTH = 16  # channels of the stem; layers have 1, 2, 4 and 8 times as many
-FOLDED = 8  # voxels of a block of 2x2x2, which the decoder sees and fills as channels
+FOLDED = 8  # voxels of a block of 2x2x2, which are channels in the decoder
 STAGES = (WIDTH, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH)  # stem and four layers
 FEATURES = sum(STAGES)
 STRIDE = 8  # sides must be multiples of it
-# What the pooled features must tell, besides the tissue of each voxel.
-TOLD = ("head", "csf", "grey", "white", "ventricles", "noise", "blur", "gamma", "bias")
+# Predicted from the pooled features, in addition to the tissue of each voxel.
+PROPERTIES = ("head", "csf", "grey", "white", "ventricles", "noise", "blur", "gamma", "bias")
 
 
 class AnatomyNetwork(nn.Module):
     """ResNet-10 at a quarter of its width, with a light decoder to a tissue for each voxel.
 
-    Trained to segment, and to tell from its pooled features alone the volumes of tissue and how
-    noisy, blurred, contrasted and biased the image is: they then carry both anatomy and quality.
+    Trained to segment, and to predict from its pooled features alone the volumes of tissue and the
+    noise, blur, contrast and bias of the image: they then represent both anatomy and quality.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class AnatomyNetwork(nn.Module):
         self.up4 = _convolution(4 * WIDTH + STAGES[1], 2 * WIDTH)
         self.up2 = _convolution(2 * WIDTH + STAGES[0] + FOLDED, 2 * WIDTH)
         self.tissue = nn.Conv3d(2 * WIDTH, len(TISSUES) * FOLDED, 1)
-        self.told = nn.Linear(FEATURES, len(TOLD))
+        self.told = nn.Linear(FEATURES, len(PROPERTIES))  # the name is that of the released weights
 
     def stages(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map volumes (B, 1, X, Y, Z) in [-1, 1] to the encoder's five maps, from fine to coarse.
@@ -49,20 +49,20 @@ class AnatomyNetwork(nn.Module):
         return unfold(self.tissue(deep))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of tissue (B, 5, X, Y, Z), and ``TOLD`` (B, 9)."""
+        """Logits of tissue (B, 5, X, Y, Z), and ``PROPERTIES`` (B, 9)."""
         stages = self.stages(x)
         return self.logits(x, stages), self.told(pooled(stages))
 
 
 def pooled(stages: tuple[Tensor, ...]) -> Tensor:
-    """Means of the stages' maps over the volume, side by side, (B, ``FEATURES``)."""
+    """Means of the stages' maps over the volume, concatenated, (B, ``FEATURES``)."""
     return torch.cat([stage.mean(dim=(2, 3, 4)) for stage in stages], dim=1)
 
 
 def fold(x: Tensor) -> Tensor:
     """Blocks of 2x2x2 voxels as channels: (B, C, X, Y, Z) to (B, 8 C, X / 2, Y / 2, Z / 2).
 
-    Convolutions at half the resolution cost an eighth.
+    Convolutions at half the resolution have an eighth of the cost.
     """
     batch, channels, *sides = x.shape
     x_, y_, z_ = (side // 2 for side in sides)

@@ -1,4 +1,4 @@
-"""Vectors that were expensive to compute, kept by what determines them."""
+"""Cache of vectors that are expensive to compute, with keys of what determines them."""
 
 import hashlib
 import os
@@ -14,24 +14,23 @@ Vector = NDArray[np.float64]
 
 
 class VectorCache:
-    """Vectors by key: in memory, and in a folder where one is given.
+    """Vectors by key: in memory, or in a folder if one is given.
 
     A key must name everything that the vector depends on: content of the volumes, network, metric.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Args: the folder, made when the first vector is written; None keeps vectors in memory."""
+        """Args: the folder, created with the first vector; None keeps vectors in memory."""
         self._folder = folder
         self._memory: dict[str, Vector] = {}
 
     def get(self, key: str, compute: Callable[[], Vector]) -> Vector:
-        """The vector of a key, computed where it is not known; a damaged file counts as none.
+        """The vector of a key, computed if it is not known; a damaged file is ignored.
 
-        Whoever asks first computes it; two threads that ask at once may both do so, and get the
-        same.
+        The first caller computes it; two concurrent threads may both do so, with the same result.
 
         Returns:
-            The vector in float64, not to be written to: others hold the same one.
+            The vector in float64, read-only: it is shared.
         """
         vector = np.asarray(self._find(key, compute), np.float64)
         vector.setflags(write=False)
@@ -58,7 +57,7 @@ def _read(path: Path) -> Vector | None:
 
 
 def _write(path: Path, vector: Vector) -> None:
-    """Write beside and rename: a reader sees all of it or nothing. A full disk costs only time."""
+    """Write a temporary file and rename it: readers see all or nothing. A full disk is ignored."""
     temporary = path.with_name(f".unfinished-{os.getpid()}-{threading.get_ident()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

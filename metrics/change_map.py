@@ -1,4 +1,4 @@
-"""Maps of change since the first visit: does the generated one look like the true one?"""
+"""Maps of change since the first visit: is the generated one similar to the true one?"""
 
 from types import MappingProxyType
 
@@ -17,8 +17,9 @@ THRESHOLD = 0.02  # of the range of intensities
 class ChangeCorrelation(PairMetric, name="change-correlation"):
     """Correlation of generated with true change, voxel by voxel in the source's head.
 
-    Both changes are smoothed first, for unsmoothed ones are mostly noise. It does not see how
-    large the generated change is, only where it is. A copy has no change and so no correlation.
+    Both changes are smoothed first, because unsmoothed ones are mostly noise. It does not depend on
+    the size of the generated change, only on its location. A copy has no change and therefore no
+    correlation.
     """
 
     family = "change"
@@ -39,19 +40,19 @@ class ChangeCorrelation(PairMetric, name="change-correlation"):
         """Score one generated volume.
 
         Raises:
-            MetricError: The shapes differ, no head is found, or a change is the same everywhere.
+            MetricError: The shapes differ, no head is found, or a change is constant.
         """
         made, true = change_map(generated, source), change_map(reference, source)
         return correlation(made, true, "change since the source")
 
 
 class ChangeSign(PairMetric, name="change-sign"):
-    """Share of voxels that get brighter or darker as they truly do, where the truth is clear.
+    """Share of voxels with the true sign of change, where the true change is large.
 
     Over the source's head, where the smoothed true change exceeds 2 % of the range of intensities;
     the mean of the share among voxels that brighten and the share among those that darken, so that
-    darkening everything does not pay. A coin scores 0.5. No change is no agreement: a copy scores
-    0.
+    darkening everything is not rewarded. Random signs score 0.5. No change is no agreement: a copy
+    scores 0.
     """
 
     family = "change"
@@ -75,7 +76,7 @@ class ChangeSign(PairMetric, name="change-sign"):
         """Score one generated volume.
 
         Raises:
-            MetricError: The shapes differ, no head is found, or nothing truly changes by as much.
+            MetricError: The shapes differ, no head is found, or no true change is large enough.
         """
         made, true = change_map(generated, source), change_map(reference, source)
         clear = [side for side in (true > THRESHOLD, true < -THRESHOLD) if side.any()]

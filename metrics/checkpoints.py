@@ -12,7 +12,7 @@ from longibench.metrics.medicalnet import ARCHITECTURES, DILATED, MedicalNet, Tr
 
 
 class WeightsError(ValueError):
-    """Weights are misnamed, out of reach, or not what they should be; says what to do."""
+    """Weights cannot be identified, obtained or verified; the message explains what to do."""
 
 
 def checksum(path: Path) -> str:
@@ -30,8 +30,8 @@ def checksum(path: Path) -> str:
         ) from error
 
 
-def told_depth(path: Path) -> int:
-    """Tell the depth of the network whose weights a file holds.
+def read_depth(path: Path) -> int:
+    """Determine the depth of the network whose weights a file contains.
 
     Raises:
         WeightsError: No such file, no weights in it, or those of another network.
@@ -61,19 +61,19 @@ def load(path: Path, depth: int, trunk: Trunk = DILATED) -> MedicalNet:
 
 
 def _entries(path: Path) -> Mapping[str, Tensor]:
-    """Read the tensors of a file; ``module.`` is what data-parallel training leaves behind."""
+    """Read the tensors of a file; data-parallel training adds the prefix ``module.``."""
     try:
         payload: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsError(f"cannot read the weights {path}: no such file") from error
-    except Exception as error:  # a damaged or hostile file can fail anywhere in the reader
+    except Exception as error:  # a damaged or malicious file can fail anywhere in the reader
         raise WeightsError(
-            f"{path}: not a file of plain tensors, or damaged; refused without running what it may "
-            "contain. Save it with torch.save({'state_dict': network.state_dict()}, path)."
+            f"{path}: not a file of plain tensors, or damaged; refused without running its "
+            "content. Save it with torch.save({'state_dict': network.state_dict()}, path)."
         ) from error
     state = payload.get("state_dict", payload) if isinstance(payload, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path}: holds no network weights (a mapping of names to tensors)")
+        raise WeightsError(f"{path}: contains no network weights (a mapping of names to tensors)")
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 

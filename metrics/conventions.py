@@ -1,7 +1,7 @@
 """How a volume is presented to a feature extractor: the input conventions of published FIDs.
 
-The same network gives other features, and so other distances, for the same volume in [-1, 1],
-in [0, 1] or standardised. A metric's title therefore names every convention but the plain one.
+The same network gives different features, and therefore different distances, for the same volume
+in [-1, 1], in [0, 1] or standardised. A metric's title names every convention except the default.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from longibench.metrics.checkpoints import WeightsError
 from longibench.metrics.scan import Scan, Volume
 
 BACKGROUND = -1.0
-POOLED_SIDE = 128  # voxels a side that WDM's extractor sees
+POOLED_SIDE = 128  # voxels per side of the input of WDM's extractor
 FULL_SIDE = 256
 
 
@@ -24,14 +24,14 @@ class Convention:
     """One way to present volumes.
 
     Attributes:
-        name: What it is called in titles.
-        present: From a scan to what the network sees, (X, Y, Z) float32.
-        tells_real: Whether real and generated volumes are presented unlike.
+        name: Its name in titles.
+        present: From a scan to the network's input, (X, Y, Z) float32.
+        real_differs: Whether real and generated volumes are presented differently.
     """
 
     name: str
     present: Callable[[Scan], Volume]
-    tells_real: bool = False
+    real_differs: bool = False
 
 
 def as_is(scan: Scan) -> Volume:
@@ -50,13 +50,13 @@ def wdm(scan: Scan) -> Volume:
     [0, 1] by its own minimum and maximum; a generated one is only mapped to [0, 1]. Then 256^3
     by zero padding, the odd voxel at the end, and 128^3 by averaging 2x2x2 voxels.
 
-    The published FID thus treats real and generated volumes unlike: a copy of a real volume has
-    other features than the volume itself, and a perfect method a distance above 0.
+    The published FID therefore treats real and generated volumes differently: a copy of a real
+    volume has other features than the volume itself, and a perfect method a distance above 0.
 
-    Assumed, where the published code knows only its own data: a volume of at most 128 voxels a
-    side has the pooled resolution already, as WDM's generated ones of 128^3 have, and is only
-    padded to 128^3; a side above 256 is padded to an even number. "Real" are volumes as prepared
-    for this benchmark, not as the scanner made them.
+    Assumptions, because the published code supports only its own data: a volume of at most 128
+    voxels per side has the pooled resolution already, like WDM's generated ones of 128^3, and is
+    only padded to 128^3; a side above 256 is padded to an even number. "Real" volumes are those
+    prepared for this benchmark, not raw scans.
     """
     voxels = np.asarray(scan.voxels, np.float64)
     unit = _unit_range(np.clip(voxels, *np.quantile(voxels, [0.001, 0.999])))
@@ -70,9 +70,9 @@ def wdm(scan: Scan) -> Volume:
 def z_score(scan: Scan) -> Volume:
     """Mean 0 and standard deviation 1 over the voxels above the background, which becomes 0.
 
-    MedicalNet's training (Chen et al. 2019, arXiv:1904.00625) standardises so, and puts normal
-    noise in the background; its mean stands here, so that a volume has one vector of features.
-    Nothing is resized. A volume of one intensity is 0 everywhere.
+    MedicalNet's training (Chen et al. 2019, arXiv:1904.00625) standardises this way, and fills the
+    background with normal noise; here it is filled with the mean of the noise, so that features are
+    deterministic. Nothing is resized. A volume of one intensity is 0 everywhere.
     """
     voxels = np.asarray(scan.voxels, np.float64)
     inside = voxels > BACKGROUND
@@ -86,7 +86,7 @@ def z_score(scan: Scan) -> Volume:
 CONVENTIONS = {
     "as-is": Convention("as-is", as_is),
     "ha-gan": Convention("as-is", as_is),
-    "wdm": Convention("wdm", wdm, tells_real=True),
+    "wdm": Convention("wdm", wdm, real_differs=True),
     "z-score": Convention("z-score", z_score),
 }
 
@@ -95,14 +95,14 @@ def find_convention(name: str) -> Convention:
     """A convention by name.
 
     Raises:
-        WeightsError: None of that name.
+        WeightsError: There is none with that name.
     """
     if name in CONVENTIONS:
         return CONVENTIONS[name]
     near = get_close_matches(name, CONVENTIONS, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise WeightsError(
-        f"input convention '{name}' is not known; {hint}there are {', '.join(CONVENTIONS)}"
+        f"input convention '{name}' is not known; {hint}available: {', '.join(CONVENTIONS)}"
     )
 
 
@@ -112,7 +112,7 @@ def _unit_range(volume: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _padded(volume: NDArray[np.float64], least: int) -> NDArray[np.float64]:
-    """Pad with zeros to ``least`` and an even number of voxels a side, the volume in the middle."""
+    """Pad with zeros to ``least`` and an even number of voxels per side, the volume centred."""
     missing = [max(least, side + side % 2) - side for side in volume.shape]
     return np.pad(volume, [(number // 2, number - number // 2) for number in missing])
 

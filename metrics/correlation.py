@@ -1,23 +1,23 @@
-"""Pearson's correlation, and when there is none."""
+"""Pearson's correlation, and when it is not defined."""
 
 import numpy as np
 
 from longibench.metrics.metric import MetricError
 from longibench.metrics.pairs import Values
 
-ROUNDING = 1e-7  # of float32: a spread below it is no spread
+ROUNDING = 1e-7  # of float32: a smaller spread counts as zero
 
 
 def correlation(generated: Values, reference: Values, what: str) -> float:
     """Pearson's correlation of two vectors (n,), from -1 to 1.
 
     Args:
-        generated: What was generated.
-        reference: What is real.
-        what: What the values are, for the message.
+        generated: Generated values.
+        reference: Real values.
+        what: Name of the values, for the message.
 
     Raises:
-        MetricError: One of them is constant; the message says which.
+        MetricError: One of them is constant; the message names it.
     """
     for values, whose in ((generated, "generated"), (reference, "real")):
         if np.ptp(values) <= ROUNDING * max(1.0, float(np.abs(values).max())):

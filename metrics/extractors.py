@@ -1,4 +1,4 @@
-"""From a volume to the features that set metrics compare."""
+"""Feature extractors: from a volume to the features that set metrics compare."""
 
 import threading
 from collections.abc import Callable
@@ -23,9 +23,9 @@ Map = NDArray[np.float32]
 
 
 class Extractor(Protocol):
-    """Anything that turns a volume into features, one volume at a time.
+    """Turns a volume into features, one volume at a time.
 
-    A batch of one makes the features of a volume independent of its neighbours and their order.
+    A batch of one makes the features of a volume independent of other volumes and their order.
     """
 
     def pooled(self, scan: Scan) -> Features:
@@ -39,7 +39,7 @@ class MedicalNetExtractor:
     """Features of a 3D ResNet: its last layer after global average pooling."""
 
     def __init__(self, network: MedicalNet, device: torch.device, convention: Convention) -> None:
-        """Args: a network in evaluation mode, where it computes, and what it is shown."""
+        """Args: a network in evaluation mode, its device, and the input convention."""
         self._network = network.to(device)
         self._device = device
         self._convention = convention
@@ -57,17 +57,17 @@ class MedicalNetExtractor:
     @torch.inference_mode()
     def _run(self, function: Callable[[torch.Tensor], Any], scan: Scan) -> Any:
         batch = torch.tensor(self._convention.present(scan), device=self._device)[None, None]
-        # cuDNN would round convolutions to TF32's 10 bits, and values would depend on the device.
+        # cuDNN would round to TF32's 10 bits in convolutions: values would depend on the device.
         flags = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
         with self._alone, flags:
             return function(batch)
 
 
 class AnatomyExtractor:
-    """Features of the anatomy network: what its segmentation is made from, averaged."""
+    """Features of the anatomy network: averages of the maps that its segmentation uses."""
 
     def __init__(self, weights: EmbeddedWeights, device: torch.device) -> None:
-        """Args: trained or random weights, and where they compute."""
+        """Args: trained or random weights, and the device."""
         from longibench.metrics.anatomy import load_embedded, random_twin
 
         network = load_embedded() if weights.seed is None else random_twin(weights.seed)
@@ -76,7 +76,7 @@ class AnatomyExtractor:
         self._name = ("anatomy", weights.seed)
 
     def reading(self, scan: Scan) -> "Reading":
-        """Features and tissue of a scan, from one pass however many ask."""
+        """Features and tissue of a scan, from one forward pass for all callers."""
         from longibench.metrics.anatomy import read
 
         with self._alone:
@@ -92,11 +92,10 @@ class AnatomyExtractor:
 
 
 def extractor_title(weights: str, convention: str) -> str:
-    """Name of an extractor, without loading it; the convention stands there unless it is as-is.
+    """Name of an extractor, without loading it; the convention is included unless it is as-is.
 
     Raises:
-        WeightsError: Weights or convention are not understood, do not go together, or a file is
-            not there.
+        WeightsError: Weights or convention cannot be parsed or combined, or a file does not exist.
     """
     parsed, presented = _understood(weights, convention)
     plain = presented.name == "as-is"
@@ -104,7 +103,7 @@ def extractor_title(weights: str, convention: str) -> str:
 
 
 def extractor_definition(weights: str, convention: str) -> dict[str, Any]:
-    """What an extractor's features depend on besides its code, as JSON values.
+    """What an extractor's features depend on in addition to its code, as JSON values.
 
     Raises:
         WeightsError: As ``extractor_title``.
@@ -117,13 +116,13 @@ def extractor(weights: str, convention: str, device: torch.device) -> Extractor:
     """Build an extractor.
 
     Args:
-        weights: What ``metrics.weights.parse`` understands, such as ``"random:0"``.
+        weights: A name that ``metrics.weights.parse`` accepts, such as ``"random:0"``.
         convention: A name in ``metrics.conventions.CONVENTIONS``.
-        device: Where it computes.
+        device: Its device.
 
     Raises:
-        WeightsError: Weights or convention are not understood, do not go together, cannot be had,
-            or are not what they should be.
+        WeightsError: Weights or convention cannot be parsed or combined, or the weights cannot be
+            obtained or verified.
     """
     parsed, presented = _understood(weights, convention)
     if isinstance(parsed, EmbeddedWeights):
@@ -135,12 +134,12 @@ def _understood(weights: str, convention: str) -> tuple[Weights | EmbeddedWeight
     presented, parsed = find_convention(convention), parse(weights)
     if isinstance(parsed, EmbeddedWeights) and presented.name != "as-is":
         raise WeightsError(
-            f"the {weights} extractor knows volumes in [-1, 1] only; the input convention "
-            f"{presented.name} goes with medicalnet, monai-strided, random and file weights"
+            f"the {weights} extractor accepts only volumes in [-1, 1]; the input convention "
+            f"{presented.name} is for medicalnet, monai-strided, random and file weights"
         )
     return parsed, presented
 
 
 def _alone(device: torch.device) -> AbstractContextManager[Any]:
-    """Lets one thread at a time use a GPU: cuDNN's flags are the whole process's."""
+    """Lets one thread at a time use a GPU: cuDNN's flags apply to the whole process."""
     return nullcontext() if device.type == "cpu" else threading.Lock()

@@ -1,6 +1,6 @@
 """Fréchet distance between the features of generated and real volumes (Heusel et al. 2017).
 
-In named stages: volumes -> features -> statistics -> distance; see ``metrics.frechet``.
+Computed in stages: volumes -> features -> statistics -> distance; see ``metrics.frechet``.
 """
 
 from longibench.metrics.frechet import frechet_distance
@@ -15,8 +15,8 @@ class FID(SubsetMetric, name="fid"):
     """Fréchet distance on an extractor's pooled features.
 
     Comparable only with the same extractor and the same N: below about as many volumes as
-    features the value is biased upward, and real volumes are at a distance from real volumes. The
-    floor tells that distance, the jackknife over subjects gives the interval.
+    features the value is biased upward, and two sets of real volumes have a distance above 0. The
+    floor estimates that distance, the jackknife over subjects gives the interval.
     """
 
     family = "distribution"
@@ -27,11 +27,11 @@ class FID(SubsetMetric, name="fid"):
 
     @property
     def title(self) -> str:
-        """Name with the extractor; the number of volumes is added where a value stands."""
+        """Name with the extractor; the number of volumes is added to the title of a value."""
         return f"FID [{self.instruments.title}]"
 
     def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
-        """Features (d,) of one volume, whatever its source and interval."""
+        """Features (d,) of one volume, independent of its source and interval."""
         return self.instruments.features(scan)
 
     def subsets(self, *, generated: Features, reference: Features) -> FrechetSubsets:

@@ -11,21 +11,21 @@ from longibench.metrics.subsets import Rows, SubsetMetric, all_distances, first_
 
 LEAST_SUBJECTS = 20
 FRACTIONS = (1 / 2, 5 / 8, 3 / 4, 7 / 8)
-ORDERS = 2  # random orders of the subjects; the first and the last of each make a subset
+ORDERS = 2  # random orders of the subjects; the first and the last of each form a subset
 
 
 class FIDInfinity(SubsetMetric, name="fid-infinity"):
-    """FID's value where a straight line through it, over 1 / N, meets 1 / N = 0.
+    """FID extrapolated by a straight line over 1 / N to 1 / N = 0.
 
     FID on N volumes is biased upward, to first order by a multiple of 1 / N that depends on the
-    method, so that even the order of two methods can be the bias's. Here it is computed on
+    method, so that even the order of two methods can be due to the bias. Here it is computed on
     subsets of half to all of the subjects, the same ones generated and real, and extrapolated.
 
-    More uncertain than FID, and negative where chance wills so: it is not clipped, which would
-    bias it anew. With more volumes than features hardly anything is left of the bias; with fewer,
-    which is the rule here, it falls slower than 1 / N, and what is told is only nearer to the
-    limit than FID is. On normal distributions at a distance of 1.6 (d = 32, N = 100) FID gives
-    6.3 in the mean and this 1.7; at 6.9 (d = 256, N = 100) they give 92 and 28.
+    It is more uncertain than FID, and can be negative by chance: it is not clipped, which would
+    introduce a new bias. With more volumes than features little of the bias remains; with fewer,
+    the usual case here, the bias decreases more slowly than 1 / N, and the result is only closer
+    to the limit than FID. On normal distributions at a distance of 1.6 (d = 32, N = 100) FID gives
+    6.3 in the mean and this metric 1.7; at 6.9 (d = 256, N = 100) they give 92 and 28.
     """
 
     family = "distribution"
@@ -49,14 +49,15 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
         return FrechetSubsets(generated, reference)
 
     def __call__(self, *, generated: Features, reference: Features) -> float:
-        """Extrapolate over subsets of the volumes, each of a subject of its own."""
+        """Extrapolate over subsets of the volumes, each of a different subject."""
         groups = [str(row) for row in range(len(generated))]
         return self.value(generated=generated, reference=reference, groups=groups)
 
     def value(self, *, generated: Features, reference: Features, groups: Sequence[str]) -> float:
         """Extrapolate over subsets of the subjects.
 
-        Volumes of one subject are alike: leaving out some of them would leave N as it is.
+        Volumes of one subject are similar: omitting some of them would not change the effective
+        N.
 
         Args:
             generated: Features (N, d).
@@ -74,9 +75,9 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
     def leave_one_out(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
     ) -> dict[str, float]:
-        """Extrapolate once without each group, over the same subsets less its volumes.
+        """Extrapolate once without each group, over the same subsets without its volumes.
 
-        New subsets would add their own chance, which a jackknife multiplies by the number of
+        New subsets would add sampling noise, which a jackknife multiplies by the number of
         subjects.
         """
         kept, samples = rows_without(groups), subject_samples(groups)
@@ -90,7 +91,7 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
     def floor(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
     ) -> Floor | None:
-        """None: without the bias, real volumes are at 0 from real volumes."""
+        """None: without the bias, the distance between real volumes is 0."""
         return None
 
 
@@ -105,8 +106,8 @@ def subject_samples(subjects: Sequence[str]) -> list[Rows]:
     count = len(unique)
     if count < LEAST_SUBJECTS:
         raise TooFewVolumes(
-            f"a line through FID on half to all of {count} subjects would follow chance, and its "
-            f"end at infinity mean nothing; it needs at least {LEAST_SUBJECTS} subjects"
+            f"a line through FID on half to all of {count} subjects would be determined by chance, "
+            f"and its extrapolation meaningless; it needs at least {LEAST_SUBJECTS} subjects"
         )
     random = np.random.default_rng(0)
     chosen = [unique]

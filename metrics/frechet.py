@@ -1,4 +1,4 @@
-"""The Fréchet distance in pure stages: features -> statistics -> distance."""
+"""The Fréchet distance as pure functions: features -> statistics -> distance."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ class Statistics:
 
     Attributes:
         mean: (d,).
-        factor: (k, d) with ``factor.T @ factor`` the unbiased covariance, k = min(N, d). It holds
-            the covariance exactly, and at N < d in far less room.
+        factor: (k, d) with ``factor.T @ factor`` the unbiased covariance, k = min(N, d). It
+            represents the covariance exactly, and at N < d in much less memory.
     """
 
     mean: Features
@@ -74,5 +74,5 @@ def finite(features: Features) -> Features:
         MetricError: A feature is not finite.
     """
     if not np.isfinite(features).all():
-        raise MetricError("a feature is not a finite number; look for NaN in the volumes")
+        raise MetricError("a feature is not a finite number; check the volumes for NaN")
     return np.asarray(features, np.float64)

@@ -12,8 +12,8 @@ class FrechetSubsets:
 
     With centred features X (N, d) and Y (M, d), the trace of the square root in
     ``metrics.frechet.statistics_to_distance`` is the sum of the singular values of XY'. For a
-    subset, centred anew, this matrix consists of the subset's rows and columns of XY', minus
-    their means: XY' is computed once, and d no longer counts. Exact, not an approximation.
+    subset, centred again, this matrix consists of the subset's rows and columns of XY', minus
+    their means: XY' is computed once, and the cost no longer depends on d. This is exact.
 
     For N > d the matrix XY' would be larger than the covariances; each distance is then computed
     from the features.
@@ -48,7 +48,7 @@ class FrechetSubsets:
 
 
 class _Set:
-    """Features centred at their common mean, which keeps the digits of what is subtracted."""
+    """Features centred at their common mean, which avoids cancellation."""
 
     def __init__(self, features: Features) -> None:
         self.mean = features.mean(axis=0)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Code:
-    """Digests of the code that measures: what is kept counts only for the same code."""
+    """Digests of the code that measures: stored vectors are reused only with the same code."""
 
     features: str = ""
     segmentation: str = ""
@@ -40,8 +40,8 @@ class Instruments:
     Attributes:
         weights: The extractor's weights, such as ``embedded`` or ``medicalnet:50``.
         convention: How volumes are presented to the extractor; see ``metrics.conventions``.
-        device: Where networks compute.
-        code: What is part of the name of a kept vector.
+        device: Device of the networks.
+        code: Part of the key of a stored vector.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Instruments:
         device: str = "cpu",
         code: Code = Code(),
     ) -> None:
-        """Args: the attributes, and where vectors are kept."""
+        """Args: the attributes, and where vectors are stored."""
         self.weights = weights
         self.convention = convention
         self.device = torch.device(device)
@@ -65,7 +65,7 @@ class Instruments:
         """Network, weights and input convention of the extractor, for a metric's title.
 
         Raises:
-            WeightsError: The weights are not understood, or their file is not there.
+            WeightsError: The weights cannot be parsed, or their file does not exist.
         """
         return extractor_title(self.weights, self.convention)
 
@@ -84,10 +84,10 @@ class Instruments:
         return extractor_definition(EMBEDDED, "as-is")
 
     def load(self) -> None:
-        """Get the extractor, downloading it where that is asked for.
+        """Load the extractor, and download it if the weights require it.
 
         Raises:
-            WeightsError: The weights cannot be had, or are not what they should be.
+            WeightsError: The weights cannot be obtained or verified.
         """
         _ = self.extractor
 
@@ -114,8 +114,8 @@ class Instruments:
         return AnatomyExtractor(EmbeddedWeights(seed=None), self.device)
 
     def features(self, scan: Scan) -> Vector:
-        """Pooled features (d,) of a volume, kept by its content, extractor and convention."""
-        unlike = find_convention(self.convention).tells_real and not scan.real
+        """Pooled features (d,) of a volume, stored by its content, extractor and convention."""
+        unlike = find_convention(self.convention).real_differs and not scan.real
         made_by = ("features", self._extractor_key, self.code.features, unlike)
         return self._vector(scan, made_by, lambda: self.extractor.pooled(scan))
 
@@ -136,7 +136,7 @@ class Instruments:
         return np.array([found[name] for name in STRUCTURES])
 
     def reading(self, scan: Scan) -> "Reading":
-        """What the embedded network makes of a scan: features and tissue, in one pass."""
+        """Features and tissue of a scan by the embedded network, in one forward pass."""
         return self.anatomy.reading(scan)
 
     @property

@@ -13,10 +13,10 @@ from longibench.metrics.subsets import Rows, SubsetMetric
 class KID(SubsetMetric, name="kid"):
     """Squared maximum mean discrepancy of an extractor's pooled features, unbiased at every N.
 
-    Over all volumes at once, where the paper averages over random subsets, so that nothing is
-    left to chance; the standard error is that of the jackknife over subjects. Two samples of one
-    distribution are at 0 in the mean, some above and some below, and a copy of the real volumes
-    is below.
+    Over all volumes at once, while the paper averages over random subsets, so that the value is
+    deterministic; the standard error is that of the jackknife over subjects. For two samples of one
+    distribution the mean is 0, with values above and below; for a copy of the real volumes the
+    value is below 0.
     """
 
     family = "distribution"
@@ -32,7 +32,7 @@ class KID(SubsetMetric, name="kid"):
         return f"KID [cubic kernel, {self.instruments.title}]"
 
     def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
-        """Features (d,) of one volume, whatever its source and interval."""
+        """Features (d,) of one volume, independent of its source and interval."""
         return self.instruments.features(scan)
 
     def subsets(self, *, generated: Features, reference: Features) -> "KernelSubsets":
@@ -43,7 +43,7 @@ class KID(SubsetMetric, name="kid"):
 class KernelSubsets:
     """Unbiased squared MMD of any rows of two sets of features, from sums over kernel matrices.
 
-    Memory is O((N + M)^2), whatever the number of subsets.
+    Memory is O((N + M)^2), for any number of subsets.
     """
 
     def __init__(self, generated: Features, reference: Features) -> None:
@@ -75,14 +75,14 @@ def cubic_kernel(x: Features, y: Features) -> NDArray[np.float64]:
 
 
 def _without_diagonal(features: Features) -> NDArray[np.float64]:
-    """Kernel of each pair, 0 for a volume with itself, which the unbiased mean leaves out."""
+    """Kernel of each pair, 0 for a volume with itself, which the unbiased mean omits."""
     kernel = cubic_kernel(features, features)
     np.fill_diagonal(kernel, 0)
     return kernel
 
 
 def _shares(rows: Rows, count: int) -> NDArray[np.float64]:
-    """What each of all rows counts in a mean over some of them."""
+    """Weight of each of all rows in a mean over some of them."""
     shares = np.zeros(count)
     shares[rows] = 1 / len(rows)
     return shares

@@ -50,8 +50,10 @@ def labelled(name: str) -> Structure:
     title = TITLES.get(name, name.capitalize())
     codes = ", ".join(str(code) for code in CODES[name] if code not in PARCELS)
     parcels = " and the parcels" if set(PARCELS) <= set(CODES[name]) else ""
-    told = f"label maps, codes {codes}{parcels}"
-    return Structure(f"{name}-labels", title, told, volume, parameters={"codes": list(CODES[name])})
+    measured_by = f"label maps, codes {codes}{parcels}"
+    return Structure(
+        f"{name}-labels", title, measured_by, volume, parameters={"codes": list(CODES[name])}
+    )
 
 
 for _name in CODES:

@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al. 2018) on the slices of three planes: what many papers call LPIPS in 3D."""
+"""LPIPS (Zhang et al. 2018) on the slices of three planes, in many papers called LPIPS in 3D."""
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -13,8 +13,8 @@ from longibench.metrics.metric import MetricError, PairMetric, Scan, Volume
 from longibench.metrics.pairs import same_shape
 
 NETWORK = "squeeze"
-SLICES = 16  # at once: bounds the memory
-SHORTEST = 17  # voxels a side of a slice that SqueezeNet still pools
+SLICES = 16  # per batch: limits memory
+SHORTEST = 17  # voxels per side of a slice that SqueezeNet can pool
 
 HOW_TO = (
     "lpips-2.5d needs the packages lpips and torchvision (pip install lpips torchvision) and "
@@ -29,8 +29,9 @@ Backbone = Callable[[Tensor, Tensor], Tensor]
 class LPIPS25D(PairMetric, name="lpips-2.5d"):
     """LPIPS of corresponding slices, averaged over each plane and summed over the three.
 
-    As MONAI's ``PerceptualLoss`` with ``is_fake_3d``, but of all slices: MONAI draws half of them
-    at random. Empty slices count as equal and lower the value. The network saw photographs.
+    As MONAI's ``PerceptualLoss`` with ``is_fake_3d``, but of all slices: MONAI selects half of them
+    at random. Empty slices count as equal and lower the value. The network was trained on
+    photographs.
     """
 
     higher_is_better = False
@@ -50,14 +51,14 @@ class LPIPS25D(PairMetric, name="lpips-2.5d"):
         """Score one generated volume; the source is not used.
 
         Raises:
-            MetricError: The shapes differ, a side is too short, or the network cannot be had; the
-                message says how.
+            MetricError: The shapes differ, a side is too short, or the network cannot be loaded;
+                the message explains how to get it.
         """
         same_shape(generated, reference)
         if min(generated.shape) < SHORTEST:
             raise MetricError(
-                f"SqueezeNet needs {SHORTEST} voxels a side; a volume of {generated.shape} is too "
-                "small for it"
+                f"SqueezeNet needs {SHORTEST} voxels per side; a volume of {generated.shape} is "
+                "too small for it"
             )
         return planes_distance(generated.voxels, reference.voxels, self.backbone)
 
@@ -78,7 +79,7 @@ class LPIPS25D(PairMetric, name="lpips-2.5d"):
         """
         try:
             network = import_module("lpips").LPIPS(net=NETWORK, version="0.1", verbose=False)
-        except (ImportError, OSError, RuntimeError) as error:  # or a torchvision of another torch
+        except (ImportError, OSError, RuntimeError) as error:  # or torchvision for another torch
             raise MetricError(f"{HOW_TO}: {error}") from error
         trained: Backbone = network.eval()
         return trained
@@ -101,7 +102,7 @@ def planes_distance(x: Volume, y: Volume, backbone: Backbone) -> float:
 
 
 def slices(volume: Volume, axis: int) -> Iterator[Tensor]:
-    """Slices across an axis as grey pictures, batches (n, 3, height, width)."""
+    """Slices across an axis as grey images, batches (n, 3, height, width)."""
     stack = torch.from_numpy(np.moveaxis(volume, axis, 0).astype(np.float32, order="C"))
     for batch in stack.split(SLICES):
         yield batch[:, None].expand(-1, 3, -1, -1)

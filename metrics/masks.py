@@ -1,4 +1,4 @@
-"""Where in a volume a metric looks."""
+"""The region of a volume that a metric uses."""
 
 from enum import Enum
 from types import MappingProxyType
@@ -16,11 +16,11 @@ Mask = NDArray[np.bool_]
 PERCENTILES = (2, 98)
 SHARE = 0.1  # of the way between them
 HEAD = MappingProxyType({"head": {"percentiles": list(PERCENTILES), "share": SHARE}})
-"""How the head is found, for the definition of a metric that looks there."""
+"""How the head is found, for the definition of a metric that uses it."""
 
 
 class Region(Enum):
-    """The part of the volume that counts; its value is what a title says of it."""
+    """The part of the volume that is compared; its value is its name in titles."""
 
     WHOLE = "whole volume"
     HEAD = "source's head"
@@ -38,13 +38,13 @@ def source_mask(source: Scan) -> Mask:
     """The head mask of a source, computed once; see ``head_mask``.
 
     Raises:
-        MetricError: Nothing stands out of the background.
+        MetricError: Nothing differs from the background.
     """
     return source.derive("head mask", lambda scan: head_mask(scan.voxels))
 
 
 def head_mask(source: Volume) -> Mask:
-    """Mask the head, or the brain where the skull was removed.
+    """Mask the head, or the brain if the skull was removed.
 
     Threshold between air and tissue at a tenth of the way from the 2nd to the 98th percentile
     (Smith 2002, Fast robust automated brain extraction, Human Brain Mapping 17:143),
@@ -57,7 +57,7 @@ def head_mask(source: Volume) -> Mask:
         The mask, (X, Y, Z).
 
     Raises:
-        MetricError: Nothing stands out of the background.
+        MetricError: Nothing differs from the background.
     """
     low, high = np.percentile(source, PERCENTILES)
     foreground = source > low + SHARE * (high - low)

@@ -1,8 +1,8 @@
 """MedicalNet's 3D ResNet (Chen, Ma, Zheng 2019, Med3D, arXiv:1904.00625), trunk only.
 
-The trunk of the authors' code keeps its stride at 8 and dilates layers 3 and 4. MONAI's ResNet
-takes the same weights but strides on to 32, so its features, and a FID on them, are others. Both
-trunks are here, each under its own name.
+The trunk of the authors' code has a stride of 8 and dilates layers 3 and 4. MONAI's ResNet
+takes the same weights but has a stride of 32, so its features, and a FID on them, differ. Both
+trunks are implemented here, each under its own name.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ WIDTH = PLANES[0]
 
 @dataclass(frozen=True)
 class Trunk:
-    """How the four layers see further than one voxel.
+    """How the four layers increase their receptive field.
 
     Attributes:
         strides: Stride of each layer's first block.
@@ -32,8 +32,8 @@ class Trunk:
     dilations: tuple[int, int, int, int]
 
 
-DILATED = Trunk(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))  # the authors': stride 8 in all
-STRIDED = Trunk(strides=(1, 2, 2, 2), dilations=(1, 1, 1, 1))  # MONAI's: stride 32
+DILATED = Trunk(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4))  # the authors': total stride 8
+STRIDED = Trunk(strides=(1, 2, 2, 2), dilations=(1, 1, 1, 1))  # MONAI's: total stride 32
 
 
 @dataclass(frozen=True)
@@ -128,11 +128,11 @@ class Bottleneck(nn.Module):
 class MedicalNet(nn.Module):
     """The trunk, then global average pooling of its last layer.
 
-    Module names follow the released files, which therefore load strictly, whichever the trunk.
+    Module names are those of the released files, which therefore load strictly with either trunk.
     """
 
     def __init__(self, depth: int, trunk: Trunk = DILATED, width: int = WIDTH) -> None:
-        """Args: one of the depths in ``ARCHITECTURES``, strides and dilations, first channels."""
+        """Args: one of the depths in ``ARCHITECTURES``, the trunk, and the first channels."""
         super().__init__()
         architecture = ARCHITECTURES[depth]
         self.conv1 = nn.Conv3d(1, width, 7, stride=2, padding=3, bias=False)
@@ -150,7 +150,7 @@ class MedicalNet(nn.Module):
     def stages(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map volumes (B, 1, X, Y, Z) to the outputs of the four layers, from fine to coarse.
 
-        The last is (B, d, X / 8, Y / 8, Z / 8), or a 32nd of the sides with the strided trunk.
+        The last is (B, d, X / 8, Y / 8, Z / 8), or 1 / 32 of the sides with the strided trunk.
         """
         return self.layers(self.stem(x))
 
@@ -169,17 +169,17 @@ class MedicalNet(nn.Module):
 
 
 def with_random_weights(depth: int, seed: int) -> MedicalNet:
-    """Build a network whose convolutions are drawn from the seed and whose norms are neutral.
+    """Build a network with random convolutions from a seed and neutral norms.
 
     He's initialisation (He et al. 2015, arXiv:1502.01852, eq. 10: Var[w] = 2 / fan_in), uniform:
-    torch's normal numbers differ in the last bit from one processor to another, uniform ones and
-    the exactly rounded arithmetic on them do not.
+    torch's normal numbers differ in the last bit between processors, uniform ones and the exactly
+    rounded arithmetic on them do not.
     """
-    return draw_weights(_without_weights(depth).to_empty(device="cpu"), seed).eval()
+    return initialise_weights(_without_weights(depth).to_empty(device="cpu"), seed).eval()
 
 
-def draw_weights(network: Network, seed: int) -> Network:
-    """Draw every convolution and linear layer of a network as ``with_random_weights`` does."""
+def initialise_weights(network: Network, seed: int) -> Network:
+    """Initialise every convolution and linear layer as ``with_random_weights`` does."""
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.Conv3d | nn.Linear):
@@ -194,7 +194,7 @@ def draw_weights(network: Network, seed: int) -> Network:
 
 
 def with_state(depth: int, state: Mapping[str, Tensor], trunk: Trunk = DILATED) -> MedicalNet:
-    """Build a network that holds the given weights.
+    """Build a network with the given weights.
 
     Raises:
         RuntimeError: An entry is missing, unknown or of another shape.
@@ -205,7 +205,7 @@ def with_state(depth: int, state: Mapping[str, Tensor], trunk: Trunk = DILATED) 
 
 
 def _without_weights(depth: int, trunk: Trunk = DILATED) -> MedicalNet:
-    # The meta device leaves the global random generator alone and costs no time.
+    # The meta device does not change the global random generator and takes no time.
     with torch.device("meta"):
         return MedicalNet(depth, trunk)
 

@@ -35,7 +35,7 @@ Family = Literal["distribution", "fidelity", "change"]
 
 
 class MetricError(ValueError):
-    """A metric is not defined on what it was given; the message is fit for a table's note."""
+    """A metric is not defined on its inputs; the message is suitable as a note of a table."""
 
 
 class TooFewVolumes(MetricError):  # noqa: N818 - reads as the reason that it is
@@ -43,23 +43,23 @@ class TooFewVolumes(MetricError):  # noqa: N818 - reads as the reason that it is
 
 
 class Metric(ABC):
-    """What every metric tells of itself. Register by subclassing one of the kinds below.
+    """Base class of all metrics. Register by subclassing one of the kinds below.
 
     Attributes:
-        kind: ``"pair"``: one value a pair; ``"subject"``: one value a subject and sample;
+        kind: ``"pair"``: one value per pair; ``"subject"``: one value per subject and sample;
             ``"set"``: one value for all volumes of a method.
         family: ``"distribution"``: do the volumes look real; ``"fidelity"``: do they look like
             the true follow-up; ``"change"``: do they change as the true follow-up did.
         higher_is_better: The direction.
-        best: The value of a perfect follow-up, where it is neither end of the scale, such as 0 for
-            a bias; ``higher_is_better`` is then False and the distance from ``best`` counts.
+        best: The value of a perfect follow-up, if it is neither end of the scale, such as 0 for a
+            bias; ``higher_is_better`` is then False and the distance from ``best`` counts.
         unit: Unit of the value, empty for a pure number.
-        decimals: How many a table prints.
+        decimals: Decimals printed in tables.
         citation: Paper or library that defines it.
-        parameters: What changes the value besides mask and instruments, as JSON values.
-        mask: Where it looks, such as ``"source's head"``; empty for no mask.
+        parameters: What changes the value in addition to mask and instruments, as JSON values.
+        mask: The region that it uses, such as ``"source's head"``; empty for no mask.
         uses_extractor: Whether it measures with the feature extractor, which is then loaded before
-            hours of work.
+            long computations.
         uses_segmentation: Whether it measures with the embedded segmentation.
     """
 
@@ -77,7 +77,7 @@ class Metric(ABC):
     uses_segmentation: ClassVar[bool] = False
 
     def __init__(self, instruments: Instruments | None = None) -> None:
-        """Args: what to measure with, shared between metrics; by default what is embedded."""
+        """Args: what to measure with, shared between metrics; by default the embedded network."""
         name = getattr(self, "name", type(self).__name__)
         self._allowed = Allowed.of(instruments, name, self.uses_extractor, self.uses_segmentation)
 
@@ -96,13 +96,13 @@ class Metric(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """Full name for people: window, mask, extractor. Nothing is decided by it."""
+        """Full name for display: window, mask, extractor. It is not used in comparisons."""
 
     def prepare(self) -> None:
-        """Get what it needs besides the instruments, before hours of work.
+        """Load what it needs in addition to the instruments, before long computations.
 
         Raises:
-            MetricError: A package or a file is missing; the message says how to get it.
+            MetricError: A package or a file is missing; the message explains how to get it.
         """
         return
 
@@ -111,7 +111,7 @@ class Metric(ABC):
         """What is measured, as JSON values: values of equal definitions may be ranked together.
 
         Raises:
-            WeightsError: The extractor's weights are not understood, or their file is not there.
+            WeightsError: The extractor's weights cannot be parsed, or their file does not exist.
         """
         found = {"name": self.name, "parameters": dict(self.parameters), "mask": self.mask}
         if self.uses_extractor:
@@ -122,12 +122,12 @@ class Metric(ABC):
 
 
 def shared_instruments(metric: Metric) -> Instruments:
-    """The instruments behind those of a metric, for those who build and identify metrics."""
+    """The shared instruments of a metric, for code that builds and identifies metrics."""
     return metric.instruments.shared
 
 
 class PairMetric(Metric):
-    """One value a (generated, reference) pair."""
+    """One value per (generated, reference) pair."""
 
     kind = "pair"
 
@@ -145,27 +145,27 @@ class PairMetric(Metric):
             interval_years: From the source to the follow-up.
 
         Raises:
-            MetricError: It is not defined on these volumes; the message says why.
+            MetricError: It is not defined on these volumes; the message names the reason.
         """
 
 
 class _FeatureMetric(Metric):
-    """A metric of what is measured on every volume, real and generated alike."""
+    """A metric of features measured on every volume, real or generated, in the same way."""
 
     @abstractmethod
     def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
         """Measure one volume, (d,).
 
         Args:
-            scan: The generated or the real follow-up; nothing tells which, so that both are
-                measured alike.
+            scan: The generated or the real follow-up; which one is not known, so that both are
+                measured in the same way.
             source: The real first visit.
             interval_years: From the source to the follow-up.
         """
 
 
 class SubjectMetric(_FeatureMetric):
-    """One value a subject, from all its visits."""
+    """One value per subject, from all its visits."""
 
     kind = "subject"
 
@@ -176,12 +176,12 @@ class SubjectMetric(_FeatureMetric):
         """Score one subject.
 
         Args:
-            generated: Features of the generated visits, (V, d), in the order of time.
+            generated: Features of the generated visits, (V, d), in order of time.
             reference: Features of the real visits, (V, d).
             interval_years: From the source to each visit, (V,), ascending.
 
         Raises:
-            MetricError: It is not defined on so few visits; the message says why.
+            MetricError: It is not defined on so few visits; the message names the reason.
         """
 
 
@@ -199,7 +199,7 @@ class SetMetric(_FeatureMetric):
         """
 
     def value(self, *, generated: Features, reference: Features, groups: Sequence[str]) -> float:
-        """The metric of all volumes, given the subject of each row; by default the call."""
+        """The metric of all volumes, given the subject of each row; by default ``__call__``."""
         return self(generated=generated, reference=reference)
 
     def leave_one_out(
@@ -229,13 +229,13 @@ class SetMetric(_FeatureMetric):
     def floor(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
     ) -> "Floor | None":
-        """Real against real, and generated against real, at one N; None where it says nothing."""
+        """Real against real, and generated against real, at one N; None if not informative."""
         return None
 
 
 @dataclass(frozen=True)
 class Floor:
-    """What a set metric gives where there is nothing to find, at a size that halves allow.
+    """What a set metric gives without a true difference, at the size of half the subjects.
 
     Attributes:
         real: Real volumes of one half of the subjects against those of the other half.
@@ -248,7 +248,7 @@ class Floor:
     count: int
 
 
-def pair_metric(  # noqa: PLR0913 - what every metric tells of itself
+def pair_metric(  # noqa: PLR0913 - the attributes of every metric
     name: str,
     *,
     title: str,
@@ -263,14 +263,14 @@ def pair_metric(  # noqa: PLR0913 - what every metric tells of itself
     """Register a function of plain volumes as a pair metric.
 
     Args:
-        name: What it is called in settings and tables.
-        title: Full name, with whatever changes the value in brackets.
+        name: Its name in settings and tables.
+        title: Full name, with everything that changes the value in brackets.
         higher_is_better: The direction.
         unit: Unit of the value.
-        decimals: How many a table prints.
+        decimals: Decimals printed in tables.
         citation: Paper or library that defines it.
-        parameters: What changes the value besides the mask.
-        mask: Where it looks.
+        parameters: What changes the value in addition to the mask.
+        mask: The region that it uses.
         source: The name of ``citation`` in version 0.1; refused.
 
     Returns:

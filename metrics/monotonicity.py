@@ -1,4 +1,4 @@
-"""Do the ventricles of a generated course go the way of the real ones, visit after visit?"""
+"""Do the generated ventricles change in the true direction from visit to visit?"""
 
 from types import MappingProxyType
 
@@ -10,9 +10,9 @@ from longibench.metrics.metric import Features, MetricError, Scan, SubjectMetric
 class Monotonicity(SubjectMetric, name="monotonicity"):
     """Share of steps from visit to visit at which the ventricles change in the true direction.
 
-    Ventricles widen with age, so that a true course is nearly always monotone; where the measured
-    one is not, the generated one is held to it all the same, and the truth scores 1. Volumes drawn
-    without regard to each other score about 0.5. No change is no direction: copies score 0.
+    Ventricles widen with age, so that a true course is nearly always monotone; if the measured one
+    is not, the generated one is still compared with it, so that the truth scores 1. Independent
+    volumes score about 0.5. No change has no direction: copies score 0.
     """
 
     family = "change"

@@ -16,14 +16,14 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, section 
 class MultiScaleSSIM(PairMetric, name="ms-ssim"):
     """Contrast and structure on scales each half as fine, luminance on the coarsest.
 
-    Five scales with Wang's window of 11 voxels need 176 voxels a side. A window of 7, as in WDM
+    Five scales with Wang's window of 11 voxels need 176 voxels per side. A window of 7, as in WDM
     (Friedrich et al. 2024, arXiv:2402.19043), fits five scales into 112. A smaller volume gets as
-    many scales as fit, the first of the five weights divided by their sum; with fewer than two
-    nothing is left that is multi-scale. The same window everywhere leaves one thing that changes
-    with the size. Values equal those of MONAI's ``MultiScaleSSIMMetric`` with these settings.
+    many scales as fit, the first of the five weights divided by their sum; fewer than two would not
+    be multi-scale. With the same window for all volumes only the number of scales changes with the
+    size. Values equal those of MONAI's ``MultiScaleSSIMMetric`` with these settings.
 
-    There is none inside the head: a window on the fifth scale is 112 voxels wide and sees all of
-    it, so that a mask there would only pretend to leave the background out.
+    There is no version inside the head: a window on the fifth scale is 112 voxels wide and covers
+    all of it, so that a mask would not exclude the background.
     """
 
     higher_is_better = True
@@ -62,7 +62,7 @@ class MultiScaleSSIM(PairMetric, name="ms-ssim"):
         count = scales(generated.shape)
         if count < 2:
             raise MetricError(
-                f"MS-SSIM needs at least 14 voxels a side for two scales; a volume of "
+                f"MS-SSIM needs at least 14 voxels per side for two scales; a volume of "
                 f"{generated.shape} is too small"
             )
         return multi_scale_ssim(unit_range(generated), unit_range(reference), count)
@@ -71,8 +71,8 @@ class MultiScaleSSIM(PairMetric, name="ms-ssim"):
 def scales(shape: tuple[int, ...]) -> int:
     """How many scales fit a volume, from 0 to 5.
 
-    MONAI asks that a side divided by (scales - 1)^2 be no shorter than the window; on the coarsest
-    scale the window must fit in as well.
+    MONAI requires that a side divided by (scales - 1)^2 is no shorter than the window; on the
+    coarsest scale the window must fit as well.
     """
     side, taps = min(shape), len(WINDOW.weights)
     fitting = (
@@ -103,7 +103,7 @@ def multi_scale_ssim(x: Values, y: Values, count: int) -> float:
 
 
 def _halve(volume: Values) -> Values:
-    """Means of 2 x 2 x 2 voxels; an odd last plane is left out."""
+    """Means of 2 x 2 x 2 voxels; an odd last plane is omitted."""
     for axis, size in enumerate(volume.shape):
         pairs = np.moveaxis(volume, axis, 0)[: size // 2 * 2]
         volume = np.moveaxis((pairs[::2] + pairs[1::2]) / 2, 0, axis)

@@ -1,4 +1,4 @@
-"""What metrics of two volumes share: their intensities, their shapes, what is derived of both."""
+"""Shared by metrics of two volumes: intensities, shapes, and values derived from both."""
 
 from collections.abc import Callable, Hashable
 from typing import TypeVar
@@ -19,7 +19,7 @@ def unit_range(scan: Scan) -> Values:
 
 
 def same_shape(*scans: Scan) -> None:
-    """Hold that volumes can be compared voxel by voxel.
+    """Check that volumes can be compared voxel by voxel.
 
     Raises:
         MetricError: Their shapes differ.
@@ -31,8 +31,8 @@ def same_shape(*scans: Scan) -> None:
 
 
 def derive_with(scan: Scan, other: Scan, key: Hashable, compute: Callable[[Scan, Scan], T]) -> T:
-    """What ``compute`` makes of two scans, kept by the first for the metrics to come.
+    """The result of ``compute`` on two scans, cached by the first for other metrics.
 
-    The other is kept with it: while it lives, no scan can be mistaken for it by its id.
+    The other is cached with it: while it exists, no other scan can have its id.
     """
     return scan.derive((key, id(other)), lambda scan: (other, compute(scan, other)))[1]

@@ -11,15 +11,15 @@ from longibench.metrics.pairs import same_shape
 
 Map = NDArray[np.float32]
 
-EPSILON = 1e-10  # as in the lpips package: silent voxels stay silent
+EPSILON = 1e-10  # as in the lpips package: zero features stay zero
 
 
 class Perceptual(PairMetric, name="perceptual"):
-    """Distance of two volumes as the feature extractor sees them, summed over its stages.
+    """Distance of two volumes in the feature extractor's maps, summed over its stages.
 
     The features of each voxel are scaled to length 1; the squared difference is averaged over
-    space. Channels weigh alike, where LPIPS weighs them by human judgements of photographs: there
-    are none of brains. Comparable only with the same extractor.
+    space. Channels have equal weights, while LPIPS weights them by human judgements of photographs:
+    there are none for brains. Comparable only with the same extractor.
     """
 
     higher_is_better = False
@@ -50,7 +50,7 @@ class Perceptual(PairMetric, name="perceptual"):
         )
         value = sum(stage_distance(x, y) for x, y in stages)
         if not np.isfinite(value):
-            raise MetricError("a feature is not a finite number; look for NaN in the volumes")
+            raise MetricError("a feature is not a finite number; check the volumes for NaN")
         return float(value)
 
 
@@ -59,7 +59,7 @@ def stage_distance(x: Map, y: Map) -> float:
 
     Args:
         x: Maps of one stage, (C, x, y, z).
-        y: The same of the other volume.
+        y: The same for the other volume.
     """
     squares = (_unit_features(x) - _unit_features(y)) ** 2
     return float(squares.sum(axis=0).mean(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""The weights that MedicalNet's authors released: found or downloaded, verified, loaded."""
+"""The weights released by MedicalNet's authors: find or download, verify, load."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ CHECKSUMS = {
 
 
 def network_definition(depth: int, weights: str, network: str = "MedicalNet") -> dict[str, Any]:
-    """A ResNet by depth and weights, the latter by their SHA256 or how they are drawn."""
+    """A ResNet by depth and weights, the latter by their SHA256 or their seed."""
     return {"network": network, "depth": depth, "weights": weights}
 
 
@@ -36,9 +36,9 @@ class ReleasedWeights:
 
     Attributes:
         depth: Depth of the network.
-        more_datasets: Trained on 23 datasets and not on 8.
+        more_datasets: Trained on 23 datasets instead of 8.
         path: A local copy; None to download.
-        trunk: A key of ``TRUNKS``: what the weights are put into.
+        trunk: A key of ``TRUNKS``: the network that the weights are loaded into.
     """
 
     depth: int
@@ -66,7 +66,7 @@ class ReleasedWeights:
 
     @property
     def definition(self) -> dict[str, Any]:
-        """Network and the released file's SHA256, wherever a copy of it lies."""
+        """Network and the released file's SHA256, independent of the path of a copy."""
         network, _ = TRUNKS[self.trunk]
         return network_definition(self.depth, CHECKSUMS[self.file_name], network)
 
@@ -74,15 +74,15 @@ class ReleasedWeights:
         """Find or download the file, verify it, load it.
 
         Raises:
-            WeightsError: No network, no file, or not the released bytes.
+            WeightsError: No network connection, no file, or not the released bytes.
         """
         path = self.path or self._download()
         found, expected = checksum(path), CHECKSUMS[self.file_name]
         if found != expected:
             raise WeightsError(
                 f"{path}: wrong checksum, not the released {self.file_name} (SHA256 {found}, "
-                f"expected {expected}). Delete it and fetch it again; weights of your own are "
-                "named file:PATH."
+                f"expected {expected}). Delete it and download it again; use "
+                "file:PATH for your own weights."
             )
         _, trunk = TRUNKS[self.trunk]
         return load(path, self.depth, trunk)
@@ -93,13 +93,13 @@ class ReleasedWeights:
         repository = f"TencentMedicalNet/MedicalNet-Resnet{self.depth}"
         try:
             return Path(hf_hub_download(repository, self.file_name))
-        except Exception as error:  # which class a failed download has changes between versions
+        except Exception as error:  # the class of a failed download differs between versions
             plus = "+23" if self.more_datasets else ""
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise WeightsError(
                 f"cannot download {self.file_name} from huggingface.co/{repository}: {reason} "
-                "Connect to the internet; or fetch the file elsewhere and name it "
-                f"{self.trunk}:{self.depth}{plus}@PATH; or take embedded, which is here already."
+                "Connect to the internet; or download the file elsewhere and use "
+                f"{self.trunk}:{self.depth}{plus}@PATH; or use embedded, which needs no download."
             ) from error
 
 

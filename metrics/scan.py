@@ -1,4 +1,4 @@
-"""A volume as metrics see it: voxels, their size, and whatever was derived from them already."""
+"""A volume for metrics: voxels, their size, and cached values derived from them."""
 
 import hashlib
 from collections.abc import Callable, Hashable
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 class Scan:
-    """One volume and what metrics derive from it, each computed once however many ask.
+    """One volume and the values that metrics derive from it, each computed once.
 
     Attributes:
         voxels: Intensities (X, Y, Z) in [-1, 1], background -1.
         spacing_mm: Size of a voxel along each axis.
         labels: A label map on the same grid, such as SynthSeg's or FreeSurfer's, if there is one.
-        real: Whether a scanner made it; some published FIDs treat real and generated unlike.
+        real: Whether it is a real scan; some published FIDs treat real and generated differently.
     """
 
     def __init__(
@@ -46,18 +46,18 @@ class Scan:
 
     @cached_property
     def content(self) -> str:
-        """Digest of voxels and their size: the same volume has the same, wherever it lies."""
-        told = f"{self.voxels.shape} {self.spacing_mm}".encode()
+        """Digest of voxels and their size, independent of where the volume is stored."""
+        header = f"{self.voxels.shape} {self.spacing_mm}".encode()
         data = np.ascontiguousarray(self.voxels, dtype=np.float32)
-        return hashlib.sha256(told + data.tobytes()).hexdigest()
+        return hashlib.sha256(header + data.tobytes()).hexdigest()
 
     def derive(self, key: Hashable, compute: Callable[["Scan"], T]) -> T:
-        """What ``compute`` makes of this scan, kept under a key that says what it is."""
+        """The result of ``compute`` on this scan, cached under a key."""
         if key not in self._derived:
             self._derived[key] = compute(self)
         found: T = self._derived[key]
         return found
 
     def forget(self) -> None:
-        """Drop what was derived: two scans may have kept each other with it."""
+        """Clear the cache, through which two scans may refer to each other."""
         self._derived.clear()

@@ -1,4 +1,4 @@
-"""How much fine detail a generated volume has beside the real one: what blurring takes away."""
+"""How much fine detail a generated volume has compared with the real one."""
 
 from types import MappingProxyType
 
@@ -16,7 +16,7 @@ class Sharpness(PairMetric, name="sharpness"):
     """Energy of fine detail in the source's head, generated over real, in dB.
 
     Below 0 the generated volume is blurred, above it noisy or over-sharp; SSIM and PSNR reward
-    blurring. Detail is what a Gaussian of one voxel smooths away, without the edge of the head.
+    blurring. Detail is what a Gaussian of one voxel removes, without the edge of the head.
     """
 
     higher_is_better = False
@@ -54,9 +54,9 @@ class Sharpness(PairMetric, name="sharpness"):
 
 
 def detail_energy(scan: Scan, mask: Mask) -> float:
-    """Mean square of what a Gaussian smooths away inside a mask (X, Y, Z), on [0, 1].
+    """Mean square of what a Gaussian removes inside a mask (X, Y, Z), on [0, 1].
 
-    The Gaussian sees only voxels in the mask (normalised convolution, Knutsson and Westin 1993),
+    The Gaussian uses only voxels in the mask (normalised convolution, Knutsson and Westin 1993),
     so that the step from head to background does not count as detail.
     """
     inside = unit_range(scan) * mask

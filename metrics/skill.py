@@ -1,4 +1,4 @@
-"""Skill against copying: how much of the copy's error a method takes away."""
+"""Skill against copying: how much a method reduces the error of a copy."""
 
 from types import MappingProxyType
 from typing import ClassVar
@@ -11,15 +11,15 @@ from longibench.metrics.pairs import same_shape, unit_range
 
 
 class Skill(PairMetric, name="skill"):
-    """1 - error / error of the source as a forecast, the error being the mean absolute one.
+    """1 - MAE / MAE of the source as the prediction (persistence).
 
-    A copy of the source scores 0 and the truth 1; below 0 a method does worse than nothing. The
-    absolute error is chosen over the square because ratios of squares have heavier tails.
+    A copy of the source scores 0 and the truth 1; below 0 a method is worse than a copy. The
+    absolute error is preferred to the square because ratios of squares have heavier tails.
 
-    It is a ratio of each pair. Where the follow-up hardly differs from the source the denominator
-    is small and the value can fall far below 0, and a mean over pairs follows such pairs. Look at
-    the single values, at strata by interval, and at 1 - mean error / mean error of ``copy-source``
-    from the column ``mae``, which weighs pairs by how much there was to forecast.
+    It is a ratio for each pair. If the follow-up differs little from the source, the denominator is
+    small and the value can be far below 0, and these pairs dominate a mean over pairs. See also the
+    single values, the strata by interval, and 1 - mean error / mean error of ``copy-source`` from
+    the column ``mae``, which weights pairs by the size of their true change.
     """
 
     family = "change"

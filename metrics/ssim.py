@@ -18,7 +18,7 @@ class SSIM(PairMetric, name="ssim"):
 
     Gaussian window of 11 taps with sigma 1.5, K1 = 0.01, K2 = 0.03, weighted population moments,
     on intensities mapped to [0, 1] with L = 1. The map to [0, 1] matters: C1 makes the index
-    depend on where zero lies, so [-1, 1] with L = 2 would give another value.
+    depend on the position of zero, so [-1, 1] with L = 2 would give another value.
     """
 
     higher_is_better = True
@@ -54,10 +54,10 @@ class SSIM(PairMetric, name="ssim"):
 
 
 class HeadSSIM(SSIM, name="ssim-head"):
-    """Mean over the windows centred in the source's head; the empty background has no say.
+    """Mean over the windows centred in the source's head; the empty background does not count.
 
-    At the volume's border the windows see it mirrored, as in scikit-image, so that a head which
-    fills the field of view is scored whole.
+    At the volume's border it is mirrored, as in scikit-image, so that a head that fills the field
+    of view is scored as a whole.
     """
 
     region = Region.HEAD
@@ -66,15 +66,15 @@ class HeadSSIM(SSIM, name="ssim-head"):
 
 
 def ssim_map(generated: Scan, reference: Scan, window: Window = WANG) -> Values:
-    """The similarity at each voxel (Wang et al. 2004, eq. 13), computed once a pair and window.
+    """The similarity at each voxel (Wang et al. 2004, eq. 13), computed once per pair and window.
 
     Args:
         generated: Volume (X, Y, Z) in [-1, 1].
         reference: Same shape and range.
-        window: What weighs the voxels around each.
+        window: The weights of the voxels around each.
 
     Returns:
-        The index at each voxel, (X, Y, Z), at most 1; windows over the border see it mirrored.
+        The index at each voxel, (X, Y, Z), at most 1; the border is mirrored.
 
     Raises:
         MetricError: The shapes differ, or a side is shorter than the window.

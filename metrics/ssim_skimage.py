@@ -1,4 +1,4 @@
-"""SSIM as scikit-image computes it unless told otherwise."""
+"""SSIM as scikit-image computes it by default."""
 
 from types import MappingProxyType
 from typing import ClassVar
@@ -13,9 +13,9 @@ SIDE = 7
 class ScikitSSIM(SSIM, name="ssim-skimage"):
     """Uniform window of 7 voxels a side and sample covariances, on [0, 1] with L = 1.
 
-    What ``structural_similarity(a, b, data_range=1)`` gives, and so what many papers print whose
-    code calls it without more; CLIMB, by the first author of the paper that this suite reproduces,
-    is one. It is not Wang's SSIM: on the same volumes it can lie 0.1 higher.
+    The result of ``structural_similarity(a, b, data_range=1)``, which many papers report whose code
+    calls it with defaults; CLIMB, by the first author of the paper that this suite reproduces, is
+    one. It is not Wang's SSIM: on the same volumes it can be 0.1 higher.
     """
 
     citation = "scikit-image, skimage.metrics.structural_similarity with its defaults"

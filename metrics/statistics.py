@@ -1,7 +1,7 @@
 """Estimates with intervals over subjects.
 
-Volumes of one subject are alike, so subjects and not volumes are what chance draws. What each
-interval covers, as measured: ``docs/statistics.md``.
+Volumes of one subject are correlated, so subjects, not volumes, are the sampling unit. The measured
+coverage of each interval is in ``docs/statistics.md``.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from scipy import stats
 Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
-WIDEST = 0.9999  # below 1, where quantiles are not finite
-RESAMPLES = 9_999  # with the estimate itself a round number, so that quantiles fall on resamples
+WIDEST = 0.9999  # below 1, at which quantiles are not finite
+RESAMPLES = 9_999  # with the estimate itself a round number, so that quantiles are resamples
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Interval:
         low: Lower bound; NaN with fewer than two subjects.
         high: Upper bound; NaN with fewer than two subjects.
         standard_error: Of the estimate; NaN with fewer than two subjects.
-        subjects: How many the interval rests on.
+        subjects: Number of subjects that the interval is based on.
     """
 
     estimate: float
@@ -41,13 +41,13 @@ class Interval:
 def subject_means(
     values: ArrayLike, groups: Sequence[str], seeds: Sequence[int] | None = None
 ) -> pd.Series:
-    """Mean of each subject's values; a missing value is left out.
+    """Mean of each subject's values; missing values are ignored.
 
     Args:
-        values: One value a volume, (N,).
+        values: One value per volume, (N,).
         groups: The subject of each, (N,).
         seeds: The training seed of each, (N,). With several, a subject's mean is that of its
-            means under each seed, so that every seed counts the same.
+            means for each seed, so that all seeds have equal weight.
 
     Returns:
         The means by subject, sorted.
@@ -79,26 +79,26 @@ def bootstrap(
 ) -> tuple[Interval, Array]:
     """Bootstrap over subjects of the mean of subject means, by ``scipy.stats.bootstrap``.
 
-    BCa, bias-corrected and accelerated (Efron 1987, doi:10.1080/01621459.1987.10478410): where
-    subject means are skewed it covers the truth a little more often than percentiles do. Its level
-    is widened for few subjects, see ``widened``.
+    BCa, bias-corrected and accelerated (Efron 1987, doi:10.1080/01621459.1987.10478410): if
+    subject means are skewed it covers the truth slightly more often than percentiles. Its level is
+    widened for few subjects, see ``widened``.
 
     Args:
-        means: One value a subject, (n,), see ``subject_means``.
+        means: One value per subject, (n,), see ``subject_means``.
         confidence: Coverage, such as 0.95.
-        resamples: How often the subjects are drawn anew.
+        resamples: Number of resamples of the subjects.
         seed: The same seed gives the same interval.
 
     Returns:
         The interval, and the mean of each resample, (resamples,); with fewer than two subjects
-        there is neither, with equal values no resample.
+        neither exists, with equal values there are no resamples.
     """
     values = np.asarray(means, float)
     count, nothing = len(values), np.empty(0)
     estimate = float(values.mean()) if count else np.nan
     if count < 2:
         return Interval(estimate, np.nan, np.nan, np.nan, count), nothing
-    if np.ptp(values) == 0:  # BCa is undefined where every resample is the same
+    if np.ptp(values) == 0:  # BCa is undefined if all resamples are the same
         return Interval(estimate, estimate, estimate, 0.0, count), nothing
     found = stats.bootstrap(
         (values,),
@@ -116,10 +116,10 @@ def bootstrap(
 
 
 def widened(confidence: float, subjects: int) -> float:
-    """The level at which to read a bootstrap of few subjects so that it covers what it says.
+    """The level at which a bootstrap of few subjects has the nominal coverage.
 
-    A bootstrap takes the spread of the sample for that of the population, without the n - 1 and
-    Student's t that a t interval has. Hesterberg 2015, doi:10.1080/00031305.2015.1089789: the
+    A bootstrap uses the spread of the sample for that of the population, without the n - 1 and
+    Student's t of a t interval. Hesterberg 2015, doi:10.1080/00031305.2015.1089789: the
     expanded percentile interval. At 24 subjects 0.95 becomes 0.965, at 114 0.953.
     """
     reach = np.sqrt(subjects / (subjects - 1)) * stats.t.ppf((1 + confidence) / 2, subjects - 1)
@@ -133,8 +133,8 @@ def jackknife_interval(
 
     Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 11; n - 1 degrees of
     freedom. For set metrics such as FID, whose bootstrap repeats subjects, lowers the rank of the
-    covariance and misses its own estimate. It is an interval for what the metric is on average at
-    this many subjects, which for FID lies above its value for the whole population.
+    covariance and does not contain its own estimate. It is an interval for the mean of the metric
+    at this number of subjects, which for FID is above its value for the whole population.
 
     Args:
         estimate: The value on all subjects.
@@ -151,9 +151,9 @@ def jackknife_interval(
 
 
 def seed_spread(by_seed: Sequence[float]) -> float:
-    """Standard deviation between training seeds: what training anew changes.
+    """Standard deviation between training seeds: the effect of retraining.
 
-    Kept apart from the interval over subjects, which says what other subjects would change.
+    It is separate from the interval over subjects, which describes the effect of other subjects.
 
     Args:
         by_seed: The value of each training seed, over all subjects, (s,).

@@ -1,4 +1,4 @@
-"""Two methods on the same subjects: difference, test, and for how many subjects it is better."""
+"""Two methods on the same subjects: difference, test, and share of subjects improved."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ class Comparison:
 
     Attributes:
         difference: First minus second; of a metric with a best value, of the distances from it.
-        probability_lower: How surely the first method's value is the lower one, in [0, 1]: 0.5
-            says nothing, NaN with fewer than two subjects. The share of resamples (bootstrap) or
+        probability_lower: Confidence that the first method's value is the lower one, in [0, 1]: 0.5
+            is no evidence, NaN with fewer than two subjects. The share of resamples (bootstrap) or
             of Student's distribution (jackknife) below zero.
         p_value: Of the hypothesis of no difference, two-sided, in [0, 1]; NaN with fewer than two
             subjects. Wilcoxon's signed-rank test on subjects' differences, or for set metrics,
-            which have no value a subject, Student's t of the jackknife.
-        share_lower: For which share of the subjects the first method's value is the lower (or
+            which have no value per subject, Student's t of the jackknife.
+        share_lower: The share of the subjects for which the first method's value is the lower (or
             nearer to the best) one, ties counted half; in [0, 1], NaN for set metrics. It is the
             probability of improvement on a subject, not of a better mean.
     """
@@ -40,11 +40,11 @@ class Comparison:
     share_lower: float = float("nan")
 
     def probability_better(self, *, higher_is_better: bool) -> float:
-        """How surely the first method is better, in [0, 1]."""
+        """Confidence that the first method is better, in [0, 1]."""
         return 1 - self.probability_lower if higher_is_better else self.probability_lower
 
     def share_better(self, *, higher_is_better: bool) -> float:
-        """For which share of the subjects the first method is better, in [0, 1]."""
+        """The share of the subjects for which the first method is better, in [0, 1]."""
         return 1 - self.share_lower if higher_is_better else self.share_lower
 
 
@@ -61,20 +61,23 @@ def compare_means(
 
     Args:
         first: Means by subject of the first method, see ``subject_means``.
-        second: The second method's; subjects of only one are left out.
-        best: The ideal value, if distance from it counts. Each method's values are then turned so
-            that its mean lies above ``best``: the mean difference is that of the means' distances.
+        second: The second method's; subjects of only one method are ignored.
+        best: The ideal value, if distance from it counts. The sign of each method's values is then
+            chosen so that its mean is above ``best``: the mean difference is that of the means'
+            distances.
         confidence: Coverage, such as 0.95.
-        resamples: How often the subjects are drawn anew.
+        resamples: Number of resamples of the subjects.
         seed: The same seed gives the same result.
     """
     both = pd.concat([first, second], axis=1, join="inner").dropna().to_numpy(float).T
-    left, right = (both if best is None else _turned(both, best)).round(12)
-    interval, drawn = bootstrap(left - right, confidence=confidence, resamples=resamples, seed=seed)
+    left, right = (both if best is None else _above(both, best)).round(12)
+    interval, resampled = bootstrap(
+        left - right, confidence=confidence, resamples=resamples, seed=seed
+    )
     nearness = both if best is None else np.abs(both - best)
     return Comparison(
         difference=interval,
-        probability_lower=_share_below(drawn) if len(drawn) else _certain(interval),
+        probability_lower=_share_below(resampled) if len(resampled) else _certain(interval),
         p_value=_wilcoxon(left - right),
         share_lower=_share_below(nearness[0].round(12) - nearness[1].round(12)),
     )
@@ -115,18 +118,18 @@ def compare_leave_outs(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for being several, by statsmodels.
+    """Adjust p-values for multiple comparisons, by statsmodels.
 
     Holm 1979, Scandinavian Journal of Statistics 6, 65: the chance of any false difference among
     all comparisons stays below the level.
 
     Args:
-        p_values: Of one family of comparisons; NaN where there is no test.
+        p_values: Of one family of comparisons; NaN if there is no test.
 
     Returns:
         In the same order; NaN stays NaN and does not count as a test.
     """
-    from statsmodels.stats.multitest import multipletests  # takes 0.2 s, and few need it
+    from statsmodels.stats.multitest import multipletests  # slow to import (0.2 s), rarely needed
 
     adjusted: Array = np.array(p_values, float)
     known = ~np.isnan(adjusted)
@@ -140,8 +143,8 @@ def _sides(estimates: Array, best: float) -> Array:
     return np.where(estimates >= best, 1.0, -1.0)
 
 
-def _turned(both: Array, best: float) -> Array:
-    """Values (2, n) minus ``best``, turned so that no method's mean is below zero."""
+def _above(both: Array, best: float) -> Array:
+    """Values (2, n) minus ``best``, with signs chosen so that no method's mean is below zero."""
     if not both.size:
         return both
     return np.asarray(_sides(both.mean(axis=1), best)[:, None] * (both - best))
@@ -164,7 +167,7 @@ def _share_below(differences: Array) -> float:
 
 
 def _certain(difference: Interval) -> float:
-    """How surely a difference without any spread is below zero."""
+    """Confidence that a difference without any spread is below zero."""
     if difference.subjects < 2:
         return float("nan")
     return float(0.5 - 0.5 * np.sign(difference.estimate))

@@ -28,13 +28,13 @@ class Subsets(Protocol):
 class SubsetMetric(SetMetric):
     """A set metric that prepares two sets once and then compares any of their subsets.
 
-    Fewer than ``LEAST_VOLUMES`` volumes are not called a distribution: the standard deviation of
-    a feature is known within a factor of 2 (95 %, chi-square) from 9 volumes on, and one more
-    leaves as many when one is left out. A real volume counts once, however many samples were
-    generated for it: repeated it would pass for more volumes than there are.
+    Fewer than ``LEAST_VOLUMES`` volumes are refused: the standard deviation of a feature is known
+    within a factor of 2 (95 %, chi-square) from 9 volumes on, which remain of 10 when one is left
+    out. A real volume counts once, for any number of samples generated for it: duplicates would
+    count as more volumes than there are.
 
     Attributes:
-        least_volumes: The fewest volumes in a set.
+        least_volumes: The smallest number of volumes in a set.
     """
 
     least_volumes: ClassVar[int] = LEAST_VOLUMES
@@ -74,10 +74,10 @@ class SubsetMetric(SetMetric):
     ) -> Floor | None:
         """Real against real, and generated against real, at the N of a half.
 
-        The subjects are split in halves A and B, ``SPLITS`` times; what is told is the mean of
+        The subjects are split in halves A and B, ``SPLITS`` times; the results are the means of
         real A against real B, and of generated A against real B. No subject is in both, so that
-        nothing but the origin of the volumes differs between the two numbers. Of several samples
-        of a volume the first is taken, so that both numbers have one N.
+        only the origin of the volumes differs between the values. Of several samples of a volume
+        the first is taken, so that both values have the same N.
 
         Raises:
             TooFewVolumes: Fewer than 4 subjects, or too few volumes in a half.
@@ -112,10 +112,10 @@ class SubsetMetric(SetMetric):
 
 
 def all_distances(prepared: Subsets, pairs: Sequence[tuple[Rows, Rows]]) -> list[float]:
-    """The distances of many subsets, one thread a core.
+    """The distances of many subsets, one thread per core.
 
-    BLAS gets one thread in each: its own threads wait for one another at every step through a
-    matrix of some hundred rows, and on a busy machine the same work takes ten times as long.
+    BLAS uses one thread in each: its own threads would synchronise at every step through a matrix
+    of some hundred rows, and on a busy machine the same work takes ten times as long.
     """
     with (
         threadpool_limits(limits=1, user_api="blas"),
@@ -125,7 +125,7 @@ def all_distances(prepared: Subsets, pairs: Sequence[tuple[Rows, Rows]]) -> list
 
 
 def first_rows(features: Features) -> Rows:
-    """The rows that no earlier row equals: with several samples a pair, real ones come again."""
+    """The rows without duplicates: with several samples per pair, real ones are repeated."""
     return np.sort(np.unique(features, axis=0, return_index=True)[1])
 
 

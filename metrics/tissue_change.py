@@ -1,8 +1,8 @@
-"""Annual change of a structure's volume, measured on generated and real follow-ups alike.
+"""Annual change of a structure's volume, measured in the same way on generated and real follow-ups.
 
-For each structure three metrics: ``ventricles-bias`` (does a method age people too fast or too
-slowly?), ``ventricles-error`` (how far off is it for a person?) and ``ventricles-correlation``
-(does it tell who changes fast from who does not?).
+For each structure three metrics: ``ventricles-bias`` (is the change too fast or too slow on
+average?), ``ventricles-error`` (how large is the error for a subject?) and
+``ventricles-correlation`` (does it distinguish subjects with fast change from others?).
 """
 
 from collections.abc import Callable, Mapping
@@ -33,8 +33,8 @@ class Structure:
         name: First part of its metrics' names.
         title: What it is in tables.
         measured_by: The segmentation, for the title's brackets.
-        volume: Its volume in ml; 0 where there is none of it; raises ``MetricError`` where it
-            cannot be measured.
+        volume: Its volume in ml; 0 if it is absent; raises ``MetricError`` if it cannot be
+            measured.
         uses_segmentation: Whether the embedded segmentation measures it.
         parameters: What else defines it.
     """
@@ -48,21 +48,21 @@ class Structure:
 
 
 class _TissueChange(Metric):
-    """What the metrics of one structure share."""
+    """Base class of the metrics of one structure."""
 
     family = "change"
     citation = "this suite; annualised percent change as in Jack et al. 2004, Neurology 62(4):591"
     structure: ClassVar[Structure]
-    told: ClassVar[str]
+    quantity: ClassVar[str]
 
     @property
     def title(self) -> str:
         """Name with what is compared and the segmentation."""
         structure = self.structure
-        return f"{structure.title}, {self.told} [{structure.measured_by}]"
+        return f"{structure.title}, {self.quantity} [{structure.measured_by}]"
 
     def rate(self, scan: Scan, source: Scan, interval_years: float) -> float:
-        """Change since the source in percent of the source's volume a year.
+        """Change since the source in percent of the source's volume per year.
 
         Raises:
             MetricError: The structure is not in the source or cannot be measured, or no time
@@ -88,12 +88,12 @@ class ChangeBias(_TissueChange, PairMetric):
     best: ClassVar[float | None] = 0.0
     unit = "%/year"
     decimals = 2
-    told = "bias of annual change"
+    quantity = "bias of annual change"
 
     def __call__(
         self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
     ) -> float:
-        """Score one generated volume, in percent of the source's volume a year.
+        """Score one generated volume, in percent of the source's volume per year.
 
         Raises:
             MetricError: No time has passed, or the structure cannot be measured.
@@ -106,12 +106,12 @@ class ChangeError(ChangeBias):
     """Annual change of a structure's volume, absolute difference of generated and real."""
 
     best = None
-    told = "error of annual change"
+    quantity = "error of annual change"
 
     def __call__(
         self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
     ) -> float:
-        """Score one generated volume, in percent of the source's volume a year.
+        """Score one generated volume, in percent of the source's volume per year.
 
         Raises:
             MetricError: No time has passed, or the structure cannot be measured.
@@ -129,13 +129,13 @@ class ChangeError(ChangeBias):
 class ChangeRateCorrelation(_TissueChange, SetMetric):
     """Pearson's correlation of generated with real annual change, over all follow-up visits.
 
-    Each visit is a point, so that a person with many visits counts more; the interval comes from
-    leaving people out, one at a time. It does not see bias: half the true change everywhere
-    correlates perfectly.
+    Each visit is a point, so that a subject with many visits counts more; the interval is that of
+    the jackknife over subjects. It does not detect bias: half the true change everywhere correlates
+    perfectly.
     """
 
     higher_is_better = True
-    told = "correlation of annual change"
+    quantity = "correlation of annual change"
 
     def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
         """Annual change (1,) in percent of the source's volume.
@@ -170,7 +170,7 @@ def register(structure: Structure) -> None:
     """Register the three metrics of a structure as ``<structure>-bias`` and so on."""
     for suffix, base in KINDS.items():
         name = f"{structure.name}-{suffix}"
-        told = {
+        attributes = {
             "structure": structure,
             "parameters": {
                 "structure": structure.name,
@@ -181,7 +181,7 @@ def register(structure: Structure) -> None:
             "__doc__": base.__doc__,
             "__module__": structure.volume.__module__,
         }
-        type(name.title().replace("-", ""), (base,), told, name=name)
+        type(name.title().replace("-", ""), (base,), attributes, name=name)
 
 
 def embedded(name: str) -> Structure:

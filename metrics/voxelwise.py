@@ -1,6 +1,6 @@
 """Metrics that compare voxel with voxel, over the whole volume and inside the source's head.
 
-The background is empty in both volumes and flatters all of them; the head is where they differ.
+The background is empty in both volumes and improves all of them; the volumes differ in the head.
 """
 
 from abc import abstractmethod
@@ -18,7 +18,7 @@ PSNR_CAP = 100.0  # dB; a mean square error of 1e-10, about that of rounding to 
 
 
 class Voxelwise(PairMetric):
-    """A number made of the intensities of two volumes in a region."""
+    """A value computed from the intensities of two volumes in a region."""
 
     region: ClassVar[Region] = Region.WHOLE
     mask: ClassVar[str] = region.value
@@ -51,7 +51,8 @@ class Voxelwise(PairMetric):
 class PSNR(Voxelwise, name="psnr"):
     """Peak signal-to-noise ratio, 10 log10(L^2 / MSE) with L = 1 on intensities in [0, 1].
 
-    Identical volumes would score infinity, which no mean survives: the value stops at 100 dB.
+    Identical volumes would score infinity, for which no mean is defined: the value is capped at
+    100 dB.
     """
 
     higher_is_better = True

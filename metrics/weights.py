@@ -1,4 +1,4 @@
-"""Weights of the feature extractor: what they are called and where they come from."""
+"""Weights of the feature extractor: their names and where they are loaded from."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
-from longibench.metrics.checkpoints import WeightsError, checksum, load, told_depth
+from longibench.metrics.checkpoints import WeightsError, checksum, load, read_depth
 from longibench.metrics.medicalnet import ARCHITECTURES, MedicalNet, with_random_weights
 from longibench.metrics.released import TRUNKS, ReleasedWeights, network_definition
 
@@ -14,7 +14,7 @@ EMBEDDED = "embedded"  # what comes with the project; see docs/anatomy.md
 RANDOM_DEPTH = 10
 FORMS = (
     "embedded, embedded-random:SEED, random:SEED, medicalnet:DEPTH, medicalnet:DEPTH+23, "
-    "medicalnet:DEPTH@PATH, monai-strided:DEPTH (with +23 and @PATH alike) or file:PATH"
+    "medicalnet:DEPTH@PATH, monai-strided:DEPTH (with +23 and @PATH likewise) or file:PATH"
 )
 
 
@@ -34,21 +34,21 @@ class Weights(Protocol):
 
 
 def parse(weights: str) -> "Weights | EmbeddedWeights":
-    """Understand the name of weights.
+    """Parse the name of weights.
 
     Args:
         weights: One of
 
             - ``embedded``: the network that comes with the project and segments brains;
               ``embedded-random:SEED``: the same network before training.
-            - ``random:SEED``: MedicalNet's ResNet-10 with weights drawn from the seed.
+            - ``random:SEED``: MedicalNet's ResNet-10 with random weights from the seed.
             - ``medicalnet:DEPTH``: trained on 8 datasets, ``medicalnet:DEPTH+23``: on 23;
               downloaded once, checksum verified.
             - ``medicalnet:DEPTH@PATH``, ``medicalnet:DEPTH+23@PATH``: a local copy of that file,
               for machines without internet.
             - ``monai-strided:`` and the same: those weights in MONAI's trunk of stride 32, whose
-              features are others.
-            - ``file:PATH``: any file in the same format; its depth is told from its entries.
+              features are different.
+            - ``file:PATH``: any file in the same format; its depth is determined from its entries.
 
     Raises:
         WeightsError: None of these, or a file that was never released.
@@ -62,7 +62,7 @@ def parse(weights: str) -> "Weights | EmbeddedWeights":
         return ReleasedWeights(int(match[2]), bool(match[3]), path, match[1])
     if match := re.fullmatch(r"file:(.+)", weights):
         return FileWeights(Path(match[1]))
-    raise WeightsError(f"weights '{weights}' are not understood; {_nearest(weights)}write {FORMS}")
+    raise WeightsError(f"weights '{weights}' cannot be parsed; {_nearest(weights)}use {FORMS}")
 
 
 def _nearest(weights: str) -> str:
@@ -77,7 +77,7 @@ class EmbeddedWeights:
     """The anatomy network of ``metrics.anatomy``, trained or as it was before training.
 
     Attributes:
-        seed: Draws the weights; None takes the trained ones.
+        seed: Seed of random weights; None for the trained ones.
     """
 
     seed: int | None
@@ -101,7 +101,7 @@ class EmbeddedWeights:
 
 @dataclass(frozen=True)
 class RandomWeights:
-    """Weights drawn from a seed."""
+    """Random weights from a seed."""
 
     seed: int
 
@@ -116,7 +116,7 @@ class RandomWeights:
         return f"MedicalNet ResNet-{RANDOM_DEPTH}, random:{self.seed}"
 
     def network(self) -> MedicalNet:
-        """Draw the weights."""
+        """Initialise the weights."""
         return with_random_weights(RANDOM_DEPTH, self.seed)
 
 
@@ -128,13 +128,13 @@ class FileWeights:
 
     @property
     def definition(self) -> dict[str, Any]:
-        """Network and the file's SHA256: the path would not identify it."""
-        return network_definition(told_depth(self.path), checksum(self.path))
+        """Network and the file's SHA256, because the path does not identify it."""
+        return network_definition(read_depth(self.path), checksum(self.path))
 
     @property
     def title(self) -> str:
-        """Network and the file's name; what is in the file, the definition says."""
-        return f"MedicalNet ResNet-{told_depth(self.path)}, file {self.path.name}"
+        """Network and the file's name; the definition identifies its content."""
+        return f"MedicalNet ResNet-{read_depth(self.path)}, file {self.path.name}"
 
     def network(self) -> MedicalNet:
         """Load the file.
@@ -142,4 +142,4 @@ class FileWeights:
         Raises:
             WeightsError: No file, or not weights of a known depth.
         """
-        return load(self.path, told_depth(self.path))
+        return load(self.path, read_depth(self.path))

@@ -1,4 +1,4 @@
-"""Local comparison of two volumes under a sliding window: what every kind of SSIM is made of."""
+"""Local comparison of two volumes with a sliding window: the basis of every kind of SSIM."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,14 +39,14 @@ class Window:
         return values[inner, inner, inner]
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Hold that the window fits into a volume.
+        """Check that the window fits into a volume.
 
         Raises:
             MetricError: A side is shorter than the window.
         """
         if min(shape) < len(self.weights):
             raise MetricError(
-                f"the window has {len(self.weights)} voxels a side; a volume of {shape} is too "
+                f"the window has {len(self.weights)} voxels per side; a volume of {shape} is too "
                 "small for it"
             )
 
@@ -61,7 +61,7 @@ class Window:
 
 
 def gaussian(size: int, sigma: float) -> Window:
-    """A Gaussian window of ``size`` voxels a side, sampled and made to sum to 1."""
+    """A Gaussian window of ``size`` voxels per side, sampled and normalised to sum to 1."""
     distances = np.arange(size) - size // 2
     weights = np.exp(-(distances**2) / (2 * sigma**2))
     name = f"Gaussian, {size} voxels, sigma {sigma:g}"
@@ -71,17 +71,17 @@ def gaussian(size: int, sigma: float) -> Window:
 def compare(x: Values, y: Values, window: Window) -> Iterator[tuple[slice, Values, Values]]:
     """Compare two volumes at each voxel (Wang et al. 2004, eq. 6, 9 and 10 with C3 = C2 / 2).
 
-    Filtering along an axis is a product with a band matrix, which processors do faster than
-    sliding a window. Both squares are filtered as their sum, for only the sum is needed. Float64
-    throughout: in float32 the difference of mean square and squared mean is off by 4e-5.
+    Filtering along an axis is a product with a band matrix, which is faster than a sliding window.
+    Both squares are filtered as their sum, because only the sum is needed. Float64 throughout: in
+    float32 the difference of mean square and squared mean has an error of 4e-5.
 
     Args:
         x: (X, Y, Z) in [0, 1].
-        y: Same shape and range; both serve alike.
-        window: What weighs the voxels around each; it must fit into the volume.
+        y: Same shape and range; the comparison is symmetric.
+        window: The weights of the voxels around each; it must fit into the volume.
 
     Yields:
-        Some planes across the first axis; in them the luminance term, and the product of contrast
+        Some planes across the first axis; for them the luminance term, and the product of contrast
         and structure term, each (planes, Y, Z) and at most 1. Their product is the SSIM (eq. 13).
     """
     matrices = [window.matrix(size) for size in x.shape]
@@ -95,7 +95,7 @@ def compare(x: Values, y: Values, window: Window) -> Iterator[tuple[slice, Value
 
 
 def _filtered(stack: Values, along_x: Values, along_y: Values, along_z: Values) -> Values:
-    """Apply a matrix along each but the first axis of (4, X, Y, Z)."""
+    """Apply a matrix along each axis except the first of (4, X, Y, Z)."""
     count, planes, height, width = stack.shape
     stack = along_x @ stack.reshape(count, planes, height * width)
     stack = along_y @ stack.reshape(-1, height, width)

@@ -171,7 +171,7 @@ def test_a_second_process_on_the_same_run_is_refused(run: Cli, workspace: Path) 
         (["--preset", "dmeo"], ["unknown preset 'dmeo'", "'demo'"]),
         (["--preset", "none.yaml"], ["none.yaml: no such preset file"]),
         (["--cohort", "bids:/no/such folder #1"], ["/no/such folder #1: no such folder"]),
-        (["--cohort", "bidz:/data"], ["unknown cohort source 'bidz'", "'bids'"]),
+        (["--cohort", "bidz:/data"], ["unknown cohort reader 'bidz'", "'bids'"]),
         (["--cohort", "bids"], ["write it as bids:PATH"]),
         (["--test-cohort", "bids:/none"], ["/none: no such folder"]),
         (["--set", "training.iteration=5"], ["'training.iteration'", "'iterations'"]),

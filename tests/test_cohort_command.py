@@ -84,7 +84,7 @@ def test_auto_says_what_it_recognised(cli: Cli, study: Path, tmp_path: Path) -> 
     ("spec", "message"),
     [
         ("bids:/no/such/folder", "/no/such/folder: no such folder"),
-        ("bidz:/data", "unknown cohort source 'bidz'"),
+        ("bidz:/data", "unknown cohort reader 'bidz'"),
         ("bids", "write it as bids:PATH"),
         ("auto:/no/such/folder", "no such file or folder"),
     ],

@@ -1,4 +1,4 @@
-"""Where scans come from: each reader turns a place on disk into a visit table.
+"""Cohorts: each reader turns a folder or file into a visit table.
 
 May import settings and core.
 """

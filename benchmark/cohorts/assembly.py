@@ -1,4 +1,4 @@
-"""From everything that was found to a cohort: one scan a visit, in the order of time."""
+"""From everything that was found to a cohort: one scan per visit, in order of time."""
 
 import re
 from collections import defaultdict
@@ -25,12 +25,12 @@ MONTH_LABEL = re.compile(r"m(\d+)|bl|baseline", re.IGNORECASE)
 
 
 def assemble(listing: Listing, name: str, where: Path) -> Cohort:
-    """Choose one scan a visit, put visits in the order of time, carry covariates along.
+    """Choose one scan per visit, sort visits by time, and add covariates.
 
     Args:
         listing: What a reader found.
         name: How the user named the cohort.
-        where: The place that an error should name.
+        where: The folder or file that an error should name.
 
     Returns:
         The cohort of all subjects with two or more visits.
@@ -52,7 +52,7 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
         else:
             left_out += [LeftOut(scan.subject, scan.visit, ONLY_SCAN) for scan in visits]
     if not kept:
-        raise UserError(_why_nothing(left_out, where))
+        raise UserError(_why_empty(left_out, where))
     return Cohort(
         name=name,
         visits=_table(kept, where),
@@ -77,7 +77,7 @@ def _refuse_shared_files(scans: list[FoundScan], where: Path) -> None:
     for scan in scans:
         if owners.setdefault(scan.path, scan.subject) != scan.subject:
             raise UserError(
-                f"{where}: {scan.path} stands under two subjects, {owners[scan.path]} and "
+                f"{where}: {scan.path} is listed under two subjects, {owners[scan.path]} and "
                 f"{scan.subject}; one person's scan must not be in two parts of a split"
             )
 
@@ -90,14 +90,14 @@ def _one_each(
 ) -> list[FoundScan]:
     """The preferred scan of each group; the others are left out for a reason."""
     chosen = []
-    for rivals in _by(scans, key).values():
-        best, *others = sorted(rivals, key=lambda scan: (scan.preference, scan.days, scan.path))
+    for candidates in _by(scans, key).values():
+        best, *others = sorted(candidates, key=lambda scan: (scan.preference, scan.days, scan.path))
         chosen.append(best)
         for other in others:
-            twice = other.path == best.path
-            detail = str(other.path) if twice else f"{other.path}: {best.path.name} instead"
+            repeated = other.path == best.path
+            detail = str(other.path) if repeated else f"{other.path}: {best.path.name} instead"
             left_out.append(
-                LeftOut(other.subject, other.visit, LISTED_TWICE if twice else reason, detail)
+                LeftOut(other.subject, other.visit, LISTED_TWICE if repeated else reason, detail)
             )
     return chosen
 
@@ -119,7 +119,7 @@ def _refuse_disorder(visits: list[FoundScan], where: Path) -> None:
 
 
 def _with_covariates(visits: list[FoundScan]) -> list[FoundScan]:
-    """What must be known at the source is what its own visit says; the rest is each visit's."""
+    """Covariates known at the source are those of the first visit; the others are each visit's."""
     source = dict(visits[0].covariates)
     if source.get("group") is None:
         source["group"] = source.get("diagnosis")
@@ -150,11 +150,11 @@ def _cells(entry: LeftOut) -> tuple[str, str, str, str]:
     return entry.subject, entry.visit, entry.reason, entry.detail
 
 
-def _why_nothing(left_out: list[LeftOut], where: Path) -> str:
+def _why_empty(left_out: list[LeftOut], where: Path) -> str:
     if not left_out:
-        return f"{where}: no scan was found; 'python cli.py cohort auto:{where}' says what it is"
-    telling = [entry for entry in left_out if entry.reason != ONLY_SCAN] or left_out
-    first = telling[0]
+        return f"{where}: no scan was found; 'python cli.py cohort auto:{where}' describes it"
+    informative = [entry for entry in left_out if entry.reason != ONLY_SCAN] or left_out
+    first = informative[0]
     return (
         f"{where}: no subject has two usable scans; {first.subject or 'unknown'}"
         f"{', ' + first.visit if first.visit else ''}: {first.reason}"

@@ -1,4 +1,4 @@
-"""Where a cohort comes from: ``phantom`` or ``READER:PATH``."""
+"""Open a cohort by its spec: ``phantom`` or ``READER:PATH``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,35 +23,35 @@ def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Co
     """Read a cohort; the phantom is simulated into the workspace first, then read like any other.
 
     Args:
-        spec: ``phantom``, ``READER:PATH``, or ``auto:PATH`` for whichever reader knows the place.
+        spec: ``phantom``, ``READER:PATH``, or ``auto:PATH`` for the reader that recognises it.
         settings: The run's settings; the phantom takes its spacing from the grid.
         workspace: Where a simulated cohort is kept.
         console: For progress, and for what ``auto`` recognised.
 
     Raises:
-        UserError: An unknown source, a missing path, or what the reader refuses.
+        UserError: An unknown reader, a missing path, or data that the reader refuses.
     """
     if spec == "phantom":
         return read_cohort(Bids, _simulated(settings, workspace, console), spec)
     name, separator, place = spec.partition(":")
     if not separator and Path(spec).expanduser().exists():
-        raise UserError(f"cohort '{spec}': say how to read it, such as {AUTO}:{spec}")
+        raise UserError(f"cohort '{spec}': name the reader too, such as {AUTO}:{spec}")
     kind = None if name == AUTO else find_reader(name)
     if not separator or not place:
         raise UserError(f"cohort '{spec}': write it as {name}:PATH")
     path = Path(place).expanduser()
     if kind is None:
         kind, why = recognise(path)
-        console.say(f"{path}: read as {kind.name}, for {why}")
+        console.say(f"{path}: read as {kind.name}, because {why}")
     own = settings.readers.get(kind.name, {})
     return read_cohort(kind, path, f"{kind.name}:{place}", own)
 
 
 def recognise(path: Path) -> tuple[type[Reader], str]:
-    """The one reader that knows a place, and why.
+    """The only reader that recognises a path, and why.
 
     Raises:
-        UserError: No such place, or none or several readers know it.
+        UserError: No such path, or no reader or several readers recognise it.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
@@ -60,25 +60,25 @@ def recognise(path: Path) -> tuple[type[Reader], str]:
     if len(known) == 1:
         return known[0]
     if known:
-        reasons = "; ".join(f"{reader.name}, for {why}" for reader, why in known)
+        reasons = "; ".join(f"{reader.name}, because {why}" for reader, why in known)
         raise UserError(f"{path}: could be several layouts ({reasons}); write NAME:{path}")
     layouts = "\n".join(f"  {reader.name:<8} {reader.summary}" for reader in readers)
-    raise UserError(f"{path}: no known layout; these are read:\n{layouts}")
+    raise UserError(f"{path}: no known layout; the known ones are:\n{layouts}")
 
 
 def read_cohort(
     kind: type[Reader], path: Path, name: str, values: Mapping[str, Any] | None = None
 ) -> Cohort:
-    """Read a place with a reader.
+    """Read a folder or file with a reader.
 
     Args:
         kind: The reader.
-        path: The place.
+        path: The folder or file.
         name: How the user named it.
         values: The reader's own settings; see its ``Settings``.
 
     Raises:
-        UserError: A setting that does not exist, or what the reader refuses.
+        UserError: A setting that does not exist, or data that the reader refuses.
     """
     own = validate(kind.Settings, dict(values or {}), f"readers.{kind.name}")
     return assemble(kind(own).read(path), name, path)

@@ -1,4 +1,4 @@
-"""What a reader of a layout is, and what it gives: every scan found, with what is known of it."""
+"""The interface of a reader of a layout, and its result: all scans found, with covariates."""
 
 import importlib
 import pkgutil
@@ -14,7 +14,7 @@ from longibench.benchmark.settings.preparation import Step
 
 Covariates = dict[str, float | str | None]
 
-# Reasons that several readers share, so that they can be counted together.
+# Reasons that several readers share, for common counts.
 LISTED_TWICE = "listed twice"
 NOT_ON_DISK = "listed but not on disk"
 NOT_TAKEN = "another scan of the visit was taken"
@@ -30,10 +30,10 @@ class FoundScan:
         subject: Canonical id (``canonical_subject``).
         visit: Label of the visit; two scans of one subject and visit compete.
         path: Image file, or folder of one DICOM series.
-        days: When it was made, on any clock of the subject's own (a date's ordinal, days from
-            entry); only differences count.
+        days: Time of the scan, on any clock of the subject (a date's ordinal, days from entry);
+            only differences count.
         preference: Order among the scans of a visit; the smallest is taken.
-        covariates: What is known of the subject at this visit; names from ``visits.COVARIATES``.
+        covariates: Covariates of the subject at this visit; names from ``visit_table.COVARIATES``.
         labels: A label map of the scan, in the scan's own world coordinates, if there is one.
     """
 
@@ -51,9 +51,9 @@ class LeftOut:
     """Something found or listed that is not used.
 
     Attributes:
-        subject: Canonical id, empty where unknown.
-        visit: Label of the visit, empty where unknown.
-        reason: One of few kinds, so that they can be counted, such as "listed but not on disk".
+        subject: Canonical id, empty if unknown.
+        visit: Label of the visit, empty if unknown.
+        reason: One of a few kinds that are counted, such as "listed but not on disk".
         detail: Which file or row, and what to do.
     """
 
@@ -68,13 +68,14 @@ class Listing:
     """Everything that a reader found.
 
     Attributes:
-        scans: All usable scans, several a visit allowed.
+        scans: All usable scans, possibly several per visit.
         left_out: What was found or listed and cannot be used.
-        done: Steps of preparation that the scans have behind them.
-        space: ``"MNI152"`` where they lie in the template's world coordinates already.
-        axes: How voxels lie in files that do not say, such as ``"ASL"``; empty where unknown.
-        shareable: Whether pictures of its participants may leave the machine.
-        notes: What a user should know, such as which table gave the dates.
+        done: Steps of preparation that were already applied to the scans.
+        space: ``"MNI152"`` if they are in the template's world coordinates already.
+        axes: Voxel orientation of files that do not specify it, such as ``"ASL"``; empty if
+            unknown.
+        shareable: Whether images of its participants may leave the machine.
+        notes: Notes for the user, such as which table the dates are from.
     """
 
     scans: list[FoundScan]
@@ -87,7 +88,7 @@ class Listing:
 
 
 class ReaderSettings(BaseModel):
-    """What can be chosen about a reader: ``--set readers.NAME.KEY=VALUE``."""
+    """Settings of a reader: ``--set readers.NAME.KEY=VALUE``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -104,7 +105,7 @@ class Reader(ABC):
     Settings: ClassVar[type[ReaderSettings]] = ReaderSettings
 
     def __init_subclass__(cls, name: str) -> None:
-        """Register the reader under the name that stands before the colon."""
+        """Register the reader under the name that precedes the colon."""
         cls.name = name
         Reader.registry[name] = cls
 
@@ -115,19 +116,19 @@ class Reader(ABC):
     @classmethod
     @abstractmethod
     def recognises(cls, path: Path) -> str:
-        """Why a place looks like this layout, from a few names in it; empty where it does not."""
+        """Why a path looks like this layout, from a few names in it; empty if it does not."""
 
     @abstractmethod
     def read(self, path: Path) -> Listing:
         """List all scans.
 
         Raises:
-            UserError: No such place, another layout, or a table that cannot be used.
+            UserError: No such path, another layout, or a table that cannot be used.
         """
 
 
 def load_readers() -> dict[str, type[Reader]]:
-    """Import every module in ``readers`` and give all readers by name."""
+    """Import every module in ``readers`` and return all readers by name."""
     from longibench.benchmark.cohorts import readers
 
     for module in pkgutil.iter_modules(readers.__path__):
@@ -139,9 +140,9 @@ def find_reader(name: str) -> type[Reader]:
     """A reader by name.
 
     Raises:
-        UserError: There is none of that name.
+        UserError: There is none with that name.
     """
     known = load_readers()
     if name not in known:
-        raise unknown("cohort source", name, ["phantom", "auto", *known])
+        raise unknown("cohort reader", name, ["phantom", "auto", *known])
     return known[name]

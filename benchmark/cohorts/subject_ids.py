@@ -1,4 +1,4 @@
-"""Who is who: one id a person, however a layout spells it."""
+"""Canonical subject ids: one id per person, for all spellings of the layouts."""
 
 import re
 
@@ -12,11 +12,11 @@ def is_worldwide(subject: str) -> bool:
 
 
 def canonical_subject(label: str) -> str:
-    """The id under which a person is known, however the layout spells it.
+    """The canonical id of a person, for any spelling of a layout.
 
     ``002_S_0295``, ``sub-ADNI002S0295`` and ``ADNI002S0295`` are one person, ``002_S_0295``; ADNI's
     last number has 4 or 5 digits. ``sub-OAS20001`` and ``OAS2_0001`` are ``OAS2_0001``,
-    ``sub-OASIS30001`` is ``OAS30001``. Other labels stay as they are, without ``sub-``.
+    ``sub-OASIS30001`` is ``OAS30001``. Other labels are unchanged, except that ``sub-`` is removed.
     """
     bare = label.strip().removeprefix("sub-")
     match = ADNI_ID.fullmatch(bare)

@@ -1,4 +1,4 @@
-"""The visit table: one row a scan, checked once, the only form in which a cohort travels."""
+"""The visit table: one row per scan, validated once; the only representation of a cohort."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ LEFT_OUT = ("subject", "visit", "reason", "detail")
 
 @dataclass(frozen=True)
 class Covariate:
-    """Something known of a participant.
+    """A covariate of a participant.
 
     Attributes:
         at_source: Whether it is known when the source is scanned, so that a method may use it for
@@ -46,16 +46,17 @@ class Cohort:
 
     Attributes:
         name: How the user named it, such as ``"phantom"`` or ``"bids:/data/adni"``.
-        visits: One row a scan, sorted by subject and time. Columns: ``subject`` (canonical id),
+        visits: One row per scan, sorted by subject and time. Columns: ``subject`` (canonical id),
             ``visit`` (label), ``years`` (since the subject's first scan), ``path`` (image file).
             Further columns are ``COVARIATES``.
-        shareable: Whether pictures of its participants may leave the machine.
-        left_out: What was found but not used; columns ``LEFT_OUT``: ``reason`` is one of few,
-            ``detail`` says which file or what was taken instead.
-        done: Steps of preparation that its scans have behind them.
-        space: ``"MNI152"`` where the scans lie in the template's world coordinates already.
-        axes: How voxels lie in files that do not say, such as ``"ASL"``; empty where unknown.
-        notes: What the reader wants known, such as which table the dates come from.
+        shareable: Whether images of its participants may leave the machine.
+        left_out: What was found but not used; columns ``LEFT_OUT``: ``reason`` is one of a few,
+            ``detail`` names the file or what was taken instead.
+        done: Steps of preparation that were already applied to its scans.
+        space: ``"MNI152"`` if the scans are in the template's world coordinates already.
+        axes: Voxel orientation of files that do not specify it, such as ``"ASL"``; empty if
+            unknown.
+        notes: Notes of the reader, such as which table the dates are from.
     """
 
     name: str
@@ -78,18 +79,18 @@ def visit_table(rows: pd.DataFrame, where: str) -> pd.DataFrame:
 
     Args:
         rows: At least the columns ``subject``, ``visit``, ``years`` and ``path``. Time may start
-            anywhere; it is moved so that each subject's first scan stands at zero.
-        where: The file or folder that an error should name.
+            at any value; it is shifted so that each subject's first scan is at zero.
+        where: The file or folder to name in errors.
 
     Returns:
         The table sorted by subject and years, with ``years`` counted from the first scan.
 
     Raises:
-        UserError: No rows, a missing value, a scan that stands twice, two visits of one subject at
-            the same time or under the same label.
+        UserError: No rows, a missing value, a duplicate scan, two visits of one subject at the same
+            time or with the same label.
     """
     if rows.empty:
-        raise UserError(f"{where}: no scan was found; see --help for the layouts that are read")
+        raise UserError(f"{where}: no scan was found; see --help for the known layouts")
     table = rows.copy()
     table["path"] = table["path"].map(lambda path: str(Path(path)))
     table["years"] = table["years"].astype(float)
@@ -108,16 +109,16 @@ def _check(table: pd.DataFrame, where: str) -> None:
             f"{where}: subject {row['subject']}, visit {row['visit']}: a value is missing"
         )
     for columns, problem in (
-        (["path"], "the same scan stands twice"),
-        (["subject", "visit"], "the same visit stands twice"),
+        (["path"], "the same scan is listed twice"),
+        (["subject", "visit"], "the same visit is listed twice"),
         (
             ["subject", "years"],
             "two visits at the same time; a follow-up comes later than its source",
         ),
     ):
-        twice = table.duplicated(columns)
-        if twice.any():
-            row = table[twice].iloc[0]
+        repeated = table.duplicated(columns)
+        if repeated.any():
+            row = table[repeated].iloc[0]
             raise UserError(
                 f"{where}: subject {row['subject']}, visit {row['visit']} "
                 f"({row['path']}): {problem}"

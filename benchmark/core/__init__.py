@@ -1,4 +1,4 @@
-"""Files, console, errors, signals, seeds, paths and identity of code: nothing of MRI.
+"""Files, console, errors, signals, seeds, paths and identity of code; nothing MRI-specific.
 
-May import nothing of this project.
+Imports nothing from this project.
 """

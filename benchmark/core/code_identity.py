@@ -1,8 +1,8 @@
-"""Identity of code: a digest of what runs, wherever it lies and whichever Python reads it.
+"""Identity of code: a digest of what runs, independent of its location and the Python version.
 
 A module counts with everything that it imports, in any form, from the project's own packages and
-from files beside a plugin. Comments, docstrings, layout and names of files do not count. Only the
-standard library is used, so that any Python can be asked for a digest.
+from files next to a plugin. Comments, docstrings, formatting and file names do not count. Only the
+standard library is used, so that any Python can compute a digest.
 """
 
 import ast
@@ -27,7 +27,7 @@ from longibench.benchmark.core.code_imports import (
 )
 from longibench.benchmark.core.files import FileState, digest, file_digest, file_state
 
-DEEPEST = 50_000  # calls
+DEEPEST = 50_000  # recursion limit
 UNSEEN = ("ctx", "kind", "type_comment")  # fields of a syntax tree that change nothing
 
 Part = ModuleType | Callable[..., Any]
@@ -35,7 +35,7 @@ Part = ModuleType | Callable[..., Any]
 
 @dataclass(frozen=True)
 class _Module:
-    """What runs in a file, without the imports that are followed, and those imports."""
+    """The code that runs in a file without the imports that are followed, and those imports."""
 
     body: str  # digest
     links: tuple[Link, ...]
@@ -47,25 +47,25 @@ def module_digest(module: ModuleType, without: Iterable[Part | str] = ()) -> str
     Args:
         module: Imported from a file.
         without: Modules, functions and single imports (``"metrics.allowed>metrics.instruments"``)
-            that do not count: what they import counts only where another module imports it too.
+            that do not count: what they import counts only if another module imports it too.
     """
     assert module.__file__ is not None
-    source = ModuleFile.of(module.__name__, Path(module.__file__))
+    file = ModuleFile.of(module.__name__, Path(module.__file__))
     names = [part if isinstance(part, str) else name_of(part) for part in without]
-    return code_digest(source, frozenset(names))
+    return code_digest(file, frozenset(names))
 
 
 def class_digest(kind: type, without: Iterable[Part | str] = ()) -> str:
-    """Digest of the code of a class: of its module, and of those that its functions are from.
+    """Digest of the code of a class: of its module, and of the modules that define its functions.
 
-    A class that was made by calling ``type`` says that it is from ``abc``.
+    The ``__module__`` of a class that was created by calling ``type`` is ``abc``.
     """
-    functions = [its for its in vars(kind).values() if isinstance(its, FunctionType)]
-    names = dict.fromkeys([kind.__module__, *(its.__module__ for its in functions)])
+    functions = [function for function in vars(kind).values() if isinstance(function, FunctionType)]
+    names = dict.fromkeys([kind.__module__, *(function.__module__ for function in functions)])
     modules = [module for name in names if (module := sys.modules.get(name))]
-    own = [its for its in modules if _is_ours(its, kind)] or modules[:1]
+    own = [module for module in modules if _is_ours(module, kind)] or modules[:1]
     without = tuple(without)
-    return digest(sorted(module_digest(its, without) for its in own))
+    return digest(sorted(module_digest(module, without) for module in own))
 
 
 def _is_ours(module: ModuleType, kind: type) -> bool:
@@ -85,17 +85,17 @@ def name_of(part: Part) -> str:
     return f"{short_name(part.__module__)}:{part.__qualname__}"
 
 
-def code_digest(source: ModuleFile, without: frozenset[str] = frozenset()) -> str:
+def code_digest(file: ModuleFile, without: frozenset[str] = frozenset()) -> str:
     """Digest of the code that a module's file runs; see ``module_digest``."""
-    found = closure(source, without)
-    described = [_described(its, without) for its in found]
+    found = closure(file, without)
+    described = [_described(file, without) for file in found]
     return digest([described[0], *sorted(described[1:])])
 
 
-def closure(source: ModuleFile, without: frozenset[str] = frozenset()) -> list[ModuleFile]:
-    """The module and all that are followed from it, itself first."""
-    PathFinder.invalidate_caches()  # a file may have come since Python last looked
-    found, waiting = {source.name: source}, [source]
+def closure(file: ModuleFile, without: frozenset[str] = frozenset()) -> list[ModuleFile]:
+    """The module and all modules that are followed from it, itself first."""
+    PathFinder.invalidate_caches()  # a file may have been added since Python last listed
+    found, waiting = {file.name: file}, [file]
     while waiting:
         for link in _read(waiting.pop(), without).links:
             target = link.target
@@ -105,34 +105,34 @@ def closure(source: ModuleFile, without: frozenset[str] = frozenset()) -> list[M
     return list(found.values())
 
 
-def _described(source: ModuleFile, without: frozenset[str]) -> str:
-    """A module by what it runs and by what runs in the modules that it names."""
-    module = _read(source, without)
+def _described(file: ModuleFile, without: frozenset[str]) -> str:
+    """Digest of what a module runs and of what runs in the modules that it names."""
+    module = _read(file, without)
     links = [
         [link.bound, link.attribute, _read(link.target, without).body if link.target else ""]
         for link in module.links
-        if link.bound  # a package around a module is there wherever the importer lies
+        if link.bound  # the packages around a module exist wherever the importer is
     ]
     return digest([module.body, links])
 
 
-def _read(source: ModuleFile, without: frozenset[str]) -> _Module:
-    return _parsed(source, without, file_state(source.path))
+def _read(file: ModuleFile, without: frozenset[str]) -> _Module:
+    return _parsed(file, without, file_state(file.path))
 
 
 @lru_cache(maxsize=1024)
-def _parsed(source: ModuleFile, without: frozenset[str], _: FileState) -> _Module:
+def _parsed(file: ModuleFile, without: frozenset[str], _: FileState) -> _Module:
     try:
         with _deep():
-            tree, links = what_runs(source, without)
+            tree, links = what_runs(file, without)
             return _Module(digest(_plain(tree)), links)
-    except SyntaxError:  # nobody can import it: a file that only lies beside
-        return _Module(file_digest(source.path), ())
+    except SyntaxError:  # cannot be imported: an unrelated file in the folder
+        return _Module(file_digest(file.path), ())
 
 
 @contextmanager
 def _deep() -> Iterator[None]:
-    """A long sum is a deep tree."""
+    """Raise the recursion limit: a long sum is a deep syntax tree."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, DEEPEST))
     try:
@@ -142,10 +142,10 @@ def _deep() -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """A syntax tree as lists that every version of Python writes alike.
+    """A syntax tree as lists that are the same in every version of Python.
 
-    Versions differ in fields that they add, in which empty ones they show, and in how they cut the
-    text of an f-string.
+    Versions differ in the fields that they add, in which empty fields they show, and in how they
+    split the text of an f-string.
     """
     if isinstance(value, ast.Constant):
         return ["Constant", type(value.value).__name__, ascii(value.value)]
@@ -153,18 +153,18 @@ def _plain(value: Any) -> Any:
         return ["JoinedStr", list(_joined(value))]
     if isinstance(value, ast.AST):
         fields = [
-            [name, _plain(its)]
-            for name, its in sorted(ast.iter_fields(value))
-            if name not in UNSEEN and its is not None and its != []
+            [name, _plain(child)]
+            for name, child in sorted(ast.iter_fields(value))
+            if name not in UNSEEN and child is not None and child != []
         ]
         return [type(value).__name__, fields]
     if isinstance(value, list):
-        return [_plain(its) for its in value]
-    return ascii(value) if value is not None else None  # what is printable changes with Unicode
+        return [_plain(child) for child in value]
+    return ascii(value) if value is not None else None  # printability depends on Unicode
 
 
 def _joined(value: ast.JoinedStr) -> Iterator[Any]:
-    """Parts of an f-string, neighbouring texts as one."""
+    """Parts of an f-string; adjacent texts are joined."""
     text = ""
     for part in value.values:
         if isinstance(part, ast.Constant):

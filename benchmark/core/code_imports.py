@@ -1,4 +1,4 @@
-"""Which files of ours a module imports, in whatever form, and what else runs in it."""
+"""Which files of the project a module imports, in any form, and what else runs in it."""
 
 import ast
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
-HOME = Path(__file__).parents[2]  # where the project's packages lie side by side
+HOME = Path(__file__).parents[2]  # the folder of the project's packages
 PACKAGES = ("methods", "metrics", "benchmark", "reports")
-FULL_NAME = "longibench"  # what a plugin may leave out: names here are without it
-IMPORTERS = ("import_module", "__import__")  # functions that are given a module's name
-LOADERS = (  # and a file's, or what to run
+FULL_NAME = "longibench"  # plugins may omit it; names here are without it
+IMPORTERS = ("import_module", "__import__")  # functions that take the name of a module
+LOADERS = (  # functions that take a file or code to run
     *("spec_from_file_location", "SourceFileLoader", "resolve_name"),
     *("run_path", "run_module", "exec"),
 )
 INSTALLED = ("site-packages", "dist-packages")
 STANDARD_LIBRARY = Path(ast.__file__).parent
-OF_TYPES_ALONE = "TYPE_CHECKING"  # what stands under it does not run
+OF_TYPES_ALONE = "TYPE_CHECKING"  # code under it does not run
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,19 @@ class ModuleFile:
     Attributes:
         name: Its name, such as ``methods.blocks``.
         path: Its file.
-        package: The package that its relative imports count from; empty outside of one.
-        beside: Where a plugin lies, whose neighbours are followed; None in the project's packages.
+        package: The package that its relative imports start from; empty outside of a package.
+        plugin_folder: The folder of a plugin, whose other files are followed; None in the
+            project's packages.
     """
 
     name: str
     path: Path
     package: str = ""
-    beside: Path | None = None
+    plugin_folder: Path | None = None
 
     @classmethod
     def of(cls, name: str, path: Path) -> "ModuleFile":
-        """The module of a name and file: one of the project's, or a plugin."""
+        """The module with a name and file: one of the project, or a plugin."""
         is_package = path.stem == "__init__"
         name = short_name(name)
         package = name if is_package else name.rpartition(".")[0]
@@ -49,34 +50,34 @@ class ModuleFile:
 
 @dataclass(frozen=True)
 class Link:
-    """An import that is followed: the name that it binds, what of the module, and the module."""
+    """An import that is followed: the name that it binds, the attribute, and the module."""
 
     bound: str
     attribute: str
     target: ModuleFile | None  # None for what is left out
 
 
-def what_runs(source: ModuleFile, without: frozenset[str]) -> tuple[ast.AST, tuple[Link, ...]]:
-    """What runs in a module, less the imports that are followed, and those imports.
+def what_runs(file: ModuleFile, without: frozenset[str]) -> tuple[ast.AST, tuple[Link, ...]]:
+    """What runs in a module without the imports that are followed, and those imports.
 
     Args:
-        source: The module.
+        file: The module.
         without: Names of modules, functions and imports that do not count.
     """
-    runs = _Runs(source, without)
-    tree = runs.visit(ast.parse(source.path.read_bytes()))
+    runs = _Runs(file, without)
+    tree = runs.visit(ast.parse(file.path.read_bytes()))
     return tree, tuple(runs.links)
 
 
 class _Runs(ast.NodeTransformer):
-    """Leaves in a tree what runs, and takes down the imports that are followed."""
+    """Keeps in a tree what runs, and records the imports that are followed."""
 
-    def __init__(self, source: ModuleFile, without: frozenset[str]) -> None:
+    def __init__(self, file: ModuleFile, without: frozenset[str]) -> None:
         self.links: list[Link] = []
-        self._source, self._without = source, without
+        self._file, self._without = file, without
         self._inside: list[str] = []  # classes and functions around
-        self._bound: dict[str, str] = {}  # names that stand for modules that are followed
-        self._importers: dict[str, str] = {}  # other names of import_module and its like
+        self._bound: dict[str, str] = {}  # names of modules that are followed
+        self._importers: dict[str, str] = {}  # other names of import_module and similar functions
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if _is_text(node.value) else self.generic_visit(node)  # a docstring
@@ -102,7 +103,7 @@ class _Runs(ast.NodeTransformer):
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST | None:
         qualified = ".".join([*self._inside, node.name])
-        if f"{self._source.name}:{qualified}" in self._without:
+        if f"{self._file.name}:{qualified}" in self._without:
             return None
         return self._within(node, "<locals>")
 
@@ -117,7 +118,7 @@ class _Runs(ast.NodeTransformer):
         return node if node.names else None
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        base = short_name(_absolute(node, self._source.package))
+        base = short_name(_absolute(node, self._file.package))
         known = bool(self._found(base))
         kept = []
         for alias in node.names:
@@ -136,8 +137,8 @@ class _Runs(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if self._original(node.func) in IMPORTERS:
             self._follow_call(node)
-            node.args = [self.visit(its) for its in node.args]
-            node.keywords = [self.visit(its) for its in node.keywords]
+            node.args = [self.visit(child) for child in node.args]
+            node.keywords = [self.visit(child) for child in node.keywords]
             return node
         if self._original(node.func) in LOADERS:
             self._follow_all(node)
@@ -145,11 +146,11 @@ class _Runs(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if isinstance(node.ctx, ast.Load) and self._original(node) in IMPORTERS:
-            self._follow_all(node)  # handed on, to be called with who knows what
+            self._follow_all(node)  # passed on: its arguments cannot be determined
         return node
 
     def _original(self, node: ast.expr) -> str:
-        """What a function was called where it was imported from."""
+        """The name of a function in the module that it was imported from."""
         name = str(getattr(node, "attr", getattr(node, "id", "")))
         return self._importers.get(name, name)
 
@@ -167,37 +168,37 @@ class _Runs(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def _follow_call(self, node: ast.Call) -> None:
-        """Follow ``import_module`` and ``__import__``; all around where the name is computed."""
-        given = {str(its.arg): its.value for its in node.keywords}
+        """Follow ``import_module`` and ``__import__``; all files if the name is computed."""
+        given = {str(child.arg): child.value for child in node.keywords}
         given |= dict(zip(("name", "package"), node.args, strict=False))
         name, package = (getattr(given.get(key), "value", None) for key in ("name", "package"))
         if not isinstance(name, str):
             self._follow_all(node)
             return
-        base = package if isinstance(package, str) else self._source.package
+        base = package if isinstance(package, str) else self._file.package
         name = short_name(_resolved(name, base))
         if self._found(name):
             self._add("", "", name)
-        texts = [its.value for its in ast.walk(node) if isinstance(its, ast.Constant)]
+        texts = [child.value for child in ast.walk(node) if isinstance(child, ast.Constant)]
         for inner in (f"{name}.{text!s}" for text in texts):  # fromlist names modules too
             if self._found(inner):
                 self._add("", "", inner)
 
     def _follow_all(self, node: ast.AST) -> None:
-        """Nobody can tell what is imported: all files around count.
+        """What is imported cannot be determined: all candidate files count.
 
-        Of a plugin those beside it, of the project those of its package, and those of the packages
-        that are named.
+        For a plugin these are the files in its folder, for a module of the project those of its
+        package; in addition those of the packages that are named.
         """
-        texts = [str(its.value) for its in ast.walk(node) if isinstance(its, ast.Constant)]
+        texts = [str(child.value) for child in ast.walk(node) if isinstance(child, ast.Constant)]
         named = {short_name(text).partition(".")[0] for text in texts} & set(PACKAGES)
-        own = self._source.name.partition(".")[0]
-        packages = named | ({"methods"} if self._source.beside else {own})
-        names = [its for package in packages for its in _modules(HOME / package, package)]
-        if self._source.beside and not is_installed(self._source.beside):
-            names += _neighbours(self._source.beside)
+        own = self._file.name.partition(".")[0]
+        packages = named | ({"methods"} if self._file.plugin_folder else {own})
+        names = [name for package in packages for name in _modules(HOME / package, package)]
+        if self._file.plugin_folder and not is_installed(self._file.plugin_folder):
+            names += _neighbours(self._file.plugin_folder)
         for name in sorted(names):
-            if name != self._source.name and self._found(name):
+            if name != self._file.name and self._found(name):
                 self._add("", "", name)
 
     def _follow_module(self, alias: ast.alias) -> bool:
@@ -216,15 +217,15 @@ class _Runs(ast.NodeTransformer):
             around = self._found(".".join(parts[:end]))
             if around:
                 self.links.append(Link("", "", around))
-        left_out = {name, f"{self._source.name}>{name}"} & self._without
+        left_out = {name, f"{self._file.name}>{name}"} & self._without
         self.links.append(Link(bound, attribute, None if left_out else self._found(name)))
 
     def _found(self, name: str) -> ModuleFile | None:
-        beside, first = self._source.beside, name.partition(".")[0]
-        own = self._source.name.partition(".")[0]
-        if beside is not None and is_installed(beside) and first not in (*PACKAGES, own):
-            return None  # of what is installed, only the package that the method is in
-        return find_source(name, beside)
+        folder, first = self._file.plugin_folder, name.partition(".")[0]
+        own = self._file.name.partition(".")[0]
+        if folder is not None and is_installed(folder) and first not in (*PACKAGES, own):
+            return None  # of installed packages, only the one that the method is in
+        return find_module(name, folder)
 
 
 def short_name(name: str) -> str:
@@ -237,12 +238,12 @@ def is_installed(folder: Path) -> bool:
     return folder.name in INSTALLED or folder == STANDARD_LIBRARY
 
 
-def find_source(name: str, beside: Path | None) -> ModuleFile | None:
-    """The file of a module, if it is of the project's packages or lies beside a plugin."""
+def find_module(name: str, plugin_folder: Path | None) -> ModuleFile | None:
+    """The file of a module in the project's packages or in a plugin's folder; None for others."""
     if name.partition(".")[0] in PACKAGES:
-        folder, beside = HOME, None
-    elif beside is not None:
-        folder = beside
+        folder, plugin_folder = HOME, None
+    elif plugin_folder is not None:
+        folder = plugin_folder
     else:
         return None
     spec = _spec_in(folder, name)
@@ -250,11 +251,11 @@ def find_source(name: str, beside: Path | None) -> ModuleFile | None:
         return None
     is_package = spec.submodule_search_locations is not None
     package = name if is_package else name.rpartition(".")[0]
-    return ModuleFile(name, Path(spec.origin), package, beside)
+    return ModuleFile(name, Path(spec.origin), package, plugin_folder)
 
 
 def _spec_in(folder: Path, name: str) -> ModuleSpec | None:
-    """A module as Python would find it in this folder alone; nothing is imported."""
+    """A module as Python would find it in this folder only; nothing is imported."""
     places: list[str] | None = [str(folder)]
     spec = None
     for part in name.split("."):
@@ -263,7 +264,7 @@ def _spec_in(folder: Path, name: str) -> ModuleSpec | None:
         spec = PathFinder.find_spec(part, places)
         if spec is None:
             return None
-        if spec.loader is None:  # a folder without __init__, whose own list asks what is imported
+        if spec.loader is None:  # a namespace package, whose own path depends on what is imported
             places = [str(Path(place) / part) for place in places]
         else:
             places = spec.submodule_search_locations
@@ -275,7 +276,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _dotted(node: ast.expr) -> list[str]:
-    """``["a", "b", "c"]`` of ``a.b.c``; nothing of what does not begin with a name."""
+    """``["a", "b", "c"]`` of ``a.b.c``; empty if it does not begin with a name."""
     if isinstance(node, ast.Name):
         return [node.id]
     if isinstance(node, ast.Attribute):
@@ -285,7 +286,7 @@ def _dotted(node: ast.expr) -> list[str]:
 
 
 def _modules(folder: Path, package: str) -> list[str]:
-    """Names of a package's modules, those of its packages too."""
+    """Names of a package's modules, including those of its subpackages."""
     files = [path.relative_to(folder).with_suffix("").parts for path in folder.rglob("*.py")]
     return [".".join([package, *parts]).removesuffix(".__init__") for parts in files]
 
@@ -298,7 +299,7 @@ def _neighbours(folder: Path) -> list[str]:
 
 
 def _resolved(name: str, package: str) -> str:
-    """A module's full name; as it is where it leads out of its package, as Python would say."""
+    """A module's full name; unchanged if it is relative to a parent beyond its package."""
     try:
         return resolve_name(name, package or "methods")
     except ImportError:

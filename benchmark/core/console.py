@@ -1,4 +1,4 @@
-"""What a person sees while work goes on: messages and progress, on stderr only."""
+"""What a user sees while work is in progress: messages and progress bars, on stderr only."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 
 class RateColumn(ProgressColumn):
-    """Items a second, or seconds an item where that is slow."""
+    """Items per second, or seconds per item if that is slow."""
 
     def render(self, task: Task) -> Text:
-        """Show nothing before there is something to measure."""
+        """Show nothing until there is something to measure."""
         speed = task.finished_speed or task.speed
         if not speed:
             return Text("")
@@ -32,14 +32,14 @@ class RateColumn(ProgressColumn):
 
 
 class Bar:
-    """One progress bar; ``advance`` it, and say in ``note`` what is worth knowing."""
+    """One progress bar; ``advance`` it, and show details in ``note``."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
 
     def advance(self, by: int = 1, note: str = "") -> None:
-        """Move on by some items."""
+        """Advance by some items."""
         self._progress.update(self._task, advance=by, note=note)
 
 
@@ -51,17 +51,17 @@ class Console:
         self._rich = RichConsole(stderr=True, highlight=False)
 
     def say(self, message: str) -> None:
-        """Tell what is being done."""
+        """Report what is being done."""
         if not self.quiet:
             self._rich.print(message, markup=False, soft_wrap=True)
 
     def warn(self, message: str) -> None:
-        """Tell what a reader of the results must know; shown even when quiet."""
+        """Warn of what affects the results; shown even when quiet."""
         self._rich.print(f"warning: {message}", style="yellow", markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, label: str, total: int, done: int = 0) -> Iterator[Bar]:
-        """Show a bar with count, rate and time left; at the end, the time it took."""
+        """Show a bar with count, rate and remaining time; at the end, the elapsed time."""
         columns = (
             TextColumn("{task.description:<20}"),
             BarColumn(bar_width=12),

@@ -1,4 +1,4 @@
-"""Errors that a user can mend: shown as one message, exit code 2, no traceback."""
+"""Errors that a user can fix: shown as one message, exit code 2, no traceback."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""Writing that is never half done, and digests of what was written."""
+"""Atomic writes, and digests of what was written."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ FileState = tuple[int, int]
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place when the block succeeds.
+    """Yield a temporary path next to ``path`` that replaces it when the block succeeds.
 
     The temporary name keeps the suffixes, so that libraries choose the same format.
 
@@ -45,7 +45,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes ``path`` when the block succeeds.
 
     Raises:
-        UserError: A failure to write; what had been written is removed.
+        UserError: Writing failed; what had been written is removed.
     """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed process left unfinished in a folder that nobody else is writing."""
+    """Remove what a killed process left unfinished in a folder that no other process writes to."""
     for path in folder.glob(f"{UNFINISHED}*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -88,7 +88,7 @@ def file_digest(path: Path) -> str:
 
 
 def file_state(path: Path) -> FileState:
-    """Size in bytes and time of change in ns: while both stay, the bytes are taken to stay."""
+    """Size in bytes and modification time in ns; if both are equal, the bytes are assumed to be."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
@@ -107,7 +107,7 @@ def _explained(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise UserError(
             f"cannot write {path}: {reason}. Free some space or choose another folder; "
-            "what was finished before is kept, and the same command continues."
+            "Finished work is kept, and the same command continues."
         ) from error
 
 

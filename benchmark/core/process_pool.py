@@ -1,4 +1,4 @@
-"""Work spread over processes that end when they should: with the work, Ctrl-C, or their parent."""
+"""Work distributed over processes that end with the work, on Ctrl-C, or with their parent."""
 
 import multiprocessing
 import os
@@ -14,11 +14,11 @@ from longibench.benchmark.core.errors import UserError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-WORKER_BYTES = 2 * 2**30  # that a worker may take
+WORKER_BYTES = 2 * 2**30  # memory that a worker may take
 
 
 def count_workers(asked: int, tasks: int) -> int:
-    """How many processes to use; 0 asks for one a core, as far as the memory goes."""
+    """How many processes to use; 0 means one per core, as far as the memory allows."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     most = asked or min(_cores(), max(1, memory // WORKER_BYTES))
     return max(1, min(most, tasks))
@@ -27,15 +27,15 @@ def count_workers(asked: int, tasks: int) -> int:
 def run_parallel(
     function: Callable[[Task], Result], tasks: Sequence[Task], workers: int
 ) -> Iterator[Result]:
-    """Yield results as they come.
+    """Yield results as they are completed.
 
     Args:
-        function: Something a fresh process can import.
+        function: A function that a new process can import.
         tasks: Its arguments.
         workers: How many processes.
 
     Raises:
-        UserError: A process was ended from outside; what it had stored is kept.
+        UserError: A process was killed from outside; what it had stored is kept.
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy threads' locked locks
     before = set(multiprocessing.active_children())
@@ -46,8 +46,8 @@ def run_parallel(
         pool.shutdown()
     except BrokenProcessPool as error:
         raise UserError(
-            "a process that prepared scans was ended by the system, most likely for want of "
-            "memory; lower preparation.workers. What was finished is kept, and the same command "
+            "a process that prepared scans was killed by the system, most likely for lack of "
+            "memory; lower preparation.workers. Finished work is kept, and the same command "
             "continues."
         ) from error
     finally:
@@ -62,7 +62,7 @@ def _cores() -> int:
 
 
 def _begin() -> None:
-    """Make a worker quiet on Ctrl-C, which its parent answers, and end it with its parent."""
+    """Make a worker ignore Ctrl-C, which its parent handles, and end with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
 

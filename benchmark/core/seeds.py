@@ -1,4 +1,4 @@
-"""Seeds that depend on what they are for, never on the order of work."""
+"""Seeds that depend on their purpose, never on the order of work."""
 
 import hashlib
 
@@ -14,16 +14,16 @@ def derive_seed(*parts: int | str) -> int:
 def sample_seed(run_seed: int, subject: str, sample: int) -> int:
     """Noise seed of one sample of a subject, shared by all visits.
 
-    What differs between generated visits is then the interval, not the dice.
+    Generated visits then differ by the interval, not by the noise.
     """
     return derive_seed("sample", run_seed, subject, sample)
 
 
 def seed_torch(seed: int, device: torch.device) -> None:
-    """Seed the generators that work on a device draws from.
+    """Seed the random generators that are used on a device.
 
-    ``torch.manual_seed`` also seeds devices that are not there: a millisecond a call, and each
-    call is remembered for the day that they are.
+    ``torch.manual_seed`` also seeds devices that are not present: a millisecond per call, and each
+    call is queued in case they are initialised later.
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, and the signals by which a scheduler takes a machine away."""
+"""Requests to stop: Ctrl-C, and the signals by which a scheduler ends a job."""
 
 import os
 import signal
@@ -10,31 +10,31 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 INTERRUPTED = 130  # exit status after Ctrl-C
-RESUMABLE = os.EX_TEMPFAIL  # exit status where the system stopped the run: the same command goes on
+RESUMABLE = os.EX_TEMPFAIL  # exit status if the system stopped the run: it can be resumed
 
 
 class Stopped(KeyboardInterrupt):
-    """Work ended because it was asked to; what is finished is kept, and the same goes on."""
+    """Work ended on request; finished work is kept, and the same command continues."""
 
     def __init__(self, number: int = signal.SIGINT) -> None:
-        """Args: the signal that asked for it."""
+        """Args: the signal that requested it."""
         super().__init__(signal.Signals(number).name)
         self.signal = signal.Signals(number)
 
     @property
     def status(self) -> int:
-        """Exit status that tells a user's Ctrl-C from a scheduler's signal."""
+        """Exit status that distinguishes a user's Ctrl-C from a scheduler's signal."""
         return INTERRUPTED if self.signal == signal.SIGINT else RESUMABLE
 
 
 class Interruption:
-    """Whether the process was asked to stop, and by which signal (0: not yet)."""
+    """Whether a stop was requested, and by which signal (0: not yet)."""
 
     number = 0
 
     @property
     def requested(self) -> bool:
-        """Whether to stop at the next good place."""
+        """Whether to stop at the next safe point."""
         return self.number != 0
 
 
@@ -57,7 +57,7 @@ def interruptible() -> Iterator[Interruption]:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise ``Stopped`` at once on a signal of ``SIGNALS``: where nothing half-done can be left."""
+    """Raise ``Stopped`` at once on a signal of ``SIGNALS``: if no partial result can remain."""
 
     def stop(number: int) -> None:
         raise Stopped(number)
@@ -68,14 +68,14 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def _handled(handle: Callable[[int], None]) -> Iterator[None]:
-    """Answer the signals to this process; Python lets its main thread alone do so."""
+    """Handle the signals to this process; Python allows only its main thread to do so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     owner = os.getpid()
 
     def answer(number: int, frame: FrameType | None) -> None:
-        # a forked worker reads on while the process that it reads for comes to its end: systems
+        # a forked worker keeps reading until the process that it reads for ends: systems
         # signal all processes of a job at once
         if os.getpid() == owner:
             handle(number)

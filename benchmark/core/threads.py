@@ -1,4 +1,4 @@
-"""One thread for what would give other last digits on several: sums in another order."""
+"""One thread for sums whose last digits depend on the number of threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep SimpleITK to one thread."""
+    """Limit SimpleITK to one thread."""
     import SimpleITK
 
     threads = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
@@ -19,7 +19,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Keep torch to one thread."""
+    """Limit torch to one thread."""
     import torch
 
     threads = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""The run folder: where everything lies, and who may write it."""
+"""The run folder: where everything is stored, and which process may write to it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,25 +10,25 @@ from filelock import FileLock, Timeout
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.files import sweep, write_text
 
-# Names of files. A protocol's folder:
+# Names of files. In a protocol's folder:
 PROTOCOL, PAIRS, SCORES = "protocol.json", "pairs.csv", "scores.csv"
 METRICS, ROWS = "metrics.json", "rows.json"
 PROVENANCE, POINTS = "provenance.json", "sampling_points.json"
-# a folder of predictions, which has its own scores.csv:
+# in a folder of predictions, which has its own scores.csv:
 MANIFEST, RUN = "manifest.csv", "run.json"
-# a model's folder:
+# in a model's folder:
 TRAINED, SETTINGS, DIVERGED = "trained.json", "settings.json", "diverged.json"
 LOSSES, VALIDATION, SAMPLES = "losses.csv", "validation.csv", "samples"
 COMPILED, LOGGER_RUNS = "compile.json", "loggers.json"
 COMPILED_GENERATION = "compile-generation-{batch}.json"  # one for each batch size
 # a checkpoint:
 WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "state.pt", "index.json"
-# the folder of prepared volumes:
+# in the folder of prepared volumes:
 DIGESTS, PREPARATION_LOG = "sha256.json", "preparation.log"
-# the workspace itself:
+# in the workspace itself:
 LATEST = "latest"
 
-PATIENCE = 600  # seconds to wait while others, such as an array, look at the same prepared scans
+PATIENCE = 600  # seconds to wait for other processes that use the same prepared scans
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Workspace:
     """Layout of a workspace.
 
     ``cohorts/`` simulated cohorts; ``prepared/`` volumes on the grid; ``measured/`` what was
-    measured on volumes; ``models/<run>/`` what training leaves; ``<protocol>/`` pairs,
-    predictions, scores and report of one protocol. Names carry the digest of what determines the
-    content, so that work is done once.
+    measured on volumes; ``models/<run>/`` what training writes; ``<protocol>/`` pairs,
+    predictions, scores and report of one protocol. Names contain the digest of what determines
+    the content, so that work is done once.
     """
 
     root: Path
@@ -59,7 +59,7 @@ class Workspace:
         return self.root / "prepared"
 
     def model(self, run: str) -> Path:
-        """Checkpoints, losses and settings of one training."""
+        """Checkpoints, losses and settings of one training run."""
         return self.root / "models" / run
 
     def protocol(self, protocol: str) -> Path:
@@ -71,18 +71,18 @@ class Workspace:
         return self.root / protocol / "predictions" / run
 
     def protocols(self) -> list[str]:
-        """Names of the protocols that have been run here."""
+        """Names of the protocols that have been run in this workspace."""
         return sorted(path.parent.name for path in self.root.glob(f"*/{PROTOCOL}"))
 
     def set_latest(self, protocol: str) -> None:
-        """Remember which protocol a report should show."""
+        """Record which protocol a report should show."""
         write_text(self.root / LATEST, protocol + "\n")
 
     def find_protocol(self, name: str | None) -> Path:
         """Folder of a protocol by name, or of the latest.
 
         Raises:
-            UserError: There is none, or none of that name.
+            UserError: There is none, or none with that name.
         """
         known = self.protocols()
         if not known:
@@ -98,14 +98,14 @@ class Workspace:
 
     @contextmanager
     def lock(self, folder: Path, wait_seconds: float = 0) -> Iterator[None]:
-        """Hold a folder for writing; the lock goes with the process, however it ends.
+        """Lock a folder for writing; the lock is released when the process ends, in any way.
 
         Args:
             folder: The folder, or a file that several processes add to.
             wait_seconds: How long to wait for another process before giving up.
 
         Raises:
-            UserError: Another process holds it, or it cannot be written.
+            UserError: Another process holds the lock, or the folder cannot be written.
         """
         path = folder.with_name(f".{folder.name}.lock")
         try:

@@ -18,10 +18,10 @@ from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.protocol.pairs import COLUMNS, make_pairs
 from longibench.benchmark.protocol.protocol import (
     Evaluation,
+    PreparedCohort,
     Protocol,
-    Source,
+    ensure_prepared,
     finish_protocol,
-    prepared_source,
 )
 from longibench.benchmark.protocol.splits.split import split_cohort
 from longibench.benchmark.settings.loading import load_settings, presets
@@ -72,9 +72,12 @@ def build_scoring_protocol(
     if choice.as_is:
         with workspace.lock(workspace.prepared, PATIENCE):
             prepared, grid = take_as_is(found, workspace.prepared, console, choice.as_is)
-        source, settings = Source(found, prepared), settings.model_copy(update={"grid": grid})
+        source, settings = (
+            PreparedCohort(found, prepared),
+            settings.model_copy(update={"grid": grid}),
+        )
     else:
-        source = prepared_source(found, settings, workspace, console)
+        source = ensure_prepared(found, settings, workspace, console)
     chosen, split = _chosen(source.table, settings, choice.part)
     pairs = make_pairs(chosen, settings.pairs)
     if choice.some:

@@ -7,18 +7,18 @@ from longibench.benchmark.settings.schema import PairSettings
 
 COLUMNS = ["subject", "visit", "interval_years", "source", "target"]
 PATHS = {"source", "target", "source_labels", "target_labels"}  # columns that name files
-STRATA = ["group", "sex"]  # columns of the visit table that scores are told apart by
+STRATA = ["group", "sex"]  # columns of the visit table that scores are stratified by
 
 
 def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
     """Pair each subject's first visit with follow-ups.
 
     Args:
-        table: A visit table with the column ``volume``: the prepared volume of each scan.
+        table: A visit table with the column ``volume``, the prepared volume of each scan.
         settings: Which follow-ups count.
 
     Returns:
-        One row a pair, sorted by subject and interval: subject, visit (of the target),
+        One row per pair, sorted by subject and interval: subject, visit (of the target),
         interval_years, source and target (paths of prepared volumes).
 
     Raises:
@@ -52,14 +52,14 @@ def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
 
 
 def pair_intervals(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
-    """What ``make_pairs`` would pair, before any volume is prepared.
+    """The intervals of the pairs that ``make_pairs`` would make, before any volume is prepared.
 
     Args:
         table: A visit table.
         settings: Which follow-ups count.
 
     Returns:
-        One row a pair, sorted by subject and interval: subject, interval_years.
+        One row per pair, sorted by subject and interval: subject, interval_years.
     """
     rows: list[tuple[str, float]] = []
     for subject, years in table.groupby("subject", sort=True)["years"]:
@@ -82,7 +82,7 @@ def _chosen(intervals: list[float], settings: PairSettings) -> list[int]:
 
 
 def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Add what scores may be told apart by, and label maps where there are any.
+    """Add the columns that scores are stratified by, and label maps if there are any.
 
     Args:
         pairs: Pairs of ``make_pairs``.
@@ -90,7 +90,7 @@ def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The pairs with those of the columns ``STRATA`` that the table has, as known at the source,
-        and ``source_labels`` and ``target_labels`` where it has ``volume_labels``.
+        and ``source_labels`` and ``target_labels`` if it has ``volume_labels``.
     """
     annotated = pairs.copy()
     by_volume = table.drop_duplicates("volume").set_index("volume")

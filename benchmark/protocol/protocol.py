@@ -22,7 +22,7 @@ from longibench.benchmark.protocol.pairs import COLUMNS, PATHS, annotate, make_p
 from longibench.benchmark.protocol.splits.split import Split, split_cohort
 from longibench.benchmark.settings.schema import PairSettings, Settings
 
-FORMAT = 2  # of protocol.json and of what is named by digests; see docs/identity.md
+FORMAT = 2  # of protocol.json and of files named by digests; see docs/identity.md
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Protocol:
 
     Attributes:
         name: Cohort and digest; the name of the protocol's folder.
-        training: Digest of everything about the data that training depends on.
+        training: Digest of all properties of the data that training depends on.
         train_pairs: Pairs of the training subjects.
         test_pairs: Pairs of the evaluation subjects.
-        info: What ``protocol.json`` holds.
-        validation_pairs: Pairs of the validation subjects; empty where there are none.
+        info: The content of ``protocol.json``.
+        validation_pairs: Pairs of the validation subjects; empty if there are none.
     """
 
     name: str
@@ -53,15 +53,15 @@ def build_protocol(settings: Settings, workspace: Workspace, console: Console) -
         UserError: Any problem of the user's data or settings.
     """
     found = open_cohort(settings.cohort, settings, workspace, console)
-    split_cohort(found.visits, settings.split)  # what is wrong is told before scans are prepared
-    train = prepared_source(found, settings, workspace, console)
+    split_cohort(found.visits, settings.split)  # errors are reported before scans are prepared
+    train = ensure_prepared(found, settings, workspace, console)
     split = split_cohort(train.table, settings.split)
     test, held_out, paired = train, split.test, settings.pairs
     if settings.test_cohort:
         paired = settings.test_pairs or settings.pairs
         other = open_cohort(settings.test_cohort, settings, workspace, console)
-        _refuse_same_people(split, other.subjects)  # before hours of preparation
-        test = prepared_source(other, settings, workspace, console)
+        _refuse_same_subjects(split, other.subjects)  # before hours of preparation
+        test = ensure_prepared(other, settings, workspace, console)
         held_out = tuple(_subjects(test))
         _refuse_same_scans(split, train.table, test.table)
     warnings = compare_traits(train.prepared.traits, test.prepared.traits)
@@ -98,33 +98,33 @@ class Evaluation:
     """What is evaluated: the identity of a protocol.
 
     Attributes:
-        source: The cohort that is evaluated on.
+        cohort: The cohort that is evaluated on.
         pairs: Its pairs.
         rule: How they were paired.
-        split: Digest of who is held out.
-        training: Digest of the data that training depends on; empty where nothing is trained.
+        split: Digest of the held-out subjects.
+        training: Digest of the data that training depends on; empty if nothing is trained.
     """
 
-    source: "Source"
+    cohort: "PreparedCohort"
     pairs: pd.DataFrame
     rule: PairSettings
     split: str
     training: str
 
     def name(self, settings: Settings) -> str:
-        """Cohort and digest of everything that scores depend on besides methods and metrics."""
+        """Cohort and digest of everything that scores depend on, except methods and metrics."""
         identity = {
             "training": self.training,
-            "test": _content(self.pairs, self.source.table),
+            "test": _content(self.pairs, self.cohort.table),
             "split": self.split,
             "pairs": self.rule.model_dump(),
             "grid": settings.grid.model_dump(),
-            "preparation": self.source.prepared.plan.digest,
+            "preparation": self.cohort.prepared.plan.digest,
         }
-        labels = label_contents(annotate(self.pairs, self.source.table))
+        labels = label_contents(annotate(self.pairs, self.cohort.table))
         if labels:
             identity["labels"] = labels
-        return f"{self.source.kind}-{digest(identity)}"
+        return f"{self.cohort.kind}-{digest(identity)}"
 
 
 def finish_protocol(
@@ -135,7 +135,7 @@ def finish_protocol(
     train_pairs: pd.DataFrame,
     validation_pairs: pd.DataFrame,
 ) -> Protocol:
-    """Name a protocol by what determines its scores, and say what it is."""
+    """Name a protocol by what determines its scores, and describe it."""
     name = evaluation.name(settings)
     info = {
         "format": FORMAT,
@@ -146,12 +146,12 @@ def finish_protocol(
         "grid": settings.grid.model_dump(mode="json"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    test_pairs = annotate(evaluation.pairs, evaluation.source.table)
+    test_pairs = annotate(evaluation.pairs, evaluation.cohort.table)
     return Protocol(name, evaluation.training, train_pairs, test_pairs, info, validation_pairs)
 
 
 def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
-    """Write ``protocol.json`` and ``pairs.csv``; the first to be written stays, if it is whole."""
+    """Write ``protocol.json`` and ``pairs.csv``, unless they exist and are complete."""
     folder = workspace.protocol(protocol.name)
     if format_of(folder) is None:
         pairs = protocol.test_pairs.copy()
@@ -163,13 +163,13 @@ def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
 
 
 def older_protocols(workspace: Workspace) -> list[str]:
-    """Names of protocols that an earlier version wrote: readable, and not added to."""
+    """Names of protocols that an earlier version wrote: they are read but not extended."""
     formats = {name: format_of(workspace.protocol(name)) for name in workspace.protocols()}
     return [name for name, found in formats.items() if found is not None and found < FORMAT]
 
 
 def format_of(folder: Path) -> int | None:
-    """Format of a protocol's folder, 1 before it was written down; None where it is damaged."""
+    """Format of a protocol's folder, 1 if it is not recorded; None if the file is damaged."""
     try:
         info = json.loads((folder / PROTOCOL).read_text(encoding="utf-8"))
         return int(info.get("format", 1))
@@ -178,7 +178,7 @@ def format_of(folder: Path) -> int | None:
 
 
 def require_current(folder: Path) -> None:
-    """Hold that this version may add to a protocol.
+    """Check that this version may add to a protocol.
 
     Raises:
         UserError: Another version wrote it, or it is damaged.
@@ -186,18 +186,18 @@ def require_current(folder: Path) -> None:
     found = format_of(folder)
     if found is None:
         raise UserError(
-            f"{folder / PROTOCOL}: cannot be read; the same 'python cli.py run' writes it anew"
+            f"{folder / PROTOCOL}: cannot be read; the same 'python cli.py run' writes it again"
         )
     if found != FORMAT:
         which = "an earlier" if found < FORMAT else "a later"
         raise UserError(
             f"{folder}: {which} version of longibench ran it, and nothing is added to it; run it "
-            "again, which makes a new one beside it"
+            "again, which creates a new one next to it"
         )
 
 
 @dataclass(frozen=True)
-class Source:
+class PreparedCohort:
     """A cohort as read and as prepared."""
 
     cohort: Cohort
@@ -210,11 +210,11 @@ class Source:
 
     @property
     def kind(self) -> str:
-        """``phantom`` or the reader's name; never a path, which could tell whose data it is."""
+        """``phantom`` or the reader's name; never a path, which could reveal whose data it is."""
         return self.cohort.name.partition(":")[0]
 
     def info(self) -> dict[str, Any]:
-        """What may be said of the cohort: no id, no path."""
+        """What may be published of the cohort: no id, no path."""
         columns = self.table[["subject", "years", "content"]].itertuples(index=False)
         rows = sorted([subject, round(years, 4), content] for subject, years, content in columns)
         return {
@@ -228,23 +228,23 @@ class Source:
         }
 
 
-def prepared_source(
+def ensure_prepared(
     cohort: Cohort, settings: Settings, workspace: Workspace, console: Console
-) -> Source:
-    """Prepare a cohort, as much of it as is not prepared yet."""
+) -> PreparedCohort:
+    """Prepare those scans of a cohort that are not prepared yet."""
     with workspace.lock(workspace.prepared, PATIENCE):
         prepared = prepare_cohort(
             cohort, settings.grid, workspace.prepared, console, settings.preparation
         )
         prepared = prepare_labels(prepared, workspace.prepared)
-    return Source(cohort, prepared)
+    return PreparedCohort(cohort, prepared)
 
 
-def _subjects(source: Source) -> list[str]:
-    return sorted(source.table["subject"].unique())
+def _subjects(cohort: PreparedCohort) -> list[str]:
+    return sorted(cohort.table["subject"].unique())
 
 
-def _shareable(train: Source, test: Source) -> bool:
+def _shareable(train: PreparedCohort, test: PreparedCohort) -> bool:
     """Generated volumes can resemble training participants, so both cohorts must allow it."""
     return train.cohort.shareable and test.cohort.shareable
 
@@ -281,7 +281,7 @@ def _of(table: pd.DataFrame, subjects: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
-    """Who, when, and the bytes of both scans; independent of where they lie."""
+    """Subject, time and content of both scans; independent of where they are stored."""
     content = table.set_index("volume")["content"]
     columns = ["subject", "visit", "interval_years", "source", "target"]
     return [
@@ -290,10 +290,10 @@ def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
     ]
 
 
-def _refuse_same_people(split: Split, held_out: Sequence[str]) -> None:
-    """An external test cohort must hold nobody who was trained on or chosen by.
+def _refuse_same_subjects(split: Split, held_out: Sequence[str]) -> None:
+    """Refuse an external test cohort with subjects used for training or validation.
 
-    Labels such as ``sub-01`` recur in every dataset and tell nothing; an id of ADNI or OASIS is
+    Labels such as ``sub-01`` recur in every dataset and identify no one; an id of ADNI or OASIS is
     one person.
     """
     both = {subject for subject in _seen(split) & set(held_out) if is_worldwide(subject)}
@@ -302,11 +302,11 @@ def _refuse_same_people(split: Split, held_out: Sequence[str]) -> None:
 
 
 def _refuse_same_scans(split: Split, train: pd.DataFrame, test: pd.DataFrame) -> None:
-    """Nor a scan of the training cohort under another name."""
+    """Refuse a scan of the training cohort under another name."""
     seen = set(train[train["subject"].isin(_seen(split))]["content"])
-    twice = test[test["content"].isin(seen)]
-    if not twice.empty:
-        raise UserError(f"--test-cohort: {twice['path'].iloc[0]} is a scan of the training cohort")
+    shared = test[test["content"].isin(seen)]
+    if not shared.empty:
+        raise UserError(f"--test-cohort: {shared['path'].iloc[0]} is a scan of the training cohort")
 
 
 def _seen(split: Split) -> set[str]:

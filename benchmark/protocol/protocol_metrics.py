@@ -1,4 +1,4 @@
-"""The metrics of a protocol, built from settings, and what is recorded of them."""
+"""The metrics of a protocol, built from settings, and what is recorded about them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,21 +21,21 @@ def build_metrics(
     plugins: Sequence[Path] = (),
     device: str = "cpu",
 ) -> list[Metric]:
-    """Construct the metrics asked for, on shared instruments.
+    """Construct the requested metrics, on shared instruments.
 
     Args:
         settings: Names, extractor and input convention.
-        cache: Folder for features and volumes that were measured; None keeps none.
-        plugins: Files with further metrics.
+        cache: Folder for measured features and volumes; None stores none.
+        plugins: Files with additional metrics.
         device: Where networks compute, such as ``cuda``.
 
     Raises:
-        UserError: An unknown metric, one named twice, or weights that cannot be named.
+        UserError: An unknown metric, a duplicate, or weights that cannot be identified.
     """
     load_metrics(plugins)
-    twice = {name for name in settings.names if settings.names.count(name) > 1}
-    if twice:
-        raise UserError(f"metrics.names: {min(twice)} stands twice")
+    repeated = {name for name in settings.names if settings.names.count(name) > 1}
+    if repeated:
+        raise UserError(f"metrics.names: {min(repeated)} stands twice")
     if not settings.names:
         raise UserError("metrics.names: name at least one; see 'python cli.py metrics'")
     with _weights_explained():
@@ -48,7 +48,7 @@ def build_metrics(
         )
         built = [_build(name, instruments) for name in settings.names]
         for metric in built:
-            identify(metric)  # by its code as it is now; names the weights' file, if there is one
+            identify(metric)  # by its current code; reports a problem with the file of the weights
     return built
 
 
@@ -61,10 +61,10 @@ def _build(name: str, instruments: Instruments) -> Metric:
 
 
 def load_extractors(metrics: Sequence[Metric]) -> None:
-    """Read what metrics measure with, before any work is done.
+    """Load the extractors that metrics measure with, before any work is done.
 
     Raises:
-        UserError: Weights that cannot be had, or are not what they should be.
+        UserError: Weights that cannot be obtained, or are not the expected ones.
     """
     prepare_metrics(metrics)
     with _weights_explained():
@@ -74,10 +74,10 @@ def load_extractors(metrics: Sequence[Metric]) -> None:
 
 
 def prepare_metrics(metrics: Sequence[Metric]) -> None:
-    """Get what metrics need besides the instruments; a value that lacks it is none to be kept.
+    """Load what metrics need in addition to the instruments; without it no value may be stored.
 
     Raises:
-        UserError: A package or a file is missing; says how to get it.
+        UserError: A package or a file is missing; the message explains how to get it.
     """
     for metric in metrics:
         try:

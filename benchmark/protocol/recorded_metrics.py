@@ -1,6 +1,6 @@
-"""``metrics.json`` of a protocol: which metrics its scores hold, and what the report needs of them.
+"""``metrics.json`` of a protocol: the metrics of its scores, and what the report needs of them.
 
-A metric is added to a finished protocol by computing that metric; none is taken away.
+A metric is added to a finished protocol by computing that metric; none is removed.
 """
 
 import json
@@ -24,7 +24,7 @@ Facts = dict[str, Any]
 
 
 def read_recorded(folder: Path) -> list[Facts]:
-    """What a protocol's folder says of its metrics; nothing where it is not there.
+    """The metrics recorded in a protocol's folder; empty if there is no ``metrics.json``.
 
     Raises:
         UserError: The file is damaged.
@@ -34,26 +34,25 @@ def read_recorded(folder: Path) -> list[Facts]:
         return []
     try:
         found = [dict(facts) for facts in json.loads(path.read_text(encoding="utf-8"))]
-        lacking = next((key for its in found for key in REQUIRED if key not in its), "")
+        lacking = next((key for entry in found for key in REQUIRED if key not in entry), "")
         if lacking:
             raise ValueError(f"an entry lacks '{lacking}'")
         return found
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"{path}: cannot be read ({error}); delete it, and a 'python cli.py run' with all "
-            "metrics that its tables should show writes it anew"
+            "metrics that its tables should show writes it again"
         ) from error
 
 
 def record_metrics(folder: Path, metrics: Sequence[Metric], settings: MetricSettings) -> None:
-    """Add metrics to those of a protocol; those that are there stay where they are.
+    """Add metrics to those of a protocol; existing entries keep their position.
 
-    A definition that was changed stands behind the one before, whose values are shown until there
-    are new ones.
+    A changed definition follows the previous one, whose values are shown until there are new ones.
 
     Args:
         folder: The protocol's folder.
-        metrics: As they are built.
+        metrics: The metrics.
         settings: What they were built from.
     """
     by_extractor = settings.model_dump(mode="json", include={"extractor", "input"})
@@ -71,19 +70,25 @@ def record_metrics(folder: Path, metrics: Sequence[Metric], settings: MetricSett
 
 
 def _added(known: list[Facts], facts: Facts) -> list[Facts]:
-    """The entries with one more, or the same one as it is today; the last of a slot is today's."""
+    """The entries with one added or updated; the last entry of a slot is the current one."""
     slot, same = _slot(facts), (facts["name"], facts["definition"])
-    in_slot = [place for place, its in enumerate(known) if _slot(its) == slot]
+    in_slot = [place for place, entry in enumerate(known) if _slot(entry) == slot]
     if in_slot and (known[in_slot[-1]]["name"], known[in_slot[-1]]["definition"]) == same:
         known = [*known[: in_slot[-1]], facts, *known[in_slot[-1] + 1 :]]
-        return [its for its in known if its is facts or (its["name"], its["definition"]) != same]
+        return [
+            entry
+            for entry in known
+            if entry is facts or (entry["name"], entry["definition"]) != same
+        ]
     end = in_slot[-1] + 1 if in_slot else len(known)
     known = [*known[:end], facts, *known[end:]]
-    return [its for its in known if its is facts or (its["name"], its["definition"]) != same]
+    return [
+        entry for entry in known if entry is facts or (entry["name"], entry["definition"]) != same
+    ]
 
 
 def current_metrics(recorded: Iterable[Facts], computed: Container[tuple[str, str]]) -> list[Facts]:
-    """Of each metric and extractor the newest definition that has values.
+    """The newest definition that has values, for each metric and extractor.
 
     Args:
         recorded: The entries of ``metrics.json``.
@@ -92,21 +97,21 @@ def current_metrics(recorded: Iterable[Facts], computed: Container[tuple[str, st
     slots: dict[str, Facts] = {}
     for facts in recorded:
         if (facts["name"], facts.get("definition", "")) in computed:
-            slots[_slot(facts)] = facts  # where the first of the slot stands
+            slots[_slot(facts)] = facts  # at the position of the first of the slot
     return list(slots.values())
 
 
 def recorded_settings(recorded: Iterable[Facts]) -> list[MetricSettings]:
-    """From what recorded metrics can be built: one entry an extractor and input."""
+    """Settings that recorded metrics can be built from: one entry per extractor and input."""
     groups: dict[str, Facts] = {}
     for facts in recorded:
         built_from = facts["settings"]
         group = groups.setdefault(repr(built_from), {**built_from, "names": []})
-        if facts["name"] not in group["names"]:  # it may have had other definitions before
+        if facts["name"] not in group["names"]:  # it may have had other definitions
             group["names"].append(facts["name"])
     return [MetricSettings.model_validate(group) for group in groups.values()]
 
 
 def _slot(facts: Facts) -> str:
-    """What one definition at a time can be built for: a name and an extractor."""
+    """Key of what has one definition at a time: a name and an extractor."""
     return repr((facts["name"], facts.get("settings")))

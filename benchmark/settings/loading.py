@@ -1,4 +1,4 @@
-"""Read settings: a preset or a file, what it extends, and what is overridden."""
+"""Read settings: a preset or a file, what it extends, and the overrides."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -25,9 +25,9 @@ def load_settings(preset: str, overrides: Sequence[str] = ()) -> Settings:
     """Read a preset and apply overrides.
 
     Args:
-        preset: Name of a preset, or path of a YAML file; a file may say ``extends: NAME``.
-        overrides: ``key.path=value`` each. ``training.*`` holds for every method, whatever the
-            preset says for single ones; ``methods.NAME.training.*`` holds for one.
+        preset: Name of a preset, or path of a YAML file; a file may contain ``extends: NAME``.
+        overrides: ``key.path=value`` each. ``training.*`` applies to every method, even if the
+            preset sets it for single ones; ``methods.NAME.training.*`` applies to one.
 
     Raises:
         UserError: An unknown preset, key or type.
@@ -41,13 +41,13 @@ def load_settings(preset: str, overrides: Sequence[str] = ()) -> Settings:
 
 def _read_preset(name: str, extended_by: tuple[str, ...] = ()) -> dict[str, Any]:
     if name in extended_by:
-        raise UserError(f"{name}: extends itself, by way of {', '.join(extended_by)}")
+        raise UserError(f"{name}: extends itself, through {', '.join(extended_by)}")
     values = _to_dict(lambda: OmegaConf.create(_text_of_preset(name)), name)
     parent = values.pop("extends", None)
     if parent is None:
         return values
-    beside = Path(name).parent / str(parent)  # a file extends a file relative to itself
-    base = str(beside) if beside.is_file() else str(parent)
+    relative = Path(name).parent / str(parent)  # a file extends a file relative to itself
+    base = str(relative) if relative.is_file() else str(parent)
     return merge(_read_preset(base, (*extended_by, name)), values)
 
 
@@ -81,7 +81,7 @@ def _to_dict(build: Any, where: str) -> dict[str, Any]:
 
 
 def _part(values: dict[str, Any], key: str) -> dict[str, Any]:
-    """A nested part, empty where there is none or where it is not a mapping of keys."""
+    """A nested part; empty if there is none or it is not a mapping of keys."""
     part = values.get(key)
     return part if isinstance(part, dict) else {}
 

@@ -1,4 +1,4 @@
-"""Turn a settings error into a sentence: the full key, what was wrong, the nearest valid key."""
+"""Turn a settings error into a message: the full key, what is wrong, the nearest valid key."""
 
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -22,7 +22,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
         where: Path of the model inside the whole settings, such as ``"methods.ours"``.
 
     Returns:
-        One line a problem.
+        One line per problem.
     """
     lines = []
     for problem in error.errors():
@@ -60,7 +60,7 @@ def _model_in(annotation: Any) -> type[BaseModel]:
 
 
 def validate(model: type[BaseModel], values: dict[str, Any], where: str) -> Any:
-    """Build a settings object, or say what is wrong under which full key.
+    """Build a settings object, or report what is wrong under which full key.
 
     Raises:
         UserError: An unknown key (with the nearest valid one) or a wrong value.

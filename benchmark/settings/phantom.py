@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from longibench.benchmark.settings.phantom_raw import RawSettings
 
-LEAST_YEARS = 0.085  # between visits: sessions are named by their month
+LEAST_YEARS = 0.085  # between visits: sessions are named after their month
 
 
 class GroupSettings(BaseModel):
@@ -15,8 +15,8 @@ class GroupSettings(BaseModel):
     Attributes:
         share: Share of the cohort, 0 to 1.
         age: Age at the first visit, years.
-        brain_loss: Whole-brain atrophy, percent of the first visit's brain a year.
-        ventricle_growth: Ventricular enlargement, percent of the first visit's ventricles a year.
+        brain_loss: Whole-brain atrophy, percent of the first visit's brain per year.
+        ventricle_growth: Ventricular enlargement, percent of the first visit's ventricles per year.
         enlargement: First visit's ventricles relative to the (young) template's.
     """
 
@@ -52,26 +52,26 @@ class ScannerSettings(BaseModel):
 class PhantomSettings(BaseModel):
     """The simulated cohort.
 
-    Whole-brain atrophy: controls 0.5, MCI 1.2, AD 1.9 percent a year (Sluimer et al., Radiology
-    2008; 248:590). Ventricle-to-brain ratio: 4.3 percent a year without and 15.6 with probable AD
-    (Bradley et al., Br J Radiol 2002; 75:506); MCI lies between (Nestor et al., Brain 2008;
-    131:2443). ``ventricle_growth`` is set so that the simulated ratio grows as published; large
-    ventricles grow somewhat faster than set.
+    Whole-brain atrophy: controls 0.5, MCI 1.2, AD 1.9 percent per year (Sluimer et al.,
+    Radiology 2008; 248:590). Ventricle-to-brain ratio: 4.3 percent per year without and 15.6 with
+    probable AD (Bradley et al., Br J Radiol 2002; 75:506); MCI is between (Nestor et al., Brain
+    2008; 131:2443). ``ventricle_growth`` is set so that the simulated ratio grows as published;
+    large ventricles grow somewhat faster than set.
 
     Attributes:
         subjects: Participants; the first n of a larger cohort are the same as a cohort of n.
-        spacing_mm: Isotropic voxel size of the scans; scattered ones have that of their protocol.
-        seed: Everything random follows from it.
+        spacing_mm: Isotropic voxel size of the scans; raw ones have that of their protocol.
+        seed: All random values are derived from it.
         follow_ups: Planned follow-up visits, about one year apart.
         missed: Chance that a planned follow-up is missed.
         dropout: Chance of leaving the study before each follow-up.
         irregular: Share of follow-ups further than a quarter of a year from their anniversary.
-        follow_up_years: Everybody is scanned at the first visit and at exactly these years after
-            it, whatever the four settings above; ascending.
+        follow_up_years: All participants are scanned at the first visit and at exactly these years
+            after it, regardless of the four settings above; ascending.
         brain_ml: Mean brain volume (grey and white matter) of women and men, before atrophy.
         brain_spread: Relative standard deviation of brain volume within a sex.
-        shape_mm: Root mean square displacement between people along each axis, for the coarse and
-            the fine part of anatomy.
+        shape_mm: Root mean square displacement between participants along each axis, for the
+            coarse and the fine part of anatomy.
         groups: The diagnostic groups by name.
         scanner: The scanner of the plain phantom.
         scattered: Write raw heads, with skull and scalp, instead of aligned, stripped ones.

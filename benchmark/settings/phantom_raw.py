@@ -18,16 +18,16 @@ class SliceProtocol(BaseModel):
 
 
 class RawSettings(BaseModel):
-    """What a scan straight from the scanner has to be freed of.
+    """The acquisition effects that preparation has to remove from a raw scan.
 
     Attributes:
         gain: Standard deviation of the overall brightness between visits, of its logarithm.
         bias: Largest weight of each term of the bias field's logarithm, a polynomial of second
-            order over the field of view; the brain's extremes stray about as far from its median.
+            order over the field of view; the brain's extremes deviate about as far from its median.
         noise: Standard deviation of the noise of each channel of the magnitude image, relative to
             white matter.
-        shift_mm: Largest displacement of the head along each axis, at each visit anew.
-        turn_degrees: Largest rotation of the head about each axis, at each visit anew.
+        shift_mm: Largest displacement of the head along each axis, sampled for each visit.
+        turn_degrees: Largest rotation of the head about each axis, sampled for each visit.
         centring_mm: Largest distance of the middle of the field of view from where it should be.
         protocols: Each visit is acquired by one of these, along a random axis. The defaults are
             those of an MPRAGE for morphometry, of an older spoiled gradient echo, of a fast

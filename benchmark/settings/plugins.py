@@ -36,10 +36,10 @@ def load_metrics(plugins: Iterable[Path] = ()) -> dict[str, type[Metric]]:
 
 
 def find_method(name: str) -> type[Method]:
-    """Look a registered method up.
+    """Look up a registered method.
 
     Raises:
-        UserError: No such method; names the nearest and all that exist.
+        UserError: No such method; names the nearest and all existing ones.
     """
     if name not in METHODS:
         raise unknown("method", name, METHODS)
@@ -47,7 +47,7 @@ def find_method(name: str) -> type[Method]:
 
 
 def find_metric(name: str) -> type[Metric]:
-    """Look a registered metric up; raises a UserError like ``find_method``."""
+    """Look up a registered metric; raises a UserError like ``find_method``."""
     if name not in METRICS:
         raise unknown("metric", name, METRICS)
     return METRICS[name]
@@ -59,7 +59,7 @@ def _import_all(package: ModuleType) -> None:
 
 
 def _import_file(path: Path) -> None:
-    """Import a plugin once under a name of its own; it may import files that lie beside it."""
+    """Import a plugin once under a unique name; it may import files from its folder."""
     if not path.is_file():
         raise UserError(f"--plugin {path}: no such file")
     path = path.resolve()
@@ -80,7 +80,7 @@ def _import_file(path: Path) -> None:
         _refuse_hidden(name, path)
     except Exception as error:
         del sys.modules[name]
-        for registry in (METHODS, METRICS):  # what came before the error is not there either
+        for registry in (METHODS, METRICS):  # what was registered before the error is removed too
             for added in registry.keys() - known:
                 del registry[added]
         if isinstance(error, UserError):
@@ -98,16 +98,16 @@ def _whose(error: Exception) -> str:
 
 
 def plugin_name(path: Path) -> str:
-    """Name of a plugin's module: plugins of one name in two folders are two modules."""
+    """Name of a plugin's module: plugins with the same name in two folders are two modules."""
     return f"longibench_plugin_{path.stem}_{digest(str(path.resolve()))}"
 
 
 def _refuse_hidden(name: str, path: Path) -> None:
-    """Hold that a plugin got the files beside it, and not others of the same name."""
-    for source in closure(ModuleFile.of(name, path)):
-        loaded = getattr(sys.modules.get(source.name), "__file__", None)
-        if source.beside and loaded and Path(loaded).resolve() != source.path.resolve():
+    """Check that a plugin imported the files in its folder, not others of the same name."""
+    for file in closure(ModuleFile.of(name, path)):
+        loaded = getattr(sys.modules.get(file.name), "__file__", None)
+        if file.plugin_folder and loaded and Path(loaded).resolve() != file.path.resolve():
             raise UserError(
-                f"--plugin {path}: it imports '{source.name}', which lies beside it, but Python "
-                f"has {loaded} under that name; rename {source.path.name}"
+                f"--plugin {path}: it imports '{file.name}' from its folder, but Python "
+                f"has {loaded} under that name; rename {file.path.name}"
             )

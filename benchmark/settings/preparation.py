@@ -1,4 +1,4 @@
-"""How a raw scan is brought onto the grid, and which steps its cohort has behind it."""
+"""How a raw scan is resampled to the grid, and which steps were already applied to its cohort."""
 
 import re
 from typing import Literal
@@ -11,7 +11,7 @@ AXES = re.compile(r"(?=.*[LR])(?=.*[AP])(?=.*[SI])[LRAPSI]{3}")
 
 
 class PreparationSettings(BaseModel):
-    """The steps of preparation; ``auto`` does what the cohort does not have yet.
+    """The steps of preparation; ``auto`` does what was not yet applied to the cohort.
 
     Attributes:
         bias: Bias field correction: ``n4``, or ``none``.
@@ -20,11 +20,11 @@ class PreparationSettings(BaseModel):
         registration: Every visit rigidly to the subject's first one, and that one to MNI152 by an
             ``affine`` transform (head size is normalised, its factor stored; change is not) or a
             ``rigid`` one (head size is kept); or ``none``.
-        axes: How voxels lie in files that do not say (Analyze, or NIfTI with neither sform nor
-            qform), such as ``ASL``: to the front, up, to the left. Without it they are refused, for
-            left and right cannot be seen in a picture.
+        axes: Voxel orientation of files without it (Analyze, or NIfTI with neither sform nor
+            qform), such as ``ASL``: to the front, up, to the left. If empty, they are refused,
+            because left and right cannot be distinguished in an image.
         percentiles: Of the intensities inside the brain; they become -1 and 1.
-        workers: Processes; 0 takes one a core, as far as memory goes. Changes no result.
+        workers: Processes; 0 means one per core, as far as memory allows. Changes no result.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,7 +43,7 @@ class PreparationSettings(BaseModel):
 
 
 def check_axes(axes: str) -> str:
-    """Axis directions as they are, if they are empty or name all three.
+    """Return axis directions unchanged if they are empty or name all three.
 
     Raises:
         ValueError: They do not.

@@ -13,12 +13,12 @@ Logger = Literal["csv", "tensorboard", "mlflow", "wandb"]
 
 PAPER_TEST_FRACTION = 114 / 1239  # section IV.A: 1,125 of 1,239 participants train
 DEFAULT_METRICS = (
-    # do they look real
+    # do they look real?
     *("fid", "fid-infinity", "kid"),
-    # do they look like the true follow-up
+    # do they look like the true follow-up?
     *("ssim", "ssim-head", "ssim-skimage", "ms-ssim", "psnr-head", "mae-head", "ncc-head"),
     *("perceptual", "sharpness"),
-    # do they change as it did
+    # do they change as it did?
     *("skill-head", "change-correlation", "change-sign"),
     *("ventricles-bias", "ventricles-error", "ventricles-correlation"),
     *("brain-bias", "brain-error", "brain-correlation"),
@@ -27,7 +27,7 @@ DEFAULT_METRICS = (
 
 
 class Section(BaseModel):
-    """A part of the settings: unknown keys are refused, values do not change."""
+    """A part of the settings: unknown keys are refused, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,22 +35,22 @@ class Section(BaseModel):
 class SplitSettings(Section):
     """Which subjects are held out; every choice is by a keyed hash of the id, never by order.
 
-    Under a fraction or folds, nobody moves when the cohort grows; under a number of subjects or
-    ``stratify``, which go by rank, a few do.
+    With a fraction or folds, no subject changes its part when the cohort grows; with a number of
+    subjects or ``stratify``, which use ranks, a few do.
 
     Attributes:
-        test: A fraction (those whose hash lies below it), a whole number of subjects (those of
-            lowest hash), or a CSV/TSV file with the columns ``subject`` and ``partition`` (train,
-            validation or test). A number gives way to ``folds`` and ``leave_out``.
+        test: A fraction (subjects whose hash is below it), a whole number of subjects (those with
+            the lowest hash), or a CSV/TSV file with the columns ``subject`` and ``partition``
+            (train, validation or test). ``folds`` and ``leave_out`` override a number.
         key: Key of the hash; another key is another split.
-        validation: A fraction or a number of the training part, set apart to choose by; it never
-            changes who is evaluated.
-        stratify: A column of the subjects, each level of which gives its share to within one
-            subject; ``true`` means ``group``. Who has no value is a level too.
-        folds: Into how many folds everyone is divided; 0 for none.
+        validation: A fraction or a number of subjects of the training part, held out for model
+            selection; it never changes which subjects are evaluated.
+        stratify: A column of the subjects, each level of which contributes its share to within one
+            subject; ``true`` means ``group``. A missing value is a level too.
+        folds: Number of folds that all subjects are divided into; 0 for none.
         fold: Which of them is held out, counted from 0.
-        leave_out: ``column=value,value``, such as ``site=023,041``: who has one of the values at
-            any visit is evaluated, the others train.
+        leave_out: ``column=value,value``, such as ``site=023,041``: subjects with one of the values
+            at any visit are evaluated, the others train.
     """
 
     test: int | float | str = PAPER_TEST_FRACTION
@@ -63,7 +63,7 @@ class SplitSettings(Section):
 
     @property
     def left_out(self) -> tuple[str, tuple[str, ...]]:
-        """Column and values of ``leave_out``; empty where nothing is left out."""
+        """Column and values of ``leave_out``; empty if nothing is left out."""
         column, _, listed = self.leave_out.partition("=")
         return column.strip(), tuple(value.strip() for value in listed.split(",") if value.strip())
 
@@ -90,8 +90,8 @@ class PairSettings(Section):
 
     Attributes:
         rule: ``yearly``: the scan nearest each whole year; ``all``: every later scan.
-        tolerance_years: How far from the whole year a scan may lie.
-        most: How many whole years at most.
+        tolerance_years: How far from the whole year a scan may be.
+        most: Largest number of whole years.
     """
 
     rule: Literal["yearly", "all"] = "yearly"
@@ -119,7 +119,7 @@ class ValidationSettings(Section):
     Attributes:
         every: Iterations between validations; 0 for none.
         pairs: How many pairs the validation loss is the mean of.
-        pictures: How many of them are also generated and drawn as a picture; 0 for none.
+        pictures: How many of them are also generated and shown in a figure; 0 for none.
     """
 
     every: int = Field(0, ge=0)
@@ -131,10 +131,10 @@ class TrainingSettings(Section):
     """How a method is trained.
 
     Attributes:
-        iterations: Training steps in all.
-        batch_size: Pairs an optimizer step, over all devices and micro-batches.
-        micro_batch: Pairs a forward pass on one device; 0 for as many as fit its memory. Gradients
-            of a larger batch are accumulated, which changes memory and speed only.
+        iterations: Total number of training steps.
+        batch_size: Pairs per optimizer step, over all devices and micro-batches.
+        micro_batch: Pairs per forward pass on one device; 0 for as many as fit its memory.
+            Gradients of a larger batch are accumulated, which changes memory and speed only.
         learning_rate: Fixed rate of the optimizer.
         ema: Averaging of the weights.
         checkpoint_every: Iterations between checkpoints.
@@ -143,9 +143,9 @@ class TrainingSettings(Section):
         validation: Loss and generated samples during training.
         divergence_factor: Training stops where the loss exceeds this many times its running
             median; 0 for never. A loss that is not a number always stops it.
-        restarts: How often training goes on by itself from the last good checkpoint after such a
-            stop, with other noise.
-        loggers: Where losses go besides the checkpoint.
+        restarts: How often training resumes automatically from the last good checkpoint after this
+            kind of stop, with different noise.
+        loggers: Where losses are logged in addition to the checkpoint.
     """
 
     iterations: int = Field(ge=1)
@@ -167,7 +167,7 @@ class TrainingSettings(Section):
 
 
 class GenerationSettings(Section):
-    """How many volumes are generated a pair, and how many at once (which changes nothing)."""
+    """How many volumes are generated per pair, and how many at once (which changes no result)."""
 
     samples: int = Field(1, ge=1)
     batch_size: int = Field(4, ge=1)
@@ -190,10 +190,10 @@ class MetricSettings(Section):
 
 
 class EvaluationSettings(Section):
-    """How volumes are scored; changes no value.
+    """How volumes are scored; changes no result.
 
     Attributes:
-        workers: Volumes scored side by side; 0 takes one a core.
+        workers: Volumes scored in parallel; 0 means one per core.
     """
 
     workers: int = Field(0, ge=0)
@@ -203,22 +203,22 @@ class DeviceSettings(Section):
     """Where the work runs (Lightning Fabric), and how fast.
 
     Only the precision that is used, TF32 included, is part of what a result depends on: the rest
-    changes speed and memory, and a result by the rounding of its arithmetic at most.
+    changes speed and memory, and a result by rounding errors at most.
 
     Attributes:
         accelerator: ``auto``, ``cpu`` or ``cuda``.
-        devices: How many on this machine; more than one trains and generates in parallel.
-        num_nodes: Machines; more than one are started by ``torchrun`` or SLURM.
-        precision: ``auto``: bf16 mixed on a GPU that has it, else float32.
-        threads: CPU threads; 0 leaves torch's choice.
-        compile: ``torch.compile`` of a method's networks; ``auto`` on a GPU where it measures
-            faster.
+        devices: Number of devices on this machine; several train and generate in parallel.
+        num_nodes: Number of machines; several are started by ``torchrun`` or SLURM.
+        precision: ``auto``: bf16 mixed on a GPU that supports it, else float32.
+        threads: CPU threads; 0 for torch's default.
+        compile: ``torch.compile`` of a method's networks; ``auto``: on a GPU if it is
+            measured to be faster.
         fused: The optimizer step in one kernel.
         channels_last: Memory format of weights and activations.
         keep_memory: On a CPU, memory that a step frees is kept for the next one.
-        tf32: Tensor cores for what is left in float32 on a GPU.
+        tf32: Tensor cores for the remaining float32 operations on a GPU.
         activation_checkpointing: Resolution levels of a network, finest first, whose activations
-            are computed again in the backward pass instead of kept; ``auto``: as few as fit.
+            are computed again in the backward pass instead of kept; ``auto``: as few as necessary.
         memory_gb: Memory to plan for; 0 for what the device has.
     """
 
@@ -237,11 +237,11 @@ class DeviceSettings(Section):
 
 
 class RaySettings(Section):
-    """Cells on a Ray cluster; changes no value.
+    """Cells on a Ray cluster; changes no result.
 
     Attributes:
-        retries: How often a cell is taken up again after its worker died.
-        cpus: CPU cores a cell; 0 shares the cluster's out among the cells, or takes
+        retries: How often a cell is resumed after its worker died.
+        cpus: CPU cores per cell; 0 divides the cluster's cores among the cells, or takes
             ``device.threads``.
     """
 
@@ -250,15 +250,15 @@ class RaySettings(Section):
 
 
 class SlurmSettings(Section):
-    """The head of a SLURM script; changes no value.
+    """The header of a SLURM script; changes no result.
 
     Attributes:
-        hours: Limit of one cell; what does not end within it continues in the next job.
-        partition: Where to queue; empty for the cluster's default.
-        gres: Devices a node, such as ``gpu:4``.
-        cpus: CPU cores a device; 0 leaves the cluster's default.
-        memory_gb: Of a node; 0 for the cluster's default.
-        at_once: Most cells that run at a time; 0 for no limit.
+        hours: Time limit of one cell; unfinished work continues in the next job.
+        partition: Partition; empty for the cluster's default.
+        gres: Devices per node, such as ``gpu:4``.
+        cpus: CPU cores per device; 0 for the cluster's default.
+        memory_gb: Memory per node; 0 for the cluster's default.
+        at_once: Largest number of cells that run at a time; 0 for no limit.
         warning: Seconds before the time limit at which a cell is signalled to save.
         extra: Further options, such as ``--account=mine``.
         setup: Lines of shell before the work, such as ``module load cuda``.
@@ -276,15 +276,15 @@ class SlurmSettings(Section):
 
 
 class Settings(Section):
-    """Everything that a run is determined by.
+    """Everything that determines a run.
 
     Attributes:
         preset: Name of the preset that these settings started from.
-        cohort: ``phantom``, ``READER:PATH`` or ``auto:PATH``: trains, and is evaluated without
-            ``test_cohort``.
-        test_cohort: A cohort to evaluate on instead, whole.
-        test_pairs: How the test cohort is paired, where not as ``pairs`` says: another study has
-            other visits, and models trained under ``pairs`` need not be trained again.
+        cohort: ``phantom``, ``READER:PATH`` or ``auto:PATH``: for training, and for evaluation
+            without ``test_cohort``.
+        test_cohort: A cohort to evaluate on instead, as a whole.
+        test_pairs: How the test cohort is paired if not by ``pairs``: another study has other
+            visits, and models trained under ``pairs`` need not be trained again.
         seed: Run seed: network initialisation, order of the data, noise of the samples.
         readers: Per reader, its own settings.
         methods: Per method, ``training`` overrides and the method's own settings.
@@ -321,13 +321,13 @@ class Settings(Section):
         return validate(TrainingSettings, merged, f"methods.{method}.training")
 
     def own_of(self, method: str) -> dict[str, Any]:
-        """A method's own settings, unchecked: its class lives beside the method."""
+        """A method's own settings, not validated: their class is defined with the method."""
         entry = self.methods.get(method, {})
         return {key: value for key, value in entry.items() if key != "training"}
 
 
 def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    """Settings with others on top: of two mappings the keys, of anything else the second."""
+    """Merge settings: two mappings are merged by key, otherwise ``top`` replaces ``base``."""
     merged = dict(base)
     for key, value in top.items():
         nested = isinstance(value, dict) and isinstance(merged.get(key), dict)

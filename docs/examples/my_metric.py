@@ -12,5 +12,5 @@ from metrics.metric import Volume, pair_metric
     citation="docs/examples/my_metric.py",
 )
 def worst_error(*, generated: Volume, reference: Volume, source: Volume) -> float:
-    """99th percentile of the absolute difference where the source shows something."""
+    """99th percentile of the absolute difference in the source's foreground."""
     return float(np.percentile(np.abs(generated - reference)[source > -1], 99))

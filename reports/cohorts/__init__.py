@@ -1,1 +1,1 @@
-"""What a cohort holds, told before anything is prepared."""
+"""Description of a cohort, before anything is prepared."""

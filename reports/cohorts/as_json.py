@@ -7,17 +7,17 @@ from typing import Any
 
 from longibench.reports.cohorts.facts import Description, Known, Parts, Reason, Spread
 
-SCHEMA = 1  # raised when a key changes its meaning or goes; a new key does not raise it
+SCHEMA = 1  # incremented when a key changes its meaning or is removed, not for a new key
 
 
-def cohort_json(said: Description, ids: bool = False) -> str:
+def cohort_json(description: Description, ids: bool = False) -> str:
     """Write a description as one JSON object.
 
-    Without ``ids`` it holds counts and distributions alone: no id, no path, no smallest or largest
-    value of a single subject. Keys:
+    Without ``ids`` it contains only counts and distributions: no id, no path, no smallest or
+    largest value of a single subject. Keys:
 
     - ``schema``: version of this list; ``reader``, ``layout``, ``preset``, ``shareable``;
-      ``digest`` of who was scanned when
+      ``digest`` of subjects and times
     - ``subjects``, ``scans``; ``visits``: subjects by their number of visits
     - ``intervals``: ``elapsed_half_years`` and ``gap_half_years`` (follow-ups by the middle of a
       half-year bin), ``follow_up_years`` (a spread)
@@ -29,49 +29,51 @@ def cohort_json(said: Description, ids: bool = False) -> str:
     - ``preparation``: by step ``done`` (bool) and ``to_do`` (what, or null)
     - ``split``: ``rule``, ``digest``, ``sizes``, ``comparisons`` (a list of ``covariate``,
       ``part``, ``training``, ``other``, ``test``, ``p``, ``corrected_p``, ``difference``),
-      ``warnings``; null where there can be no split
+      ``warnings``; null if there can be no split
 
-    A spread is ``known``, ``mean``, ``sd``, ``median``. What is not a finite number is null.
+    A spread is ``known``, ``mean``, ``sd``, ``median``. Values that are not finite are null.
 
     Args:
-        said: The description.
+        description: The description.
         ids: Add what only the user may see: ``name``, ``notes``, ``cases`` of what was left out,
             ``split_problem``, and ``minimum`` and ``maximum`` of each spread.
     """
-    intervals = said.intervals
+    intervals = description.intervals
     document: dict[str, Any] = {
         "schema": SCHEMA,
-        "reader": said.reader,
-        "layout": said.layout,
-        "preset": said.preset,
-        "shareable": said.shareable,
-        "digest": said.digest,
-        "subjects": said.subjects,
-        "scans": said.scans,
-        "visits": said.visits,
+        "reader": description.reader,
+        "layout": description.layout,
+        "preset": description.preset,
+        "shareable": description.shareable,
+        "digest": description.digest,
+        "subjects": description.subjects,
+        "scans": description.scans,
+        "visits": description.visits,
         "intervals": {
             "elapsed_half_years": intervals.elapsed,
             "gap_half_years": intervals.gaps,
             "follow_up_years": _spread(intervals.follow_up, ids),
         },
         "pairs": {
-            "rule": said.pairs.rule,
-            "count": said.pairs.count,
-            "by_year": said.pairs.by_year,
-            "by_part": said.pairs.by_part,
-            "unpaired_subjects": said.pairs.unpaired,
+            "rule": description.pairs.rule,
+            "count": description.pairs.count,
+            "by_year": description.pairs.by_year,
+            "by_part": description.pairs.by_part,
+            "unpaired_subjects": description.pairs.unpaired,
         },
-        "covariates": {known.name: _known(known, ids) for known in said.covariates},
-        "field_changes": said.field_changes,
-        "left_out": [_reason(reason, ids) for reason in said.left_out],
-        "preparation": {s.step: {"done": s.done, "to_do": s.to_do or None} for s in said.steps},
-        "split": _split(said.parts),
+        "covariates": {known.name: _known(known, ids) for known in description.covariates},
+        "field_changes": description.field_changes,
+        "left_out": [_reason(reason, ids) for reason in description.left_out],
+        "preparation": {
+            s.step: {"done": s.done, "to_do": s.to_do or None} for s in description.steps
+        },
+        "split": _split(description.parts),
     }
     if ids:
         document |= {
-            "name": said.name,
-            "notes": list(said.notes),
-            "split_problem": said.parts.problem or None,
+            "name": description.name,
+            "notes": list(description.notes),
+            "split_problem": description.parts.problem or None,
         }
     return json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False)
 
@@ -122,7 +124,7 @@ def _split(parts: Parts) -> dict[str, Any] | None:
 
 
 def _finite(value: Any) -> Any:
-    """The value with null for every number that JSON cannot hold."""
+    """The value with null for every number that JSON cannot represent."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A part of a split beside the training part, covariate by covariate."""
+"""A part of a split compared with the training part, by covariate."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ LEVELS = 3  # of a covariate that are named
 
 
 def balance_table(comparisons: Sequence[Comparison]) -> Table:
-    """One row a covariate: in training, in the part, and how they differ.
+    """One row per covariate: training, the part, and their difference.
 
     Args:
-        comparisons: Those of one part, as ``benchmark.protocol.splits.balance`` found them.
+        comparisons: Comparisons of one part, as ``benchmark.protocol.splits.balance`` found them.
     """
     numbers = ("difference", "p (Holm)")
     rows = table("", "training", comparisons[0].part, *numbers, right=numbers)
@@ -31,11 +31,11 @@ def balance_table(comparisons: Sequence[Comparison]) -> Table:
 
 
 def _summary(summary: Summary, training: Summary) -> str:
-    """Mean and sd of numbers; of levels, those most frequent in training."""
+    """Mean and sd of numbers; for levels, those most frequent in training."""
     if not summary.shares:
         spread = "" if math.isnan(summary.sd) else f" (sd {summary.sd:.1f})"
         return "-" if math.isnan(summary.mean) else f"{summary.mean:.1f}{spread}"
     order = sorted(training.shares, key=lambda level: -training.shares[level])
-    told = [f"{level}: {summary.shares.get(level, 0):.0%}" for level in order[:LEVELS]]
+    named = [f"{level}: {summary.shares.get(level, 0):.0%}" for level in order[:LEVELS]]
     more = [f"and {len(order) - LEVELS} more"] if len(order) > LEVELS else []
-    return ", ".join([*told, *more])
+    return ", ".join([*named, *more])

@@ -6,13 +6,13 @@ from rich.table import Table
 from longibench.reports.cohorts.facts import Intervals
 from longibench.reports.cohorts.terminal import table
 
-STEP = 0.5  # years a bin
-LAST = 10.0  # what is later stands together in one row
+STEP = 0.5  # years per bin
+LAST = 10.0  # later bins are merged in one row
 HEADS = ("since the first scan", "since the scan before")
 
 
 def interval_bars(intervals: Intervals, console: Console) -> Table:
-    """Draw elapsed times and gaps side by side, a row a half-year bin, scaled to the window."""
+    """Elapsed times and gaps side by side, one row per half-year bin, scaled to the window."""
     columns = [_late_together(counts) for counts in (intervals.elapsed, intervals.gaps)]
     rows = table("years", " ", HEADS[0], "  ", HEADS[1], right=["years", " ", "  "])
     length = max(min((console.width - 30) // 2, 40), 8)
@@ -38,7 +38,7 @@ def _label(middle: float) -> str:
 
 
 def _bar(count: int, largest: int, length: int, mark: str) -> list[str]:
-    """The count and a bar, at least one mark long where there is anything."""
+    """The count and a bar, at least one mark long if the count is not zero."""
     if not count:
         return ["", ""]
     return [f"{count:,}", mark * max(round(count / largest * length), 1)]

@@ -1,4 +1,4 @@
-"""What the commands ``cohort`` and ``prepare`` do: read, describe or prepare, draw."""
+"""The commands ``cohort`` and ``prepare``: read, describe or prepare, and draw figures."""
 
 from pathlib import Path
 
@@ -23,17 +23,17 @@ def report_cohort(
     """Describe ``settings.cohort`` and draw its intervals into the workspace.
 
     Returns:
-        The description, and the path of the picture.
+        The description, and the path of the figure.
 
     Raises:
         UserError: A cohort that cannot be read, or a workspace that cannot be written.
     """
     cohort = open_cohort(settings.cohort, settings, workspace, console)
-    said = describe_cohort(cohort, settings)
-    folder = _folder(workspace, said.reader, said.digest)
-    title = f"{said.reader}: {said.subjects:,} subjects, {said.scans:,} scans"
-    (picture,) = save(draw_intervals(said.intervals, title), folder / "intervals", [".png"])
-    return said, picture
+    description = describe_cohort(cohort, settings)
+    folder = _folder(workspace, description.reader, description.digest)
+    title = f"{description.reader}: {description.subjects:,} subjects, {description.scans:,} scans"
+    (picture,) = save(draw_intervals(description.intervals, title), folder / "intervals", [".png"])
+    return description, picture
 
 
 def report_preparation(
@@ -45,13 +45,13 @@ def report_preparation(
         settings: Cohort, grid and steps.
         workspace: Where volumes and the page go.
         console: For progress, and for what fails.
-        strict: Whether the first damaged scan ends the work.
+        strict: Whether to stop at the first damaged scan.
 
     Returns:
-        Path of the quality page; it stays inside the workspace, for it shows participants.
+        Path of the quality page; it is inside the workspace, because it shows participants.
 
     Raises:
-        UserError: What reading or preparing refuses.
+        UserError: Reading or preparing the cohort fails.
     """
     cohort = open_cohort(settings.cohort, settings, workspace, console)
     with workspace.lock(workspace.prepared, PATIENCE):
@@ -68,7 +68,7 @@ def _folder(workspace: Workspace, kind: str, digest: str) -> Path:
 
 
 def _template(prepared: Prepared, grid: Grid) -> Volume | None:
-    """The template on the grid in [-1, 1], where the volumes lie in its space."""
+    """The template on the grid in [-1, 1], if the volumes are in its space."""
     if prepared.plan.registration == "none":
         return None
     template = template_on(mni_affine(grid), grid)  # 0 around the brain

@@ -11,8 +11,8 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest
 from longibench.benchmark.preparation.steps.plan import CUT_OUT, resolve
 from longibench.benchmark.protocol.splits.balance import balance, imbalances
-from longibench.benchmark.protocol.splits.people import MISSING, levels, people_of
 from longibench.benchmark.protocol.splits.split import Split, split_cohort
+from longibench.benchmark.protocol.splits.subjects import MISSING, levels, subject_table
 from longibench.benchmark.settings.preparation import PreparationSettings, Step
 from longibench.benchmark.settings.schema import Settings, SplitSettings
 from longibench.reports.cohorts.facts import Description, Known, Parts, Reason, StepState
@@ -23,15 +23,15 @@ from longibench.reports.cohorts.intervals import (
     spread,
 )
 
-CASES = 3  # of each reason, told in full
+CASES = 3  # per reason, listed in full
 NUMBERS = ("age", "education", "mmse")  # the other covariates are levels
 PHANTOM = "the simulated cohort that comes with the benchmark"
 
 
 def describe_cohort(cohort: Cohort, settings: Settings) -> Description:
-    """Say what a cohort holds and what the settings would make of it.
+    """Describe a cohort and how the settings would split, pair and prepare it.
 
-    A split that cannot be made is described as such: what is wrong with it is part of the answer.
+    For a split that cannot be made, the problem is part of the description.
 
     Args:
         cohort: The cohort as read.
@@ -65,7 +65,7 @@ def describe_cohort(cohort: Cohort, settings: Settings) -> Description:
 
 
 def visits_digest(visits: pd.DataFrame) -> str:
-    """Digest of who was scanned when; equal wherever the scans lie."""
+    """Digest of subjects, visits and times, independent of the paths of the scans."""
     rows = visits[["subject", "visit", "years"]].itertuples(index=False)
     return digest([[subject, visit, round(years, 4)] for subject, visit, years in rows])
 
@@ -121,7 +121,7 @@ def _split(visits: pd.DataFrame, settings: SplitSettings) -> tuple[Split | None,
         split = split_cohort(visits, settings)
     except UserError as error:
         return None, Parts(problem=str(error))
-    comparisons = balance(people_of(visits), split)
+    comparisons = balance(subject_table(visits), split)
     return split, Parts(
         rule=split.rule,
         digest=split.digest,

@@ -1,4 +1,4 @@
-"""What there is to say of a cohort: plain values, from which the terminal and JSON are written."""
+"""Description of a cohort as plain values, from which terminal text and JSON are written."""
 
 from dataclasses import dataclass, field
 
@@ -7,10 +7,10 @@ from longibench.benchmark.protocol.splits.balance import Comparison
 
 @dataclass(frozen=True)
 class Spread:
-    """A number over subjects; NaN where nobody has one.
+    """A number over subjects; NaN if no subject has a value.
 
     Attributes:
-        known: How many have a value.
+        known: Number of subjects with a value.
         mean: Mean, and ``sd`` the standard deviation between subjects.
         minimum: Smallest value, then ``median`` and ``maximum``.
     """
@@ -40,13 +40,13 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What the rule would pair.
+    """Pairs under the rule.
 
     Attributes:
         rule: The rule in words.
-        count: Pairs in all.
+        count: Total number of pairs.
         by_year: Pairs by the interval, to the nearest whole year.
-        by_part: Pairs of each part of the split; empty where there is no split.
+        by_part: Pairs of each part of the split; empty if there is no split.
         unpaired: Subjects without any pair under the rule.
     """
 
@@ -66,7 +66,7 @@ class Known:
         at_source: Whether it is known when the source is scanned.
         meaning: What it is.
         known: Subjects (of what is known at the source) or visits that have a value.
-        levels: How many subjects or visits have which value; empty for numbers, ``n/a`` for none.
+        levels: Number of subjects or visits by value; empty for numbers, ``n/a`` if unknown.
         spread: Of the value at the first visit, for numbers.
     """
 
@@ -83,9 +83,9 @@ class Reason:
     """Why scans were left out.
 
     Attributes:
-        reason: One of few.
+        reason: One of a few kinds.
         scans: How many scans, or rows of a table.
-        subjects: Of how many subjects.
+        subjects: Number of subjects.
         cases: The first ones, with ids and paths: for the user's own screen.
     """
 
@@ -101,7 +101,7 @@ class StepState:
 
     Attributes:
         step: Its name, as in the settings.
-        done: Whether the scans have it behind them.
+        done: Whether it was already applied to the scans.
         to_do: What ``run`` would do, such as ``n4``; empty for nothing.
     """
 
@@ -115,11 +115,11 @@ class Parts:
     """The split under the settings.
 
     Attributes:
-        rule: What decides, in words; names no subject.
-        digest: Digest of the rule and of who is where.
-        sizes: Subjects of each part; empty where there can be no split.
+        rule: How subjects are assigned, in words; names no subject.
+        digest: Digest of the rule and of the assignment.
+        sizes: Subjects of each part; empty if there can be no split.
         comparisons: Each covariate of each part against training.
-        warnings: Differences that are large and no chance.
+        warnings: Differences that are large and significant.
         problem: Why there can be no split; may name a subject.
     """
 
@@ -136,22 +136,22 @@ class Description:
     """A cohort, described.
 
     Attributes:
-        name: How the user named it; may hold a path.
+        name: How the user named it; may contain a path.
         reader: Which reader read it.
-        layout: The layout that the reader reads, in a line.
-        preset: Where the settings started from.
-        notes: What the reader wants known; may hold paths.
-        shareable: Whether pictures of its participants may leave the machine.
-        digest: Digest of who was scanned when.
+        layout: The reader's layout, in a line.
+        preset: Preset of the settings.
+        notes: Notes of the reader; may contain paths.
+        shareable: Whether images of its participants may leave the machine.
+        digest: Digest of subjects, visits and times.
         subjects: Subjects with two or more usable scans.
         scans: Their scans.
         visits: Subjects by their number of visits.
-        intervals: When they were scanned.
-        pairs: What the rule would pair.
-        covariates: What is known of them.
+        intervals: Times of the scans.
+        pairs: Pairs under the rule.
+        covariates: Covariates of the subjects.
         field_changes: Subjects scanned at more than one field strength.
         left_out: What is not used, the most frequent reason first.
-        steps: What preparation finds done and would do.
+        steps: Steps of preparation that are done or to do.
         parts: The split.
     """
 

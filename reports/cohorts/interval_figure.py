@@ -1,4 +1,4 @@
-"""Two histograms: how long after the first scan, and after the one before, people were scanned."""
+"""Two histograms: time since the first scan, and time since the previous scan."""
 
 import pandas as pd
 import seaborn as sns
@@ -16,8 +16,8 @@ def draw_intervals(intervals: Intervals, title: str) -> Figure:
     """Draw elapsed times and gaps of a cohort.
 
     Args:
-        intervals: Counts a half-year bin.
-        title: What stands above both panels.
+        intervals: Counts per half-year bin.
+        title: Title above both panels.
     """
     counts = zip(HEADS, (intervals.elapsed, intervals.gaps), strict=True)
     rows = [(head, *bin_) for head, bins in counts for bin_ in bins.items()]

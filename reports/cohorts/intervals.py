@@ -1,4 +1,4 @@
-"""When a cohort was scanned, and what the rule would pair."""
+"""Times of a cohort's scans, and pairs under the rule."""
 
 import math
 from collections import Counter
@@ -28,7 +28,7 @@ def describe_pairs(visits: pd.DataFrame, settings: PairSettings, split: Split | 
     Args:
         visits: A visit table.
         settings: The rule.
-        split: Whose parts are counted too, where there is a split.
+        split: The parts are counted too, if there is a split.
     """
     pairs = pair_intervals(visits, settings)
     years = (math.floor(interval + 0.5) for interval in pairs["interval_years"])
@@ -48,14 +48,14 @@ def half_years(years: Iterable[float]) -> dict[float, int]:
 
 
 def spread(values: pd.Series) -> Spread:
-    """Mean, standard deviation and range of what is known."""
+    """Mean, standard deviation and range of the known values."""
     known = values.dropna().astype(float)
     low, middle, high = (float(known.quantile(share)) for share in (0, 0.5, 1))
     return Spread(len(known), float(known.mean()), float(known.std()), low, middle, high)
 
 
 def sorted_counts(values: Iterable) -> dict:
-    """How often each value stands there, in the order of the values."""
+    """Number of occurrences of each value, sorted by value."""
     return dict(sorted(Counter(values).items()))
 
 

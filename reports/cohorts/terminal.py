@@ -9,17 +9,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 100  # where the output is no window
+WIDTH = 100  # if the output is no terminal
 
 
 def stdout() -> Console:
-    """The console that results are laid out for."""
+    """The console for which results are formatted."""
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return Console(width=WIDTH if piped else None, highlight=False, emoji=False, markup=False)
 
 
 def write(blocks: Iterable[RenderableType], console: Console) -> None:
-    """Write blocks to stdout, without the spaces that fill lines up."""
+    """Write blocks to stdout, without trailing spaces."""
     with console.capture() as captured:
         for block in blocks:
             console.print(block)
@@ -28,17 +28,17 @@ def write(blocks: Iterable[RenderableType], console: Console) -> None:
 
 
 def section(title: str, *body: RenderableType) -> RenderableType:
-    """An empty line, a title, and what stands under it."""
+    """An empty line, a title, and the body under it."""
     return Group(Text(), Text(title, style="bold"), *map(indented, body))
 
 
 def indented(body: RenderableType) -> RenderableType:
-    """Move a block in by two columns."""
+    """Indent a block by two columns."""
     return Padding(body, (0, 0, 0, 2), expand=False)
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:
-    """Labels and what they say, in two columns."""
+    """Labels and values, in two columns."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style="cyan")
     grid.add_column(overflow="fold")

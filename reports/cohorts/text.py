@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from longibench.benchmark.protocol.splits.people import MISSING
+from longibench.benchmark.protocol.splits.subjects import MISSING
 from longibench.reports.cohorts.balance_table import balance_table
 from longibench.reports.cohorts.bars import interval_bars
 from longibench.reports.cohorts.facts import (
@@ -48,37 +48,37 @@ def print_description(description: Description, picture: Path) -> None:
     """Write a description to stdout.
 
     Args:
-        description: What to say.
-        picture: Where the intervals are drawn.
+        description: The description.
+        picture: The figure of the intervals.
     """
     console = stdout()
     write(_blocks(description, picture, console), console)
 
 
-def _blocks(said: Description, picture: Path, console: Console) -> Iterable[RenderableType]:
-    bars = interval_bars(said.intervals, console)
-    under = f"under preset {said.preset}"
-    yield Text(said.name, style="bold")
-    yield indented(facts(_overview(said)))
+def _blocks(description: Description, picture: Path, console: Console) -> Iterable[RenderableType]:
+    bars = interval_bars(description.intervals, console)
+    under = f"under preset {description.preset}"
+    yield Text(description.name, style="bold")
+    yield indented(facts(_overview(description)))
     yield section("When they were scanned", bars, remark(BINS), Text(f"picture: {picture}"))
-    yield section(f"Pairs {under}", facts(_pairs(said.pairs)))
-    if said.covariates:
-        yield section("Who they are", *_covariates(said))
-    if said.left_out:
-        yield section("Left out", _left_out(said.left_out))
-    yield section(f"Preparation {under}", facts(_steps(said.steps)))
-    yield section(f"Split {under}", *_parts(said.parts))
+    yield section(f"Pairs {under}", facts(_pairs(description.pairs)))
+    if description.covariates:
+        yield section("Who they are", *_covariates(description))
+    if description.left_out:
+        yield section("Left out", _left_out(description.left_out))
+    yield section(f"Preparation {under}", facts(_steps(description.steps)))
+    yield section(f"Split {under}", *_parts(description.parts))
 
 
-def _overview(said: Description) -> Iterable[tuple[str, str]]:
-    yield "read as", f"{said.reader}: {said.layout}"
-    for note in said.notes:
+def _overview(description: Description) -> Iterable[tuple[str, str]]:
+    yield "read as", f"{description.reader}: {description.layout}"
+    for note in description.notes:
         yield "note", note
-    yield "subjects", f"{said.subjects:,} with two or more scans"
-    yield "scans", f"{said.scans:,}"
-    yield "scans each", _counts(said.visits, most=len(said.visits))
-    yield "follow-up", _range(said.intervals.follow_up, "years")
-    yield "pictures", "may be shared" if said.shareable else "must not leave this machine"
+    yield "subjects", f"{description.subjects:,} with two or more scans"
+    yield "scans", f"{description.scans:,}"
+    yield "scans each", _counts(description.visits, most=len(description.visits))
+    yield "follow-up", _range(description.intervals.follow_up, "years")
+    yield "pictures", "may be shared" if description.shareable else "must not leave this machine"
 
 
 def _range(values: Spread, unit: str) -> str:
@@ -99,23 +99,23 @@ def _pairs(pairs: Pairs) -> Iterable[tuple[str, str]]:
 
 
 def _in_brackets(parts: Iterable[str]) -> str:
-    told = ", ".join(parts)
-    return f" ({told})" if told else ""
+    text = ", ".join(parts)
+    return f" ({text})" if text else ""
 
 
-def _covariates(said: Description) -> Iterable[RenderableType]:
+def _covariates(description: Description) -> Iterable[RenderableType]:
     rows = table("", "known at", "of", "values", right=["of"])
-    for known in sorted(said.covariates, key=lambda known: not known.at_source):
+    for known in sorted(description.covariates, key=lambda known: not known.at_source):
         at, unit = ("source", "subjects") if known.at_source else ("visit", "scans")
-        whole = said.subjects if known.at_source else said.scans
+        whole = description.subjects if known.at_source else description.scans
         of = f"{known.known:,} of {whole:,} {unit}"
         rows.add_row(known.name.replace("_", " "), at, of, _values(known))
     yield rows
     yield remark(KNOWN_AT)
-    if said.field_changes:
+    if description.field_changes:
         yield warning(
-            f"{said.field_changes:,} of {said.subjects:,} subjects were scanned at more than one "
-            "field strength: what changes between their visits is of the scanner too"
+            f"{description.field_changes:,} of {description.subjects:,} subjects were scanned at "
+            "more than one field strength: changes between their visits are partly of the scanner"
         )
 
 
@@ -130,7 +130,7 @@ def _values(known: Known) -> str:
 
 
 def _counts(counts: Mapping, most: int, unit: str = "") -> str:
-    """The first levels and their counts; how many more there are; how many are not known."""
+    """The first levels and their counts; the number of others; the number of unknown values."""
     known = {level: count for level, count in counts.items() if level != MISSING}
     named = [f"{level}{unit}: {count:,}" for level, count in list(known.items())[:most]]
     if len(known) > most:
@@ -152,10 +152,10 @@ def _left_out(reasons: Iterable[Reason]) -> RenderableType:
 def _steps(steps: Iterable[StepState]) -> Iterable[tuple[str, str]]:
     for step in steps:
         if step.to_do:
-            said = f"{'done already, and again' if step.done else 'to do'}: {step.to_do}"
+            state = f"{'done already, and again' if step.done else 'to do'}: {step.to_do}"
         else:
-            said = "done already" if step.done else "left out"
-        yield STEPS[step.step], said
+            state = "done already" if step.done else "left out"
+        yield STEPS[step.step], state
 
 
 def _parts(parts: Parts) -> Iterable[RenderableType]:

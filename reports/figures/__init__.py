@@ -1,1 +1,1 @@
-"""The figures, one a file. May import tables and model."""
+"""The figures, one per file. May import tables and model."""

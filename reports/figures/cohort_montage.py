@@ -1,4 +1,4 @@
-"""The cohort at a glance: real scans of six subjects, so that a person can judge the data."""
+"""Overview of the cohort: real scans of six subjects, to assess the data."""
 
 from pathlib import Path
 
@@ -17,17 +17,17 @@ Person = list[tuple[float, Volume]]  # (years, volume) of each scan, first the s
 
 
 def draw_montage(results: Results) -> Figure:
-    """Draw source and follow-ups of the six subjects with most follow-ups, one a row.
+    """Draw source and follow-ups of the six subjects with most follow-ups, one per row.
 
     Raises:
         UserError: A volume cannot be read.
     """
     chosen = _choose(results.pairs)
     pairs = [results.pairs[results.pairs["subject"] == subject] for subject in chosen]
-    people = [_load(spread(its)) for its in pairs]
+    subjects = [_load(spread(rows)) for rows in pairs]
     _, spacing = load(Path(pairs[0]["source"].iloc[0]))
-    view = choose_view([(person[0][1], person[-1][1]) for person in people], spacing)
-    return _draw(people, view, results.shareable)
+    view = choose_view([(person[0][1], person[-1][1]) for person in subjects], spacing)
+    return _draw(subjects, view, results.shareable)
 
 
 def _choose(pairs: pd.DataFrame) -> list[str]:
@@ -41,12 +41,12 @@ def _load(pairs: pd.DataFrame) -> Person:
     return [(0.0, source), *((float(years), load(Path(path))[0]) for years, path in later)]
 
 
-def _draw(people: list[Person], view: View, shareable: bool) -> Figure:
-    columns = max(len(person) for person in people)
-    footer = f"One subject a row, time from left to right. {CONVENTION}"
-    layout = Layout(len(people), columns, tall(view), footer, top=0.04, below=0.17)
+def _draw(subjects: list[Person], view: View, shareable: bool) -> Figure:
+    columns = max(len(person) for person in subjects)
+    footer = f"One subject per row, time from left to right. {CONVENTION}"
+    layout = Layout(len(subjects), columns, tall(view), footer, top=0.04, below=0.17)
     figure = layout.figure(shareable)
-    for row, person in enumerate(people):
+    for row, person in enumerate(subjects):
         for column, (years, volume) in enumerate(person):
             axes = layout.cell(figure, row, column)
             show(axes, view.plane(volume), grey_window(view))

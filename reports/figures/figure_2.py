@@ -14,12 +14,12 @@ from longibench.reports.figures.image_grid import CONVENTION, Layout, grey_windo
 from longibench.reports.figures.style import INK, MUTED
 from longibench.reports.figures.view import Volume, head_outline
 
-CHANGE_COLOURS = "RdBu_r"  # diverging, white at zero, told apart without red-green vision
+CHANGE_COLOURS = "RdBu_r"  # diverging, white at zero, safe for red-green colour blindness
 
 _LABEL_ROOM = 0.38
 _LABEL_LENGTH = 16  # characters of a row label on one line
-HELD = 98  # percent of the real changes shown that the colour range holds
-_SMALLEST_RANGE = 0.02  # where nothing changes, noise must not look like change
+HELD = 98  # percent of the real changes shown that are within the colour range
+_SMALLEST_RANGE = 0.02  # if nothing changes, noise must not look like change
 
 Draw = Callable[[Axes, Volume], None]
 
@@ -52,7 +52,7 @@ def draw_changes(sheet: Sheet) -> Figure:
 
 
 def change_range(sheet: Sheet) -> float:
-    """Half the colour range: holds most of the real changes that are shown, see ``HELD``."""
+    """Half the colour range: contains most of the real changes that are shown, see ``HELD``."""
     shown = [np.abs(sheet.view.plane(change)).ravel() for change in sheet.real_changes]
     return max(float(np.percentile(np.concatenate(shown), HELD)), _SMALLEST_RANGE)
 
@@ -95,7 +95,7 @@ def _colour_bar(figure: Figure, window: Normalize, top: float) -> None:
     width, height = figure.get_size_inches()
     bar = figure.add_axes((0.5 - 0.9 / width, (top - 0.14) / height, 1.8 / width, 0.07 / height))
     scale = ScalarMappable(norm=window, cmap=CHANGE_COLOURS)
-    drawn = figure.colorbar(scale, cax=bar, orientation="horizontal", extend="both")
-    drawn.outline.set_visible(False)
-    drawn.set_label("follow-up minus source", size=6.5, color=MUTED, labelpad=2)
+    colour_bar = figure.colorbar(scale, cax=bar, orientation="horizontal", extend="both")
+    colour_bar.outline.set_visible(False)
+    colour_bar.set_label("follow-up minus source", size=6.5, color=MUTED, labelpad=2)
     bar.tick_params(labelsize=6.5, length=2, color=MUTED, labelcolor=INK, pad=1.5)

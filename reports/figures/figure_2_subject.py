@@ -1,4 +1,4 @@
-"""Whom Figure 2 shows: one subject, chosen by rule, with real and generated follow-ups."""
+"""The subject of Figure 2, chosen by rule, with real and generated follow-ups."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +11,20 @@ from longibench.benchmark.evaluation.evaluate import read_manifest
 from longibench.reports.figures.view import View, Volume, choose_view, load
 from longibench.reports.model.results import Entry, Results
 
-FOLLOW_UPS = 5  # as many as the paper shows
+FOLLOW_UPS = 5  # as in the paper
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """The volumes of one subject: what both sheets of Figure 2 draw.
+    """The volumes of one subject that both sheets of Figure 2 show.
 
     Attributes:
         years: Interval of each follow-up shown.
         source: The source volume.
-        rows: Label and volumes of the real follow-ups, then of each method; None where a method
-            has no volume.
-        view: The slice and window of all pictures.
-        shareable: Whether the cohort's pictures may leave the machine.
+        rows: Label and volumes of the real follow-ups, then of each method; None if a method has no
+            volume.
+        view: The slice and window of all images.
+        shareable: Whether the cohort's images may leave the machine.
     """
 
     years: tuple[float, ...]
@@ -63,10 +63,10 @@ def build_sheet(results: Results) -> Sheet:
 
 
 def choose_subject(results: Results) -> str:
-    """Choose who is shown: most follow-ups (up to five), then the most ordinary scores.
+    """Choose the subject: most follow-ups (up to five), then the most typical scores.
 
-    Ordinary is: the mean of the first pair metric over methods is nearest to the median among
-    those with equally many follow-ups, so that nobody is picked for looking good. Ties: first id.
+    Typical means: the mean of the first pair metric over methods is nearest to the median among
+    those with equally many follow-ups, to avoid a choice by good results. Ties: first id.
     """
     counts = results.pairs.groupby("subject").size().clip(upper=FOLLOW_UPS)
     candidates = sorted(counts.index[counts == counts.max()])

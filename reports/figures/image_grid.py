@@ -1,4 +1,4 @@
-"""Slices in rows and columns, laid out to the inch: no empty margins, square voxels."""
+"""Slices in rows and columns, with exact sizes in inches: no empty margins, square voxels."""
 
 import textwrap
 from dataclasses import dataclass
@@ -20,23 +20,23 @@ GAP = 0.04
 SIDE = 0.04
 
 _LINE = 0.13  # height of a line of small print, inches
-_LETTERS = 18  # of the footer in an inch
+_LETTERS = 18  # of the footer per inch
 _BOLD_LETTERS = 14  # of the banner
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the pictures of a figure stand; all lengths in inches.
+    """Positions of the pictures of a figure; all lengths in inches.
 
     Attributes:
         rows: Number of rows.
         columns: Number of columns.
         tall: Height of one picture.
         footer: Small print under the pictures.
-        left: Room for row labels.
-        top: Room above the pictures.
-        bottom: Room between the pictures and the footer.
-        below: Room under each row, for labels of its pictures.
+        left: Space for row labels.
+        top: Space above the pictures.
+        bottom: Space between the pictures and the footer.
+        below: Space under each row, for labels of its pictures.
     """
 
     rows: int
@@ -55,11 +55,11 @@ class Layout:
 
     @property
     def base(self) -> float:
-        """Where the lowest row of pictures begins, seen from the figure's lower edge."""
+        """Position of the lowest row of pictures above the figure's lower edge."""
         return self.bottom + _room(self._footer)
 
     def figure(self, shareable: bool) -> Figure:
-        """A figure without pictures yet; with a warning on top if it must not be shared."""
+        """A figure without pictures; with a warning at the top if it must not be shared."""
         banner = "" if shareable else textwrap.fill(BANNER, int(_BOLD_LETTERS * self.width))
         height = self.base + self.rows * (self.tall + self.below + GAP) - GAP + self.top
         height += _room(banner)

@@ -15,12 +15,12 @@ Strip = NDArray[np.float32]
 
 EDGE_COLOUR = (255, 96, 48)
 TISSUE = 0.6  # of the median brightness inside: darker is fluid, brighter is tissue
-FINER = 2  # times the pixels of a voxel, so that edges are thin lines
-LINE = 2  # pixels that they are wide
+FINER = 2  # pixels per voxel along each axis, so that edges are thin lines
+LINE = 2  # width of edges in pixels
 
 
 def strip(volume: Volume) -> Strip:
-    """Axial, coronal and sagittal plane through the middle, side by side on one height.
+    """Axial, coronal and sagittal plane through the centre, side by side with equal heights.
 
     Args:
         volume: (X, Y, Z), axes to the right, to the front and up.
@@ -42,13 +42,13 @@ def grey(volume: Volume) -> Pixels:
 
 
 def edges(volume: Volume) -> Pixels:
-    """The borders between tissue and fluid or background, as a see-through picture.
+    """The borders between tissue and fluid or background, as a transparent image.
 
     Args:
         volume: In [-1, 1], background -1.
 
     Returns:
-        (rows, columns, 4): coloured where a border runs, transparent elsewhere.
+        (rows, columns, 4): coloured at borders, transparent elsewhere.
     """
     bright = ndimage.gaussian_filter(volume, 0.7) - BACKGROUND
     inside = volume > BACKGROUND

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from longibench.benchmark.core.files import atomic_file
 
-# Okabe and Ito's palette, told apart under the common colour vision deficiencies.
+# Okabe and Ito's palette, distinguishable with the common colour vision deficiencies.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#1c2530"
 MUTED = "#5d6875"
@@ -23,7 +23,7 @@ _DPI = 300
 _LOOK: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
-    "svg.hashsalt": "longibench",  # else ids in the file are random
+    "svg.hashsalt": "longibench",  # otherwise ids in the file are random
     "image.composite_image": False,
 }
 _THEME: dict[Any, Any] = {  # over seaborn's "ticks" for "paper"

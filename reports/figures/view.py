@@ -1,4 +1,4 @@
-"""From volumes to pictures: one slice and one window, chosen by rule from real scans alone."""
+"""From volumes to images: one slice and one window, chosen by rule from real scans only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from longibench.metrics.metric import MetricError, Volume
 
 Plane = NDArray[np.float32]
 
-_SHOWN_AREA = 0.8  # a slice must hold this share of the largest cross-section of the head
+_SHOWN_AREA = 0.8  # a slice must have this share of the largest cross-section of the head
 _DEPTH_MM = 25.0
 _MARGIN = 1  # voxels kept around the head
 
@@ -67,11 +67,11 @@ def load(path: Path) -> tuple[Volume, tuple[float, float, float]]:
 
 
 def choose_view(pairs: Sequence[tuple[Volume, Volume]], spacing: Sequence[float]) -> View:
-    """Choose the axial slice that holds most of the real change deep inside the head.
+    """Choose the axial slice with the largest real change deep inside the head.
 
-    Only real scans decide, so that no method is favoured. Changes are smoothed and taken deep
-    inside, where the ventricles are, so that neither noise nor a shifted rim decides; only slices
-    near the head's largest cross-section are taken.
+    Only real scans are used, so that no method is favoured. Changes are smoothed and evaluated deep
+    inside, where the ventricles are, so that neither noise nor a shifted rim has an effect; only
+    slices near the head's largest cross-section are considered.
 
     Args:
         pairs: (source, real follow-up) volumes of one shape, in [-1, 1].
@@ -98,7 +98,7 @@ def head_outline(view: View, source: Volume) -> Plane:
 
 
 def _head(volume: Volume) -> Mask:
-    """The head's mask; the whole volume where nothing stands out."""
+    """The head's mask; the whole volume if no head is found."""
     try:
         return head_mask(volume)
     except MetricError:
@@ -106,7 +106,7 @@ def _head(volume: Volume) -> Mask:
 
 
 def _deep(head: Mask, spacing: Sequence[float]) -> Mask:
-    """The part of a head that is far from its rim; all of it where nothing is."""
+    """The part of a head that is far from its rim; all of it if no part is."""
     depth = ndimage.distance_transform_edt(head, sampling=spacing)
     deep = np.asarray(depth > _DEPTH_MM)
     return deep if deep.any() else head

@@ -1,1 +1,1 @@
-"""What a report says before it has a form: results, estimates, labels, text."""
+"""Content of a report before rendering: results, estimates, labels, text."""

@@ -1,4 +1,4 @@
-"""What a table must say about how its numbers were made."""
+"""Captions: how the values of a table were computed."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ INTERVALS = (
     "Intervals are 95%, over subjects: of metrics with values by subject such as SSIM the BCa "
     "bootstrap of the mean of subject means; of metrics of the whole set such as FID the "
     "delete-one-subject jackknife, since a bootstrap of FID repeats subjects, lowers the rank of "
-    "the covariance and misses its own estimate. FID's interval is for its mean at this N, which "
-    "lies above its value for more volumes."
+    "the covariance and does not contain its own estimate. FID's interval is for its mean at this "
+    "N, which is above its value for more volumes."
 )
-FEW = "With fewer than {} subjects an interval contains the truth less often than it says."
+FEW = "With fewer than {} subjects the coverage of an interval is below its nominal level."
 RANKS = (
-    "Bold: best rounded value in the direction of the arrow; ties share; it says nothing of "
+    "Bold: best rounded value in the direction of the arrow, including ties; it does not imply "
     "significance."
 )
 ENOUGH = 10  # subjects, see docs/statistics.md
@@ -33,7 +33,7 @@ def caption(results: Results) -> str:
 
 
 def count(number: int, what: str) -> str:
-    """Print a number of things, such as ``"1 pair"`` or ``"2 pairs"``."""
+    """A count with its noun, such as ``"1 pair"`` or ``"2 pairs"``."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
@@ -92,8 +92,8 @@ def _prepared(protocol: dict[str, Any]) -> str:
 def _seeds(results: Results) -> str:
     seeds = results.scores.groupby(["method", "settings"])["training_seed"].nunique()
     if seeds.max() == 1:
-        return "One training seed a method: the spread between trainings is not in the intervals."
+        return "One training seed per method: the spread between trainings is not in the intervals."
     return (
         "Values are means over training seeds; \N{PLUS-MINUS SIGN} is the standard deviation "
-        "between seeds, which the intervals over subjects do not contain."
+        "between seeds, which the intervals over subjects do not include."
     )

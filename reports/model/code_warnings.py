@@ -1,4 +1,4 @@
-"""What a reader of the tables must know: of the protocol, and of code that differs between rows."""
+"""Warnings for the tables: of the protocol, and for code that differs between rows."""
 
 import pandas as pd
 
@@ -7,16 +7,18 @@ from longibench.reports.model.results import Results
 
 
 def warnings(results: Results) -> list[str]:
-    """The protocol's warnings, and one where rows were scored by different code."""
+    """The protocol's warnings, and one if rows were scored by different code."""
     return [*results.protocol.get("warnings", []), *code_warnings(results)]
 
 
 def code_warnings(results: Results) -> list[str]:
-    """One sentence where values of one definition were computed by different code.
+    """One sentence if values of one definition were computed by different code.
 
-    They are ranked together, for equal definitions are what two installations share.
+    They are ranked together, because two installations share definitions, not code.
     """
-    shown = pd.MultiIndex.from_tuples([(its.name, its.definition) for its in results.metrics])
+    shown = pd.MultiIndex.from_tuples(
+        [(metric.name, metric.definition) for metric in results.metrics]
+    )
     scores = results.scores
     scores = scores[pd.MultiIndex.from_frame(scores[METRIC]).isin(shown)]
     codes = scores.groupby(METRIC)["code"].transform("nunique")
@@ -30,13 +32,14 @@ def code_warnings(results: Results) -> list[str]:
     if len(sides) == 1:
         which = f"Training seeds were scored by different code, of {next(iter(sides))}"
     return [
-        f"{which} ({names}). The definitions are equal, so that they are ranked together; the same "
-        "'python cli.py run', or 'evaluate' of volumes made elsewhere, computes today's values."
+        f"{which} ({names}). The definitions are equal, so they are ranked together; the same "
+        "'python cli.py run', or 'evaluate' for volumes made elsewhere, computes them with current "
+        "code."
     ]
 
 
 def _by_code(mixed: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows by all codes that an entry's metrics have."""
+    """The rows, grouped by the set of code digests of an entry."""
     entries = mixed.groupby(["method", "settings"])["code"].transform(
         lambda codes: " ".join(sorted(set(codes)))
     )
@@ -45,5 +48,5 @@ def _by_code(mixed: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _labels(results: Results, rows: pd.DataFrame) -> str:
     found = set(rows[["method", "settings"]].itertuples(index=False, name=None))
-    labels = [its.label for its in results.entries if (its.method, its.settings) in found]
+    labels = [entry.label for entry in results.entries if (entry.method, entry.settings) in found]
     return ", ".join(labels)

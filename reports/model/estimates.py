@@ -22,10 +22,10 @@ _NOTHING = Interval(math.nan, math.nan, math.nan, math.nan, 0)
 
 @dataclass(frozen=True)
 class AtFloor:
-    """What a set metric gives at a size that halves of the subjects allow.
+    """A set metric's values on halves of the subjects.
 
     Attributes:
-        real: Real volumes of one half against those of the other: what cannot be told from real.
+        real: Real volumes of one half against those of the other: the value of a perfect method.
         generated: The method's volumes of the one half against the real ones of the other.
         volumes: In a half.
     """
@@ -41,13 +41,13 @@ class Estimate:
 
     Attributes:
         interval: The mean over training seeds and samples, of a metric by subject the mean of
-            subject means, and its bounds; NaN where it cannot be computed.
-        title: The metric's full name, as the scores carry it.
-        volumes: Generated volumes behind the value of one training seed.
+            subject means, and its bounds; NaN if it cannot be computed.
+        title: The metric's full name, from the scores.
+        volumes: Number of generated volumes for the value of one training seed.
         by_seed: The value of each training seed, in the order of the seeds.
         codes: Digests of the code that computed the values.
         note: Why a value is missing.
-        floor: Of a set metric, where the scores tell it.
+        floor: For a set metric, if the scores contain it.
     """
 
     interval: Interval
@@ -60,7 +60,7 @@ class Estimate:
 
     @property
     def value(self) -> float:
-        """The estimate; NaN where missing."""
+        """The estimate; NaN if missing."""
         return self.interval.estimate
 
     @property
@@ -82,7 +82,7 @@ def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
         interval=mean_interval(scored) if metric.by_subject else _set_interval(rows),
         title=title,
         volumes=int(seeds["n"].sum().max() if metric.by_subject else scored["n"].max()),
-        by_seed=tuple(_mean_of_subjects(its) for _, its in seeds),
+        by_seed=tuple(_mean_of_subjects(rows) for _, rows in seeds),
         codes=frozenset(scored["code"]),
         note=_partly(values),
         floor=_floor(rows),
@@ -92,8 +92,8 @@ def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
 def compare(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) -> Comparison | str:
     """Compare a metric of two entries, paired over subjects.
 
-    A metric by volume is paired by volume, a set metric by the subject left out; both are first
-    averaged over training seeds.
+    A metric with values by volume is paired by volume, a set metric by the subject left out; both
+    are first averaged over training seeds.
 
     Returns:
         The first entry against the second, or the reason why they cannot be compared.
@@ -112,7 +112,7 @@ def compare(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) ->
 
 
 def mean_interval(values: pd.DataFrame) -> Interval:
-    """Interval of the mean of subject means; a subject's is over its training seeds.
+    """Interval of the mean of subject means; each subject's mean is over its training seeds.
 
     Args:
         values: Rows of the score table with a value.
@@ -133,10 +133,10 @@ def _set_interval(rows: pd.DataFrame) -> Interval:
 def _paired_means(
     first: pd.DataFrame, second: pd.DataFrame, best: float | None
 ) -> Comparison | None:
-    rows = [its[its["role"] == "value"].dropna(subset=["value"]) for its in (first, second)]
-    volumes = [pd.MultiIndex.from_frame(its[_VOLUME]) for its in rows]
+    rows = [table[table["role"] == "value"].dropna(subset=["value"]) for table in (first, second)]
+    volumes = [pd.MultiIndex.from_frame(table[_VOLUME]) for table in rows]
     common = volumes[0].intersection(volumes[1])
-    kept = [its[at.isin(common)] for its, at in zip(rows, volumes, strict=True)]
+    kept = [table[at.isin(common)] for table, at in zip(rows, volumes, strict=True)]
     return compare_means(_means(kept[0]), _means(kept[1]), best=best) if len(common) else None
 
 
@@ -177,7 +177,7 @@ def _mean_of_subjects(values: pd.DataFrame) -> float:
 
 
 def _partly(values: pd.DataFrame) -> str:
-    """Say how much is missing where some volumes could not be scored."""
+    """Report how many values are missing if some volumes could not be scored."""
     missing = int(values["value"].isna().sum())
     if not missing:
         return ""

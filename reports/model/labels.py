@@ -1,4 +1,4 @@
-"""What the rows of a table are called: the method, and what tells its rows apart."""
+"""Labels of the rows of a table: the method, and what distinguishes its rows."""
 
 import json
 from collections import Counter
@@ -12,9 +12,9 @@ LABELS = {
     "copy-source": "Copy of the source",
     "vae": "VAE",
     "med-ddpm": "Med-DDPM",
-    "ours": "Dao et al. (ours)",  # the paper's word; in anybody else's table it needs a name
+    "ours": "Dao et al. (ours)",  # "ours" is the paper's word; in other tables it needs a name
 }
-NOT_SHOWN = ("method", "code", "shape")  # of what made a row: equal for all, or unreadable
+NOT_SHOWN = ("method", "code", "shape")  # of the settings of a row: equal for all, or not readable
 SHORT = {
     "training.learning_rate": "lr {}",
     "training.iterations": "{} iterations",
@@ -23,26 +23,26 @@ SHORT = {
     "precision": "{}",
     "samples": "{} samples",
 }
-MOST = 4  # differences that a label names
-MOST_OF_PRESET = 2  # in the row of a preset, with which others are compared
+MOST = 4  # differences in a label
+MOST_OF_PRESET = 2  # in the row of a preset, which is the reference for others
 LONGEST = 24  # characters of a value
 SAMPLER = "sampler."
-OF_PARENT = ("kind", "steps", "start", "every")  # keys that say nothing without the one above
+OF_PARENT = ("kind", "steps", "start", "every")  # keys that are ambiguous without their parent
 
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RowFacts:
-    """What is known of a row.
+    """Facts about a row.
 
     Attributes:
         method: Registered name.
         label: Given by the user; empty for none.
-        preset: The preset whose settings it has; empty where some were overridden.
-        made_by: What determined its volumes, as ``run.json`` says; empty where that is unknown.
-        details: What the method says of itself.
-        created: When its volumes were finished, as a reader may see it.
+        preset: The preset whose settings it has; empty if some were overridden.
+        made_by: What determined its volumes, from ``run.json``; empty if unknown.
+        details: The method's own description.
+        created: When its volumes were finished, in readable form.
     """
 
     method: str
@@ -54,18 +54,18 @@ class RowFacts:
 
 
 def method_label(method: str) -> str:
-    """What a method is called in tables."""
+    """Name of a method in tables."""
     return LABELS.get(method, method)
 
 
 def row_labels(rows: Sequence[RowFacts]) -> list[str]:
-    """A label for each row, no two alike: by what differs, or as the user calls it."""
+    """A unique label for each row: by its differences, or as given by the user."""
     names = [_named(row, rows) for row in rows]
-    for tell in (_by_difference, _by_time):
-        twice = Counter(names)
+    for extend in (_by_difference, _by_time):
+        counts = Counter(names)
         names = [
-            tell(name, row, [r for r, n in zip(rows, names, strict=True) if n == name])
-            if twice[name] > 1
+            extend(name, row, [r for r, n in zip(rows, names, strict=True) if n == name])
+            if counts[name] > 1
             else name
             for name, row in zip(names, rows, strict=True)
         ]
@@ -73,70 +73,72 @@ def row_labels(rows: Sequence[RowFacts]) -> list[str]:
 
 
 def differences(row: RowFacts, others: Sequence[RowFacts]) -> list[str]:
-    """What tells a row from others of its method, such as ``lr 0.01`` or ``DDIM 5``.
+    """What distinguishes a row from others of its method, such as ``lr 0.01`` or ``DDIM 5``.
 
-    A row that has not the preset's settings is named by what it has otherwise than the preset's
-    row; without such a row, or in it, all that differs is named.
+    A row with overridden settings is named by its differences from the preset's row; without a row
+    of a preset, or for that row, all differences are named.
     """
-    reference = next((its for its in others if its.preset and its.made_by), None)
+    reference = next((other for other in others if other.preset and other.made_by), None)
     compared = others if reference is None or reference is row else [reference]
-    flat = [_flat(its.made_by) for its in others]
-    every = {key for its in flat for key in its if any(_differ(key, its, one) for one in flat)}
+    flat = [_flat(other.made_by) for other in others]
+    every = {key for one in flat for key in one if any(_differ(key, one, two) for two in flat)}
     own = _flat(row.made_by)
-    against = [_flat(its.made_by) for its in compared if its.made_by] if row.made_by else []
-    keys = dict.fromkeys([*own, *(key for its in against for key in its)])
-    changed = [key for key in keys if any(_differ(key, own, its) for its in against)]
+    against = [_flat(other.made_by) for other in compared if other.made_by] if row.made_by else []
+    keys = dict.fromkeys([*own, *(key for other in against for key in other)])
+    changed = [key for key in keys if any(_differ(key, own, other) for other in against)]
     return _texts(changed, own, every)
 
 
 def _differ(key: str, values: Values, others: Values) -> bool:
     """Whether two rows differ in a setting: 1 and true are not the same."""
-    texts = [json.dumps(its.get(key)) if key in its else "" for its in (values, others)]
+    texts = [
+        json.dumps(settings.get(key)) if key in settings else "" for settings in (values, others)
+    ]
     return texts[0] != texts[1]
 
 
 def _named(row: RowFacts, rows: Sequence[RowFacts]) -> str:
     if row.label:
         return f"{method_label(row.method)}, {row.label}"
-    others = [its for its in rows if its.method == row.method]
-    told = differences(row, others)
-    named = all(its.label for its in others if its is not row)
-    if row.preset and (named or len(told) > MOST_OF_PRESET):
-        return method_label(row.method)  # the others say what they have otherwise
-    return _with(method_label(row.method), _cut(told))
+    others = [other for other in rows if other.method == row.method]
+    parts = differences(row, others)
+    named = all(other.label for other in others if other is not row)
+    if row.preset and (named or len(parts) > MOST_OF_PRESET):
+        return method_label(row.method)  # the labels of the others name the differences
+    return _with(method_label(row.method), _cut(parts))
 
 
 def _by_difference(name: str, row: RowFacts, rows: Sequence[RowFacts]) -> str:
-    """Rows of one name: what is known of their settings, else of what they say of themselves."""
-    told = differences(row, rows)
-    if not told and len({its.details for its in rows}) > 1:
-        told = [row.details]
-    return _with(name, _cut(told))
+    """Distinguish rows of one name by their settings, else by their descriptions."""
+    parts = differences(row, rows)
+    if not parts and len({other.details for other in rows}) > 1:
+        parts = [row.details]
+    return _with(name, _cut(parts))
 
 
 def _by_time(name: str, row: RowFacts, rows: Sequence[RowFacts]) -> str:
-    """Rows made alike by other code, or elsewhere: when."""
+    """Distinguish rows with equal settings, but other code or origin, by time."""
     return _with(name, [f"made {row.created}"] if row.created else [])
 
 
 def _numbered(names: Sequence[str]) -> Iterator[str]:
-    """What is called alike all the same is counted."""
+    """Number the remaining duplicates."""
     taken: set[str] = set()
     for name in names:
-        told, number = name, 1
-        while told in taken or (number > 1 and told in names):
+        label, number = name, 1
+        while label in taken or (number > 1 and label in names):
             number += 1
-            told = f"{name}, {number}"
-        taken.add(told)
-        yield told
+            label = f"{name}, {number}"
+        taken.add(label)
+        yield label
 
 
-def _with(name: str, told: Sequence[str]) -> str:
-    return ", ".join(part for part in (name, *told) if part)
+def _with(name: str, parts: Sequence[str]) -> str:
+    return ", ".join(part for part in (name, *parts) if part)
 
 
-def _cut(told: list[str]) -> list[str]:
-    return told if len(told) <= MOST else [*told[:MOST], f"and {len(told) - MOST} more"]
+def _cut(parts: list[str]) -> list[str]:
+    return parts if len(parts) <= MOST else [*parts[:MOST], f"and {len(parts) - MOST} more"]
 
 
 def _flat(values: Values, above: str = "") -> dict[str, Any]:
@@ -156,7 +158,7 @@ def _texts(keys: Sequence[str], values: Values, every: Collection[str]) -> list[
 
 
 def _sampler(key: str, values: Values) -> str:
-    """A sampler with its steps, ``DDIM 5``; empty where the key is no sampler's."""
+    """A sampler with its steps, ``DDIM 5``; empty if the key is not of a sampler."""
     above, found, _ = key.rpartition(SAMPLER)
     kind = values.get(f"{above}{SAMPLER}kind")
     if not found or kind not in SAMPLERS or not key.endswith(("kind", "steps")):
@@ -165,7 +167,7 @@ def _sampler(key: str, values: Values) -> str:
 
 
 def _text(key: str, every: Collection[str], values: Values) -> str:
-    """A setting with its value; ``no name`` where the row has no such setting."""
+    """A setting with its value; ``no NAME`` if the row does not have it."""
     name = _short(key, every)
     if key not in values:
         return f"no {name}"
@@ -180,24 +182,24 @@ def _text(key: str, every: Collection[str], values: Values) -> str:
 
 
 def _short(key: str, every: Collection[str]) -> str:
-    """The end of a key by which it is no other's, in words."""
+    """The shortest unique end of a key, in words."""
     parts = key.split(".")
     count = 2 if parts[-1] in OF_PARENT else 1
     while count < len(parts) and any(
-        its != key and its.split(".")[-count:] == parts[-count:] for its in every
+        other != key and other.split(".")[-count:] == parts[-count:] for other in every
     ):
         count += 1
     return " ".join(parts[-count:]).replace("_", " ").removesuffix(" kind")
 
 
 def _number(value: Any) -> Any:
-    """A number as people write it, as far as no digit is lost."""
+    """A number in short form, if no digit is lost."""
     if isinstance(value, float) and float(f"{value:g}") == value:
         return f"{value:g}"
     return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else value
 
 
 def _plain(text: str) -> str:
-    """A value that somebody wrote, fit for a table: the end of a path, no odd characters."""
+    """A value from the user, cleaned for a table: the end of a path, no special characters."""
     name = text.rstrip("/").rpartition("/")[2]
     return "".join(letter for letter in name if letter.isalnum() or letter in " .,+-_()")[:LONGEST]

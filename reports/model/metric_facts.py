@@ -1,4 +1,4 @@
-"""What a protocol tells of a metric: enough to print and rank it without its code."""
+"""A metric as recorded by a protocol: enough to print and rank it without its code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class MetricFacts:
     citation: str
     family: str = "fidelity"
     best: float | None = None
-    definition: str = ""  # empty in what an earlier version wrote
+    definition: str = ""  # empty in files of an earlier version
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "MetricFacts":
-        """An entry, less what a report does not need."""
+        """From an entry, without what a report does not need."""
         known = {key: value for key, value in entry.items() if key in cls.__dataclass_fields__}
         return cls(**known, citation=entry["source"])
 
@@ -51,11 +51,11 @@ class MetricFacts:
 
     @property
     def by_subject(self) -> bool:
-        """Whether there are values by subject, so that their mean is what is estimated."""
+        """Whether there are values by subject, whose mean is then estimated."""
         return self.kind != "set"
 
     def badness(self, value: float) -> float:
-        """What is smaller the better a value is."""
+        """A number that is smaller for better values."""
         if self.best is not None:
             return abs(value - self.best)
         return -value if self.higher_is_better else value

@@ -1,4 +1,4 @@
-"""What the paper published, and why a number measured here may not stand against it.
+"""The paper's published values, and why values measured here may not be comparable.
 
 Dao, Yang, Kim, "Conditional Diffusion Model for Longitudinal Medical Image Generation",
 arXiv:2411.05860: Table I, and section IV.A for the cohort.
@@ -20,7 +20,7 @@ PUBLISHED: Mapping[str, Mapping[str, float]] = MappingProxyType(
 )
 DECIMALS: Mapping[str, int] = MappingProxyType({"fid": 2, "ssim": 4})
 
-# What the paper leaves open about each metric: while it does, no number can match it.
+# What the paper leaves open about each metric, so that no value is comparable.
 UNSTATED: Mapping[str, str] = MappingProxyType(
     {
         "fid": "the paper names no feature extractor",
@@ -36,7 +36,7 @@ def differences(protocol: Mapping[str, Any]) -> list[str]:
         protocol: The facts in ``protocol.json``.
 
     Returns:
-        One phrase a reason; an empty list means that the values may be compared.
+        One phrase per reason; an empty list means that the values may be compared.
     """
     reasons = []
     cohort = str(protocol["cohort"]["name"])

@@ -1,4 +1,4 @@
-"""A protocol folder as the report reads it: the one model behind every table and figure."""
+"""The content of a protocol folder: the data model of every table and figure."""
 
 import json
 from collections import Counter
@@ -19,21 +19,21 @@ from longibench.benchmark.runs.row_names import Rows, read_rows
 from longibench.reports.model.labels import RowFacts, row_labels
 from longibench.reports.model.metric_facts import MetricFacts
 
-REFERENCE = "copy-source"  # what every metric must be read against; it generates nothing
+REFERENCE = "copy-source"  # reference for every metric; it generates nothing
 PAPER_METHODS = ("vae", "med-ddpm", "ours")  # in the order of the paper's table
-UNKNOWN = "~"  # stands after every time
-FIRST_METRICS = ("fid", "ssim", "ssim-head")  # what readers of the paper look for
+UNKNOWN = "~"  # sorts after every time
+FIRST_METRICS = ("fid", "ssim", "ssim-head")  # the metrics of the paper
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What gets a row: a method under one digest of settings, with all its training seeds.
+    """A row of a table: a method with one digest of settings, with all its training seeds.
 
     Attributes:
         method: Registered name.
-        settings: Digest of what made its volumes; no reader is shown it.
-        label: What tables call it; no two entries have one label.
-        preset: The preset whose settings it has; empty where some were overridden.
+        settings: Digest of what determined its volumes; it is not displayed.
+        label: Its unique name in tables.
+        preset: The preset whose settings it has; empty if some were overridden.
     """
 
     method: str
@@ -51,7 +51,7 @@ class Run:
 
     @property
     def volumes(self) -> Path:
-        """Where manifest and volumes lie: elsewhere for volumes made by other code."""
+        """Folder of manifest and volumes: another one for volumes made by other code."""
         return Path(self.facts.get("folder", self.folder))
 
     @property
@@ -61,21 +61,21 @@ class Run:
 
     @property
     def created(self) -> str:
-        """The same for a reader, ``2026-11-29 14:05`` in UTC."""
-        told = self.facts.get("created")
-        if not isinstance(told, str):
-            told = datetime.fromtimestamp(self.written / 1e9, UTC).isoformat()
-        return told[:16].replace("T", " ")
+        """The same in readable form, ``2026-11-29 14:05`` in UTC."""
+        created = self.facts.get("created")
+        if not isinstance(created, str):
+            created = datetime.fromtimestamp(self.written / 1e9, UTC).isoformat()
+        return created[:16].replace("T", " ")
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that a report is a function of.
+    """The inputs of a report.
 
     Attributes:
         folder: The protocol's folder; its parent is the workspace.
         protocol: The facts in ``protocol.json``.
-        provenance: The facts in ``provenance.json``; empty where there is none.
+        provenance: The facts in ``provenance.json``; empty if there is none.
         scores: The score table, see ``benchmark.evaluation.score_table``.
         pairs: The evaluated pairs with paths that can be opened, by subject and interval.
         runs: The predictions on disk, sorted by method, settings and training seed.
@@ -94,12 +94,12 @@ class Results:
 
     @property
     def workspace(self) -> Path:
-        """The folder that holds the protocols and the models."""
+        """The folder of the protocols and the models."""
         return self.folder.parent
 
     @property
     def shareable(self) -> bool:
-        """Whether pictures of the participants may leave the machine."""
+        """Whether images of the participants may leave the machine."""
         return bool(self.protocol["cohort"].get("shareable", False))
 
     @property
@@ -108,13 +108,13 @@ class Results:
         computed = {(name, definition) for *_, name, definition in self._places}
         current = current_metrics(self.recorded or self.protocol.get("metrics", []), computed)
         known = [MetricFacts.of(entry) for entry in current]
-        return sorted(_told_apart(known), key=lambda its: _rank(its.name, FIRST_METRICS))
+        return sorted(_distinct_titles(known), key=lambda metric: _rank(metric.name, FIRST_METRICS))
 
     @cached_property
     def entries(self) -> list[Entry]:
         """The rows: copy-source as the reference, the paper's methods, others by name.
 
-        Of one method the preset's row first, then by when they were made.
+        Within a method the preset's row is first, then by time.
         """
         found = {(method, settings) for method, settings, *_ in self._places}
         facts = {row: self._facts(*row) for row in found}
@@ -156,7 +156,7 @@ class Results:
         return [run for run in self.runs if (run.facts["method"], run.facts["settings"]) == wanted]
 
     def _facts(self, method: str, settings: str) -> RowFacts:
-        """What is known of a row."""
+        """Facts about a row."""
         row, runs = self.rows.get(method, {}).get(settings, {}), self._runs_of(method, settings)
         facts = runs[0].facts if runs else {}
         return RowFacts(
@@ -169,13 +169,13 @@ class Results:
         )
 
     def details(self, entry: Entry) -> str:
-        """What the method predicts, its sampler and steps; empty where not recorded."""
+        """The method's prediction target, sampler and steps; empty if not recorded."""
         runs = self.runs_of(entry)
         return str(runs[0].facts.get("details") or "") if runs else ""
 
     @cached_property
     def _places(self) -> dict[Any, Any]:
-        """Positions of rows by what a cell of a table is of: looking them up is done often."""
+        """Row positions by entry and metric, an index for frequent look-ups."""
         return dict(self.scores.groupby(["method", "settings", *METRIC]).indices)
 
     def _written(self, entry: Entry) -> int:
@@ -199,7 +199,7 @@ def read_results(folder: Path) -> Results:
     recorded = tuple(read_recorded(folder))
     if not recorded and "metrics" not in protocol:
         raise UserError(
-            f"{folder}: says nothing of its metrics; a 'python cli.py run' with all that its "
+            f"{folder}: has no list of its metrics; a 'python cli.py run' with all that its "
             "tables should show adds them"
         )
     return Results(
@@ -219,7 +219,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{path}: cannot be read ({error}); the same 'python cli.py run' writes it anew"
+            f"{path}: cannot be read ({error}); the same 'python cli.py run' writes it again"
         ) from error
 
 
@@ -229,7 +229,7 @@ def _read_pairs(folder: Path) -> pd.DataFrame:
         return read_pairs(folder).sort_values(["subject", "interval_years"], ignore_index=True)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"{path}: not a table of pairs ({error}); the same 'python cli.py run' writes it anew"
+            f"{path}: not a table of pairs ({error}); the same 'python cli.py run' writes it again"
         ) from error
 
 
@@ -243,12 +243,12 @@ def _rank(name: str, order: tuple[str, ...]) -> int:
     return order.index(name) if name in order else len(order)
 
 
-def _told_apart(metrics: list[MetricFacts]) -> list[MetricFacts]:
-    """Titles are for showing only: of two definitions of one title the later says that it is."""
+def _distinct_titles(metrics: list[MetricFacts]) -> list[MetricFacts]:
+    """Make titles distinct: later definitions with the same title are numbered."""
     seen: Counter[str] = Counter()
-    told = []
+    distinct = []
     for metric in metrics:
         seen[metric.title] += 1
         number = seen[metric.title]
-        told.append(metric if number == 1 else replace(metric, title=metric.numbered(number)))
-    return told
+        distinct.append(metric if number == 1 else replace(metric, title=metric.numbered(number)))
+    return distinct

@@ -1,4 +1,4 @@
-"""A table as it is printed: boxes of text. Markdown, LaTeX and the page show the same boxes."""
+"""A table as boxes of text, from which Markdown, LaTeX and the page are rendered."""
 
 from dataclasses import dataclass, replace
 
@@ -8,11 +8,11 @@ class Box:
     """One box of a table.
 
     Attributes:
-        text: What stands in it.
+        text: Its text.
         small: Small print under it, line by line.
         best: Printed bold.
         note: Number of a note; 0 for none.
-        muted: Not measured here, so printed pale where there are colours.
+        muted: Not measured here, printed pale if there are colours.
     """
 
     text: str
@@ -29,7 +29,7 @@ Line = tuple[Box, ...]
 
 @dataclass(frozen=True)
 class Section:
-    """Lines under a heading of their own; an empty heading is not printed."""
+    """Lines under a heading; an empty heading is not printed."""
 
     heading: str
     lines: tuple[Line, ...]
@@ -42,7 +42,7 @@ class Printed:
     Attributes:
         number: Such as ``"II"``; empty for a table without one.
         title: What it shows.
-        heads: One box a column; the first stands over the lines' labels.
+        heads: One box per column; the first is above the lines' labels.
         sections: The lines, each with as many boxes as there are heads.
         caption: How to read it.
         notes: Numbered from one; boxes refer to them by number.
@@ -72,12 +72,12 @@ class Notes:
 
 
 def transposed(printed: Printed, corner: str, headings: tuple[str, ...]) -> Printed:
-    """Swap lines and columns: more columns than fit a page become lines.
+    """Transpose a table: columns that do not fit a page become lines.
 
     Args:
         printed: A table of one section.
-        corner: What then stands over the lines' labels.
-        headings: The section of each column but the first, in order: equal ones stand together.
+        corner: The head of the lines' labels.
+        headings: The section of each column except the first, in order; equal ones are adjacent.
     """
     _, *heads = printed.heads
     (section,) = printed.sections
@@ -86,7 +86,7 @@ def transposed(printed: Printed, corner: str, headings: tuple[str, ...]) -> Prin
     sections = tuple(
         Section(
             heading,
-            tuple(line for line, its in zip(lines, headings, strict=True) if its == heading),
+            tuple(line for line, own in zip(lines, headings, strict=True) if own == heading),
         )
         for heading in dict.fromkeys(headings)
     )

@@ -1,4 +1,4 @@
-"""Pages from templates, all in one style."""
+"""Pages from templates, with a common style."""
 
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ def render_html(template: str, values: dict[str, Any]) -> str:
 
     Args:
         template: File name.
-        values: What it shows; text is escaped.
+        values: Its values; text is escaped.
 
     Returns:
-        A page with its style inside.
+        A page with embedded style.
     """
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),

@@ -1,4 +1,4 @@
-"""The quality page of a prepared cohort: pictures of every scan, the most suspicious first."""
+"""The quality page of a prepared cohort: images of every scan, the most suspicious first."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from longibench.reports.pages.html import render_html
 
 PICTURES = "pictures"
 BANNER = "Shows participants: this page must not leave the machine"
-NUMBERS = {  # how each column is told
+NUMBERS = {  # text of each column
     "quality_overlap": "overlap {:.3f}",
     "quality_similarity": "similarity {:.2f}",
     "quality_brain_ml": "brain {:.0f} ml",
@@ -29,7 +29,7 @@ NUMBERS = {  # how each column is told
 
 @dataclass(frozen=True)
 class ScanPicture:
-    """A scan on the page: addresses of its pictures, and what is known of it."""
+    """A scan on the page: addresses of its images, and its quality measures."""
 
     title: str
     picture: str
@@ -52,13 +52,13 @@ class SubjectPictures:
 def write_quality(
     prepared: Prepared, name: str, folder: Path, template: Volume | None, console: Console
 ) -> Path:
-    """Write the page and its pictures; pictures that are there already are not drawn again.
+    """Write the page and its images; existing images are not drawn again.
 
     Args:
         prepared: The cohort on the grid.
         name: The cohort's name, for the title.
-        folder: Where the page goes; inside the workspace, for it shows participants.
-        template: What the sources are registered to, on the grid; None where they are not.
+        folder: Folder of the page; inside the workspace, because it shows participants.
+        template: The registration target of the sources, on the grid; None if not registered.
         console: For progress.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The report of a protocol: tables, figures and the page, from what lies in its folder."""
+"""The report of a protocol: tables, figures and the page, from the content of its folder."""
 
 from pathlib import Path
 
@@ -40,13 +40,13 @@ def write_report(folder: Path, console: Console) -> Path:
 
     Args:
         folder: ``WORKSPACE/<protocol>``.
-        console: Where progress and warnings go.
+        console: For progress and warnings.
 
     Returns:
-        The page, ``report/index.html``; ``table_1.md`` and the rest lie beside it.
+        The page, ``report/index.html``; ``table_1.md`` and the other files are next to it.
 
     Raises:
-        UserError: The folder lacks something, or the report cannot be written.
+        UserError: The folder is incomplete, or the report cannot be written.
     """
     results = read_results(folder)
     target = folder / "report"
@@ -92,7 +92,7 @@ def _numbered(results: Results, target: Path) -> tuple[Table, list[Printed]]:
 
 
 def _comparisons(results: Results, target: Path) -> list[Printed]:
-    """Write the paired comparisons; nothing where there is one method."""
+    """Write the paired comparisons; nothing if there is only one method."""
     compared = build_comparisons(results)
     tables = print_comparisons(compared)
     if compared:
@@ -102,7 +102,7 @@ def _comparisons(results: Results, target: Path) -> list[Printed]:
 
 
 def _strata(results: Results, target: Path) -> list[Printed]:
-    """Write the strata; nothing where no metric has values by subject."""
+    """Write the strata; nothing if no metric has values by subject."""
     values = build_strata(results)
     if values:
         write_text(target / "strata.csv", to_csv(strata_records(values)))
@@ -117,7 +117,7 @@ def _figure_2(results: Results, target: Path) -> list[Picture]:
             target / "figure_2",
             _PAPER,
             "Figure 2. Real and generated follow-ups",
-            "The subject with most follow-ups (up to five) and, among those, the most ordinary "
+            "The subject with most follow-ups (up to five) and, among those, the most typical "
             f"scores. {CONVENTION} One slice, chosen where real scans change most, and one grey "
             "window. A method's visits share one noise seed: between them only the interval "
             "differs.",
@@ -128,8 +128,8 @@ def _figure_2(results: Results, target: Path) -> list[Picture]:
             _PAPER,
             "Figure 2, change from the source",
             "The same pictures minus the source, intensities in [-1, 1], in one symmetric range "
-            f"that holds {HELD}% of the real changes shown; red is brighter than the source, blue "
-            "darker.",
+            f"that contains {HELD}% of the real changes shown; red is brighter than the source, "
+            "blue darker.",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""The one-page summary: everything in the report, in one file that loads nothing else."""
+"""The one-page summary: the whole report in one self-contained file."""
 
 import base64
 import json
@@ -55,8 +55,8 @@ def render_page(results: Results, first: Table, tables: Tables, pictures: Sequen
     """Render the page as HTML.
 
     Args:
-        results: What the report is of.
-        first: The table whose best methods are named on top.
+        results: The results of the protocol.
+        first: The table whose best methods are named at the top.
         tables: All tables, printed.
         pictures: The figures.
     """
@@ -78,7 +78,7 @@ def render_page(results: Results, first: Table, tables: Tables, pictures: Sequen
 
 
 def headlines(table: Table) -> list[str]:
-    """Say in a sentence a metric who is best, and what a copy of the source scores."""
+    """One sentence per metric: the best method, and the score of a copy of the source."""
     return [
         sentence
         for index in range(len(table.columns))
@@ -109,7 +109,7 @@ def _end(metric: MetricFacts, title: str) -> str:
 
 
 def _copy(table: Table, index: int) -> str:
-    """What the copy of the source scores: the measure of what any value means."""
+    """The score of a copy of the source, as a reference for other values."""
     for row in table.rows:
         if row.entry.method == REFERENCE and not math.isnan(row.cells[index].estimate.value):
             return f"; an unchanged copy of the source scores {row.cells[index].text}"
@@ -136,7 +136,7 @@ def _facts(protocol: dict[str, Any]) -> dict[str, str]:
 
 
 def _with_digest(facts: dict[str, Any]) -> str:
-    """A cohort so that another installation can tell whether it has the same."""
+    """A cohort with its digest, by which another installation can compare it."""
     return f"{cohort(facts)}; digest {facts['digest']}"
 
 

@@ -12,8 +12,9 @@ from longibench.reports.model.results import REFERENCE, Entry
 from longibench.reports.model.text_table import Notes
 
 OTHER_CODE = (
-    "computed by other code than most of the column, by an equal definition: ranked with it; the "
-    "same 'python cli.py run', or 'evaluate' of volumes made elsewhere, computes it by today's"
+    "computed by other code than most of the column, with an equal definition: ranked with it; the "
+    "same 'python cli.py run', or 'evaluate' for volumes made elsewhere, computes it with current "
+    "code"
 )
 
 T = TypeVar("T")
@@ -39,8 +40,8 @@ class Column:
     Attributes:
         metric: What it is.
         title: The full name, with extractor and N or window and mask.
-        floor: What real volumes score among themselves; None where that is not known.
-        volumes: Volumes behind most values of a metric of the whole set; 0 for other metrics.
+        floor: The scores of real volumes against real volumes; None if not known.
+        volumes: Volumes of most values of a metric of the whole set; 0 for other metrics.
         code: Digest of the code that computed most values.
     """
 
@@ -51,7 +52,7 @@ class Column:
     code: str = ""
 
     def ranks(self, value: Estimate) -> bool:
-        """Whether a value is defined as the column's, and of as many volumes."""
+        """Whether a value has the column's number of volumes."""
         return self.metric.by_subject or value.volumes in (0, self.volumes)
 
     @property
@@ -62,12 +63,12 @@ class Column:
 
     @property
     def tail(self) -> str:
-        """What the brackets of the full name hold."""
+        """The content of the brackets of the full name."""
         return self.title.partition(" [")[2].removesuffix("]")
 
 
 def make_column(metric: MetricFacts, estimates: list[Estimate]) -> Column:
-    """The column of a metric: of as many volumes, and by the code, as most of its estimates."""
+    """The column of a metric: with the number of volumes and the code of most estimates."""
     floors = [value.floor for value in estimates if value.floor]
     codes = [code for value in estimates for code in sorted(value.codes)]
     sizes = [value.volumes for value in estimates if value.volumes]
@@ -111,7 +112,7 @@ def _cell(column: Column, value: Estimate, notes: Notes, *, best: bool) -> Cell:
 
 
 def _best(metric: MetricFacts, estimates: list[Estimate]) -> float | None:
-    """How bad the best rounded value is; None where fewer than two methods compete."""
+    """Badness of the best rounded value; None if there are fewer than two methods."""
     known = [e for e in estimates if not math.isnan(e.value)]
     if len(known) < 2:
         return None
@@ -133,7 +134,7 @@ def _cell_note(value: Estimate, column: Column) -> str:
 
 
 def spread(value: Estimate, decimals: int) -> str:
-    """Print the spread between training seeds; empty where there is only one."""
+    """Format the spread between training seeds; empty if there is only one."""
     if math.isnan(value.seed_spread):
         return ""
     return f"± {value.seed_spread:.{decimals}f} between {len(value.by_seed)} seeds"

@@ -1,4 +1,4 @@
-"""Each metric, two methods at a time, on the same subjects: which is better, and how surely."""
+"""Paired comparisons of two methods by each metric, with confidence."""
 
 import math
 from collections.abc import Iterator
@@ -18,11 +18,12 @@ HEADS = ("Better against worse", "Difference", "p", "p, Holm", "Better for")
 CAPTION = (
     "Difference of the means over subjects with its 95% interval over subjects, paired; for a "
     "metric with an ideal value, of the means' distances from it. p: two-sided, by Wilcoxon's "
-    "signed-rank test on subjects' differences; for metrics of a whole set, which have no value a "
-    "subject, by Student's t of the difference over its jackknife standard error. Holm: corrected "
-    f"for all comparisons of the same metric; bold below {LEVEL:g}. Better for: the probability of "
-    "improvement, which is the share of subjects whose own mean is better, ties half; a method can "
-    "be better for most subjects and worse on average. The copy of the source is not compared."
+    "signed-rank test on subjects' differences; for metrics of a whole set, which have no value "
+    "per subject, by Student's t of the difference over its jackknife standard error. Holm: "
+    f"corrected for all comparisons of the same metric; bold below {LEVEL:g}. Better for: the "
+    "probability of improvement, which is the share of subjects whose own mean is better, ties "
+    "half; a method can be better for most subjects and worse on average. The copy of the source "
+    "is not compared."
 )
 TESTS = {True: "Wilcoxon signed-rank on subject means", False: "Student's t of the jackknife"}
 
@@ -33,7 +34,7 @@ class Compared:
 
     Attributes:
         metric: By what.
-        better: The one with the better estimate; of equals, the one that stands first.
+        better: The one with the better estimate; of equals, the one that is first.
         worse: The other.
         result: Better against worse, or why they cannot be compared.
         adjusted: The p-value after Holm's correction over the metric's comparisons.
@@ -47,14 +48,14 @@ class Compared:
 
     @property
     def share(self) -> float:
-        """For which share of the subjects the better one is better; NaN for set metrics."""
+        """Share of the subjects for which the better one is better; NaN for set metrics."""
         if isinstance(self.result, str):
             return math.nan
         return self.result.share_better(higher_is_better=self.metric.higher_is_better)
 
 
 def build_comparisons(results: Results) -> list[Compared]:
-    """Compare all methods but the reference, by every metric."""
+    """Compare all methods except the reference, by every metric."""
     entries = [entry for entry in results.entries if entry.method != REFERENCE]
     return [
         compared
@@ -66,12 +67,12 @@ def build_comparisons(results: Results) -> list[Compared]:
 
 
 def comparison_records(compared: list[Compared]) -> list[dict[str, Any]]:
-    """One row a metric and pair of methods."""
+    """One row per metric and pair of methods."""
     return [_record(one) for one in compared]
 
 
 def print_comparisons(compared: list[Compared]) -> list[Printed]:
-    """One table a family, a section a metric."""
+    """One table per family, one section per metric."""
     families = dict.fromkeys(one.metric.family for one in compared)
     return [
         _print(family, [one for one in compared if one.metric.family == family])
@@ -90,7 +91,7 @@ def _compare(results: Results, metric: MetricFacts, pair: tuple[Entry, Entry]) -
 
 
 def _adjusted(compared: list[Compared]) -> Iterator[Compared]:
-    """With Holm's correction over what is given."""
+    """Apply Holm's correction over the given comparisons."""
     values = [math.nan if isinstance(c.result, str) else c.result.p_value for c in compared]
     for one, value in zip(compared, holm(values), strict=True):
         yield replace(one, adjusted=value)

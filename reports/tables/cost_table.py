@@ -1,4 +1,4 @@
-"""What each method costs: training, generation, size, memory, energy, as its run recorded them."""
+"""Cost of each method: training, generation, size, memory, energy, as recorded by its run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from longibench.reports.model.text_table import Box, Printed, Section, transpose
 CAPTION = (
     "Measured by the harness on the device named, which is part of the measurement: costs on "
     "different devices are not comparable. The peak is that of matrix products in the training's "
-    "precision, measured on the device; what a training computes again to save memory does not "
-    "count. Energy is what the device's driver counted, of the "
-    "whole device; a dash where it does not tell. Of several training seeds, the first."
+    "precision, measured on the device; activations computed again to save memory do not count. "
+    "Energy is that of the whole device, as counted by its driver; a dash if it is not available. "
+    "Of several training seeds, the first."
 )
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One cost: its heading, its key in ``run.json``, how it is printed, and its section.
+    """One cost: its heading, its key in ``run.json``, its format, and its section.
 
-    What is ``optional`` has no line where no run recorded it.
+    An ``optional`` cost has no line if no run recorded it.
     """
 
     head: str
@@ -32,7 +32,7 @@ class Cost:
 
 
 def duration(seconds: float) -> str:
-    """Print a duration in the two largest of its units."""
+    """Format a duration in its two largest units."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -43,18 +43,18 @@ def duration(seconds: float) -> str:
 
 
 def energy(joules: float) -> str:
-    """Print an energy in J, kJ or kWh."""
+    """Format an energy in J, kJ or kWh."""
     if joules < 1e3:
         return f"{joules:.3g} J"
     return f"{joules / 1e3:.3g} kJ" if joules < 3.6e5 else f"{joules / 3.6e6:.2f} kWh"
 
 
-TRAINING, GENERATION, NETWORK = "Training", "Generation, a volume", "Network and device"
+TRAINING, GENERATION, NETWORK = "Training", "Generation, per volume", "Network and device"
 COSTS = (
     Cost("Time", "train_seconds", duration, TRAINING),
     Cost("Iterations", "iterations", "{:,}".format, TRAINING),
-    Cost("Seconds a step", "seconds_per_step", "{:.3g}".format, TRAINING, optional=True),
-    Cost("TFLOP a step", "step_tflop", "{:.3g}".format, TRAINING, optional=True),
+    Cost("Seconds per step", "seconds_per_step", "{:.3g}".format, TRAINING, optional=True),
+    Cost("TFLOP per step", "step_tflop", "{:.3g}".format, TRAINING, optional=True),
     Cost("Share of peak", "peak_share", "{:.0%}".format, TRAINING, optional=True),
     Cost("Peak memory", "train_peak_memory_gb", "{:.1f} GB".format, TRAINING, optional=True),
     Cost("Energy", "train_energy_j", energy, TRAINING),
@@ -68,7 +68,7 @@ COSTS = (
 
 
 def print_costs(results: Results) -> Printed | None:
-    """A line a cost, a column a method; None where no run is known."""
+    """One line per cost, one column per method; None if no run is known."""
     found = _first_runs(results)
     if not found:
         return None
@@ -82,7 +82,7 @@ def print_costs(results: Results) -> Printed | None:
 
 
 def cost_records(results: Results) -> list[dict[str, Any]]:
-    """One row a method, in seconds, joules and gigabytes."""
+    """One row per method, in seconds, joules and gigabytes."""
     return [
         {
             "method": entry.method,
@@ -94,9 +94,9 @@ def cost_records(results: Results) -> list[dict[str, Any]]:
 
 
 def _first_runs(results: Results) -> list[tuple[Entry, dict[str, Any]]]:
-    """Each entry with what the run of its first training seed recorded."""
+    """Each entry with the record of the run of its first training seed."""
     runs = [(entry, results.runs_of(entry)) for entry in results.entries]
-    return [(entry, its[0].facts) for entry, its in runs if its]
+    return [(entry, entry_runs[0].facts) for entry, entry_runs in runs if entry_runs]
 
 
 def _is_known(cost: Cost, found: list[tuple[Entry, dict[str, Any]]]) -> bool:

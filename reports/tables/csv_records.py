@@ -1,4 +1,4 @@
-"""The tables as CSV, in full precision, so that other programs can round as they like."""
+"""The tables as CSV, in full precision, for other programs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from longibench.reports.model.formats import DASH
 from longibench.reports.tables.columns import Column
 from longibench.reports.tables.metric_table import Row, Table
 
-REAL_HALVES = "real-halves"  # stands in the column of methods, and is none
+REAL_HALVES = "real-halves"  # in the column of methods, but not a method
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -19,7 +19,7 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def table_records(table: Table) -> list[dict[str, Any]]:
-    """One row a method, with bounds, spread between seeds, and values in halves."""
+    """One row per method, with bounds, spread between seeds, and values in halves."""
     rows = [_record(table, row) for row in table.rows]
     return [*rows, _floor_record(table)] if any(c.floor for c in table.columns) else rows
 

@@ -1,4 +1,4 @@
-"""Printed tables as Markdown and LaTeX; the page shows the same boxes as HTML."""
+"""Tables as Markdown and LaTeX; the page renders the same boxes as HTML."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Tables of metrics by method as one model: the values, ranks and notes that are printed."""
+"""Data model of tables of metrics by method: the values, ranks and notes to print."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from longibench.reports.tables.columns import Cell, Column, make_cells, make_col
 
 REFERENCE_NOTE = (
     "generates nothing: it is the source itself, never ranked, and shown because a paired metric "
-    "means little without what a copy of the source scores."
+    "is hard to interpret without the score of a copy of the source."
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method under one digest of settings."""
+    """One method with one digest of settings."""
 
     entry: Entry
     details: str
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What is measured here, and beside it what the paper published.
+    """Values measured here, with the paper's published values.
 
     ``notes`` are numbered from one; cells and rows refer to them by number.
     """
@@ -57,8 +57,8 @@ def build_table(
         cells.append(make_cells(columns[-1], results.entries, estimates, notes))
     by_row = zip(*cells, strict=True) if cells else ((),) * len(results.entries)
     rows = tuple(
-        _row(results, entry, tuple(its), mark)
-        for entry, its, mark in zip(results.entries, by_row, marks, strict=True)
+        _row(results, entry, tuple(row_cells), mark)
+        for entry, row_cells, mark in zip(results.entries, by_row, marks, strict=True)
     )
     return Table(numeral, title, tuple(columns), rows, caption, tuple(notes.texts))
 

@@ -1,4 +1,4 @@
-"""The paper's values beside those measured here."""
+"""The paper's values next to those measured here."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from longibench.reports.tables.metric_table import Row, Table
 
 
 def with_published(table: Table, results: Results) -> Table:
-    """The table with the paper's values beside those measured here."""
+    """The table with the paper's values next to those measured here."""
     metrics = [
         column.metric for column in table.columns if column.metric.name in paper_values.PUBLISHED
     ]
@@ -41,5 +41,5 @@ def _published(metric: str, method: str) -> str:
 
 
 def _paper_note(reasons: list[str]) -> str:
-    source = f"Published: {paper_values.CITATION}."
-    return f"{source} Not comparable with this table: {'; '.join(reasons)}." if reasons else source
+    text = f"Published: {paper_values.CITATION}."
+    return f"{text} Not comparable with this table: {'; '.join(reasons)}." if reasons else text

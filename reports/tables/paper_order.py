@@ -1,4 +1,4 @@
-"""Does the paper's order of methods hold here, and how surely?"""
+"""Check whether the paper's order of methods holds here, with confidence."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +15,7 @@ Verdict = Literal[
     "holds, but not surely",
     "does not hold",
     "does not hold, but not surely",
-    "cannot be said",
+    "cannot be determined",
 ]
 
 # The paper's Table I: by FID ours, then Med-DDPM, then VAE; by SSIM ours is best.
@@ -31,7 +31,7 @@ SURE = 0.975  # one side of a 95% interval
 
 @dataclass(frozen=True)
 class Statement:
-    """The verdict on one claim of the paper, with a sentence for each comparison behind it."""
+    """The verdict on one claim of the paper, with one sentence per comparison."""
 
     claim: str
     verdict: Verdict
@@ -40,7 +40,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a claim: the first method before the second, or why that cannot be said."""
+    """One step of a claim: the first method before the second, or why it cannot be determined."""
 
     better: Entry
     worse: Entry
@@ -49,7 +49,7 @@ class Step:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the difference has the claimed sign; None where there is no difference."""
+        """Whether the difference has the claimed sign; None if there is no difference."""
         if isinstance(self.result, str):
             return None
         difference = self.result.difference.estimate
@@ -57,7 +57,7 @@ class Step:
 
     @property
     def sureness(self) -> float:
-        """How surely the first method is better, in [0, 1]; NaN where that cannot be said."""
+        """Confidence that the first method is better, in [0, 1]; NaN if not determined."""
         if isinstance(self.result, str):
             return float("nan")
         higher = self.metric.higher_is_better
@@ -65,7 +65,7 @@ class Step:
 
 
 def order_statements(results: Results) -> list[Statement]:
-    """Check each claim of the paper on each definition of its metric that the protocol has."""
+    """Check each claim of the paper for each definition of its metric in the protocol."""
     return [
         _statement(results, metric, *CLAIMS[metric.name])
         for name in CLAIMS
@@ -82,14 +82,14 @@ def _statement(
     lacking = [f"{method_label(name)} is not scored here." for name in names if name not in found]
     lacking += [reason for entry in found.values() if (reason := _lack(results, metric, entry))]
     if lacking:
-        return Statement(claim, "cannot be said", tuple(lacking))
+        return Statement(claim, "cannot be determined", tuple(lacking))
     compared = [_step(results, metric, found[first], found[second]) for first, second in steps]
     sentences = [_rows(list(found.values()), metric), *map(_sentence, compared)]
     return Statement(claim, _verdict(compared), tuple(sentences))
 
 
 def _rows(entries: list[Entry], metric: MetricFacts) -> str:
-    """Which rows the verdict is of: a method may have several."""
+    """The rows of the verdict: a method may have several."""
     named = [
         f"{entry.label} ({f'preset {entry.preset}' if entry.preset else 'no row of a preset'})"
         for entry in entries
@@ -108,7 +108,7 @@ def _step(results: Results, metric: MetricFacts, better: Entry, worse: Entry) ->
 
 def _verdict(steps: list[Step]) -> Verdict:
     if any(step.holds is None for step in steps):
-        return "cannot be said"
+        return "cannot be determined"
     # A sureness of NaN (too few subjects) is never sure.
     if all(step.holds for step in steps):
         sure = all(step.sureness >= SURE for step in steps)
@@ -134,7 +134,7 @@ def _sentence(step: Step) -> str:
 
 
 def _percent(probability: float) -> str:
-    """Print a probability without claiming certainty."""
+    """Format a probability without claiming certainty."""
     if probability > 0.999:
         return "more than 99.9%"
     return "less than 0.1%" if probability < 0.001 else f"{100 * probability:.1f}%"

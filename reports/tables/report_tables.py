@@ -1,4 +1,4 @@
-"""Which tables of metrics a report has, and what each is read for."""
+"""The metric tables of a report, and the question that each one answers."""
 
 from dataclasses import dataclass
 
@@ -16,21 +16,21 @@ FAMILIES = {
     "change": "Change: do they change as the true follow-up did?",
 }
 AS_TABLE_I = (
-    "Cohort, split, pairs, intervals and bold as in Table I; an arrow to a value: the nearer to it "
-    "the better."
+    "Cohort, split, pairs, intervals and bold as in Table I; an arrow to a value: nearer to it is "
+    "better."
 )
 REAL = "Real against real"
 FLOOR_NOTE = (
-    "Real volumes of one half of the subjects against those of the other half; of a method, in "
-    "halves: its volumes of the one half against the real ones of the other, at the same n. A "
-    "method whose value in halves is near that of real volumes cannot be told from them by this "
-    "metric."
+    "Real volumes of one half of the subjects against those of the other half; for a method, in "
+    "halves: its volumes of one half against the real ones of the other, at the same n. If a "
+    "method's value in halves is near that of real volumes, this metric cannot distinguish its "
+    "volumes from real ones."
 )
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A table of its own: its numeral, title, and the families of metrics in it."""
+    """A table: its numeral, title, and families of metrics."""
 
     numeral: str
     title: str
@@ -44,7 +44,7 @@ KINDS = (
 
 
 def build_tables(results: Results) -> list[Table]:
-    """Table I with the paper's columns, then what is left by family; none that would be empty."""
+    """Table I with the paper's columns, then the other metrics by family; no empty tables."""
     first = [metric for metric in results.metrics if metric.name in FIRST_METRICS]
     title = "Methods of the paper and others"
     tables = [
@@ -58,7 +58,7 @@ def build_tables(results: Results) -> list[Table]:
 
 
 def _rest(results: Results, kind: Kind) -> list[MetricFacts]:
-    """By family, in the protocol's order."""
+    """Metrics by family, in the protocol's order."""
     found = [
         metric
         for metric in results.metrics
@@ -72,7 +72,7 @@ def _family(metric: MetricFacts) -> str:
 
 
 def printed(table: Table) -> Printed:
-    """Lay a table out: Table I with a line a method, the others with a line a metric."""
+    """Lay out a table: Table I with one line per method, the others with one per metric."""
     floors = [column.floor for column in table.columns]
     notes = table.notes + ((FLOOR_NOTE,) if any(floors) else ())
     lines = [_line(row) for row in table.rows]

@@ -1,4 +1,4 @@
-"""Scores apart by interval, diagnosis and sex, with how many pairs and subjects stand behind."""
+"""Scores stratified by interval, diagnosis and sex, with numbers of pairs and subjects."""
 
 import math
 from collections.abc import Iterator
@@ -15,24 +15,24 @@ from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
 
 KEYS = ["subject", "visit"]
-FEWEST = 5  # subjects; the mean of fewer comes too near to telling a participant's own value
-# Visits are planned every six months or every year and seldom fall on the day, so that bounds lie
-# a quarter of a year before the year: with bounds at 0.5 or 1 year a planned visit falls on both
-# sides.
+FEWEST = 5  # subjects; the mean of fewer could reveal a participant's own value
+# Visits are planned every six months or every year and are rarely on the exact day, so that bounds
+# are a quarter of a year before the year: with bounds at 0.5 or 1 year planned visits would be on
+# both sides.
 BOUNDS = (0.0, 0.75, 1.75, 2.75, 3.75, 4.75, math.inf)
 YEARS = ("under 1 year", "1 year", "2 years", "3 years", "4 years", "5 years and more")
 DIAGNOSES = ("CN", "SMC", "EMCI", "MCI", "LMCI", "AD")  # in the order of the disease
 
 
 OF_YEARS = (
-    "A year begins a quarter of a year early, so that visits planned every six months fall well "
+    "A year begins a quarter of a year early, so that visits planned every six months are well "
     "inside."
 )
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to tell pairs apart: column of labelled pairs, words, and what its caption adds."""
+    """A way to stratify pairs: column of labelled pairs, words, and additional caption."""
 
     column: str
     words: str
@@ -48,7 +48,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Stratum:
-    """Some of the evaluated pairs: what they share, and how many there are."""
+    """A subset of the evaluated pairs: its label, and numbers of pairs and subjects."""
 
     kind: Kind
     label: str
@@ -58,7 +58,7 @@ class Stratum:
 
 @dataclass(frozen=True)
 class StratumValue:
-    """The mean of one metric and entry in one stratum; NaN where it is not told."""
+    """The mean of one metric and entry in one stratum; NaN if it is not published."""
 
     stratum: Stratum
     metric: MetricFacts
@@ -81,7 +81,7 @@ def build_strata(results: Results) -> list[StratumValue]:
 
 
 def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
-    """One row a metric, method and stratum; aggregates only."""
+    """One row per metric, method and stratum; aggregates only."""
     return [
         {
             "stratum_by": value.stratum.kind.column,
@@ -102,7 +102,7 @@ def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
 
 
 def _labelled(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs with the stratum of each kind; without kinds that are not known of any."""
+    """Pairs with the stratum of each kind; without kinds that are unknown for all pairs."""
     cut = pd.cut(pairs["interval_years"], BOUNDS, right=False, labels=list(YEARS))
     table = pairs[KEYS].assign(years=cut.astype(object))
     for column in ("group", "sex"):
@@ -114,8 +114,8 @@ def _labelled(pairs: pd.DataFrame) -> pd.DataFrame:
 def _strata(kind: Kind, pairs: pd.DataFrame) -> Iterator[Stratum]:
     labels = pairs[kind.column].dropna()
     for label in sorted(labels.unique(), key=_order):
-        its = pairs[pairs[kind.column] == label]
-        yield Stratum(kind, label, len(its), its["subject"].nunique())
+        selected = pairs[pairs[kind.column] == label]
+        yield Stratum(kind, label, len(selected), selected["subject"].nunique())
 
 
 def _values(
@@ -125,7 +125,7 @@ def _values(
     strata: list[Stratum],
     pairs: pd.DataFrame,
 ) -> Iterator[StratumValue]:
-    """The metric in each stratum; one value a subject cannot be told apart by interval."""
+    """The metric in each stratum; one value per subject cannot be stratified by interval."""
     if metric.kind == "subject":
         pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
     scores = results.scores_of(entry, metric)
@@ -133,13 +133,13 @@ def _values(
     labelled = scored.merge(pairs, on=[key for key in KEYS if key in pairs])
     for stratum in strata:
         if stratum.kind.column in labelled:
-            its = labelled[labelled[stratum.kind.column] == stratum.label]
-            behind = len(its[KEYS].drop_duplicates())
-            yield StratumValue(stratum, metric, entry, _interval(its), behind)
+            selected = labelled[labelled[stratum.kind.column] == stratum.label]
+            behind = len(selected[KEYS].drop_duplicates())
+            yield StratumValue(stratum, metric, entry, _interval(selected), behind)
 
 
 def _interval(values: pd.DataFrame) -> Interval:
-    """Mean and, from enough subjects on, its interval."""
+    """Mean and, with enough subjects, its interval."""
     subjects = values["subject"].nunique()
     if subjects >= ENOUGH:
         return mean_interval(values)

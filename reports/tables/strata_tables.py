@@ -1,4 +1,4 @@
-"""Strata as printed: a table a way of telling pairs apart and family of metrics."""
+"""Strata as tables: one per way to stratify pairs and family of metrics."""
 
 import math
 from collections.abc import Callable, Hashable, Iterator
@@ -14,16 +14,16 @@ SEXES = {"F": "women", "M": "men"}
 CAPTION = (
     "Means over subjects; of several training seeds over those too. 95% intervals over subjects "
     f"from {ENOUGH} subjects on; no mean of fewer than {FEWEST} subjects. Metrics of a whole set, "
-    "such as FID, are not told apart: fewer volumes would give other values."
+    "such as FID, are not stratified: fewer volumes would give other values."
 )
 
 
 def print_strata(values: list[StratumValue]) -> list[Printed]:
-    """One table a kind and family, a section a metric, a column a stratum."""
+    """One table per kind and family, one section per metric, one column per stratum."""
     return [
-        _print(kind, family, its)
+        _print(kind, family, selected)
         for kind, of_kind in _apart(values, lambda value: value.stratum.kind)
-        for family, its in _apart(of_kind, lambda value: value.metric.family)
+        for family, selected in _apart(of_kind, lambda value: value.metric.family)
     ]
 
 
@@ -39,8 +39,8 @@ def _head(stratum: Stratum) -> Box:
 def _print(kind: Kind, family: str, values: list[StratumValue]) -> Printed:
     strata = list(dict.fromkeys(value.stratum for value in values))
     sections = [
-        Section(metric.heading, tuple(_lines(its)))
-        for metric, its in _apart(values, lambda value: value.metric)
+        Section(metric.heading, tuple(_lines(selected)))
+        for metric, selected in _apart(values, lambda value: value.metric)
     ]
     heads = (Box("Method"), *(_head(stratum) for stratum in strata))
     caption = f"{CAPTION} {kind.adds}".strip()
@@ -48,8 +48,8 @@ def _print(kind: Kind, family: str, values: list[StratumValue]) -> Printed:
 
 
 def _lines(values: list[StratumValue]) -> Iterator[Line]:
-    for entry, its in _apart(values, lambda value: value.entry):
-        yield (Box(entry.label), *(_box(value) for value in its))
+    for entry, selected in _apart(values, lambda value: value.entry):
+        yield (Box(entry.label), *(_box(value) for value in selected))
 
 
 def _box(value: StratumValue) -> Box:

@@ -1,4 +1,4 @@
-"""What a terminal shows of one method's scores: each metric with its interval."""
+"""Summary of one method's scores for the terminal: each metric with its interval."""
 
 from pathlib import Path
 
@@ -17,11 +17,12 @@ def summary(protocol: Path, method: str) -> str:
         method: Name of the method.
 
     Returns:
-        One line a metric: name, value, 95% interval over subjects, direction; or why it is missing.
+        One line per metric: name, value, 95% interval over subjects, direction; or why it is
+        missing.
     """
     results = read_results(protocol)
     entry = results.newest(method)
-    assert entry is not None  # it was scored a moment ago
+    assert entry is not None  # it has just been scored
     facts = results.protocol["pairs"]
     head = f"{method}: {count(facts['count'], 'pair')} of {count(facts['subjects'], 'subject')}"
     lines = [_line(results, entry, metric) for metric in results.metrics]

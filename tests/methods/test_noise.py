@@ -85,65 +85,65 @@ class TestAhead:
     @pytest.mark.parametrize("ahead", [False, True, None])
     def test_the_numbers_are_the_streams(self, ahead: bool | None) -> None:
         plain = SeededNoise(self.SEEDS)
-        with NoiseAhead(SeededNoise(self.SEEDS), self.LIKE, draws=4, ahead=ahead) as noise:
+        with NoiseAhead(SeededNoise(self.SEEDS), self.LIKE, count=4, ahead=ahead) as noise:
             for _ in range(4):
                 assert torch.equal(noise.next(), plain.like(self.LIKE))
 
-    def test_it_is_drawn_before_it_is_asked_for_and_no_more_than_that(self) -> None:
+    def test_it_is_sampled_before_it_is_requested_and_no_more_than_that(self) -> None:
         stream = Counting(self.SEEDS)
-        with NoiseAhead(stream, self.LIKE, draws=2, ahead=True) as noise:
+        with NoiseAhead(stream, self.LIKE, count=2, ahead=True) as noise:
             stream.wait_for(1)
             noise.next()
             stream.wait_for(2)
             noise.next()
-        assert stream.draws == 2
+        assert stream.count == 2
         assert stream.threads == {"noise_0"}
 
-    def test_the_thread_ends_with_the_drawing_even_by_an_error(self) -> None:
-        def draw() -> None:
-            with NoiseAhead(SeededNoise(self.SEEDS), self.LIKE, draws=9, ahead=True) as noise:
+    def test_the_thread_ends_with_the_sampling_even_by_an_error(self) -> None:
+        def sample() -> None:
+            with NoiseAhead(SeededNoise(self.SEEDS), self.LIKE, count=9, ahead=True) as noise:
                 noise.next()
                 raise ValueError("the network failed")
 
         with pytest.raises(ValueError, match="the network failed"):
-            draw()
+            sample()
         assert not [thread for thread in threading.enumerate() if thread.name.startswith("noise")]
 
-    def test_an_error_in_the_thread_is_told(self) -> None:
+    def test_an_error_in_the_thread_is_raised(self) -> None:
         like = torch.empty(2, *SHAPE)
         stream = Counting(self.SEEDS, fails=True)
         with (
-            NoiseAhead(stream, like, draws=2, ahead=True) as noise,
+            NoiseAhead(stream, like, count=2, ahead=True) as noise,
             pytest.raises(RuntimeError, match="no numbers"),
         ):
             noise.next()
 
     def test_type_of_the_reference(self) -> None:
         like = self.LIKE.double()
-        with NoiseAhead(SeededNoise(self.SEEDS), like, draws=1, ahead=True) as noise:
+        with NoiseAhead(SeededNoise(self.SEEDS), like, count=1, ahead=True) as noise:
             assert torch.equal(noise.next(), SeededNoise(self.SEEDS).like(like))
 
 
 class Counting(SeededNoise):
-    """Counts draws and remembers which threads made them."""
+    """Counts samples and records the threads that made them."""
 
     def __init__(self, seeds: torch.Tensor, fails: bool = False) -> None:
         super().__init__(seeds)
-        self.draws = 0
+        self.count = 0
         self.fails = fails
         self.threads: set[str] = set()
-        self._drawn = threading.Condition()
+        self._sampled_once = threading.Condition()
 
-    def draw(self, shape: torch.Size) -> torch.Tensor:
+    def sample(self, shape: torch.Size) -> torch.Tensor:
         if self.fails:
             raise RuntimeError("no numbers")
-        with self._drawn:
-            self.draws += 1
+        with self._sampled_once:
+            self.count += 1
             self.threads.add(threading.current_thread().name)
-            self._drawn.notify_all()
-        return super().draw(shape)
+            self._sampled_once.notify_all()
+        return super().sample(shape)
 
-    def wait_for(self, draws: int) -> None:
-        """Until so many were drawn, though fewer were asked for."""
-        with self._drawn:
-            assert self._drawn.wait_for(lambda: self.draws == draws, timeout=10)
+    def wait_for(self, count: int) -> None:
+        """Wait until this many were sampled, although fewer were requested."""
+        with self._sampled_once:
+            assert self._sampled_once.wait_for(lambda: self.count == count, timeout=10)

@@ -122,7 +122,7 @@ def test_attention_stands_where_the_settings_say() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"channels": [8, 8], "attention": [True]}, "one entry a level"),
+        ({"channels": [8, 8], "attention": [True]}, "one entry per level"),
         ({"norm_groups": 48}, "norm_groups=48 must divide"),
     ],
 )

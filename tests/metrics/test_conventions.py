@@ -71,7 +71,7 @@ def test_wdm_treats_real_and_generated_unlike() -> None:
     """The pitfall of the published setting: a perfect copy is at a distance."""
     real, copy = wdm(brain(real=True)), wdm(brain(real=False))
     assert np.abs(real - copy).max() > 0.01
-    assert find_convention("wdm").tells_real
+    assert find_convention("wdm").real_differs
 
 
 def test_wdm_clips_and_scales_a_real_volume() -> None:
@@ -86,5 +86,5 @@ def test_wdm_clips_and_scales_a_real_volume() -> None:
 def test_an_unknown_convention_names_the_known() -> None:
     with pytest.raises(WeightsError, match=r"did you mean z-score.*as-is, ha-gan, wdm, z-score"):
         find_convention("zscore")
-    with pytest.raises(WeightsError, match=r"not known; there are as-is"):
+    with pytest.raises(WeightsError, match=r"not known; available: as-is"):
         find_convention("")

@@ -98,7 +98,7 @@ def test_what_is_not_known_is_refused(build: object) -> None:
     assert callable(build)
     with pytest.raises(WeightsError, match="input convention 'minmax' is not known"):
         build("random:0", "minmax")
-    with pytest.raises(WeightsError, match="not understood"):
+    with pytest.raises(WeightsError, match="cannot be parsed"):
         build("resnet", "as-is")
-    with pytest.raises(WeightsError, match="embedded extractor knows volumes in"):
+    with pytest.raises(WeightsError, match="embedded extractor accepts only volumes in"):
         build("embedded", "wdm")

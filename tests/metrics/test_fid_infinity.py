@@ -70,7 +70,9 @@ def test_subjects_are_taken_whole() -> None:
 
 def test_few_subjects_are_refused_however_many_volumes(metric: FIDInfinity) -> None:
     features = draw(LEAST_SUBJECTS - 1, 9, 0)
-    with pytest.raises(TooFewVolumes, match="mean nothing; it needs at least 20 subjects"):
+    with pytest.raises(
+        TooFewVolumes, match="extrapolation meaningless; it needs at least 20 subjects"
+    ):
         metric.value(
             generated=features, reference=features, groups=groups_of(LEAST_SUBJECTS - 1, 9)
         )

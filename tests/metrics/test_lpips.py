@@ -96,5 +96,5 @@ def test_says_how_to_get_the_weights(monkeypatch: pytest.MonkeyPatch, score: Sco
 
 def test_too_small_a_volume_is_named(score: Score) -> None:
     small = Scan(volume()[:16])
-    with pytest.raises(MetricError, match="17 voxels a side"):
+    with pytest.raises(MetricError, match="17 voxels per side"):
         score(LPIPS25D(), small, small)

@@ -149,7 +149,7 @@ def test_another_reference_gets_its_own_map(brain: Scan, noisy: Callable[..., Sc
 @pytest.mark.parametrize(("metric", "side"), [(SSIM, 11), (ScikitSSIM, 7)])
 def test_too_small_a_volume_is_named(metric: type[SSIM], side: int, score: Score) -> None:
     small = Scan(np.zeros((side - 1, 20, 20), np.float32))
-    with pytest.raises(MetricError, match=rf"{side} voxels a side.*\({side - 1}, 20, 20\)"):
+    with pytest.raises(MetricError, match=rf"{side} voxels per side.*\({side - 1}, 20, 20\)"):
         score(metric(), small, small)
     smallest = Scan(np.zeros((side, side, side), np.float32))
     assert score(metric(), smallest, smallest) == pytest.approx(1)

@@ -79,7 +79,7 @@ def test_titles(name: str, title: str) -> None:
     ],
 )
 def test_unknown_names_are_refused(name: str) -> None:
-    with pytest.raises(WeightsError, match=r"not understood; .*write embedded, .*file:PATH"):
+    with pytest.raises(WeightsError, match=r"cannot be parsed; .*use embedded, .*file:PATH"):
         parse(name)
 
 
@@ -185,7 +185,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [torch.ones(3), {"state_dict": 3}, {"epoch": 3}, [1]])
 def test_no_weights_in_the_file(value: object, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="holds no network weights"):
+    with pytest.raises(WeightsError, match="contains no network weights"):
         parse(f"file:{saved(value, tmp_path / 'w.pth')}").network()
 
 

@@ -1,1 +1,1 @@
-"""What readers share: tables, dates, times of visits, covariates, patterns of paths."""
+"""Shared by the readers: tables, dates, visit times, covariates, path templates."""

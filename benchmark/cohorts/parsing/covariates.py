@@ -1,4 +1,4 @@
-"""What the cells of a table mean as covariates, where a study codes them by numbers."""
+"""Covariates from the cells of a table, including those that a study codes by numbers."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ def covariate_columns(
 
     Args:
         columns: The table's columns in the plain spelling.
-        given: Columns by covariate as the user chose them; empty leaves a covariate out.
+        given: Columns by covariate as set by the user; an empty one omits the covariate.
         where: The table, for errors.
         key: Name of the setting, for errors.
 
@@ -62,8 +62,8 @@ class Coding:
         Args:
             columns: The column of each covariate.
             codes: By covariate, such as ``{"sex": "0=M,1=F"}``.
-            reader: Where the settings stand, such as ``readers.table``, for errors.
-            age_unit: How many years one unit of age is.
+            reader: Section of the settings, such as ``readers.table``, for errors.
+            age_unit: Years in one unit of age.
 
         Raises:
             UserError: An unknown covariate, or a coding that is not ``code=value,code=value``.
@@ -75,7 +75,7 @@ class Coding:
         """Covariates of a row.
 
         Raises:
-            UserError: A number stands for a sex or a diagnosis and no coding says for which.
+            UserError: A sex or a diagnosis is coded by a number without a coding for it.
         """
         known: Covariates = {}
         for name, column in self._columns.items():
@@ -84,8 +84,8 @@ class Coding:
                 cell = self._decoded(name, cell, f"{where}, column {column}")
             elif cell is not None and name in NAMED and number_of(cell) is not None:
                 raise UserError(
-                    f"{where}, column {column}: '{cell}' is a code. Say what the codes mean, such "
-                    f"as {self._reader}.codes.{name}={_example(name)}, or leave it out by "
+                    f"{where}, column {column}: '{cell}' is a code. Define the codes, such as "
+                    f"{self._reader}.codes.{name}={_example(name)}, or omit the column by "
                     f"{self._reader}.covariates.{name}="
                 )
             value = _value(name, cell)
@@ -116,7 +116,7 @@ class Coding:
 
 
 def _key(code: str) -> str:
-    """One spelling a code: ``1`` and ``1.0`` are one."""
+    """One spelling per code: ``1`` and ``1.0`` are the same."""
     number = number_of(code)
     return code.strip().lower() if number is None else f"{number:g}"
 

@@ -12,7 +12,7 @@ ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")  # also 2006-11-02_08_16_
 AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 
-# Columns that tell when a visit was, by unit, in the order of trust; names in the plain spelling.
+# Columns of visit times, by unit, in order of reliability; names in the plain spelling.
 TIME_COLUMNS: dict[Unit, tuple[str, ...]] = {
     "days": (
         "days_since_first",
@@ -47,12 +47,12 @@ TIME_COLUMNS: dict[Unit, tuple[str, ...]] = {
 
 
 def parse_date(text: str) -> date:
-    """Read a date: ``2006-11-02`` with or without a time behind it, ``11/2/2006``, ``20061102``.
+    """Read a date: ``2006-11-02``, optionally followed by a time, ``11/2/2006``, ``20061102``.
 
     Slashes are month/day/year, as LONI and AIBL write them.
 
     Raises:
-        ValueError: It is none of these, or no day of the calendar.
+        ValueError: It is none of these, or no calendar day.
     """
     stripped = text.strip()
     if match := ISO.match(stripped) or COMPACT.fullmatch(stripped):
@@ -64,11 +64,9 @@ def parse_date(text: str) -> date:
     try:
         return date(year, month, day)
     except ValueError:
-        raise ValueError(
-            f"'{text}' is no day of the calendar (slashes are month/day/year)"
-        ) from None
+        raise ValueError(f"'{text}' is no calendar day (slashes are month/day/year)") from None
 
 
 def month_label(days: float) -> str:
-    """Label of a visit so many days after the first: ``M000``, ``M012``."""
+    """Label of a visit by its days after the first one: ``M000``, ``M012``."""
     return f"M{round(days / YEAR * MONTHS):03d}"

@@ -13,7 +13,7 @@ WHOLE, DECIMAL = "bdoxX", "eEfFgG%"  # format types (Python's) that need a numbe
 
 @dataclass(frozen=True)
 class Part:
-    """Text, and the column behind it (empty at the end) with its format."""
+    """Text, and the column that follows it (empty at the end) with its format."""
 
     text: str
     column: str
@@ -31,11 +31,11 @@ class PathTemplate:
         Args:
             template: The template.
             columns: The table's columns in the plain spelling.
-            aliases: Further names, and the columns that they stand for.
+            aliases: Additional names, and the columns that they refer to.
             key: Name of the setting, for errors.
 
         Raises:
-            UserError: A placeholder that is no column, or a format that does not exist.
+            UserError: A placeholder that is no column, or an invalid format.
         """
         self._template, self._key = template, key
         try:
@@ -52,7 +52,7 @@ class PathTemplate:
             self._check(self._parts[-1])
 
     def fill(self, row: Row, where: str) -> str | None:
-        """The name for a row; None where one of its cells is empty, -1 or -4.
+        """The name for a row; None if one of its cells is empty, -1 or -4.
 
         Raises:
             UserError: A cell that its format does not fit.

@@ -1,4 +1,4 @@
-"""What the readers of study downloads share: tables known by their columns, folders by name."""
+"""Shared by the readers of study downloads: find tables by columns and folders by name."""
 
 import csv
 import os
@@ -14,7 +14,7 @@ from longibench.benchmark.core.errors import UserError
 
 TEXT_TABLES = (".csv", ".tsv", ".txt")
 SUBJECT = re.compile("sub-.+")
-DEPTH = 3  # levels of folders that downloads put around what one looks for
+DEPTH = 3  # levels of folders that downloads add around the data
 MISSING_CODES = ("-1", "-4", "-1.0", "-4.0")  # LONI's codes: confirmed missing, not applicable
 
 
@@ -22,7 +22,7 @@ def existing_folder(path: Path, what: str) -> Path:
     """The folder itself.
 
     Raises:
-        UserError: There is none; ``what`` says which one to give.
+        UserError: There is none; ``what`` describes which one to give.
     """
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; give {what}")
@@ -30,12 +30,12 @@ def existing_folder(path: Path, what: str) -> Path:
 
 
 def find_folders(root: Path, name: re.Pattern[str], depth: int = DEPTH) -> Iterator[Path]:
-    """Folders whose whole name fits a pattern, in the order of their names.
+    """Folders whose whole name matches a pattern, sorted by name.
 
     Args:
-        root: Where to look.
-        name: Pattern of the name; what lies inside a match is not looked at.
-        depth: How many levels to go down; 1 looks at what lies directly in ``root``.
+        root: Where to search.
+        name: Pattern of the name; the content of a match is not searched.
+        depth: How many levels to search; 1 searches only ``root`` itself.
     """
     for folder in subfolders(root):
         if name.fullmatch(folder.name):
@@ -49,23 +49,23 @@ def subject_folders(root: Path, layout: str) -> dict[str, Path]:
 
     Args:
         root: The folder that holds them.
-        layout: What it should be, for the error where there are none.
+        layout: What it should be, for the error if there are none.
 
     Raises:
         UserError: There is none, or two are the same person.
     """
-    people: dict[str, Path] = {}
+    subjects: dict[str, Path] = {}
     for folder in find_folders(root, SUBJECT, depth=1):
         subject = canonical_subject(folder.name)
-        if subject in people:
+        if subject in subjects:
             raise UserError(
-                f"{root}: {people[subject].name} and {folder.name} are the same person "
-                f"({subject}); keep one folder a person"
+                f"{root}: {subjects[subject].name} and {folder.name} are the same person "
+                f"({subject}); keep one folder per person"
             )
-        people[subject] = folder
-    if not people:
-        raise UserError(f"{root}: not {layout}: it holds no folder named sub-*")
-    return people
+        subjects[subject] = folder
+    if not subjects:
+        raise UserError(f"{root}: not {layout}: it contains no folder named sub-*")
+    return subjects
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -74,13 +74,13 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def find_tables(root: Path, *columns: str, skip: re.Pattern[str] | None = None) -> list[Path]:
-    """Tables in a study's folder or beside it that have certain columns, whatever their name.
+    """Tables in a study's folder or next to it that have certain columns, regardless of their name.
 
-    Only headers are read. Excel sheets are opened where no text table serves.
+    Only headers are read. Excel sheets are opened if no text table matches.
 
     Args:
-        root: The study's folder; its own files, those of folders in it and those beside it count.
-        columns: Names in the plain spelling (``tables.plain``) that must all be there.
+        root: The study's folder; files in it, in its subfolders and next to it are searched.
+        columns: Names in the plain spelling (``tables.plain``) that are all required.
         skip: Pattern of the names of folders that hold scans, which are not entered.
 
     Returns:
@@ -101,7 +101,7 @@ def find_tables(root: Path, *columns: str, skip: re.Pattern[str] | None = None) 
 
 
 def read_header(path: Path) -> list[str]:
-    """Names of a table's columns in the plain spelling; empty where it cannot be read."""
+    """Names of a table's columns in the plain spelling; empty if it cannot be read."""
     try:
         if path.suffix.lower() in SHEETS:
             return list(read_table(path).columns)
@@ -114,7 +114,7 @@ def read_header(path: Path) -> list[str]:
 
 
 def read_tables(paths: Iterable[Path], *columns: str) -> list[Row]:
-    """Rows of tables that have certain columns, below one another, whole duplicates dropped."""
+    """Rows of tables that have certain columns, concatenated without duplicate rows."""
     rows: dict[tuple[tuple[str, str], ...], Row] = {}
     for path in paths:
         for cells in read_table(path, *columns).to_dict("records"):
@@ -141,9 +141,9 @@ class NearestRows:
             self._rows[subject].append((day, row))
 
     def near(self, subject: str, day: float, within: float) -> Row:
-        """The subject's row nearest to a day, at most ``within`` days off; empty if there is none.
+        """The subject's row nearest to a day, at most ``within`` days away; empty if there is none.
 
-        Of two equally near the earlier one is taken.
+        Of two equally near rows the earlier one is taken.
         """
         rows = [
             (abs(other - day), other, number)
@@ -154,7 +154,7 @@ class NearestRows:
 
 
 def day_of(text: str) -> float | None:
-    """A date's ordinal in days; None where the text is empty, -1, -4 or no date."""
+    """A date's ordinal in days; None if the text is empty, -1, -4 or no date."""
     try:
         return float(parse_date(text).toordinal())
     except ValueError:
@@ -162,9 +162,9 @@ def day_of(text: str) -> float | None:
 
 
 def scan_in(leaf: Path) -> Path | None:
-    """What is read of a series' folder: its NIfTI file, else the folder where it holds DICOM.
+    """The image of a series' folder: its NIfTI file, else the folder itself if it contains DICOM.
 
-    Of several NIfTI files the first by name is taken; None where there is neither.
+    Of several NIfTI files the first by name is taken; None if there is neither.
     """
     files = [Path(entry.path) for entry in _entries(leaf) if entry.is_file()]
     for suffixes in ((".nii", ".nii.gz"), (".dcm", ".dicom", ".ima")):
@@ -189,7 +189,7 @@ def _tables_in(folder: Path, skip: re.Pattern[str] | None, depth: int) -> list[P
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, by name, without hidden things; nothing where it cannot be read."""
+    """Entries of a folder, by name, without hidden ones; empty if it cannot be read."""
     try:
         with os.scandir(folder) as found:
             shown = [entry for entry in found if not entry.name.startswith((".", "__MACOSX"))]

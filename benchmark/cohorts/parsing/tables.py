@@ -1,4 +1,4 @@
-"""Reads the tables that come with a study: CSV, TSV or Excel, whatever their headers' spelling."""
+"""Reads the tables that come with a study: CSV, TSV or Excel, with any spelling of headers."""
 
 import csv
 import re
@@ -20,11 +20,11 @@ def read_table(path: Path, *required: str) -> pd.DataFrame:
 
     Args:
         path: CSV, TSV (also ``.txt`` with tabs) or Excel.
-        required: Columns that must be there, in the plain spelling.
+        required: Required columns, in the plain spelling.
 
     Returns:
         All cells as stripped text, missing ones as ``""``; column names in the plain spelling
-        (``plain``); the index is the row of the file, counted from 1 with the header as 1.
+        (``plain``); the index is the row in the file, with the header as row 1.
 
     Raises:
         UserError: The file cannot be read, or a column is missing.
@@ -39,7 +39,7 @@ def read_table(path: Path, *required: str) -> pd.DataFrame:
 
 
 def read_lines(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Read a large CSV or TSV of which few columns are wanted.
+    """Read a large CSV or TSV of which few columns are needed.
 
     Args:
         path: The table.
@@ -56,14 +56,14 @@ def read_lines(path: Path) -> tuple[list[str], list[list[str]]]:
 
 
 def read_rows(path: Path, key: str) -> dict[str, Row]:
-    """Read a small CSV or TSV by the rows' names, far faster than ``read_table`` can.
+    """Read a small CSV or TSV by row names, much faster than ``read_table``.
 
     Args:
         path: The table.
         key: The column that names the rows.
 
     Returns:
-        Rows by name, cells as in ``read_table``; of several rows of one name the first.
+        Rows by name, cells as in ``read_table``; of several rows with one name the first.
 
     Raises:
         UserError: As ``read_table``.
@@ -86,13 +86,13 @@ def plain(name: str) -> str:
 
 
 def text_of(cell: str | None, missing: Iterable[str] = ()) -> str | None:
-    """A cell's text, or None where it is empty, n/a or one of the study's codes for missing."""
+    """A cell's text, or None if it is empty, n/a or one of the study's codes for missing."""
     text = (cell or "").strip()
     return None if text.lower() in MISSING or text in missing else text
 
 
 def number_of(cell: str | None, missing: Iterable[str] = ()) -> float | None:
-    """A cell's number, or None where it is missing or not a finite number."""
+    """A cell's number, or None if it is missing or not a finite number."""
     text = text_of(cell, missing)
     try:
         value = float(text) if text is not None else float("nan")
@@ -131,12 +131,12 @@ def _parse(path: Path) -> tuple[list[str], list[list[str]]]:
 
 
 def _fitted(line: list[str], header: list[str], path: Path, number: int) -> list[str]:
-    """Fill a short row up; a longer one has lost its columns, unless nothing is in them."""
+    """Pad a short row; refuse a longer one, unless its surplus cells are empty."""
     surplus = line[len(header) :]
     if any(cell.strip() for cell in surplus):
         raise UserError(
             f"{path}, line {number}: {len(line)} cells under {len(header)} columns; "
-            "a cell that holds the separator needs quotes"
+            "a cell that contains the separator needs quotes"
         )
     return line[: len(header)] + [""] * (len(header) - len(line))
 

@@ -1,4 +1,4 @@
-"""Values that every study codes in its own way."""
+"""Values whose coding differs between studies."""
 
 import re
 
@@ -16,7 +16,7 @@ DIAGNOSES = {
     "demented": "AD",
 }
 
-# Columns of what is known of a participant, and of a visit; names in the plain spelling.
+# Columns of a participant's covariates, and of a visit's; names in the plain spelling.
 PARTICIPANT = {
     "age": ("age", "age_bl", "age_at_first_visit"),
     "sex": ("sex", "gender", "ptgender", "m_f"),
@@ -36,14 +36,14 @@ NUMBERS = ("age", "education", "apoe4", "mmse", "field_tesla")
 
 
 def sex_of(cell: str | None) -> str | None:
-    """``F`` or ``M``; None where it says neither."""
+    """``F`` or ``M``; None if it is neither."""
     return SEXES.get((text_of(cell) or "").lower())
 
 
 def diagnosis_of(cell: str | None) -> str | None:
-    """``CN``, ``MCI`` or ``AD`` where the cell names one of them, else what it says.
+    """``CN``, ``MCI`` or ``AD`` if the cell names one of them, else its text.
 
-    Of a change, such as ``MCI to Dementia``, it is what the participant changed to.
+    For a change, such as ``MCI to Dementia``, it is the new diagnosis.
     """
     text = text_of(cell)
     if text is None:
@@ -53,10 +53,10 @@ def diagnosis_of(cell: str | None) -> str | None:
 
 
 def diagnosis_of_cdr(cell: str | None, half: str) -> str | None:
-    """Diagnosis from the global Clinical Dementia Rating, for studies that give nothing else.
+    """Diagnosis from the global Clinical Dementia Rating, for studies without a diagnosis.
 
-    0 is ``CN``, 1 and above ``AD`` (dementia). 0.5 lies between the two: the studies call it very
-    mild dementia, others mild cognitive impairment; ``half`` says what it is to be called.
+    0 is ``CN``, 1 and above ``AD`` (dementia). 0.5 is between the two: the studies call it very
+    mild dementia, others mild cognitive impairment; ``half`` is the name to use for it.
     """
     rating = number_of(cell)
     if rating is None or rating < 0:
@@ -65,6 +65,6 @@ def diagnosis_of_cdr(cell: str | None, half: str) -> str | None:
 
 
 def apoe4_of(genotype: str | None) -> float | None:
-    """Number of APOE e4 alleles of a genotype such as ``34`` or ``e3/e4``; None where unknown."""
+    """Number of APOE e4 alleles of a genotype such as ``34`` or ``e3/e4``; None if unknown."""
     match = GENOTYPE.fullmatch((genotype or "").strip())
     return float(match.groups().count("4")) if match else None

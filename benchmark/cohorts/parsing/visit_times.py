@@ -1,4 +1,4 @@
-"""When the visits of a table's rows were."""
+"""Visit times from the rows of a table."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ YOUNGEST = 2.0  # years; ages below are hundredths (as BrLP writes them), or inf
 
 @dataclass(frozen=True)
 class Clock:
-    """Reads when a visit was.
+    """Reads the time of a visit.
 
     Attributes:
-        column: The column that says it.
-        unit: What it says.
-        age_unit: How many years one unit of age is.
+        column: The column of the time.
+        unit: Its unit.
+        age_unit: Years in one unit of age.
     """
 
     column: str
@@ -29,7 +29,7 @@ class Clock:
     age_unit: float = 1.0
 
     def days(self, row: Row, where: str) -> float | None:
-        """Days on the subject's clock, None where the cell is empty.
+        """Days on the subject's clock, None if the cell is empty.
 
         Raises:
             UserError: Neither empty nor a date or number, or a time before the first visit.
@@ -54,35 +54,37 @@ class Clock:
 def find_clock(
     column: str, unit: Unit | Literal[""], rows: list[Row], path: Path, key: str
 ) -> Clock:
-    """The clock of a table.
+    """Determine the clock of a table.
 
     Args:
-        column: Column that the user named; empty to look for common spellings, days first, then
+        column: Column given by the user; empty to search for common spellings, days first, then
             dates, years, months, age.
-        unit: What the user says is in it; empty where its name says it.
-        rows: The table's rows, of which there is one at least.
+        unit: Unit given by the user; empty if the column's name determines it.
+        rows: The table's rows, at least one.
         path: The table, for errors.
-        key: Where the settings stand, such as ``readers.table``, for errors.
+        key: Section of the settings, such as ``readers.table``, for errors.
 
     Raises:
-        UserError: No such column, or none that is understood.
+        UserError: No such column, or none that is recognised.
     """
     columns = list(rows[0])
     if column:
         name = plain(column)
         if name not in columns:
             raise unknown(f"column of {key}.time in {path}", column, columns)
-        told = [unit] if unit else [known for known in TIME_COLUMNS if name in TIME_COLUMNS[known]]
-        if not told:
-            raise UserError(f"{path}: what is in {column}? Set {key}.unit: {_units()}")
-        return Clock(name, told[0])
+        units = [unit] if unit else [known for known in TIME_COLUMNS if name in TIME_COLUMNS[known]]
+        if not units:
+            raise UserError(
+                f"{path}: the unit of {column} is not known. Set {key}.unit: {_units()}"
+            )
+        return Clock(name, units[0])
     for known, names in TIME_COLUMNS.items():
         for name in names:
             filled = name in columns and any(text_of(row[name], MISSING_CODES) for row in rows)
             if filled and unit in ("", known):
                 return Clock(name, known)
     raise UserError(
-        f"{path}: which column tells when a visit was? Set {key}.time and {key}.unit "
+        f"{path}: no column of visit times was found. Set {key}.time and {key}.unit "
         f"({_units()}); it has {', '.join(columns)}"
     )
 
@@ -91,20 +93,20 @@ def age_unit(given: float | None, columns: Iterable[str], rows: list[Row], where
     """Years in a unit of age.
 
     Args:
-        given: What the user says.
-        columns: The columns that hold ages.
+        given: The value set by the user.
+        columns: The columns of ages.
         rows: The table's rows.
         where: The table and the setting, for the error.
 
     Raises:
-        UserError: Nobody is two years old, and the user does not say that these are years.
+        UserError: All ages are below two, and the user has not set the unit.
     """
     for column in columns if given is None else ():
         cells = (number_of(row[column], MISSING_CODES) for row in rows)
         oldest = max((age for age in cells if age is not None), default=YOUNGEST)
         if oldest < YOUNGEST:
             raise UserError(
-                f"{where}: nobody in column {column} is older than {oldest:g}; set it to 100 if "
+                f"{where}: the largest age in column {column} is {oldest:g}; set it to 100 if "
                 "these are hundreds of years, or to 1 if they are infants' years"
             )
     return given or 1.0

@@ -1,4 +1,4 @@
 """The embedded cohort: a longitudinal T1 study simulated from the MNI152 template.
 
-``docs/phantom.md`` says what is simulated, from which published numbers, and what is not.
+``docs/phantom.md`` describes what is simulated, from which published numbers, and what is not.
 """

@@ -1,4 +1,4 @@
-"""What a participant's head looks like at a visit: a map into the template's space."""
+"""A participant's anatomy at a visit: a map into the template's space."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ from longibench.benchmark.settings.phantom import PhantomSettings
 FIELD = Lattice((34, 42, 34), 5.0)  # where maps are computed; a margin around 160 x 200 x 160 mm
 SMOOTHNESS_MM = (25.0, 9.0)  # standard deviations of the coarse and the fine part of anatomy
 CENTRAL_MM = 70.0  # radius of the middle of the head
-ROOM_MM = (142.0, 182.0, 142.0)  # where a head's points may lie, with a voxel to spare around
-KNOWN_MM = (148.0, 188.0, 148.0)  # nearer to the field's edge, centring has changed maps
+ROOM_MM = (142.0, 182.0, 142.0)  # extent of a head's points, with a margin of one voxel
+KNOWN_MM = (148.0, 188.0, 148.0)  # closer to the field's edge, centring has changed maps
 PROPORTIONS = 0.012  # relative standard deviation of length, width and height
 STEP_MM = 1.0  # of the integration of atrophy
 TISSUES = ("grey", "white", "ventricles")
@@ -25,7 +25,7 @@ TISSUES = ("grey", "white", "ventricles")
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of one visit: volumes in ml and the smallest Jacobian of its map."""
+    """Ground truth of one visit: volumes in ml and the smallest Jacobian of its map."""
 
     brain_ml: float
     grey_ml: float
@@ -34,10 +34,10 @@ class Truth:
     smallest_jacobian: float
 
 
-def draw_anatomy(settings: PhantomSettings, person: Person, modes: Modes) -> Tensor:
-    """Draw the map from a participant's space to the template's, before any atrophy.
+def sample_anatomy(settings: PhantomSettings, person: Person, modes: Modes) -> Tensor:
+    """Sample the map from a participant's space to the template's, before any atrophy.
 
-    The head lies within ``ROOM_MM``, in the middle as far as that allows. The displacement is
+    The head is within ``ROOM_MM``, centred as far as possible. The displacement is
     rounded to 0.01 mm, so that the stored map is the map that was used.
 
     Returns:
@@ -63,7 +63,7 @@ def draw_anatomy(settings: PhantomSettings, person: Person, modes: Modes) -> Ten
 
 
 def _overhang(head: Tensor) -> Tensor:
-    """How far the points (N, 3) of a head stand out of ``ROOM_MM``, towards each side."""
+    """How far the points (N, 3) of a head extend beyond ``ROOM_MM``, towards each side."""
     half = torch.tensor(ROOM_MM) / 2
     return (head.amax(dim=0) - half).clamp(min=0) + (head.amin(dim=0) + half).clamp(max=0)
 
@@ -74,13 +74,13 @@ def displacement(positions: Tensor) -> Tensor:
 
 
 def carried(image: Image, points: Tensor, moved: Tensor) -> Tensor:
-    """Carry an image of the template into a head.
+    """Deform an image of the template into a head.
 
     Args:
-        image: In the template's space; beyond its lattice its border goes on.
+        image: In the template's space; beyond its lattice its border is extended.
         points: In the head, mm, (N, 3); also outside of ``FIELD``.
         moved: Displacement to the template (3, X, Y, Z) on ``FIELD``, mm. Outside of
-            ``KNOWN_MM`` it goes on as at the border.
+            ``KNOWN_MM`` it is extended as at the border.
 
     Returns:
         Values (N, C) at the points.
@@ -91,10 +91,10 @@ def carried(image: Image, points: Tensor, moved: Tensor) -> Tensor:
 
 
 class Body:
-    """One participant's anatomy, carried forward through time."""
+    """One participant's anatomy, advanced in time."""
 
     def __init__(self, person: Person, anatomy: Tensor, modes: Modes) -> None:
-        """Args: the participant, the map of ``draw_anatomy``, and the modes of atrophy."""
+        """Args: the participant, the map of ``sample_anatomy``, and the modes of atrophy."""
         self._lattice = modes.lattice
         self._velocity = modes.velocity(person.weights)
         positions = FIELD.points() + anatomy.reshape(3, -1).T
@@ -103,7 +103,7 @@ class Body:
         self._time = 0.0
 
     def at(self, years: float) -> Tensor:
-        """The map (3, X, Y, Z) into the template after so many years of atrophy, ascending."""
+        """The map (3, X, Y, Z) into the template after years of atrophy, in ascending order."""
         elapsed, self._time = years - self._time, years
         moved = flow(self._lattice, self._velocity, self._positions[self._near], -elapsed, STEP_MM)
         self._positions = self._positions.clone()

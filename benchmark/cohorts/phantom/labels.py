@@ -1,4 +1,4 @@
-"""What is true of every voxel: which tissue lies in its middle."""
+"""Ground truth of every voxel: the tissue at its centre."""
 
 import numpy as np
 import torch
@@ -13,18 +13,18 @@ from longibench.benchmark.cohorts.phantom.template import Template
 
 LABELS = {"fluid": 1, "grey": 2, "white": 3, "ventricle": 4}  # 0: outside the brain mask
 COUNTED = Lattice((95, 122, 95), 1.5)  # where volumes are counted; covers ``ROOM_MM``
-AT_ONCE = 50_000  # points; keeps memory low
+AT_ONCE = 50_000  # points; limits memory
 
 
 class Labeller:
-    """Labels of the template, carried into heads."""
+    """Labels of the template, deformed into heads."""
 
     def __init__(self, template: Template) -> None:
         """Args: the template, whose maps are taken unblurred."""
         self._tissues = template.at(0, "head", "grey", "white", "ventricles")
 
     def on_grid(self, moved: Tensor, session: RawSession) -> NDArray[np.uint8]:
-        """Labels of the middles of a scan's voxels, on the scan's grid; see ``at``."""
+        """Labels at the centres of a scan's voxels, on the scan's grid; see ``at``."""
         labels = np.zeros(session.shape, np.uint8)
         room = torch.tensor(ROOM_MM) / 2
         for index in range(session.shape[2]):
@@ -44,7 +44,7 @@ class Labeller:
 
         Returns:
             0 outside the brain mask; in it ``LABELS``: the ventricles where they fill more than
-            half, elsewhere whichever of fluid, grey and white matter has the largest share.
+            half, elsewhere the one of fluid, grey and white matter with the largest share.
         """
         cover, grey, white, ventricles = carried(self._tissues, points, moved).numpy().T
         largest = np.argmax([1 - grey - white, grey, white], axis=0) + LABELS["fluid"]
@@ -52,7 +52,7 @@ class Labeller:
         return np.where(cover > 0.5, inside, 0).astype(np.uint8)
 
     def volumes_ml(self, moved: Tensor) -> dict[str, float]:
-        """Volume of every label, counted on a lattice of the head that no scan has to do with."""
+        """Volume of every label, counted on a lattice of the head, independent of any scan."""
         parts = [self.at(points, moved) for points in COUNTED.points().split(AT_ONCE)]
         counts = np.bincount(np.concatenate(parts), minlength=len(LABELS) + 1)
         ml = COUNTED.spacing**3 / 1000

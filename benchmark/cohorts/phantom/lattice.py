@@ -15,7 +15,7 @@ from torch.nn.functional import grid_sample
 
 @dataclass(frozen=True)
 class Lattice:
-    """A regular isotropic lattice whose middle lies at the origin.
+    """A regular isotropic lattice centred at the origin.
 
     Attributes:
         shape: Points along X, Y and Z.
@@ -48,7 +48,7 @@ class Lattice:
         Args:
             volume: Values on this lattice.
             points: Positions in mm.
-            outside: ``"zeros"`` or ``"border"``: what is found beyond the lattice.
+            outside: ``"zeros"`` or ``"border"``: the values beyond the lattice.
 
         Returns:
             Values (N, C).
@@ -70,7 +70,7 @@ def exponential(lattice: Lattice, velocity: Tensor, squarings: int = 5) -> Tenso
 
     Args:
         lattice: Where the field is given.
-        velocity: Volume (3, X, Y, Z) in mm a unit of time.
+        velocity: Volume (3, X, Y, Z) in mm per unit of time.
         squarings: n; v / 2^n should be small against the spacing.
 
     Returns:
@@ -89,13 +89,13 @@ def flow(lattice: Lattice, velocity: Tensor, points: Tensor, time: float, step: 
 
     Args:
         lattice: Where the field is given.
-        velocity: Volume (3, X, Y, Z) in mm a unit of time.
-        points: Where to start, (N, 3) in mm.
-        time: How long; negative to go back.
-        step: Longest way of one step, mm.
+        velocity: Volume (3, X, Y, Z) in mm per unit of time.
+        points: Start points, (N, 3) in mm.
+        time: Duration; negative to integrate backwards.
+        step: Longest displacement of one step, mm.
 
     Returns:
-        Where the points arrive, (N, 3) in mm.
+        End points, (N, 3) in mm.
     """
     fastest = float(velocity.abs().max())
     steps = max(1, ceil(abs(time) * fastest / step))

@@ -10,12 +10,12 @@ from scipy import ndimage
 from longibench.benchmark.cohorts.phantom.person import normal
 from longibench.benchmark.cohorts.phantom.template import FWHM_TO_SIGMA
 
-SKULL_MM = (6.5, 0.7)  # thickness: mean and standard deviation between people
+SKULL_MM = (6.5, 0.7)  # thickness: mean and standard deviation between participants
 FAT_MM = (4.0, 0.7)
 GAP_MM = 0.6  # of fluid between the highest gyri and the bone
-TABLE = 0.25  # share of the skull that is compact inner table, and as much the outer one
+TABLE = 0.25  # share of the skull that is the compact inner table, and the same for the outer one
 SKIN_MM = 1.6
-# Signal, where the template's white matter has 0.87.
+# Signal; the template's white matter has 0.87.
 COMPACT, MARROW, FAT, SKIN = 0.06, 0.5, 1.4, 0.5
 STEP_MM = 0.1  # of the tables
 
@@ -24,14 +24,14 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Thickness:
-    """One participant's, mm: of the skull from the inner to the outer table, and of the fat."""
+    """One participant's thicknesses, mm: skull from the inner to the outer table, and fat."""
 
     skull: float
     fat: float
 
 
-def draw_thickness(rng: Generator) -> Thickness:
-    """Draw a participant's thicknesses."""
+def sample_thickness(rng: Generator) -> Thickness:
+    """Sample a participant's thicknesses."""
     skull, fat = (mean + spread * normal(rng) for mean, spread in (SKULL_MM, FAT_MM))
     return Thickness(skull, fat)
 
@@ -39,7 +39,7 @@ def draw_thickness(rng: Generator) -> Thickness:
 class Layers:
     """Signal around the brain at a resolution, for one participant.
 
-    A layer is blurred across its thickness only; along it there is nothing to blur.
+    A layer is blurred only across its thickness; along it the signal is constant.
     """
 
     def __init__(self, thickness: Thickness, fwhm_mm: float) -> None:
@@ -51,13 +51,13 @@ class Layers:
         self._scalp = _Table([(SKIN_MM, SKIN), (thickness.fat, FAT)], fwhm_mm, before=0.0)
 
     def signal(self, outward: Values, depth: Values, filling: Values) -> Values:
-        """Signal at places whose distances (mm) and filling are given; arrays of one shape."""
+        """Signal at points with given distances (mm) and filling; arrays of one shape."""
         inner = self._bone.over(filling, outward)
         return self._scalp.over(inner, depth)
 
 
 class _Table:
-    """Layers along a distance, as what they add and how much they leave of what is below."""
+    """Layers along a distance: what they add, and the share of the signal below that they keep."""
 
     def __init__(
         self, layers: list[tuple[float, float | None]], fwhm_mm: float, before: float | None = None

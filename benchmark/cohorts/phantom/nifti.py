@@ -1,4 +1,4 @@
-"""NIfTI files whose bytes follow from their content alone."""
+"""NIfTI files whose bytes depend only on their content."""
 
 import gzip
 from pathlib import Path
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from longibench.benchmark.cohorts.phantom.lattice import Lattice
 
-COMPRESSION = 1  # more costs time and saves little
+COMPRESSION = 1  # higher levels cost time and save little
 
 
 def centred(lattice: Lattice) -> NDArray[np.float64]:
-    """Affine of a RAS image with the lattice's middle at the world's origin, (4, 4)."""
+    """Affine of a RAS image with the lattice's centre at the world's origin, (4, 4)."""
     affine = np.diag([lattice.spacing] * 3 + [1.0])
     affine[:3, 3] = lattice.first
     return affine

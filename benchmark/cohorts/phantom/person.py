@@ -1,4 +1,4 @@
-"""Who takes part: group, sex, age, rates of atrophy, and when the scans are made."""
+"""Simulated participants: group, sex, age, rates of atrophy, and times of the scans."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,7 +10,7 @@ from longibench.benchmark.cohorts.phantom.template import BRAIN_ML
 from longibench.benchmark.settings.phantom import GroupSettings, PhantomSettings
 
 YEAR = 365.25  # days
-LIMIT = 2.0  # draws lie within so many standard deviations: no outliers that leave the grid
+LIMIT = 2.0  # standard deviations: no outliers that leave the grid
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Person:
         age: At the first visit, years.
         days: Days from the first visit to each scan; the first is 0.
         size: Volume of the head relative to the template's.
-        brain_loss: Relative loss of brain a year.
-        ventricle_growth: Growth of the ventricles a year, relative to the template's ventricles.
-        years_before: Years of the same atrophy that lie before the first visit.
-        tilts: How far the cortex's loss leans to the right and to the front, -1 to 1.
+        brain_loss: Relative loss of brain per year.
+        ventricle_growth: Growth of the ventricles per year, relative to the template's ventricles.
+        years_before: Years of the same atrophy before the first visit.
+        tilts: How much the cortex's loss is shifted to the right and to the front, -1 to 1.
     """
 
     number: int
@@ -48,17 +48,17 @@ class Person:
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """Weights of the modes of atrophy, a year."""
+        """Weights of the modes of atrophy, per year."""
         return (self.ventricle_growth, self.brain_loss, *(t * self.brain_loss for t in self.tilts))
 
 
 def generator(settings: PhantomSettings, number: int, purpose: int) -> Generator:
-    """A generator of its own for each participant and purpose: nobody depends on anybody."""
+    """A separate generator for each participant and purpose: participants are independent."""
     return np.random.default_rng([settings.seed, number, purpose])
 
 
-def draw_person(settings: PhantomSettings, number: int) -> Person:
-    """Draw the participant of a number, counted from 1."""
+def sample_person(settings: PhantomSettings, number: int) -> Person:
+    """Sample the participant with a number, counted from 1."""
     rng = generator(settings, number, 0)
     names = list(settings.groups)
     shares = np.array([settings.groups[name].share for name in names])
@@ -82,7 +82,7 @@ def draw_person(settings: PhantomSettings, number: int) -> Person:
 
 
 def _rates(rng: Generator, group: GroupSettings) -> tuple[float, float]:
-    """Growth a year relative to the first visit's ventricles, and their size to the template's."""
+    """Growth per year relative to the first visit's ventricles, and their relative size."""
     growth = (group.ventricle_growth[0] + group.ventricle_growth[1] * normal(rng)) / 100
     return growth, group.enlargement[0] + group.enlargement[1] * normal(rng)
 
@@ -107,6 +107,6 @@ def _days(rng: Generator, settings: PhantomSettings) -> tuple[int, ...]:
         if not missed or (year == settings.follow_ups and len(days) == 1):
             days.append(day)
     assert all(earlier < later for earlier, later in pairwise(days))
-    if settings.follow_up_years is not None:  # drawn all the same: nothing else of a person changes
+    if settings.follow_up_years is not None:  # sampled anyway: nothing else changes
         return (0, *(round(YEAR * year) for year in settings.follow_up_years))
     return tuple(days)

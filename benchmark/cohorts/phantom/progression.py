@@ -11,10 +11,10 @@ from torch import Tensor
 from longibench.benchmark.cohorts.phantom.lattice import Lattice, flow, total
 from longibench.benchmark.cohorts.phantom.template import FWHM_TO_SIGMA, MEASURED_FWHM_MM, Template
 
-COARSENING = 3  # the velocity varies slowly: every third voxel of the template will do
+COARSENING = 3  # the velocity varies slowly: every third voxel of the template is sufficient
 WHITE_TO_GREY = 0.5  # white matter's loss relative to grey matter's
-FLUID_MM = 8.0  # thickness of the fluid around the brain that takes up what the brain loses
-AIR_MM = 9.0  # the head and so much around it is moved
+FLUID_MM = 8.0  # thickness of the fluid around the brain that replaces what the brain loses
+AIR_MM = 9.0  # margin around the head that is moved with it
 MODES = ("ventricles", "brain", "left-right", "front-back")
 
 Array = NDArray[np.float32]
@@ -22,16 +22,16 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Modes:
-    """Ways of changing, in the template's space.
+    """Modes of change, in the template's space.
 
     Attributes:
         lattice: Where they are given.
-        velocities: One volume (3, X, Y, Z) a mode, stacked: (4, 3, X, Y, Z), in mm. A unit of
+        velocities: One volume (3, X, Y, Z) per mode, stacked: (4, 3, X, Y, Z), in mm. A unit of
             ``ventricles`` grows the template's ventricles at the rate 1; a unit of ``brain``
-            shrinks grey and white matter at the rate 1; ``left-right`` and ``front-back`` move the
-            loss of cortex to one side without changing the whole.
+            shrinks grey and white matter at the rate 1; ``left-right`` and ``front-back`` shift the
+            loss of cortex to one side without changing the total.
         head: The head, (1, X, Y, Z).
-        around: Where a head may be, (1, X, Y, Z): elsewhere is air, which need not be moved.
+        around: Region of possible heads, (1, X, Y, Z): the rest is air, which is not moved.
     """
 
     lattice: Lattice
@@ -40,7 +40,7 @@ class Modes:
     around: Tensor
 
     def velocity(self, weights: tuple[float, ...]) -> Tensor:
-        """The velocity field (3, X, Y, Z) of one participant, mm a year."""
+        """The velocity field (3, X, Y, Z) of one participant, mm per year."""
         return (torch.tensor(weights)[:, None, None, None, None] * self.velocities).sum(dim=0)
 
 
@@ -48,9 +48,9 @@ def atrophy_modes(template: Template) -> Modes:
     """Solve v = grad u, laplacian u = d for the divergence d of every mode.
 
     The first-order change of the brain's map B is the integral of B d, B at the resolution at which
-    volumes are measured: this fixes the scale of loss. Ventricles grow far beyond first order, so
-    that their scale is fixed by following the flow for one unit. Whatever a mode adds or removes
-    is taken from the fluid around the brain, so that the skull stays where it is.
+    volumes are measured: this determines the scale of loss. Ventricles grow far beyond first order,
+    so that their scale is determined by integrating the flow for one unit. What a mode adds or
+    removes is taken from the fluid around the brain, so that the skull does not move.
     """
     lattice, maps = template.coarse(COARSENING, "head", "grey", "white", "ventricles")
     fluid = _fluid(maps, lattice.spacing)
@@ -73,7 +73,7 @@ def atrophy_modes(template: Template) -> Modes:
 
 
 def _blurred(values: Array, spacing: float) -> Array:
-    """A map as volumes are measured."""
+    """A map at the resolution at which volumes are measured."""
     return ndimage.gaussian_filter(values, MEASURED_FWHM_MM * FWHM_TO_SIGMA / spacing)
 
 

@@ -1,4 +1,4 @@
-"""What a scanner makes of a whole head: any pose, thick slices, gain, bias field and noise."""
+"""Acquisition of a whole head: any pose, thick slices, gain, bias field and noise."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Head:
 
     Attributes:
         moved: Displacement (3, X, Y, Z) on ``FIELD`` to the template, of the brain at this visit.
-        surroundings: What lies around the brain at any visit, of ``participant_surroundings``.
+        surroundings: The tissue around the brain at any visit, from ``participant_surroundings``.
         contrast: Exponent on the template's intensities.
         thickness: Of skull and fat.
     """
@@ -74,7 +74,7 @@ class RawScanner:
         around = head.surroundings.at(points, "border").numpy().astype(np.float64)
         outward, depth, filling = around.T
         signal = layers.signal(outward, depth, filling)
-        inside = np.flatnonzero(outward < protocol.in_plane_mm + 1)  # as far as its blur reaches
+        inside = np.flatnonzero(outward < protocol.in_plane_mm + 1)  # the extent of its blur
         brain = carried(self._brains[protocol.in_plane_mm], points[inside], head.moved)
         t1, cover = brain.numpy().T
         signal[inside] = t1.clip(min=0) ** head.contrast + (1 - cover) * signal[inside]
@@ -82,8 +82,8 @@ class RawScanner:
 
 
 def slice_points(shape: Shape, to_head: NDArray[np.float64], index: float) -> Tensor:
-    """Positions (N, 3) in the head of a slice's voxels; the index may lie between two slices."""
-    # Not a matrix product: its last digits depend on the number of threads.
+    """Positions (N, 3) in the head of a slice's voxels; the index may be fractional."""
+    # Not a matrix product, whose last digits depend on the number of threads.
     start = to_head[:3, 2] * index + to_head[:3, 3]
     rows = start + np.arange(shape[0])[:, None] * to_head[:3, 0]
     points = rows[:, None] + np.arange(shape[1])[:, None] * to_head[:3, 1]

@@ -1,4 +1,4 @@
-"""The accidents of a raw scan: pose of the head, grid, orientation, gain, bias field."""
+"""Random acquisition effects of a raw scan: head pose, grid, orientation, gain, bias field."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from longibench.benchmark.cohorts.phantom.person import normal
 from longibench.benchmark.settings.phantom_raw import RawSettings, SliceProtocol
 
 VIEW_MM = (204.0, 250.0, 220.0)  # field of view along x, y and z
-BELOW_MM = 15.0  # the middle of the field of view lies so far below that of the brain
+BELOW_MM = 15.0  # distance of the centre of the field of view below that of the brain
 DIRECTIONS = ("LR", "PA", "IS")
 
 Matrix = NDArray[np.float64]
@@ -21,16 +21,16 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class RawSession:
-    """The accidents of one scan.
+    """Random acquisition effects of one scan.
 
     Attributes:
         protocol: Voxel size.
-        orientation: Where the voxel axes point, such as ``"PSR"``; the last counts the slices.
+        orientation: Directions of the voxel axes, such as ``"PSR"``; the last one is across slices.
         gain: Factor on all intensities.
         bias: Coefficients of the bias field along x, y, z and their products, (9,).
-        shift_mm: Where the head's middle lies in the scan's world, (3,).
+        shift_mm: Position of the head's centre in the scan's world, (3,).
         turn_degrees: Rotation of the head about x, then y, then z, (3,).
-        off_centre_mm: Way from the head's middle to that of the field of view, (3,).
+        off_centre_mm: Offset from the head's centre to that of the field of view, (3,).
     """
 
     protocol: SliceProtocol
@@ -85,7 +85,7 @@ class RawSession:
 
     @property
     def _axes(self) -> NDArray[np.int_]:
-        """The world's axis that each voxel axis runs along."""
+        """The world's axis of each voxel axis."""
         return axcodes2ornt(self.orientation)[:, 0].astype(int)
 
     @property
@@ -97,8 +97,8 @@ class RawSession:
         return np.array([self.protocol.in_plane_mm] * 2 + [self.protocol.slice_mm])
 
 
-def draw_raw_session(rng: Generator, settings: RawSettings) -> RawSession:
-    """Draw the accidents of one scan."""
+def sample_raw_session(rng: Generator, settings: RawSettings) -> RawSession:
+    """Sample the acquisition effects of one scan."""
     protocol = settings.protocols[int(rng.integers(len(settings.protocols)))]
     letters = [DIRECTIONS[axis][rng.integers(2)] for axis in rng.permutation(3)]
     return RawSession(
@@ -113,5 +113,5 @@ def draw_raw_session(rng: Generator, settings: RawSettings) -> RawSession:
 
 
 def _within(rng: Generator, largest: float) -> Matrix:
-    """Three numbers, rounded as they are written, so that what is written is what was used."""
+    """Three numbers, rounded as they are written, so that the written values were used."""
     return np.asarray((largest * rng.uniform(-1, 1, 3)).round(3))

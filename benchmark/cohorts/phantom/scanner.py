@@ -1,4 +1,4 @@
-"""What a scanner makes of a head: position, resolution, gain, bias field and noise."""
+"""Acquisition of a head: position, resolution, gain, bias field and noise."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ from longibench.benchmark.cohorts.phantom.template import Template
 from longibench.benchmark.settings.phantom import ScannerSettings
 
 VIEW_MM = (160.0, 200.0, 160.0)  # field of view
-INSIDE = 0.25  # share of a voxel that must be head: low, so that a receding edge fades
+INSIDE = 0.25  # share of a voxel that must be head: low, so that a receding edge fades gradually
 WHITE = 1000  # stored intensity of bright tissue
 IMAGES = ("t1", "head")
 
 
 @dataclass(frozen=True)
 class Session:
-    """The accidents of one scan.
+    """Random acquisition effects of one scan.
 
     Attributes:
         gain: Factor on all intensities.
@@ -44,8 +44,8 @@ def field_of_view(spacing_mm: float) -> Lattice:
     return Lattice((x, y, z), spacing_mm)
 
 
-def draw_session(rng: Generator, settings: ScannerSettings) -> Session:
-    """Draw the accidents of one scan, each within two standard deviations."""
+def sample_session(rng: Generator, settings: ScannerSettings) -> Session:
+    """Sample the acquisition effects of one scan, each within two standard deviations."""
     return Session(
         gain=float(np.exp(settings.gain * normal(rng))),
         bias=settings.bias * rng.uniform(-1, 1, 9) / 3,
@@ -75,7 +75,7 @@ class Scanner:
         Args:
             positions: The head's map (3, X, Y, Z) into the template.
             contrast: Exponent on the template's intensities.
-            session: The accidents of this scan.
+            session: The acquisition effects of this scan.
             rng: For the noise.
 
         Returns:
@@ -89,15 +89,15 @@ class Scanner:
             * session.gain
         )
         noisy = signal + self._noise * rng.standard_normal(len(signal))
-        # Magnitude images have no negative values, and 0 is kept for what is not head.
+        # Magnitude images have no negative values, and 0 is reserved for the background.
         scan = np.where(head > INSIDE, (WHITE * noisy).clip(min=1), 0)
         return scan.round().astype(np.uint16).reshape(self.lattice.shape)
 
 
 def _moved(points: Tensor, session: Session) -> Tensor:
-    turn = Rotation.from_euler("xyz", session.turn_degrees, degrees=True).as_matrix()
-    matrix = torch.tensor(turn, dtype=torch.float32)
-    # Not a matrix product: its last digits depend on the number of threads.
+    rotation = Rotation.from_euler("xyz", session.turn_degrees, degrees=True).as_matrix()
+    matrix = torch.tensor(rotation, dtype=torch.float32)
+    # Not a matrix product, whose last digits depend on the number of threads.
     return (points[:, None, :] * matrix).sum(dim=2) + torch.tensor(
         session.shift_mm, dtype=torch.float32
     )

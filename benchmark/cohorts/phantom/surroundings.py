@@ -1,8 +1,8 @@
-"""What lies around the brain, in the template's space: skull, face and neck.
+"""The tissue around the brain, in the template's space: skull, face and neck.
 
-Three maps say it all, and each participant's anatomy deforms them as it does the brain: the
-distance outward from the cavity that holds the brain, the depth below the skin, and the signal of
-what is neither bone, fat nor skin. ``layers`` makes intensities of them.
+It is described by three maps, which each participant's anatomy deforms like the brain: the
+distance outward from the cavity of the brain, the depth below the skin, and the signal of the
+tissue other than bone, fat and skin. ``layers`` computes intensities from them.
 """
 
 import numpy as np
@@ -16,14 +16,14 @@ from longibench.benchmark.cohorts.phantom.lattice import Lattice
 from longibench.benchmark.cohorts.phantom.template import Image, Template
 
 EXTENT = Lattice((117, 145, 137), 2.0)  # 232 x 288 x 272 mm
-CLOSING_MM = 10.0  # clefts of the brain narrower than twice this do not dent the skull
+CLOSING_MM = 10.0  # clefts of the brain narrower than twice this do not affect the skull
 SMOOTHING_MM = 2.0  # standard deviation; of surfaces
 HEAD_MM = 13.5  # nominal thickness of skull and scalp together
 UNEVENNESS, UNEVEN_MM = 0.15, 30.0  # of that thickness: relative standard deviation, and its scale
 CANAL_MM, CORD_MM = 8.0, 5.0  # radii of the spinal canal and the cord in it
-SKIN_SMOOTHNESS_MM = 15.0  # standard deviation; finer shapes of the brain do not show in the skin
-AT_ONCE = 200_000  # points; keeps memory low
-# Signal of a T1-weighted scan, where the template's white matter has 0.87, grey 0.65, fluid 0.26.
+SKIN_SMOOTHNESS_MM = 15.0  # standard deviation; finer shapes of the brain do not affect the skin
+AT_ONCE = 200_000  # points; limits memory
+# Signal of a T1-weighted scan; the template's white matter has 0.87, grey 0.65, fluid 0.26.
 FLUID, CORD, MUSCLE, CAVITY, ORBIT, EYE = 0.16, 0.78, 0.46, 0.03, 1.1, 0.2
 MARBLING, MARBLING_MM = 0.07, 2.0  # of muscle: standard deviation and scale
 
@@ -47,11 +47,11 @@ Ellipsoid = tuple[tuple[int, int, int], tuple[int, int, int]]
 
 
 def surround(template: Template) -> Image:
-    """Build what surrounds the template's brain.
+    """Build the maps of the tissue around the template's brain.
 
     Returns:
         Three channels on ``EXTENT``: distance outward from the cavity, mm (negative in it); depth
-        below the skin, mm (negative in air); signal of what fills the rest.
+        below the skin, mm (negative in air); signal of the remaining tissue.
     """
     points = EXTENT.points()
     xyz = points.numpy().T.reshape(3, *EXTENT.shape)
@@ -68,13 +68,13 @@ def surround(template: Template) -> Image:
 
 
 def participant_surroundings(template: Image, anatomy: Tensor) -> Image:
-    """Carry what ``surround`` built into a participant's head.
+    """Deform what ``surround`` built into a participant's head.
 
-    The skull follows the brain; the skin lies more smoothly.
+    The skull follows the brain; the skin is smoother.
 
     Args:
         template: The three maps.
-        anatomy: Displacement (3, X, Y, Z) of ``draw_anatomy``, before any atrophy.
+        anatomy: Displacement (3, X, Y, Z) of ``sample_anatomy``, before any atrophy.
     """
     sigma = (0, *[SKIN_SMOOTHNESS_MM / FIELD.spacing] * 3)
     smooth = torch.from_numpy(ndimage.gaussian_filter(anatomy.numpy(), sigma, mode="nearest"))
@@ -88,7 +88,7 @@ def participant_surroundings(template: Image, anatomy: Tensor) -> Image:
 
 
 def _spine(brain: Mask, xyz: Values) -> tuple[Mask, Mask]:
-    """The spinal canal and the cord in it, down from where the template's brain stem ends."""
+    """The spinal canal and the cord in it, below the end of the template's brain stem."""
     x, y, z = xyz
     bottom = z[brain].min()
     stem = brain & (z < bottom + 8)
@@ -97,7 +97,7 @@ def _spine(brain: Mask, xyz: Values) -> tuple[Mask, Mask]:
 
 
 def _closed(mask: Mask) -> Mask:
-    """Closing with a ball."""
+    """Morphological closing with a ball."""
     grown = _outward(mask) < CLOSING_MM
     return _outward(grown) < -CLOSING_MM
 
@@ -124,7 +124,7 @@ def _noise(seed: int, scale_mm: float) -> Values:
 
 
 def _soft_tissue(xyz: Values) -> Values:
-    """Muscle marbled with fat, airways, and the eyes in their fat."""
+    """Muscle with streaks of fat, airways, and the eyes in orbital fat."""
     signal = MUSCLE + MARBLING * _noise(2, MARBLING_MM).clip(-2, 4)
     for value, parts in ((ORBIT, ORBITS), (EYE, EYES), (CAVITY, AIRWAYS)):
         for part in parts:

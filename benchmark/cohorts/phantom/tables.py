@@ -51,28 +51,28 @@ def write_cohort(
     folder: Path,
     truth: Path,
     settings: PhantomSettings,
-    people: Sequence[Person],
+    persons: Sequence[Person],
     visits: pd.DataFrame,
 ) -> None:
-    """Write everything that describes the dataset as a whole, and the truth about it.
+    """Write everything that describes the dataset as a whole, and its ground truth.
 
     Args:
         folder: The dataset.
-        truth: Where the truth lies, relative to ``folder``.
-        settings: What made it.
-        people: The participants.
-        visits: The truth about every visit, one row each.
+        truth: Folder of the ground truth, relative to ``folder``.
+        settings: Settings of the simulation.
+        persons: The participants.
+        visits: Ground truth of every visit, one row each.
     """
     _describe(folder, truth, settings)
-    columns = {"participant_id": [f"sub-{person.label}" for person in people]}
-    told = pd.DataFrame({**columns, **_fields(people, "age", "sex", "group")})
-    _table(folder / "participants.tsv", told)
+    columns = {"participant_id": [f"sub-{person.label}" for person in persons]}
+    participants = pd.DataFrame({**columns, **_fields(persons, "age", "sex", "group")})
+    _table(folder / "participants.tsv", participants)
     _json(folder / "participants.json", PARTICIPANTS)
     _json(folder / "sessions.json", SESSIONS)
     hidden = ("size", "brain_loss", "ventricle_growth", "years_before")
-    rates = pd.DataFrame({**columns, **_fields(people, *hidden)})
+    rates = pd.DataFrame({**columns, **_fields(persons, *hidden)})
     rates["tilt_right"], rates["tilt_front"] = zip(
-        *(person.tilts for person in people), strict=True
+        *(person.tilts for person in persons), strict=True
     )
     _table(folder / truth / "participants.tsv", rates.round(6))
     _json(folder / truth / "participants.json", RATES)
@@ -82,7 +82,7 @@ def write_cohort(
 
 
 def _describe(folder: Path, truth: Path, settings: PhantomSettings) -> None:
-    """Write what the dataset and the truth about it are."""
+    """Write the descriptions of the dataset and of its ground truth."""
     raw = settings.scattered
     done = {"LongibenchPreparation": [] if raw else list(get_args(Step))}
     _json(folder / "dataset_description.json", _description("raw", settings) | done)
@@ -109,13 +109,13 @@ def write_sessions(folder: Path, person: Person) -> None:
     _table(folder / f"sub-{person.label}_sessions.tsv", rows)
 
 
-def _fields(people: Sequence[Person], *names: str) -> dict[str, list[Any]]:
-    rows = [asdict(person) for person in people]
+def _fields(persons: Sequence[Person], *names: str) -> dict[str, list[Any]]:
+    rows = [asdict(person) for person in persons]
     return {name: [row[name] for row in rows] for name in names}
 
 
 def _description(kind: str, settings: PhantomSettings) -> dict[str, Any]:
-    # What does not matter to a plain phantom is not said of it.
+    # Settings that do not affect a plain phantom are omitted.
     unused = None if settings.scattered else {"scattered", "raw"}
     made_with = settings.model_dump_json(exclude=unused, exclude_none=True)
     return {

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from longibench.benchmark.cohorts.phantom.lattice import Lattice
 
-BRAIN_ML = 1300.0  # MNI152's brain is larger than people's; the template is shrunk to this
-LATERAL_VENTRICLE = (-8.0, 10.0, 15.0)  # a place in it, MNI mm
-CISTERN_DEPTH_MM = 20  # inner fluid lies deeper than this; cisterns and sulci do not
+BRAIN_ML = 1300.0  # MNI152's brain is larger than average; the template is scaled to this
+LATERAL_VENTRICLE = (-8.0, 10.0, 15.0)  # a point in it, MNI mm
+CISTERN_DEPTH_MM = 20  # inner fluid is deeper than this; cisterns and sulci are not
 MARGIN = 2  # empty voxels around the cropped head
 MEASURED_FWHM_MM = 4.0  # resolution of the tissue maps from which true volumes are measured
 FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
@@ -47,14 +47,14 @@ class Template:
         """Maps blurred to a resolution, so that resampling them does not alias."""
         spacing = self.lattice.spacing
         sigma = fwhm_mm * FWHM_TO_SIGMA / spacing
-        every = max(1, int(fwhm_mm / spacing / 2))  # what the blur has made redundant
+        every = max(1, int(fwhm_mm / spacing / 2))  # the blur makes the other voxels redundant
         maps = [ndimage.gaussian_filter(getattr(self, name), sigma) for name in names]
         maps = [_every(values, every) for values in maps]
         x, y, z = maps[0].shape
         return Image(Lattice((x, y, z), spacing * every), torch.from_numpy(np.stack(maps)))
 
     def coarse(self, factor: int, *names: str) -> tuple[Lattice, dict[str, Array]]:
-        """Maps averaged over blocks of voxels, on a lattice padded to keep the periodic edge away.
+        """Maps averaged over blocks of voxels, on a lattice padded against effects of periodicity.
 
         Returns:
             The coarse lattice and the maps by name.
@@ -101,12 +101,12 @@ def _ventricles(head: NDArray[np.bool_], fluid: Array, inside: NDArray[np.int_])
 def _crop(values: NDArray, head: NDArray[np.bool_]) -> Array:
     box = ndimage.find_objects(head.astype(int))[0]
     cropped = values[box].astype(np.float32)
-    # Odd sides: the lattice then has a middle voxel, which thinning can keep.
+    # Odd sides: the lattice then has a central voxel, which subsampling keeps.
     return np.pad(cropped, [(MARGIN, MARGIN + 1 - side % 2) for side in cropped.shape])
 
 
 def _every(values: Array, step: int) -> Array:
-    """Every so many voxels, counted from the middle one (sides are odd), so the centre stays."""
+    """Every ``step``-th voxel, counted from the central one (sides are odd), which is kept."""
     picks = tuple(slice((side - 1) // 2 % step, None, step) for side in values.shape)
     return np.ascontiguousarray(values[picks])
 

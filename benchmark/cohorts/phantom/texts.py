@@ -1,29 +1,29 @@
-"""What the dataset says about itself and its columns."""
+"""Texts that describe the dataset and its columns."""
 
 from typing import Any
 
 README = """\
-A simulated longitudinal T1 cohort: no person was scanned for it.
+A simulated longitudinal T1 cohort, without data of real persons.
 
 Every participant is a smooth deformation of the MNI152 template whose ventricles widen and whose
-cortex thins with time. The head is skull-stripped; the background is exactly zero. What is true of
-every scan lies in derivatives/truth. docs/phantom.md of longibench describes the simulation.
+cortex thins with time. The head is skull-stripped; the background is exactly zero. The ground
+truth of every scan is in derivatives/truth. docs/phantom.md of longibench describes the simulation.
 """
 
 RAW_README = """\
-A simulated longitudinal T1 cohort as it comes from the scanner: no person was scanned for it.
+A simulated longitudinal T1 cohort of raw scans, without data of real persons.
 
-Every participant is a smooth deformation of the MNI152 template, with skull, scalp and what there
-is of face and neck around it, whose ventricles widen and whose cortex thins with time. At every
-visit the head lies elsewhere, with another voxel size, slice direction, axis order and brightness.
-Where the brain, its tissues and the head are is known, and lies in derivatives/truth.
+Every participant is a smooth deformation of the MNI152 template, with skull, scalp and parts of
+face and neck around it, whose ventricles widen and whose cortex thins with time. Each visit has
+a different head position, voxel size, slice direction, axis order and brightness. The true
+positions of the brain, its tissues and the head are in derivatives/truth.
 docs/phantom.md of longibench describes the simulation.
 """
 
 TRUTH_README = """\
-What is true of the simulated scans.
+Ground truth of the simulated scans.
 
-truth.tsv           one row a visit: volumes, smallest Jacobian, the scanner's accidents
+truth.tsv           one row per visit: volumes, smallest Jacobian, acquisition effects
 participants.tsv    rates of atrophy
 velocity-*.nii.gz   the modes of atrophy: velocity fields in the template's space, mm
 sub-*/anat/*_xfm    the map from a participant's space to the template's before any atrophy:
@@ -64,16 +64,16 @@ SESSIONS: dict[str, Any] = {
 
 RATES: dict[str, Any] = {
     "size": {"Description": "Volume of the head before any atrophy, relative to the template's"},
-    "brain_loss": {"Description": "Loss of grey and white matter a year, relative"},
+    "brain_loss": {"Description": "Relative loss of grey and white matter per year"},
     "ventricle_growth": {
-        "Description": "Growth of the ventricles a year, relative to the template's ventricles"
+        "Description": "Growth of the ventricles per year, relative to the template's ventricles"
     },
     "years_before": {
         "Description": "Years of the same atrophy before the first visit",
         "Units": "year",
     },
-    "tilt_right": {"Description": "How far the cortex's loss leans to the right"},
-    "tilt_front": {"Description": "How far the cortex's loss leans to the front"},
+    "tilt_right": {"Description": "How much the cortex's loss is shifted to the right"},
+    "tilt_front": {"Description": "How much the cortex's loss is shifted to the front"},
 }
 
 TRUTH_COLUMNS: dict[str, Any] = {
@@ -95,7 +95,7 @@ TRUTH_COLUMNS: dict[str, Any] = {
 
 _COUNTED = "counted on a lattice of 1.5 mm in the head, by the rule of the dseg images"
 LABEL_COLUMNS: dict[str, Any] = {
-    "orientation": {"Description": "Where the axes of the scan's voxels point"},
+    "orientation": {"Description": "Directions of the axes of the scan's voxels"},
     "in_plane_mm": {"Description": "Voxel size within a slice", "Units": "mm"},
     "slice_mm": {"Description": "Distance between slices, along the last axis", "Units": "mm"},
     "label_fluid_ml": {"Description": f"Fluid in the brain mask, {_COUNTED}", "Units": "mL"},

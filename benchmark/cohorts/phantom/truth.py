@@ -1,4 +1,4 @@
-"""What is true of raw scans' voxels: brain masks, labels and poses, written and read."""
+"""Ground truth of raw scans' voxels: brain masks, labels and poses, written and read."""
 
 import json
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ DIRECTION = "head coordinates to the world of the scan's affine, both RAS mm: wo
 
 @dataclass(frozen=True)
 class Voxels:
-    """What is true of a raw scan's voxels: labels on its grid, and the head's pose (4, 4)."""
+    """Ground truth of a raw scan's voxels: labels on its grid, and the head's pose (4, 4)."""
 
     labels: NDArray[np.uint8]
     pose: NDArray[np.float64]
 
 
 def truth_file(dataset: Path, subject: str, visit: str, kind: str) -> Path:
-    """Where something true of a scan lies.
+    """Path of a ground-truth file of a scan.
 
     Args:
         dataset: The scattered phantom.
@@ -39,7 +39,7 @@ def truth_file(dataset: Path, subject: str, visit: str, kind: str) -> Path:
 def write_voxels(
     dataset: Path, subject: str, visit: str, voxels: Voxels, affine: NDArray[np.float64]
 ) -> None:
-    """Write what is true of a raw scan's voxels; the images have the scan's affine."""
+    """Write the ground truth of a raw scan's voxels; the images have the scan's affine."""
     labels = voxels.labels
     write_nifti(truth_file(dataset, subject, visit, DSEG), labels, affine)
     write_nifti(
@@ -50,10 +50,10 @@ def write_voxels(
 
 
 def read_pose(dataset: Path, subject: str, visit: str) -> NDArray[np.float64]:
-    """Read where a head lay: head coordinates to the scan's world, RAS mm, (4, 4).
+    """Read the pose of a head: head coordinates to the scan's world, RAS mm, (4, 4).
 
-    A point of visit j lies at ``pose_i @ inv(pose_j) @ point`` in visit i, skull and scalp exactly
-    so, the brain up to its atrophy.
+    A point of visit j is at ``pose_i @ inv(pose_j) @ point`` in visit i: exactly for skull and
+    scalp, up to its atrophy for the brain.
 
     Raises:
         UserError: The dataset has no such scan, or is not a scattered phantom.

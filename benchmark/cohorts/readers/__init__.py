@@ -1,1 +1,1 @@
-"""One module or package a layout; each defines one Reader."""
+"""One module or package per layout; each defines one Reader."""

@@ -33,7 +33,7 @@ from longibench.benchmark.core.errors import UserError
 
 RID = re.compile(r"\d{1,5}")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}_\d{2}_\d{2}\.\d+")
-SEQUENCES = (  # T1w, the preferred first: accepted scans, repeats, then other protocols
+SEQUENCES = (  # T1w, preferred ones first: accepted scans, repeats, then other protocols
     "MPRAGE_ADNI_confirmed",
     "MPRAGE_ADNI_confirmed_RPT",
     "MPRAGE_ADNI_confirmed_REPEATX2",
@@ -49,7 +49,7 @@ SEXES = {"1": "M", "2": "F"}
 DIAGNOSES = {"1": "CN", "2": "MCI", "3": "AD"}
 VISIT = re.compile(r"bl|m(\d+)", re.IGNORECASE)
 BIRTH = re.compile(r"/?(\d{4})")
-MIDYEAR = (7, 1)  # of a birth year that comes without its day
+MIDYEAR = (7, 1)  # for a birth year without a day
 NO_SCAN = "a series without an image"
 NOT_T1 = "not a T1w sequence that is known"
 
@@ -58,8 +58,8 @@ class AiblSettings(ReaderSettings):
     """How scans are chosen and matched with clinical visits.
 
     Attributes:
-        sequences: Names of the folders of T1w sequences, the preferred first.
-        clinical_days: How far from the scan a clinical visit may lie, before or after it.
+        sequences: Names of the folders of T1w sequences, preferred ones first.
+        clinical_days: How far from the scan a clinical visit may be, before or after it.
     """
 
     sequences: tuple[str, ...] = SEQUENCES
@@ -68,15 +68,15 @@ class AiblSettings(ReaderSettings):
 
 @dataclass(frozen=True)
 class Tables:
-    """What AIBL's tables say; each may be missing.
+    """Data from AIBL's tables; each may be missing.
 
     Attributes:
-        people: Demographics by RID.
+        demographics: Demographics by RID.
         genes: APOE by RID.
         clinical: Cells of all tables of a visit, by RID and the visit's day.
     """
 
-    people: dict[str, Row]
+    demographics: dict[str, Row]
     genes: dict[str, Row]
     clinical: NearestRows
 
@@ -84,25 +84,25 @@ class Tables:
 class Aibl(Reader, name="aibl"):
     """``<RID>/<sequence>/<YYYY-MM-DD_HH_MM_SS.0>/<image id>/``, DICOM or NIfTI."""
 
-    summary = "AIBL as downloaded from LONI: <RID>/MPRAGE*/<date>/<image>, aibl_*.csv beside"
+    summary = "AIBL as downloaded from LONI: <RID>/MPRAGE*/<date>/<image>, aibl_*.csv next to it"
     Settings = AiblSettings
 
     @classmethod
     def recognises(cls, path: Path) -> str:
-        """By a number's folder that holds a sequence."""
+        """By a folder named by a number that contains a sequence."""
         for person in find_folders(path, RID, depth=2):
             for sequence in subfolders(person):
                 if sequence.name in SEQUENCES:
-                    return f"it holds {person.name}/{sequence.name}"
+                    return f"it contains {person.name}/{sequence.name}"
         return ""
 
     def read(self, path: Path) -> Listing:
         """List the T1w scans; time is the date in the tree.
 
         Raises:
-            UserError: No such folder, or nobody in it.
+            UserError: No such folder, or no participant in it.
         """
-        root = existing_folder(path, "the folder that holds one folder a participant")
+        root = existing_folder(path, "the folder that contains one folder per participant")
         tables = _tables(root)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
@@ -115,7 +115,7 @@ class Aibl(Reader, name="aibl"):
                 scans += found
                 left_out += problems
         if not scans and not left_out:
-            raise UserError(f"{root}: not AIBL: it holds no folder <RID>/<sequence>/<date>")
+            raise UserError(f"{root}: not AIBL: it contains no folder <RID>/<sequence>/<date>")
         return Listing(scans, left_out)
 
     def _sequence(
@@ -138,7 +138,7 @@ class Aibl(Reader, name="aibl"):
         return scans, left_out
 
     def _covariates(self, tables: Tables, rid: str, day: float) -> Covariates:
-        person, genes = tables.people.get(rid, {}), tables.genes.get(rid, {})
+        person, genes = tables.demographics.get(rid, {}), tables.genes.get(rid, {})
         clinical = tables.clinical.near(rid, day, self.settings.clinical_days)
         return {
             "age": _age(person.get("ptdob", ""), day),
@@ -151,7 +151,7 @@ class Aibl(Reader, name="aibl"):
 
 
 def _age(birth: str, day: float) -> float | None:
-    """Age in years from a birth year such as ``/1937``, right to half a year."""
+    """Age in years from a birth year such as ``/1937``, accurate to half a year."""
     match = BIRTH.fullmatch(birth)
     return (day - date(int(match[1]), *MIDYEAR).toordinal()) / YEAR if match else None
 
@@ -160,18 +160,18 @@ def _tables(root: Path) -> Tables:
     def read(*columns: str) -> list[Row]:
         found = find_tables(root, *columns, skip=RID)
         own = [path for path in found if path.name.lower().startswith("aibl")]
-        return read_tables(own or found, *columns)  # ADNI's tables number other people alike
+        return read_tables(own or found, *columns)  # ADNI's tables use the same numbers
 
-    people = first_rows(read("rid", "ptdob", "ptgender"), "rid")
+    demographics = first_rows(read("rid", "ptdob", "ptgender"), "rid")
     genes = first_rows(read("rid", "apgen1", "apgen2"), "rid")
-    return Tables(people, genes, NearestRows(_visits(read("rid", "viscode"))))
+    return Tables(demographics, genes, NearestRows(_visits(read("rid", "viscode"))))
 
 
 def _visits(rows: list[Row]) -> Iterator[tuple[str, float, Row]]:
-    """One row a visit, with all that the tables say of it, and its day.
+    """One row per visit, merged from all tables, and its day.
 
-    Most tables give no date (-4) but a visit's code; a visit then has the date that another table
-    gives it, or lies its code's months after the baseline.
+    Most tables have no date (-4) but a visit's code; a visit then has the date of another table, or
+    is at its code's months after the baseline.
     """
     visits: dict[tuple[str, str], Row] = {}
     for cells in rows:

@@ -1,4 +1,4 @@
-"""Reads Clinica's t1-linear output (CAPS): scans that lie in MNI152 already."""
+"""Reads Clinica's t1-linear output (CAPS): scans that are in MNI152 already."""
 
 from pathlib import Path
 from typing import Literal
@@ -18,10 +18,10 @@ from longibench.benchmark.settings.preparation import Step
 
 NO_TIME = "no time for its session"
 NOTES = (
-    "t1-linear registers every visit on its own, by an affine with 12 parameters: a part of the "
-    "change between visits is normalised away, which a registration within subjects would keep",
-    "t1-linear's template is MNI152NLin2009cSym, the benchmark's 2009aSym: the same brain at the "
-    "same place, their difference lies below a voxel",
+    "t1-linear registers every visit separately, by an affine with 12 parameters: this removes a "
+    "part of the change between visits, which a registration within subjects would preserve",
+    "t1-linear's template is MNI152NLin2009cSym, the benchmark's 2009aSym: the same brain in the "
+    "same position, with a difference below one voxel",
 )
 
 
@@ -30,7 +30,7 @@ class CapsSettings(ReaderSettings):
 
     Attributes:
         crop: Whether the ``full`` field of view or the ``cropped`` one (169 x 208 x 179) is taken
-            where there are both.
+            if there are both.
         bids: The BIDS dataset that t1-linear was run on, for its dates and covariates; without it
             time comes from the session labels (``M006``), and no covariates are known.
     """
@@ -49,7 +49,7 @@ class Caps(Reader, name="caps"):
     def recognises(cls, path: Path) -> str:
         """By its folder ``subjects`` with folders ``sub-*``."""
         subject = next((path / "subjects").glob("sub-*"), None)
-        return f"it holds subjects/{subject.name}" if subject else ""
+        return f"it contains subjects/{subject.name}" if subject else ""
 
     def read(self, path: Path) -> Listing:
         """List the scans of all sessions whose time is known.
@@ -57,7 +57,7 @@ class Caps(Reader, name="caps"):
         Raises:
             UserError: No such folder, not CAPS, two folders of one person, or no times at all.
         """
-        root = existing_folder(path, "the CAPS folder, which holds subjects/") / "subjects"
+        root = existing_folder(path, "the CAPS folder, which contains subjects/") / "subjects"
         bids = self._bids()
         covariates = find_covariates(bids or root)
         scans: list[FoundScan] = []

@@ -35,18 +35,18 @@ NO_HEADER = "an image without its .hdr file"
 NOT_LISTED = "on disk but not in the demographics table"
 NO_TIME = "no time for its visit"
 ORIENTATION = (
-    "OASIS-2's headers do not say how the voxels lie; they are taken to run {axes}: look at the "
-    "pictures, or set readers.oasis2.axes"
+    "OASIS-2's headers do not specify the voxel orientation; {axes} is assumed: check the images, "
+    "or set readers.oasis2.axes"
 )
 
 
 class Oasis2Settings(ReaderSettings):
-    """Which scan of a session is taken, and what a rating is called.
+    """Which scan of a session is taken, and the diagnosis of a rating.
 
     Attributes:
-        mpr: Number of the acquisition that is taken where there is one, else the lowest number.
-        axes: How voxels lie where the header does not say: sagittal, to the front, up, to the left.
-        cdr_half: What a Clinical Dementia Rating of 0.5 is called as a diagnosis.
+        mpr: Number of the acquisition to take if it exists, else the lowest number.
+        axes: Voxel orientation if the header does not specify it: front, up, left (sagittal).
+        cdr_half: The diagnosis for a Clinical Dementia Rating of 0.5.
     """
 
     mpr: int = 1
@@ -62,14 +62,14 @@ class Oasis2Settings(ReaderSettings):
 class Oasis2(Reader, name="oasis2"):
     """``OAS2_RAW_PART*/OAS2_0001_MR1/RAW/mpr-1.nifti.{img,hdr}`` and the demographics table."""
 
-    summary = "OASIS-2 as downloaded: OAS2_RAW_PART1 and 2, the demographics table beside"
+    summary = "OASIS-2 as downloaded: OAS2_RAW_PART1 and 2, the demographics table next to them"
     Settings = Oasis2Settings
 
     @classmethod
     def recognises(cls, path: Path) -> str:
         """By a part's or a session's folder."""
         found = next(find_folders(path, PART_OR_SESSION, depth=2), None)
-        return f"it holds {found.name}" if found else ""
+        return f"it contains {found.name}" if found else ""
 
     def read(self, path: Path) -> Listing:
         """List the ``mpr-*`` images of all sessions; time is ``MR Delay``, days from the first.
@@ -80,7 +80,7 @@ class Oasis2(Reader, name="oasis2"):
         Raises:
             UserError: No such folder, or no table with ``MRI ID`` and ``MR Delay``.
         """
-        root = existing_folder(path, "the folder that holds OAS2_RAW_PART1 and OAS2_RAW_PART2")
+        root = existing_folder(path, "the folder that contains OAS2_RAW_PART1 and OAS2_RAW_PART2")
         rows = _demographics(root)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
@@ -130,7 +130,7 @@ def _demographics(root: Path) -> dict[str, Row]:
     tables = find_tables(root, "mri_id", "mr_delay", skip=SESSION)
     if not tables:
         raise UserError(
-            f"{root}: no table with the columns MRI ID and MR Delay in it or beside it; download "
+            f"{root}: no table with the columns MRI ID and MR Delay in it or next to it; download "
             "OASIS-2's demographics and put them there, as CSV, or as .xlsx after "
             "pip install openpyxl"
         )
@@ -147,6 +147,6 @@ def _images(folder: Path) -> tuple[list[tuple[int, Path]], list[tuple[str, str, 
             continue
         if path.suffix == ".img" and not path.with_suffix(".hdr").is_file():
             left_out.append((path.name, NO_HEADER, str(path)))
-        else:  # the .img, not the .hdr: its content tells scans apart
+        else:  # the .img, not the .hdr: its content identifies scans
             images.append((int(match[1]), path))
     return images, left_out

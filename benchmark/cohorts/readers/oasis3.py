@@ -1,4 +1,4 @@
-"""Reads OASIS-3 as downloaded: one folder a session, named by the days since entry."""
+"""Reads OASIS-3 as downloaded: one folder per session, named by the days since entry."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from longibench.benchmark.core.errors import UserError
 SESSION = re.compile(r"(OAS3\d{4})_MR_d(\d+)")
 RUN = re.compile(r"_run-(\d+)")
 SEXES = {"1": "M", "2": "F"}  # GENDER in OASIS3_demographics
-PEOPLE = ("oasisid", "ageatentry")
+DEMOGRAPHICS = ("oasisid", "ageatentry")
 CLINICAL = ("oasisid", "days_to_visit", "cdrtot")
 SCANNERS = ("label", "magneticfieldstrength")
 
@@ -40,8 +40,8 @@ class Oasis3Settings(ReaderSettings):
 
     Attributes:
         run: Whether the first or the last T1w run is taken.
-        clinical_days: How far from the scan a clinical visit may lie, before or after it.
-        cdr_half: What a Clinical Dementia Rating of 0.5 is called as a diagnosis.
+        clinical_days: How far from the scan a clinical visit may be, before or after it.
+        cdr_half: The diagnosis for a Clinical Dementia Rating of 0.5.
     """
 
     run: Literal["first", "last"] = "first"
@@ -51,15 +51,15 @@ class Oasis3Settings(ReaderSettings):
 
 @dataclass(frozen=True)
 class Tables:
-    """What OASIS-3's tables say; each may be missing.
+    """Data from OASIS-3's tables; each may be missing.
 
     Attributes:
-        people: Demographics by subject.
+        demographics: Demographics by subject.
         clinical: Clinical visits by subject and days since entry.
         scanners: Rows of the MR table by session, such as ``OAS30001_MR_d0757``.
     """
 
-    people: dict[str, Row]
+    demographics: dict[str, Row]
     clinical: NearestRows
     scanners: dict[str, Row]
 
@@ -67,14 +67,14 @@ class Tables:
 class Oasis3(Reader, name="oasis3"):
     """``OAS30001_MR_d0757/anat2/[NIFTI/]sub-OAS30001_ses-d0757[_run-01]_T1w.nii.gz``."""
 
-    summary = "OASIS-3 as downloaded: folders OAS3*_MR_d*, the CSV tables beside"
+    summary = "OASIS-3 as downloaded: folders OAS3*_MR_d*, the CSV tables next to them"
     Settings = Oasis3Settings
 
     @classmethod
     def recognises(cls, path: Path) -> str:
         """By a session's folder."""
         session = next(find_folders(path, SESSION, depth=2), None)
-        return f"it holds {session.name}" if session else ""
+        return f"it contains {session.name}" if session else ""
 
     def read(self, path: Path) -> Listing:
         """List the T1w scans of all sessions; time is the days since entry in a session's name.
@@ -82,7 +82,7 @@ class Oasis3(Reader, name="oasis3"):
         Raises:
             UserError: No such folder, or no session in it.
         """
-        root = existing_folder(path, "the folder that holds OAS3*_MR_d*")
+        root = existing_folder(path, "the folder that contains OAS3*_MR_d*")
         tables, notes = _tables(root)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
@@ -100,7 +100,9 @@ class Oasis3(Reader, name="oasis3"):
                 for image in images
             ]
         if not scans and not left_out:
-            raise UserError(f"{root}: not OASIS-3: it holds no folder named like OAS30001_MR_d0757")
+            raise UserError(
+                f"{root}: not OASIS-3: it contains no folder named like OAS30001_MR_d0757"
+            )
         return Listing(scans, left_out, notes=notes)
 
     def _order(self, image: Path) -> tuple[bool, int, str]:
@@ -111,7 +113,7 @@ class Oasis3(Reader, name="oasis3"):
         return special, run if self.settings.run == "first" else -run, image.name
 
     def _covariates(self, tables: Tables, session: str, subject: str, days: float) -> Covariates:
-        person = tables.people.get(subject, {})
+        person = tables.demographics.get(subject, {})
         clinical = tables.clinical.near(subject, days, self.settings.clinical_days)
         entry = number_of(person.get("ageatentry"))
         return {
@@ -128,9 +130,11 @@ class Oasis3(Reader, name="oasis3"):
 def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
     found = {
         columns: find_tables(root, *columns, skip=SESSION)
-        for columns in (PEOPLE, CLINICAL, SCANNERS)
+        for columns in (DEMOGRAPHICS, CLINICAL, SCANNERS)
     }
-    people, clinical, scanners = (read_tables(paths, *names) for names, paths in found.items())
+    demographics, clinical, scanners = (
+        read_tables(paths, *names) for names, paths in found.items()
+    )
     visits = [
         (row["oasisid"], days, row)
         for row in clinical
@@ -143,8 +147,8 @@ def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
         if (match := SESSION.search(label))
     }
     notes = tuple(
-        f"no table with the columns {', '.join(names)}: what it tells is not known"
+        f"no table with the columns {', '.join(names)}: its covariates are not known"
         for names, paths in found.items()
         if not paths
     )
-    return Tables(first_rows(people, "oasisid"), NearestRows(visits), labels), notes
+    return Tables(first_rows(demographics, "oasisid"), NearestRows(visits), labels), notes

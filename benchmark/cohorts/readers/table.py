@@ -1,4 +1,4 @@
-"""Reads any table of scans: one row a visit, columns and file names as the user says."""
+"""Reads any table of scans: one row per visit, columns and file names as set by the user."""
 
 import os
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.settings.preparation import Step
 
-KEY = "readers.table"  # where the settings stand
+KEY = "readers.table"  # section of the settings
 SPELLINGS = {
     "subject": ("subject", "subject_id", "participant_id", "ptid", "patient_id", "id"),
     "visit": ("visit", "visit_id", "session", "session_id", "viscode", "timepoint"),
@@ -39,23 +39,23 @@ NO_SUBJECT, NO_TIME, NO_PATH = "a row without a subject", "no time for its visit
 
 
 class TableSettings(ReaderSettings):
-    """Which column says what; those not given are found by their common spellings.
+    """The meaning of columns; those not given are found by their common spellings.
 
     Attributes:
         subject: Column of the subject.
-        visit: Column of the visit's label; the time is the label where there is none.
+        visit: Column of the visit's label; without one the time is the label.
         path: Column of the file, or a template such as ``{PTID}/visit_{Month:03d}_MRI.nii``.
-        root: Folder to which files are relative; the table's own by default.
+        root: Folder to which files are relative; by default that of the table.
         labels: Column or template of a label map of each scan (SynthSeg, FreeSurfer), from which
-            tissue volumes are counted; empty for none. It lies where the scan lies.
-        time: Column that says when.
-        unit: What it says: date, days, months, years (each on any clock of the subject's), age.
-        age_unit: How many years one unit of age is: 100 where ages are written as 0.71.
-        covariates: Columns by covariate; an empty one leaves the covariate out.
-        codes: What numbers mean, by covariate, such as ``sex: 0=M,1=F``.
-        done: Steps of preparation that the scans have behind them.
-        space: ``MNI152`` where they lie in the template's world coordinates.
-        shareable: Whether pictures of the participants may leave the machine.
+            tissue volumes are counted; empty for none. It has the scan's world coordinates.
+        time: Column of the time.
+        unit: Its unit: date, days, months, years (each on any clock of the subject), age.
+        age_unit: Years in one unit of age: 100 if ages are written as 0.71.
+        covariates: Columns by covariate; an empty one omits the covariate.
+        codes: Meaning of numbers, by covariate, such as ``sex: 0=M,1=F``.
+        done: Steps of preparation that were already applied to the scans.
+        space: ``MNI152`` if they are in the template's world coordinates.
+        shareable: Whether images of the participants may leave the machine.
     """
 
     subject: str = ""
@@ -83,7 +83,7 @@ class Layout:
         subject: Column of the subject.
         visit: Column of the visit's label.
         path: Makes the file's name from a row.
-        labels: Makes the label map's name; None where there are none.
+        labels: Makes the label map's name; None if there are none.
         clock: Reads the time.
         coding: Reads the covariates.
     """
@@ -99,14 +99,14 @@ class Layout:
 
 
 class Table(Reader, name="table"):
-    """A CSV, TSV or Excel file with one row a visit."""
+    """A CSV, TSV or Excel file with one row per visit."""
 
-    summary = "a CSV, TSV or Excel table, one row a visit; settings say what is in which column"
+    summary = "a CSV, TSV or Excel table, one row per visit; settings map its columns"
     Settings = TableSettings
 
     @classmethod
     def recognises(cls, path: Path) -> str:
-        """By the file's ending and a line of columns."""
+        """By the file's extension and a header line."""
         is_table = path.suffix.lower() in (*TEXT_TABLES, *SHEETS) and path.is_file()
         return "it is a table" if is_table and read_header(path) else ""
 
@@ -114,7 +114,7 @@ class Table(Reader, name="table"):
         """List the files of all rows.
 
         Raises:
-            UserError: No such file, a column that is missing or not understood, or a row that
+            UserError: No such file, a column that is missing or not recognised, or a row that
                 contradicts itself.
         """
         if not path.is_file():
@@ -184,7 +184,7 @@ def _entries(rows: dict[int, Row], layout: Layout) -> Iterator[FoundScan | LeftO
 
 
 def _located(layout: Layout, name: str) -> Path:
-    """A file's path without .. and the like, so that one file has one path."""
+    """A file's normalised path, so that one file has one path."""
     return Path(os.path.abspath(layout.root / Path(name).expanduser()))
 
 
@@ -208,7 +208,7 @@ def _label_map(layout: Layout, row: Row, where: str) -> Path | None:
 
 
 def _column(role: str, given: str, columns: list[str], path: Path, needed: bool = True) -> str:
-    """The column of a role, as the user or its spelling says; empty if there need not be one."""
+    """The column of a role, set by the user or found by spelling; empty if it is optional."""
     if given:
         if plain(given) not in columns:
             raise unknown(f"column of {KEY}.{role} in {path}", given, columns)
@@ -216,6 +216,7 @@ def _column(role: str, given: str, columns: list[str], path: Path, needed: bool 
     found = next((name for name in SPELLINGS[role] if name in columns), "")
     if needed and not found:
         raise UserError(
-            f"{path}: which column is the {role}? Set {KEY}.{role}; it has {', '.join(columns)}"
+            f"{path}: no column for the {role} was found. Set {KEY}.{role}; "
+            f"it has {', '.join(columns)}"
         )
     return found

@@ -1,1 +1,1 @@
-"""Who trains, who is evaluated: splits by rule, and whether their parts are alike."""
+"""Training and evaluation subjects: splits by rule, and how similar their parts are."""

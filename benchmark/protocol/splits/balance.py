@@ -1,4 +1,4 @@
-"""Whether the parts of a split are alike: what is known of their people, compared."""
+"""Whether the parts of a split are balanced: the covariates of their subjects, compared."""
 
 from dataclasses import dataclass, field, replace
 
@@ -11,8 +11,8 @@ from longibench.benchmark.protocol.splits.differences import (
     multinomial_distance,
     standardised,
 )
-from longibench.benchmark.protocol.splits.people import MISSING, levels
 from longibench.benchmark.protocol.splits.split import Split
+from longibench.benchmark.protocol.splits.subjects import MISSING, levels
 from longibench.metrics.statistics_paired import holm
 
 NAMES = ("site", "field_tesla")  # covariates whose numbers are names of levels
@@ -26,7 +26,7 @@ class Summary:
 
     Attributes:
         count: Subjects with a value.
-        missing: Subjects without; they are a level of their own among levels.
+        missing: Subjects without a value; for levels they are a separate level.
         mean: Mean of a number; NaN for levels.
         sd: Its standard deviation.
         shares: Share of each level, in [0, 1]; empty for a number.
@@ -65,22 +65,22 @@ class Comparison:
     difference: float
 
 
-def balance(people: pd.DataFrame, split: Split) -> list[Comparison]:
-    """Compare evaluation, and validation where there is one, with training.
+def balance(subjects: pd.DataFrame, split: Split) -> list[Comparison]:
+    """Compare evaluation, and validation if there is one, with training.
 
-    Numbers are compared by the Mann-Whitney test, which assumes nothing of their distribution,
+    Numbers are compared by the Mann-Whitney test, which assumes nothing about their distribution,
     levels by the chi-square test (``independence``).
 
     Args:
-        people: One row a subject, indexed by id: covariates and what else is to be compared, such
+        subjects: One row per subject, indexed by id: covariates and other columns to compare, such
             as the number of visits. Columns with one value, or with nearly as many levels as there
             are subjects (dates, labels), are not compared.
         split: The parts.
 
     Returns:
-        One comparison a covariate and part, with p values corrected by Holm (1979).
+        One comparison per covariate and part, with p values corrected by Holm (1979).
     """
-    columns = [people[name] for name in people if _comparable(people[name])]
+    columns = [subjects[name] for name in subjects if _comparable(subjects[name])]
     parts = [part for part in ("validation", "evaluation") if split.parts[part]]
     found = [_compare(part, values, split) for part in parts for values in columns]
     corrected = holm([comparison.p for comparison in found])
@@ -88,20 +88,20 @@ def balance(people: pd.DataFrame, split: Split) -> list[Comparison]:
 
 
 def imbalances(comparisons: list[Comparison]) -> list[str]:
-    """Say in which covariates a part differs from training.
+    """Describe in which covariates a part differs from training.
 
-    A difference is told when it is unlikely for a random split (p < 0.05 after Holm's correction,
-    so that at most one random split in twenty gets any warning, however many covariates there are)
+    A difference is reported if it is unlikely for a random split (p < 0.05 after Holm's correction,
+    so that at most one random split in twenty gets any warning, for any number of covariates)
     and large enough to matter (standardised difference of at least 0.1, below which Austin (2009)
     calls it negligible; in large cohorts smaller ones become significant). The difference alone
-    would not do: with 24 subjects in a part, chance alone often exceeds any usual threshold.
-    So a small part shows only large differences: no warning is no proof of balance.
+    is not sufficient: with 24 subjects in a part, chance alone often exceeds any usual threshold.
+    A small part therefore shows only large differences: no warning is no proof of balance.
 
     Args:
         comparisons: What ``balance`` found.
 
     Returns:
-        One sentence a difference, the surest first; empty where there is none.
+        One sentence per difference, the most significant first; empty if there is none.
     """
     found = [
         comparison
@@ -162,10 +162,10 @@ def _sentence(comparison: Comparison) -> str:
     name, a, b = comparison.covariate.replace("_", " "), comparison.training, comparison.other
     if a.shares:
         level = max(a.shares, key=lambda name: abs(b.shares[name] - a.shares[name]))
-        told = f"{level} {b.shares[level]:.0%} against {a.shares[level]:.0%}"
+        values = f"{level} {b.shares[level]:.0%} against {a.shares[level]:.0%}"
     else:
-        told = f"mean {b.mean:.3g} (sd {b.sd:.2g}) against {a.mean:.3g} (sd {a.sd:.2g})"
+        values = f"mean {b.mean:.3g} (sd {b.sd:.2g}) against {a.mean:.3g} (sd {a.sd:.2g})"
     return (
-        f"{name} differs between {comparison.part} and training: {told}; standardised difference "
+        f"{name} differs between {comparison.part} and training: {values}; standardised difference "
         f"{comparison.difference:.2f}, p = {comparison.corrected_p:.2g} after Holm's correction"
     )

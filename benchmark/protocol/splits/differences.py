@@ -1,17 +1,17 @@
-"""How far two groups lie apart: tests and standardised differences."""
+"""How much two groups differ: tests and standardised differences."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-LEAST_EXPECTED = 5  # a cell; below it the chi-square distribution does not hold (Cochran 1954)
-TABLES = 1999  # random tables instead
+LEAST_EXPECTED = 5  # per cell; below it the chi-square distribution does not hold (Cochran 1954)
+TABLES = 1999  # random tables used instead
 
 
 def standardised(difference: float, sd: float, other_sd: float) -> float:
     """Difference of two means over the root mean square of the standard deviations.
 
-    Austin 2009, Statistics in Medicine 28:3083. Infinite where neither part varies.
+    Austin 2009, Statistics in Medicine 28:3083. Infinite if neither part varies.
     """
     scale = float(np.sqrt((sd**2 + other_sd**2) / 2))
     if scale:
@@ -20,10 +20,10 @@ def standardised(difference: float, sd: float, other_sd: float) -> float:
 
 
 def independence(counts: NDArray) -> tuple[str, float]:
-    """Test that two rows of counts come from one distribution.
+    """Test whether two rows of counts come from one distribution.
 
-    The chi-square test; where a cell expects fewer than 5, the same statistic among random tables
-    of the same margins, as in Fisher's exact test: exact up to the number of tables.
+    The chi-square test; if a cell expects fewer than 5, the same statistic among random tables with
+    the same margins, as in Fisher's exact test: exact up to the number of tables.
 
     Args:
         counts: Shape (2, levels), each level present in at least one row.

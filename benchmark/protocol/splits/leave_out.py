@@ -1,64 +1,66 @@
-"""Leave-site-out: everyone with a value is evaluated, the rest trains."""
+"""Leave-site-out: all subjects with a value are evaluated, the others train."""
 
 import pandas as pd
 
 from longibench.benchmark.core.errors import UserError, unknown
-from longibench.benchmark.protocol.splits.people import MISSING, levels
+from longibench.benchmark.protocol.splits.subjects import MISSING, levels
 from longibench.benchmark.settings.schema import SplitSettings
 
 SHOWN = 100  # columns with more values are only counted in messages
 
 
 def mark_left_out(
-    people: pd.DataFrame, table: pd.DataFrame, settings: SplitSettings
+    subjects: pd.DataFrame, table: pd.DataFrame, settings: SplitSettings
 ) -> pd.DataFrame:
-    """Give everyone who was at a left-out value at any visit, or may have been, that value.
+    """Assign a left-out value to all subjects who had it, or may have had it, at any visit.
 
     Args:
-        people: One row a subject, as ``people_of`` made them of ``table``.
+        subjects: One row per subject, as ``subject_table`` makes them from ``table``.
         table: The visit table.
-        settings: What is left out; nothing changes where nothing is.
+        settings: What is left out; without it nothing changes.
     """
     column, values = settings.left_out
-    if column not in people or column not in table:
-        return people
+    if column not in subjects or column not in table:
+        return subjects
     seen = table.assign(level=levels(table[column]))
     seen = seen[seen["level"].isin([*values, MISSING])]
     found = seen.sort_values("level", key=lambda level: level == MISSING, kind="stable")
     found = found.drop_duplicates("subject")
-    changed = levels(people[column])
+    changed = levels(subjects[column])
     changed.update(found.set_index("subject")["level"])
-    return people.assign(**{column: changed})
+    return subjects.assign(**{column: changed})
 
 
-def left_out(people: pd.DataFrame, settings: SplitSettings) -> tuple[set[str], str]:
-    """Who is held out, and the rule in words.
+def left_out(subjects: pd.DataFrame, settings: SplitSettings) -> tuple[set[str], str]:
+    """The held-out subjects, and the rule in words.
 
     Args:
-        people: One row a subject.
-        settings: Column and values; ``n/a`` stands for a value that is not known.
+        subjects: One row per subject.
+        settings: Column and values; ``n/a`` stands for an unknown value.
 
     Raises:
-        UserError: An unknown column or value, a column that tells people apart, or subjects whose
+        UserError: An unknown column or value, a column that identifies subjects, or subjects whose
             value is not known: they may belong to what is left out, so that they cannot train.
     """
     column, values = settings.left_out
-    if column not in people:
+    if column not in subjects:
         raise UserError(
-            f"split.leave_out: {unknown('column', column, map(str, people))}\n{_overview(people)}"
+            f"split.leave_out: {unknown('column', column, map(str, subjects))}\n"
+            f"{_overview(subjects)}"
         )
-    found = levels(people[column])
+    found = levels(subjects[column])
     if len(found) > 1 and found.is_unique:  # the rule is published: it must not hold an id
         raise UserError(
             f"split.leave_out: {column} differs in every subject; to name subjects, "
             "give a file to split.test"
         )
-    strange = sorted(set(values) - set(found))
-    if strange:
+    unknown_values = sorted(set(values) - set(found))
+    if unknown_values:
         raise UserError(
-            f"split.leave_out: nobody has {column} {' or '.join(strange)}; {_counts(column, found)}"
+            f"split.leave_out: no subject has {column} {' or '.join(unknown_values)}; "
+            f"{_counts(column, found)}"
         )
-    missing = people.index[found == MISSING]
+    missing = subjects.index[found == MISSING]
     if len(missing) and MISSING not in values:
         raise UserError(
             f"split.leave_out: {column} is not known for {len(missing)} subjects, the first is "
@@ -66,11 +68,11 @@ def left_out(people: pd.DataFrame, settings: SplitSettings) -> tuple[set[str], s
             f"split.leave_out={settings.leave_out},{MISSING}"
         )
     rule = f"left out: {column} {', '.join(sorted(values))}"
-    return {str(subject) for subject in people.index[found.isin(values)]}, rule
+    return {str(subject) for subject in subjects.index[found.isin(values)]}, rule
 
 
-def _overview(people: pd.DataFrame) -> str:
-    return "\n".join(_counts(str(name), levels(people[name])) for name in people)
+def _overview(subjects: pd.DataFrame) -> str:
+    return "\n".join(_counts(str(name), levels(subjects[name])) for name in subjects)
 
 
 def _counts(column: str, found: pd.Series) -> str:

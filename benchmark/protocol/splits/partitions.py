@@ -14,14 +14,14 @@ def read_partitions(path: Path) -> dict[str, str]:
     """Read a CSV or TSV file with the columns ``subject`` and ``partition``.
 
     Args:
-        path: The file; subjects may be spelt as any layout spells them.
+        path: The file; subject ids may have the spelling of any layout.
 
     Returns:
         The partition (one of ``PARTITIONS``) of each canonical subject id.
 
     Raises:
         UserError: No such file, no such columns, an unknown partition, a row without a subject, or
-            one person in two partitions, under whatever spelling.
+            one person in two partitions, in any spelling.
     """
     table = _read(path)
     listed: dict[str, str] = {}
@@ -30,12 +30,12 @@ def read_partitions(path: Path) -> dict[str, str]:
             raise UserError(f"{path}, row {row}: the subject is missing")
         if part not in PARTITIONS:
             raise UserError(
-                f"{path}, row {row}: partition '{part}' is none of {', '.join(PARTITIONS)}"
+                f"{path}, row {row}: partition '{part}' is not one of {', '.join(PARTITIONS)}"
             )
         subject = canonical_subject(label)
         known = listed.setdefault(subject, part)
         if known != part:
-            raise UserError(f"{path}, row {row}: subject {subject} stands in {known} and in {part}")
+            raise UserError(f"{path}, row {row}: subject {subject} is in {known} and in {part}")
     return listed
 
 
@@ -47,7 +47,7 @@ def _read(path: Path) -> pd.DataFrame:
         table = pd.read_csv(
             path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
         )
-    except ValueError as error:  # also what pandas raises on a file that is no table
+    except ValueError as error:  # also raised by pandas for a file that is no table
         raise UserError(f"{path}: cannot be read as a table: {error}") from error
     if not {"subject", "partition"} <= set(table.columns):
         raise UserError(

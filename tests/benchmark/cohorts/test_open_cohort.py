@@ -67,7 +67,7 @@ def test_what_is_no_layout_gets_the_list_of_layouts(tmp_path: Path, what: str) -
     (tmp_path / "empty").mkdir()
     (tmp_path / "other" / "photos").mkdir(parents=True)
     (tmp_path / "image").write_bytes(b"x")
-    with pytest.raises(UserError, match="no known layout; these are read:") as error:
+    with pytest.raises(UserError, match="no known layout; the known ones are:") as error:
         recognise(tmp_path / what)
     assert all(f"\n  {name} " in str(error.value) for name in load_readers())
 
@@ -94,5 +94,5 @@ def test_auto_reads_what_it_recognised_and_says_so(
     cohort = open_cohort(spec, load_settings("demo"), workspace, Console(quiet=False))
     assert cohort.name == f"oasis3:{tmp_path / 'OASIS-3'}"
     assert cohort.visits["years"].tolist() == pytest.approx([0, 757 / 365.25])
-    said = "".join(capsys.readouterr())
-    assert "read as oasis3, for it holds OAS34711_MR_d0000" in said.replace("\n", " ")
+    printed = "".join(capsys.readouterr())
+    assert "read as oasis3, because it contains OAS34711_MR_d0000" in printed.replace("\n", " ")

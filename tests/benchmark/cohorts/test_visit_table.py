@@ -20,9 +20,9 @@ def test_time_counts_from_the_first_scan() -> None:
     ("values", "message"),
     [
         ([], "no scan was found"),
-        ([("a", "x", 0, "p"), ("a", "y", 1, "./p")], "the same scan stands twice"),
-        ([("a", "x", 0, "p"), ("b", "x", 0, "p")], "the same scan stands twice"),
-        ([("a", "x", 0, "p"), ("a", "x", 1, "q")], "the same visit stands twice"),
+        ([("a", "x", 0, "p"), ("a", "y", 1, "./p")], "the same scan is listed twice"),
+        ([("a", "x", 0, "p"), ("b", "x", 0, "p")], "the same scan is listed twice"),
+        ([("a", "x", 0, "p"), ("a", "x", 1, "q")], "the same visit is listed twice"),
         ([("a", "x", 1, "p"), ("a", "y", 1, "q")], "two visits at the same time"),
         ([("a", "x", 0, "p"), ("a", "y", None, "q")], "subject a, visit y: a value is missing"),
     ],

@@ -55,14 +55,14 @@ def test_the_same_pages_serve_again() -> None:
 
 @needs_glibc
 @pytest.mark.parametrize("asked", [True, False])
-def test_work_on_a_cpu_keeps_memory_unless_told_not_to(
+def test_work_on_a_cpu_keeps_memory_unless_disabled(
     asked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[dict[int, int]] = []
-    monkeypatch.setattr(malloc, "_set", lambda mallopt, values: told.append(values))
+    values_set: list[dict[int, int]] = []
+    monkeypatch.setattr(malloc, "_set", lambda mallopt, values: values_set.append(values))
     settings = DeviceSettings(accelerator="cpu", keep_memory=asked)
-    launch(settings, lambda fabric: told.append({}))
-    assert told == ([malloc.KEEP, {}, malloc.USUAL] if asked else [{}])
+    launch(settings, lambda fabric: values_set.append({}))
+    assert values_set == ([malloc.KEEP, {}, malloc.USUAL] if asked else [{}])
 
 
 @needs_glibc

@@ -14,7 +14,7 @@ def test_results_of_several_processes_come_back() -> None:
 
 
 def test_a_process_that_dies_is_explained() -> None:
-    with pytest.raises(UserError, match=r"want of memory.*same command continues"):
+    with pytest.raises(UserError, match=r"lack of memory.*same command continues"):
         list(run_parallel(os._exit, [9], 1))
 
 

@@ -9,7 +9,7 @@ import pytest
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
-from longibench.benchmark.protocol.protocol import Protocol, _refuse_same_people, build_protocol
+from longibench.benchmark.protocol.protocol import Protocol, _refuse_same_subjects, build_protocol
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.protocol.splits.split import Split
 from longibench.benchmark.settings.loading import load_settings
@@ -116,11 +116,11 @@ def test_a_group_can_be_left_out(settings: Settings, workspace: Path) -> None:
     assert set(protocol.test_pairs["subject"]) == set(ill)
 
 
-def test_a_wrong_split_is_told_before_anything_is_prepared(
+def test_a_wrong_split_is_reported_before_anything_is_prepared(
     settings: Settings, workspace: Path
 ) -> None:
     shutil.rmtree(workspace / "prepared")
-    with pytest.raises(UserError, match="nobody has group XY; group: AD"):
+    with pytest.raises(UserError, match="no subject has group XY; group: AD"):
         build(with_split(settings, leave_out="group=XY"), workspace)
     assert not (workspace / "prepared").exists()
 
@@ -148,18 +148,18 @@ def test_a_test_cohort_of_people_trained_on_is_refused(part: str) -> None:
     split = Split(train=("y",), validation=("z",), test=("x",), rule="")
     split = replace(split, **{part: ("002_S_0295",)})
     with pytest.raises(UserError, match="subject 002_S_0295 is in the training cohort too"):
-        _refuse_same_people(split, ("002_S_0295",))
+        _refuse_same_subjects(split, ("002_S_0295",))
 
 
 def test_people_of_other_studies_are_known_too() -> None:
     split = Split(train=("OAS30001",), validation=(), test=("x",), rule="")
     with pytest.raises(UserError, match="subject OAS30001 is in the training cohort too"):
-        _refuse_same_people(split, ("OAS30001",))
+        _refuse_same_subjects(split, ("OAS30001",))
 
 
 def test_a_label_that_every_dataset_has_is_nobody() -> None:
     split = Split(train=("01",), validation=(), test=("x",), rule="")
-    _refuse_same_people(split, ("01",))
+    _refuse_same_subjects(split, ("01",))
 
 
 def test_a_test_cohort_of_the_same_scans_is_refused(
@@ -184,7 +184,7 @@ def test_a_test_cohort_of_the_same_scans_is_refused(
     [
         ({"names": ("fib",)}, "unknown metric 'fib'. Did you mean 'fid'"),
         ({"extractor": "medicalnet:51"}, "extractor: MedicalNet has no released file"),
-        ({"extractor": "resnet"}, "extractor: weights 'resnet' are not understood"),
+        ({"extractor": "resnet"}, "extractor: weights 'resnet' cannot be parsed"),
         ({"extractor": "file:/none.pth"}, "extractor: cannot read the weights /none.pth"),
     ],
 )

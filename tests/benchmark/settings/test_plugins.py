@@ -110,7 +110,7 @@ def test_a_plugin_does_not_get_a_file_of_another_folder(plugin: Callable[..., Pa
     use = ("plugin_helper.N", "import plugin_helper")
     load_methods([plugin("a/mine.py", "of-a", *use, "N = 1")])
     other = plugin("b/other.py", "of-b", *use, "N = 2")
-    with pytest.raises(UserError, match=r"it imports 'plugin_helper', which lies beside it, but "):
+    with pytest.raises(UserError, match=r"it imports 'plugin_helper' from its folder, but "):
         load_methods([other])
     assert "of-b" not in REGISTRY
 

@@ -153,11 +153,11 @@ def test_a_metric_without_values_says_so(drawn: Path) -> None:
 
 
 def test_without_points_it_says_what_to_do(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"no points; 'python cli.py curve' draws them"):
+    with pytest.raises(UserError, match=r"no points; 'python cli.py curve' generates them"):
         write_curve(folder)
 
 
 def test_a_point_that_was_removed_is_named(drawn: Path) -> None:
     (drawn / "predictions/ours-s0-bbbb/run.json").unlink()
-    with pytest.raises(UserError, match="ours in 50 steps of ddpm is gone"):
+    with pytest.raises(UserError, match="ours in 50 steps of ddpm is missing"):
         write_curve(drawn)

@@ -83,5 +83,5 @@ def test_without_facts_on_metrics_it_says_what_to_do(folder: Path) -> None:
     facts = json.loads(path.read_text())
     del facts["metrics"]
     path.write_text(json.dumps(facts))
-    with pytest.raises(UserError, match="says nothing of its metrics"):
+    with pytest.raises(UserError, match="has no list of its metrics"):
         read_results(folder)

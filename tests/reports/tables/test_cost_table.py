@@ -31,10 +31,10 @@ def test_a_step_has_lines_where_a_run_recorded_it(results: Results) -> None:
     assert before is not None
     assert table is not None
     said = [[box.text for box in line] for section in table.sections for line in section.lines]
-    assert ["Seconds a step", *["0.25"] * 4] in said
+    assert ["Seconds per step", *["0.25"] * 4] in said
     assert ["Share of peak", *["31%"] * 4] in said
     assert ["Peak memory", *["21.8 GB"] * 4] in said
-    assert "Seconds a step" not in str(before)
+    assert "Seconds per step" not in str(before)
 
 
 def test_records_keep_what_was_measured(results: Results) -> None:

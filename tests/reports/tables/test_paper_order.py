@@ -45,7 +45,7 @@ def test_verdict_weighs_sign_and_sureness(
 def test_missing_methods_are_named(tmp_path: Path, fake: Any) -> None:
     results = read_results(replace(fake, methods=("ours", "vae")).write(tmp_path))
     for statement in order_statements(results):
-        assert statement.verdict == "cannot be said"
+        assert statement.verdict == "cannot be determined"
         assert statement.sentences == ("Med-DDPM is not scored here.",)
 
 
@@ -56,12 +56,12 @@ def test_one_subject_cannot_be_sure(tmp_path: Path, fake: Any) -> None:
     assert "one subject gives no interval" in statement.sentences[1]
 
 
-def test_reason_of_a_missing_fid_is_told(results: Results) -> None:
+def test_reason_of_a_missing_fid_is_reported(results: Results) -> None:
     scores = results.scores[results.scores["role"] == "value"].copy()
     chosen = (scores["metric"] == "fid") & (scores["method"] == "ours")
     scores.loc[chosen, ["value", "note"]] = [float("nan"), "needs two subjects"]
     statement = order_statements(replace(results, scores=scores))[0]
-    assert statement.verdict == "cannot be said"
+    assert statement.verdict == "cannot be determined"
     assert "needs two subjects" in statement.sentences[0]
 
 

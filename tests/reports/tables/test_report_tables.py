@@ -67,7 +67,7 @@ def test_what_real_volumes_score_stands_beside_the_method_at_the_same_n(full: Re
     assert (real[1].text, real[1].small) == ("3.0", ("halves, n = 36",))
     assert "in halves 32.0" in ours[1].small
     assert real[2].text == ""
-    assert "cannot be told from them" in first.notes[real[0].note - 1]
+    assert "cannot distinguish its volumes from real ones" in first.notes[real[0].note - 1]
     assert second.heads[-1].text == "Real against real"
 
 

@@ -1,4 +1,4 @@
-"""ADNI as LONI's archive (IDA) gives it."""
+"""ADNI as downloaded from LONI's archive (IDA)."""
 
 from longibench.benchmark.cohorts.readers.adni.reader import Adni
 

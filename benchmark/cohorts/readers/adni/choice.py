@@ -21,8 +21,8 @@ class AdniSettings(ReaderSettings):
     Attributes:
         prefer: ``clinica``: LONI's processed version in ADNI1, GO and 2 and the accelerated
             original in ADNI3 and 4; ``original`` or ``processed``: that one in every phase.
-        field: ``protocol``: 1.5 T in ADNI1, 3 T later; ``1.5`` or ``3``: that one wherever there
-            is a choice.
+        field: ``protocol``: 1.5 T in ADNI1, 3 T later; ``1.5`` or ``3``: that one if there is a
+            choice.
         repeats: Whether a session's second scan (MPR-R, REPEAT) comes ``last`` or is ``never``
             taken.
     """
@@ -34,7 +34,7 @@ class AdniSettings(ReaderSettings):
     @field_validator("field", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
-        """``--set readers.adni.field=3`` arrives as a number."""
+        """``--set readers.adni.field=3`` is parsed as a number."""
         return f"{value:g}" if isinstance(value, int | float) else value
 
 
@@ -46,11 +46,11 @@ class Candidate:
         sequence: How the image was made.
         phase: ``ADNI1`` to ``ADNI4``.
         entry: Whether the visit's code is that of screening or baseline.
-        tesla: Field strength, None where unknown.
+        tesla: Field strength, None if unknown.
         selected: Whether the quality table marks the series as the session's chosen one.
-        quality: Mayo's rating, 1 (best) to 4 (unusable), None where unknown.
-        series: Series id, infinite where unknown.
-        image: Image id, infinite where unknown.
+        quality: Mayo's rating, 1 (best) to 4 (unusable), None if unknown.
+        series: Series id, infinite if unknown.
+        image: Image id, infinite if unknown.
     """
 
     sequence: Sequence
@@ -64,12 +64,12 @@ class Candidate:
 
 
 def preference(scan: Candidate, settings: AdniSettings) -> tuple[float, ...]:
-    """Where a scan stands in the order of its visit; the smallest is taken.
+    """Sort key of a scan within its visit; the smallest is taken.
 
     After Clinica's converter (``clinica convert adni-to-bids``), in this order, each
-    deciding only where all before it tie:
+    criterion deciding only if all previous ones tie:
 
-    1. the field strength asked for: a change of it between visits looks like a change of the brain;
+    1. the requested field strength: a change of it between visits looks like a change of the brain;
     2. screening before baseline: ADNI's first scan is usually made at screening;
     3. corrected for the gradients' distortion rather than not (``_ND``);
     4. the version: see ``AdniSettings.prefer``;
@@ -77,7 +77,7 @@ def preference(scan: Candidate, settings: AdniSettings) -> tuple[float, ...]:
     6. the first scan of the session rather than its repeat;
     7. the lower series number, then the lower image number.
 
-    Clinica asks for the field strength after the version; the two differ only where a visit has one
+    Clinica uses the field strength after the version; the two differ only if a visit has one
     version at one field strength and the other at another.
     """
     return (
@@ -100,7 +100,7 @@ def _asked(scan: Candidate, settings: AdniSettings) -> float:
 
 
 def _version(scan: Candidate, settings: AdniSettings) -> int:
-    """Rank of the version: originals 0 and 1 or processed ones 0 to 2, the other kind behind."""
+    """Rank of the version: originals 0 and 1 or processed ones 0 to 2, the other kind last."""
     late = scan.phase in LATE_PHASES
     processed = PROCESSED.get(scan.sequence.processing)
     rank = int(scan.sequence.accelerated != late) if processed is None else processed

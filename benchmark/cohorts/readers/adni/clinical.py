@@ -1,4 +1,4 @@
-"""What ADNIMERGE and DXSUM say of participants at a day."""
+"""Clinical data of participants at a day, from ADNIMERGE and DXSUM."""
 
 import re
 from collections import defaultdict
@@ -17,7 +17,7 @@ from longibench.benchmark.cohorts.readers.adni.tables import Kind, newest, rows_
 from longibench.benchmark.core.errors import UserError
 
 LAST_NUMBER = re.compile(r"\d+$")
-NEAR = 180  # days: an examination tells of a scan no further away (visits are 6 months apart)
+NEAR = 180  # days: largest distance of an examination from a scan (visits are 6 months apart)
 COLUMNS = (
     *("ptid", "rid", "viscode", "examdate", "examdatebl", "colprot", "dxbl", "dx", "diagnosis"),
     *("age", "ptgender", "pteducat", "apoe4", "mmse", "fldstreng"),
@@ -27,11 +27,11 @@ DXSUM = {"1": "CN", "2": "MCI", "3": "AD"}
 
 @dataclass(frozen=True)
 class Examination:
-    """A row.
+    """A row of a table.
 
     Attributes:
         day: The date's ordinal.
-        cells: What is not missing, by squeezed column.
+        cells: Cells that are not missing, by squeezed column.
     """
 
     day: int
@@ -39,7 +39,7 @@ class Examination:
 
 
 class Clinical:
-    """Looks up what is known of a participant at a day."""
+    """Looks up clinical data of a participant at a day."""
 
     def __init__(self, examinations: dict[int, list[Examination]]) -> None:
         """Args: by RID, the last number of a participant's id."""
@@ -62,7 +62,7 @@ class Clinical:
         return next((value for value in values if value is not None), None)
 
     def covariates(self, subject: str, day: int) -> reader.Covariates:
-        """Covariates at a day; None where no table tells."""
+        """Covariates at a day; None if no table contains them."""
         diagnosis = diagnosis_of(self.nearest(subject, day, "dx"))
         return {
             "age": self._age(subject, day),
@@ -92,10 +92,10 @@ def rid_of(subject: str) -> int:
 
 
 def read_clinical(tables: dict[Kind, list[Path]], subjects: Iterable[str]) -> Clinical:
-    """Read the newest ADNIMERGE and, behind it, the newest DXSUM.
+    """Read the newest ADNIMERGE and then the newest DXSUM.
 
     Raises:
-        UserError: A date that cannot be read; names file, row and column.
+        UserError: A date that cannot be read; the message names file, row and column.
     """
     wanted = {rid_of(subject) for subject in subjects}
     found: dict[int, list[Examination]] = defaultdict(list)
@@ -120,7 +120,7 @@ def _examinations(path: Path, wanted: set[int]) -> Iterator[tuple[int, Examinati
         rid = rid_of(cells["ptid"] if "ptid" in cells else cells["rid"])
         if rid not in wanted:
             continue
-        _day(path, row, "examdatebl", cells.get("examdatebl", ""))  # refused here, where rows are
+        _day(path, row, "examdatebl", cells.get("examdatebl", ""))  # refused where the row is known
         if day := _day(path, row, "examdate", cells["examdate"]):
             known = {name: text_of(cell, MISSING_CODES) for name, cell in cells.items()}
             yield rid, Examination(day.toordinal(), {k: v for k, v in known.items() if v})

@@ -1,7 +1,7 @@
-"""ADNI's visit codes and phases, as far as they can be trusted.
+"""ADNI's visit codes and phases, as far as they are reliable.
 
-The codes v*, y*, init and 4_* count from the start of a phase, not from a participant's own: for
-somebody who goes on from ADNI1, ``v11`` or ``y1`` is not month 12. No code is ever read as a time.
+The codes v*, y*, init and 4_* count from the start of a phase, not from a participant's start: for
+a participant who continues from ADNI1, ``v11`` or ``y1`` is not month 12. No code is used as time.
 """
 
 import re
@@ -19,12 +19,12 @@ PHASE_OF_CODE = (
     (re.compile(r"4_\w+"), "ADNI4"),
     (re.compile(r"scmri"), "ADNIGO"),
 )
-# The phase that most scans of a year belong to, for images that no table tells of.
+# The phase that most scans of a year belong to, for images that are in no table.
 FIRST_YEARS = ((2022, "ADNI4"), (2017, "ADNI3"), (2011, "ADNI2"), (2010, "ADNIGO"), (0, "ADNI1"))
 
 
 def entry_of(code: str) -> Entry:
-    """Whether a visit is one of those by which a participant enters the study.
+    """Whether a visit is a screening or baseline visit, by which a participant enters the study.
 
     Args:
         code: Short (``Sc``, ``v02``) or long (``ADNI2 Screening MRI-New Pt``).
@@ -36,7 +36,7 @@ def entry_of(code: str) -> Entry:
 
 
 def phase_of(code: str, phase: str = "") -> str:
-    """``ADNI1``, ``ADNIGO``, ``ADNI2`` to ``ADNI4``; empty where neither tells.
+    """``ADNI1``, ``ADNIGO``, ``ADNI2`` to ``ADNI4``; empty if neither specifies it.
 
     Args:
         code: Of the visit, short or long.

@@ -1,4 +1,4 @@
-"""Which scans of a participant belong to one visit, and what the visit is called."""
+"""Which scans of a participant belong to one visit, and the names of visits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,9 +7,9 @@ from longibench.benchmark.cohorts.parsing.dates import month_label
 from longibench.benchmark.cohorts.reader import FoundScan
 from longibench.benchmark.cohorts.readers.adni.codes import entry_of
 
-ENTRY_DAYS = 120  # screening and baseline are one visit within so many days
+ENTRY_DAYS = 120  # screening and baseline are one visit within this time
 SAME_CODE_DAYS = 90  # scans under one code are one visit; planned visits are 3 months apart
-RESCAN_DAYS = 30  # without a code, nothing but the time tells that a scan was made again
+RESCAN_DAYS = 30  # without a code, only the time shows that a scan was repeated
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Dated:
 
     Attributes:
         scan: The scan; its ``visit`` is not yet set.
-        code: ADNI's visit code or long name, empty where unknown.
+        code: ADNI's visit code or long name, empty if unknown.
         phase: ``ADNI1`` to ``ADNI4``.
         processed: Whether it is one of LONI's processed versions.
     """
@@ -32,14 +32,14 @@ class Dated:
 def name_visits(scans: Iterable[Dated]) -> list[FoundScan]:
     """Group the scans of one participant into visits and name these by elapsed time.
 
-    Two scans are of one visit if
+    Two scans belong to one visit if
 
     - they were made on the same day, or
     - both are of entry to the study (screening or baseline) and at most 120 days apart: ADNI plans
-      one scan for the two, or
+      one scan for both, or
     - their codes are known, the same and of the same phase, and they are at most 90 days apart:
       ADNI1 scanned some at 1.5 T and weeks later at 3 T, or
-    - a code is not known, and they are at most 30 days apart: a scan was made again.
+    - a code is not known, and they are at most 30 days apart: a scan was repeated.
 
     A visit's name is the month since the participant's first visit, ``M000``, ``M006``, ... from
     the days of the scans that will be taken, so that names never contradict dates; a second visit
@@ -47,8 +47,8 @@ def name_visits(scans: Iterable[Dated]) -> list[FoundScan]:
     """
     visits: list[list[Dated]] = []
     for scan in sorted(scans, key=lambda one: (one.scan.days, one.scan.path)):
-        mates = (visit for visit in reversed(visits) if _belongs(scan, visit))
-        visit = next(mates, None)
+        candidates = (visit for visit in reversed(visits) if _belongs(scan, visit))
+        visit = next(candidates, None)
         if visit is None:
             visits.append([scan])
         else:

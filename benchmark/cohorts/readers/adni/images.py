@@ -27,10 +27,10 @@ class Image:
     Attributes:
         subject: Canonical id.
         description: Name of its folder, such as ``MPR__GradWarp__B1_Correction__N3__Scaled``.
-        date: Name of its folder, such as ``2006-11-02_08_16_44.0``: when it was made.
+        date: Name of its folder, such as ``2006-11-02_08_16_44.0``: the time of the scan.
         path: NIfTI file, or folder of one DICOM series.
-        image: Digits of the image id, empty where no name tells.
-        series: Digits of the series id, empty where no name tells.
+        image: Digits of the image id, empty if no name contains it.
+        series: Digits of the series id, empty if no name contains it.
     """
 
     subject: str
@@ -46,13 +46,13 @@ class Image:
         return self.path.name.lower().endswith(NIFTI)
 
 
-def list_images(people: list[Path]) -> tuple[list[Image], list[LeftOut]]:
+def list_images(participants: list[Path]) -> tuple[list[Image], list[LeftOut]]:
     """List the T1-weighted scans; the folders of others are not opened.
 
     Raises:
-        UserError: One image stands under two participants.
+        UserError: One image is in the folders of two participants.
     """
-    found = [entry for person in people for entry in _images_of(person)]
+    found = [entry for person in participants for entry in _images_of(person)]
     images = [entry for entry in found if isinstance(entry, Image)]
     left_out = [entry for entry in found if isinstance(entry, LeftOut)]
     return _without_copies(images, left_out), left_out
@@ -60,8 +60,8 @@ def list_images(people: list[Path]) -> tuple[list[Image], list[LeftOut]]:
 
 def _images_of(person: Path) -> Iterator[Image | LeftOut]:
     subject = canonical_subject(person.name)
-    for leaf, ailment in _leaves(person, levels=3):
-        reason = ailment or why_not_t1(leaf.parent.parent.name)
+    for leaf, problem in _leaves(person, levels=3):
+        reason = problem or why_not_t1(leaf.parent.parent.name)
         if reason:
             yield LeftOut(subject, "", reason, str(leaf))
         else:
@@ -69,7 +69,7 @@ def _images_of(person: Path) -> Iterator[Image | LeftOut]:
 
 
 def _leaves(folder: Path, levels: int) -> Iterator[tuple[Path, str]]:
-    """The folders so many levels below, and why a branch ends before, empty where it does not."""
+    """Folders at a depth, each with a problem if its branch ends earlier, else empty."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
@@ -86,7 +86,7 @@ def _leaves(folder: Path, levels: int) -> Iterator[tuple[Path, str]]:
 
 
 def _images_in(subject: str, leaf: Path) -> Iterator[Image | LeftOut]:
-    """The images of a leaf: each NIfTI file is one, a DICOM series together is one."""
+    """The images of a leaf: each NIfTI file is one, a DICOM series as a whole is one."""
     try:
         names = _image_names(leaf)
     except OSError as error:
@@ -109,7 +109,7 @@ def _images_in(subject: str, leaf: Path) -> Iterator[Image | LeftOut]:
 
 
 def _image_names(leaf: Path) -> list[str]:
-    """All NIfTI files; of a DICOM series, which may have hundreds of files, the first met."""
+    """All NIfTI files; of a DICOM series, which may have hundreds of files, the first one found."""
     niftis = []
     with os.scandir(leaf) as entries:
         for entry in entries:
@@ -124,19 +124,19 @@ def _image_names(leaf: Path) -> list[str]:
 
 
 def _only_xml(leaf: Path) -> bool:
-    """Whether it holds the archive's descriptions alone; their images lie elsewhere."""
+    """Whether it contains only the archive's XML files; their images are elsewhere."""
     suffixes = {path.suffix.lower() for path in leaf.iterdir() if not path.name.startswith(".")}
     return suffixes == {".xml"}
 
 
 def _without_copies(images: Iterable[Image], left_out: list[LeftOut]) -> list[Image]:
-    """One of each image id; downloads overlap, and a NIfTI goes before its DICOM series."""
+    """One image per image id; downloads overlap, and a NIfTI is preferred to its DICOM series."""
     kept: dict[str, Image] = {}
     for image in sorted(images, key=lambda one: (not one.is_nifti, one.path)):
         first = kept.setdefault(image.image or str(image.path), image)
         if first.subject != image.subject:
             raise UserError(
-                f"{image.path}: image {image.image} stands under two participants, "
+                f"{image.path}: image {image.image} belongs to two participants, "
                 f"{first.subject} and {image.subject} ({first.path}); remove the wrong one"
             )
         if first is not image:

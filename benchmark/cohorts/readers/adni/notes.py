@@ -1,4 +1,4 @@
-"""What a user should know of a download: which tables were read, and what does not fit."""
+"""Notes on a download for the user: which tables were read, and what is inconsistent."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,11 +20,11 @@ MEANING: dict[Kind, str] = {
     "image quality": "Mayo's quality ratings",
     "series quality": "quality checks",
 }
-APART = 3  # days between the folder's date and the table's that are worth a word
+APART = 3  # days between the folder's date and the table's that are reported
 
 
 def absent(records: Records, images: Iterable[Image]) -> list[LeftOut]:
-    """T1-weighted scans that a list of the download names and that are not there."""
+    """T1-weighted scans that a list of the download names and that are missing on disk."""
     present = {image.image for image in images}
     missing = []
     for image, row in records.listed.items():
@@ -39,7 +39,7 @@ def absent(records: Records, images: Iterable[Image]) -> list[LeftOut]:
 def notes_on_tables(
     tables: Mapping[Kind, list[Path]], records: Records, images: Sequence[Image]
 ) -> list[str]:
-    """Which tables were read, and where they and the folders differ; no participant's id."""
+    """Which tables were read, and how they differ from the folders; no participant's id."""
     return [*_of_tables(tables, records), *_of_images(records, images)]
 
 
@@ -58,7 +58,9 @@ def notes_on_visits(
     alone = sum(
         all(abs(scan.days - day) > NEAR for scan in scans)
         for subject, scans in visits.items()
-        for day in {exam.day for exam in clinical.of(subject)}  # tables share them
+        for day in {
+            exam.day for exam in clinical.of(subject)
+        }  # several tables contain the same ones
     )
     counted = (
         (versions, "participants have processed and original images; see readers.adni.prefer"),
@@ -75,14 +77,14 @@ def _of_tables(tables: Mapping[Kind, list[Path]], records: Records) -> list[str]
         if kind in ("merge", "diagnoses") and len(paths) > 1:
             used = [newest(paths).name]
             older = ", ".join(path.name for path in paths if path.name not in used)
-            alike = len({is_merge_name(path) for path in paths}) == 1
-            why = ", being the newest" if alike else ""
+            same_kind = len({is_merge_name(path) for path in paths}) == 1
+            why = ", the newest" if same_kind else ""
             lines.append(f"{MEANING[kind]}: {used[0]} is read{why}, not {older}")
         elif used:
             lines.append(f"{MEANING[kind]}: {', '.join(used)}")
     lines += [f"{name} lists no participant of ADNI and is not read" for name in records.foreign]
     if tables.keys().isdisjoint(("merge", "listing", "diagnoses")):
-        lines.append("no table lies beside the images: no ages, diagnoses or field strengths")
+        lines.append("no table was found next to the images: no ages, diagnoses or field strengths")
     return lines
 
 
@@ -90,13 +92,13 @@ def _of_images(records: Records, images: Sequence[Image]) -> list[str]:
     lines = []
     unlisted = sum(image.image not in records.listed for image in images)
     if records.listed and unlisted:
-        lines.append(f"{unlisted} scans on disk stand in no list; they are used")
+        lines.append(f"{unlisted} scans on disk are in no list; they are used")
     differing = [image.image for image in images if _differs(records, image)]
     if differing:
         where = records.listed.get(differing[0], f"image {differing[0]}")
         lines.append(
-            f"{len(differing)} scans are dated otherwise by a table, by more than {APART} days "
-            f"or illegibly; the folders' dates are used; first: {where}"
+            f"{len(differing)} scans have another date in a table, by more than {APART} days, "
+            f"or an unreadable one; the folders' dates are used; first: {where}"
         )
     return lines
 

@@ -1,4 +1,4 @@
-"""Reads a download from LONI's archive: every T1-weighted scan, at the date it was made."""
+"""Reads a download from LONI's archive: every T1-weighted scan, with the date of the scan."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -12,11 +12,11 @@ from longibench.benchmark.cohorts.readers.adni.notes import absent, notes_on_tab
 from longibench.benchmark.cohorts.readers.adni.records import read_records
 from longibench.benchmark.cohorts.readers.adni.scans import Scans
 from longibench.benchmark.cohorts.readers.adni.tables import find_tables
-from longibench.benchmark.cohorts.readers.adni.tree import find_people, is_download
+from longibench.benchmark.cohorts.readers.adni.tree import find_participants, is_download
 
 
 class Adni(Reader, name="adni"):
-    """``[ADNI/]PTID/Description/Date/ImageID/``, NIfTI or DICOM, with tables beside it."""
+    """``[ADNI/]PTID/Description/Date/ImageID/``, NIfTI or DICOM, with tables next to it."""
 
     summary = "ADNI as downloaded from LONI's archive (IDA), NIfTI or DICOM, with its tables"
     Settings = AdniSettings
@@ -24,20 +24,20 @@ class Adni(Reader, name="adni"):
     @classmethod
     def recognises(cls, path: Path) -> str:
         """By folders such as ``002_S_4711/MPRAGE``, up to four levels down."""
-        return "its folders bear participants' ids of ADNI" if is_download(path) else ""
+        return "its folders are named by participant ids of ADNI" if is_download(path) else ""
 
     def read(self, path: Path) -> Listing:
         """List all T1-weighted scans.
 
-        A scan's time is its date folder's, the day it was made; visit codes only tell which scans
-        are of one visit (``name_visits``). Of these ``choice.preference`` says which is taken.
+        A scan's time is that of its date folder, the day of the scan; visit codes only determine
+        which scans belong to a visit (``name_visits``). ``choice.preference`` selects one of them.
 
         Raises:
             UserError: No such folder, not a download of ADNI, an image under two participants, or a
                 table with a cell that cannot be read.
         """
-        people, around = find_people(path)
-        images, left_out = list_images(people)
+        participants, around = find_participants(path)
+        images, left_out = list_images(participants)
         tables = find_tables(around)
         records = read_records(tables, images)
         clinical = read_clinical(tables, {image.subject for image in images})

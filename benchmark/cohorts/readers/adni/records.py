@@ -1,4 +1,4 @@
-"""What the tables say of single images: collection CSV, idaSearch export, MPRAGEMETA, quality."""
+"""Data of single images from the tables: collection CSV, idaSearch export, MPRAGEMETA, quality."""
 
 import re
 from collections import defaultdict
@@ -37,19 +37,19 @@ COLUMNS = {
     "selected": ("seriesselected",),
     "quality": ("seriesquality",),
 }
-Record = dict[str, str]  # what is known of an image; keys as in COLUMNS, only what is not missing
+Record = dict[str, str]  # data of an image; keys as in COLUMNS, without missing ones
 
 
 @dataclass
 class Records:
-    """What the tables say.
+    """Data of images from all tables.
 
     Attributes:
         of_image: By image id (digits).
         passed: Whether a series passed ADNI's quality check, by series id (digits).
         listed: Image ids of the download's own lists, with the table and row.
-        left_out: Rows of lists that are not used: repeated ones, and those of another study.
-        foreign: Tables passed over, since they list another study's participants.
+        left_out: Rows of lists that are not used: duplicates, and those of another study.
+        foreign: Tables that are ignored, since they list another study's participants.
     """
 
     of_image: dict[str, Record] = field(default_factory=lambda: defaultdict(dict))
@@ -60,15 +60,15 @@ class Records:
 
 
 def read_records(tables: dict[Kind, list[Path]], images: Iterable[Image]) -> Records:
-    """Read all tables that tell of images; of two that differ, the first in this order counts.
+    """Read all tables of images; if two differ, the first in this order is used.
 
     Args:
-        tables: As ``find_tables`` gives them.
-        images: Those on disk; of the study-wide tables no others are kept.
+        tables: As returned by ``find_tables``.
+        images: Images on disk; for others, rows of study-wide tables are ignored.
 
     Raises:
-        UserError: A cell that is no image or participant id, where it concerns what is on disk;
-            names file, row and column.
+        UserError: A cell of an image on disk is no image or participant id; the message names file,
+            row and column.
     """
     records, owners = Records(), {image.image: image.subject for image in images}
     subjects = frozenset(owners.values())
@@ -85,7 +85,7 @@ def read_records(tables: dict[Kind, list[Path]], images: Iterable[Image]) -> Rec
 
 
 def tesla_of(record: Record) -> float | None:
-    """Field strength in tesla that an image's own row names, to the nominal value."""
+    """Field strength in tesla in an image's own row, to the nominal value."""
     match = TESLA.search(record.get("protocol", ""))
     return nominal_tesla(match[1] if match else record.get("tesla"))
 
@@ -100,8 +100,8 @@ def nominal_tesla(text: str | None) -> float | None:
 
 def _add_listing(records: Records, path: Path, on_disk: Container[str]) -> None:
     rows = list(_rows(path, *LISTED_IMAGE))
-    theirs = [cells for *_, cells in rows if not ADNI_ID.fullmatch(cells.get("subject", ""))]
-    if len(theirs) == len(rows):
+    foreign = [cells for *_, cells in rows if not ADNI_ID.fullmatch(cells.get("subject", ""))]
+    if len(foreign) == len(rows):
         records.foreign.append(path.name)
         return
     seen = set()
@@ -112,7 +112,7 @@ def _add_listing(records: Records, path: Path, on_disk: Container[str]) -> None:
             continue
         cells["subject"] = canonical_subject(subject)
         if image in seen:
-            detail = f"{path}, row {row}: image {image} stands in a row before"
+            detail = f"{path}, row {row}: image {image} is in an earlier row too"
             records.left_out.append(LeftOut(cells["subject"], "", LISTED_TWICE, detail))
             continue
         seen.add(image)
@@ -121,7 +121,7 @@ def _add_listing(records: Records, path: Path, on_disk: Container[str]) -> None:
 
 
 def _of_another_study(path: Path, row: int, subject: str, on_disk: bool) -> LeftOut:
-    """A row whose subject is none of ADNI's; refused where its image is there."""
+    """A row whose subject is not one of ADNI; refused if its image is on disk."""
     if on_disk:
         raise UserError(
             f"{path}: row {row}, column Subject: '{subject}' is not a participant's id such as "
@@ -131,7 +131,7 @@ def _of_another_study(path: Path, row: int, subject: str, on_disk: bool) -> Left
 
 
 def _add_verdicts(records: Records, path: Path) -> None:
-    """A series that was judged more than once has passed if it passed once."""
+    """A series with several verdicts has passed if one of them is a pass."""
     for _, cells in rows_of(path, ("loniuid", "pass")):
         match = SERIES.fullmatch(cells["loniuid"])
         verdict = text_of(cells["pass"], MISSING_CODES)
@@ -143,12 +143,12 @@ def _add_verdicts(records: Records, path: Path) -> None:
 def _rows(
     path: Path, *ids: str, subjects: Container[str] | None = None
 ) -> Iterator[tuple[int, str, Record]]:
-    """Row number, image id (digits) and what is not missing of every row that names an image.
+    """Row number, image id (digits) and non-missing cells of every row with an image id.
 
     Args:
         path: The table.
-        ids: Columns of the image's id; the first that is there.
-        subjects: In a study-wide table those on disk: a wrong image id of others is passed over.
+        ids: Columns of the image's id; the first one present.
+        subjects: For a study-wide table those on disk: an invalid image id of others is ignored.
     """
     for row, cells in rows_of(path, [*ids, *chain(*COLUMNS.values())]):
         column = next(name for name in ids if name in cells)

@@ -1,4 +1,4 @@
-"""From an image on disk and what the tables say of it to a scan with day, order and covariates."""
+"""From an image on disk and its data in tables to a scan with day, order and covariates."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -31,17 +31,17 @@ from longibench.benchmark.core.errors import UserError
 NO_DATE = "no date of acquisition"
 FAILED = "failed ADNI's quality check"
 REPEATED = "a repeated scan, not wanted"
-UNKNOWN = float("inf")  # number of a series or image that no name tells
+UNKNOWN = float("inf")  # number of a series or image without an id
 
 
 @dataclass(frozen=True)
 class Scans:
-    """Makes scans of images.
+    """Makes scans from images.
 
     Attributes:
-        records: What the tables say of images.
-        clinical: What they say of participants.
-        settings: What decides between scans of a visit.
+        records: Data of images from the tables.
+        clinical: Data of participants from the tables.
+        settings: How one of several scans of a visit is chosen.
     """
 
     records: Records
@@ -52,7 +52,7 @@ class Scans:
         """The scan, or why it is not used.
 
         Raises:
-            UserError: A table gives the image to another participant.
+            UserError: A table assigns the image to another participant.
         """
         record = self.records.of_image.get(image.image, {})
         self._refuse_other_owner(image, record)
@@ -104,7 +104,7 @@ class Scans:
     def _covariates(
         self, subject: str, day: int, record: Record, tesla: float | None
     ) -> reader.Covariates:
-        """ADNIMERGE's values, and the image's own row where it has none."""
+        """ADNIMERGE's values, or those of the image's own row if it has none."""
         known = self.clinical.covariates(subject, day)
         row: reader.Covariates = {
             "age": number_of(record.get("age")),
@@ -120,7 +120,7 @@ class Scans:
         if ADNI_ID.fullmatch(owner) and canonical_subject(owner) != image.subject:
             where = self.records.listed.get(image.image, "a table")
             raise UserError(
-                f"{where}: gives image {image.image} to {owner}, but on disk it is "
+                f"{where}: assigns image {image.image} to {owner}, but on disk it is "
                 f"{image.subject}'s: {image.path}; correct the row or move the folder"
             )
 

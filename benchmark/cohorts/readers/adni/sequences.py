@@ -1,4 +1,4 @@
-"""What the description of an image in LONI's archive says of it."""
+"""Sequence and processing of an image, from its description in LONI's archive."""
 
 import re
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ class Sequence:
     """How an image was made.
 
     Attributes:
-        processing: Of LONI's processed versions: ``"scaled"`` is the last step, ``"n3"`` the one
-            before it or ADNI2's ``N3m``, ``"partial"`` an earlier one; ``"none"``: as scanned.
+        processing: For LONI's processed versions: ``"scaled"`` is the last step, ``"n3"`` the one
+            before it or ADNI2's ``N3m``, ``"partial"`` an earlier one; ``"none"``: the original.
         accelerated: Whether by parallel imaging.
-        uncorrected: Whether the scanner left its gradients' distortion in (``_ND``).
+        uncorrected: Whether the gradients' distortion was not corrected (``_ND``).
         repeat: Whether it is the session's second scan (``MPR-R``, ``REPEAT``).
     """
 
@@ -41,7 +41,7 @@ class Sequence:
 
 
 def why_not_t1(description: str) -> str:
-    """Why an image is no T1-weighted scan of a head; empty where it is one.
+    """Why an image is no T1-weighted scan of a head; empty if it is one.
 
     Args:
         description: The archive's, or its folder with ``_`` for special characters.
@@ -58,7 +58,7 @@ def sequence_of(description: str, kind: str = "") -> Sequence:
 
     Args:
         description: Such as ``MPR; GradWarp; B1 Correction; N3; Scaled`` or its folder's name.
-        kind: The table's ``Type``, Original or Processed, where known.
+        kind: The table's ``Type``, Original or Processed, if known.
     """
     words = _words(description)
     return Sequence(

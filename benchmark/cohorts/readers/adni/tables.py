@@ -1,4 +1,4 @@
-"""Finds the tables beside a download and tells by their columns what they are."""
+"""Finds the tables next to a download and identifies them by their columns."""
 
 import re
 from collections import defaultdict
@@ -12,16 +12,16 @@ from longibench.benchmark.cohorts.parsing.tables import plain, read_lines
 
 Kind = Literal["listing", "merge", "diagnoses", "meta", "image quality", "series quality"]
 
-LISTED_IMAGE = ("imagedataid", "imageid")  # columns of an image's id; the first that is there
+LISTED_IMAGE = ("imagedataid", "imageid")  # columns of an image's id; the first one present is used
 PERSON = ("ptid", "subject", "subjectid", "rid")
 STAMP = re.compile(r"(\d{1,2}[A-Za-z]{3}\d{4})")
 
 
 def find_tables(folders: Iterable[Path]) -> dict[Kind, list[Path]]:
-    """Find the CSV files that are of use, by their columns: names change from year to year.
+    """Find the CSV files that are used, by their columns: names change from year to year.
 
     Args:
-        folders: Where to look, not below.
+        folders: Folders to search, without subfolders.
     """
     found: dict[Kind, list[Path]] = defaultdict(list)
     for path in sorted({path for folder in folders for path in folder.glob("*.[cC][sS][vV]")}):
@@ -32,7 +32,7 @@ def find_tables(folders: Iterable[Path]) -> dict[Kind, list[Path]]:
 
 
 def kind_of(names: frozenset[str]) -> Kind | None:
-    """What a table with these columns (``squeezed``) is; None for one that is of no use."""
+    """The kind of a table with these columns (``squeezed``); None for one that is not used."""
     person = not names.isdisjoint(PERSON)
     if {"ptid", "viscode", "examdate", "dxbl"} <= names:
         return "merge"
@@ -52,7 +52,7 @@ def rows_of(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, dict[str,
 
     Args:
         path: The table.
-        columns: Those wanted, ``squeezed``; the ones that the table lacks are passed over.
+        columns: The required ones, ``squeezed``; columns that the table lacks are ignored.
 
     Raises:
         UserError: The file cannot be read.
@@ -70,15 +70,15 @@ def squeezed(name: str) -> str:
 
 
 def newest(paths: list[Path]) -> Path:
-    """Of several issues of one table the one with the latest date in its name.
+    """The version of a table with the latest date in its name.
 
-    Tables named ADNIMERGE go first: TADPOLE's have the same columns.
+    Tables named ADNIMERGE are preferred: TADPOLE's have the same columns.
     """
     return max(paths, key=lambda path: (is_merge_name(path), _stamp(path), path.name))
 
 
 def is_merge_name(path: Path) -> bool:
-    """Whether a table is ADNIMERGE by its name too."""
+    """Whether a table is named ADNIMERGE."""
     return "adnimerge" in path.name.lower()
 
 

@@ -7,52 +7,52 @@ from longibench.benchmark.cohorts.parsing.study_files import existing_folder, su
 from longibench.benchmark.core.errors import UserError
 
 PTID = re.compile(r"\d{3}_S_\d{4,5}", re.IGNORECASE)
-MANY = 100  # folders of a level that are looked into; parts of a download are few
-DEEPEST = 4  # levels from the place given to a participant's folder, as in place/part2/ADNI/PTID
+MANY = 100  # folders of a level that are searched; a download has few parts
+DEEPEST = 4  # levels from the given path to a participant's folder, as in path/part2/ADNI/PTID
 
 
 def is_download(path: Path) -> bool:
-    """Whether folders named by participants' ids, with folders in them, lie in a place or below.
+    """Whether a path contains, at any level, subfolders named by participants' ids.
 
-    Goes as deep as ``find_people``, but below the second level only into the first folders, since
-    it is asked of every study.
+    Searches as deep as ``find_participants``, but below the second level only the first folders,
+    since it is called for every study.
     """
     level = [path] if path.is_dir() else []
     for depth in range(DEEPEST):
         below: list[Path] = []
         for place in level if depth < 2 else level[:MANY]:
             folders = subfolders(place)
-            people = [folder for folder in folders if PTID.fullmatch(folder.name)]
-            if any(subfolders(person) for person in people):
+            participants = [folder for folder in folders if PTID.fullmatch(folder.name)]
+            if any(subfolders(person) for person in participants):
                 return True
             below += [folder for folder in folders if not PTID.fullmatch(folder.name)]
         level = below
     return False
 
 
-def find_people(root: Path) -> tuple[list[Path], list[Path]]:
+def find_participants(root: Path) -> tuple[list[Path], list[Path]]:
     """Find the participants' folders.
 
     Args:
         root: The folder ``ADNI``, its parent, or the parent of several downloads.
 
     Returns:
-        The participants' folders, and the folders around them, in which tables may lie.
+        The participants' folders, and the folders around them, which may contain tables.
 
     Raises:
         UserError: No such folder, or no participant in it.
     """
-    people, around = [], []
+    participants, around = [], []
     level = [existing_folder(root, "the one that holds ADNI/ or its parts")]
     for _ in range(DEEPEST):
         around += level
         below = [sub for folder in level for sub in subfolders(folder)]
-        people += [folder for folder in below if PTID.fullmatch(folder.name)]
+        participants += [folder for folder in below if PTID.fullmatch(folder.name)]
         level = [folder for folder in below if not PTID.fullmatch(folder.name)]
-    if not people:
+    if not participants:
         packed = next(root.glob("*.zip"), None)
-        hint = f"unpack {packed.name} first" if packed else "its folders are named 002_S_4711"
+        hint = f"unpack {packed.name} first" if packed else "folders must be named like 002_S_4711"
         raise UserError(f"{root}: not a download of ADNI: no participant's folder; {hint}")
-    if any(person.parent == root for person in people):
-        around.append(root.absolute().parent)  # tables usually lie beside the folder ADNI
-    return people, around
+    if any(person.parent == root for person in participants):
+        around.append(root.absolute().parent)  # tables are usually next to the folder ADNI
+    return participants, around

@@ -1,4 +1,4 @@
-"""BIDS datasets with several sessions a participant."""
+"""BIDS datasets with several sessions per participant."""
 
 from longibench.benchmark.cohorts.readers.bids.reader import Bids
 

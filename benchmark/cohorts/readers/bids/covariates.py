@@ -1,4 +1,4 @@
-"""What a BIDS dataset says of its participants: participants.tsv, sessions.tsv, scans.tsv."""
+"""Covariates of a BIDS dataset: participants.tsv, sessions.tsv, scans.tsv."""
 
 import json
 from dataclasses import dataclass
@@ -23,20 +23,20 @@ Names = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Covariates:
-    """Looks up what is known of a participant at a session.
+    """Looks up covariates of a participant at a session.
 
     Attributes:
-        people: Rows of ``participants.tsv`` by canonical id.
+        participants: Rows of ``participants.tsv`` by canonical id.
     """
 
-    people: dict[str, Row]
+    participants: dict[str, Row]
 
     def of(self, tables: SubjectTables, subject: str, visit: str, scan: Path) -> reader.Covariates:
-        """Covariates of one subject at one session; a scan's own table wins over the session's."""
-        told = {name: cell for name, cell in tables.scan(scan).items() if text_of(cell)}
-        known = _values(self.people.get(subject, {}), PARTICIPANT)
+        """Covariates of one subject at one session; a scan's own table overrides the session's."""
+        known_of_scan = {name: cell for name, cell in tables.scan(scan).items() if text_of(cell)}
+        known = _values(self.participants.get(subject, {}), PARTICIPANT)
         session = tables.sessions.get(visit, {})
-        known |= _values({**session, **told}, SESSION)
+        known |= _values({**session, **known_of_scan}, SESSION)
         ages = (number_of(session.get(name), MISSING_CODES) for name in TIME_COLUMNS["age"])
         known["age"] = next((age for age in ages if age is not None), known.get("age"))
         if known.get("field_tesla") is None:
@@ -45,20 +45,20 @@ class Covariates:
 
 
 def find_covariates(root: Path) -> Covariates:
-    """Read ``participants.tsv``, where there is one."""
+    """Read ``participants.tsv``, if there is one."""
     path = root / "participants.tsv"
-    people: dict[str, Row] = {}
+    participants: dict[str, Row] = {}
     for label, row in (read_rows(path, "participant_id") if path.is_file() else {}).items():
-        people.setdefault(canonical_subject(label), row)
-    return Covariates(people)
+        participants.setdefault(canonical_subject(label), row)
+    return Covariates(participants)
 
 
 def _field_of_sidecar(scan: Path) -> float | None:
-    """``MagneticFieldStrength`` of the JSON file beside a scan."""
+    """``MagneticFieldStrength`` of the JSON file next to a scan."""
     path = scan.with_name(scan.name.partition(".")[0] + ".json")
     try:
         sidecar = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):  # a covariate that is not told is no reason to stop
+    except (OSError, ValueError):  # a missing covariate is no reason to stop
         return None
     value = sidecar.get("MagneticFieldStrength") if isinstance(sidecar, dict) else None
     return number_of(str(value))

@@ -24,7 +24,7 @@ class BidsSettings(ReaderSettings):
     """Which of several scans of a session is taken.
 
     Attributes:
-        prefer: A part of the file name, such as ``acq-mprage``, that wins over plain names.
+        prefer: A part of the file name, such as ``acq-mprage``, that is preferred to plain names.
         run: Whether the first or the last ``run-`` is taken.
     """
 
@@ -44,13 +44,13 @@ class Bids(Reader, name="bids"):
         if path.is_dir() and _description(path).get("DatasetType") == "derivative":
             return ""
         folder = next((entry for entry in path.glob("sub-*") if entry.is_dir()), None)
-        return f"it holds {folder.name}" if folder else ""
+        return f"it contains {folder.name}" if folder else ""
 
     def read(self, path: Path) -> Listing:
         """List all scans of sessions whose time is known.
 
         Time comes from ``sub-*_sessions.tsv`` or ``*_scans.tsv`` (see ``visit_years``), else from
-        session labels that can only mean one thing (``M012``, ``d0757``); a note says which.
+        unambiguous session labels (``M012``, ``d0757``); a note names the origin.
 
         Raises:
             UserError: No such folder, not BIDS, two folders of one person, or no times at all.
@@ -60,7 +60,7 @@ class Bids(Reader, name="bids"):
         left_out: list[LeftOut] = []
         covariates = find_covariates(path)
         untimed = ""
-        sources: Counter[str] = Counter()
+        origins: Counter[str] = Counter()
         for subject, folder in sorted(subject_folders(path, "a BIDS dataset").items()):
             tables = SubjectTables(folder)
             found = find_scans(tables, self.settings.prefer, self.settings.run)
@@ -71,18 +71,18 @@ class Bids(Reader, name="bids"):
                 untimed = untimed or str(error)
                 left_out += [LeftOut(subject, v, NO_TIME, str(error)) for v in found.paths]
                 continue
-            sources[what] += 1
+            origins[what] += 1
             scans += _timed(subject, tables, found, years, covariates)
         if untimed and not scans:
             raise UserError(f"{untimed} ({COLUMN_TO_ADD})")
         notes = tuple(
-            f"times from {what} ({count} subjects)" for what, count in sources.most_common() if what
+            f"times from {what} ({count} subjects)" for what, count in origins.most_common() if what
         )
         return Listing(scans, left_out, _steps(path), shareable=_shareable(path), notes=notes)
 
 
 def _years(tables: SubjectTables, found: Scans) -> tuple[dict[str, float], str]:
-    """Times of a subject's scans; a single one needs none, for it cannot be paired."""
+    """Times of a subject's scans; a single one needs none, because it cannot be paired."""
     return visit_years(tables, found.paths) if len(found.paths) > 1 else ({}, "")
 
 
@@ -106,12 +106,12 @@ def _timed(
 
 
 def _shareable(root: Path) -> bool:
-    """Whether the dataset says that pictures of its participants may leave the machine."""
+    """Whether the dataset declares that images of its participants may leave the machine."""
     return _description(root).get(SHAREABLE) is True
 
 
 def _steps(root: Path) -> frozenset[Step]:
-    """The steps of preparation that the dataset says its scans have behind them."""
+    """The steps of preparation that the dataset declares as already applied."""
     named = _description(root).get(PREPARATION, [])
     known = get_args(Step)
     if not isinstance(named, list) or not set(map(str, named)) <= set(known):

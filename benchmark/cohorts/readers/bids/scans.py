@@ -1,4 +1,4 @@
-"""Finds one T1w scan a session."""
+"""Finds one T1w scan per session."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 SUFFIX = re.compile(r"_T1w\.nii(\.gz)?$")
 NO_T1W = "a visit without a T1w scan"
 NO_FOLDER = "a listed session without a folder"
-ONLY = "only"  # visit label of a scan that lies outside any session
+ONLY = "only"  # visit label of a scan outside any session
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Scans:
 def find_scans(tables: SubjectTables, prefer: str = "", run: str = "first") -> Scans:
     """Find a subject's T1w scans.
 
-    Of several in a session one whose name holds ``prefer`` is taken, then the plainest name:
-    without ``acq-`` and the like, then the first (or last) ``run-``, then by name.
+    Of several in a session one whose name contains ``prefer`` is taken, then the plainest name:
+    without ``acq-`` and similar entities, then the first (or last) ``run-``, then by name.
 
     Args:
         tables: The subject's folder and its tables.
-        prefer: Part of a file name that wins.
+        prefer: Part of a file name that is preferred.
         run: ``"first"`` or ``"last"``.
     """
     paths: dict[str, Path] = {}
@@ -58,7 +58,7 @@ def find_scans(tables: SubjectTables, prefer: str = "", run: str = "first") -> S
 
 
 def _order(path: Path, prefer: str, run: str) -> tuple[bool, int, int, str]:
-    """Preferred names first, then fewer entities beside subject, session and run, then the run."""
+    """Preferred names first, then fewer entities besides subject, session and run, then the run."""
     entities = dict(
         part.split("-", 1) for part in SUFFIX.sub("", path.name).split("_") if "-" in part
     )
@@ -70,7 +70,7 @@ def _order(path: Path, prefer: str, run: str) -> tuple[bool, int, int, str]:
 
 
 def _listed_but_absent(tables: SubjectTables, session: Path) -> list[str]:
-    """The T1w scans that ``*_scans.tsv`` lists and that are not there."""
+    """The T1w scans that ``*_scans.tsv`` lists and that do not exist."""
     return [
         f"{path.name} lists {name}, which does not exist"
         for path, rows in tables.scans(session).items()

@@ -20,7 +20,7 @@ class SubjectTables:
 
     @property
     def sessions_path(self) -> Path:
-        """Where ``sub-*_sessions.tsv`` stands, if there is one."""
+        """Path of ``sub-*_sessions.tsv``, which may not exist."""
         return self.folder / f"{self.folder.name}_sessions.tsv"
 
     @cached_property
@@ -42,7 +42,7 @@ class SubjectTables:
         return self._scans[session]
 
     def scan(self, path: Path) -> Row:
-        """What ``*_scans.tsv`` says of a scan; empty where it says nothing."""
+        """The row of a scan in ``*_scans.tsv``; empty if there is none."""
         name = f"{path.parent.name}/{path.name}"
         for rows in self.scans(path.parent.parent).values():
             if name in rows:

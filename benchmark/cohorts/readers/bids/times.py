@@ -1,4 +1,4 @@
-"""When the sessions of a BIDS subject took place."""
+"""Times of the sessions of a BIDS subject."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,31 +22,32 @@ Cells = Mapping[str, str | None]  # one column: cell by session label
 
 
 class NoTimeError(Exception):
-    """Why a subject's sessions could not be put in time."""
+    """No times could be determined for a subject's sessions."""
 
 
 def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> tuple[Times, str]:
-    """Find the time of a subject's sessions, in years from an arbitrary start.
+    """Find the times of a subject's sessions, in years from an arbitrary start.
 
-    The first source that tells all sessions apart is used: days of ``sub-*_sessions.tsv``, dates of
-    ``*_scans.tsv`` (the scans' own), dates, years, months or age of ``sub-*_sessions.tsv``, labels.
+    The first record with distinct times for all sessions is used: days of ``sub-*_sessions.tsv``,
+    dates of ``*_scans.tsv`` (the scans' own), dates, years, months or age of
+    ``sub-*_sessions.tsv``, labels.
 
     Args:
         tables: The subject's tables.
         scans: The scan of each session, by session label without ``ses-``.
 
     Returns:
-        The times, and what told them, in words that hold for every subject.
+        The times, and a description of the record that is the same for every subject.
 
     Raises:
-        NoTimeError: No source serves; the message says what was tried and which column to add.
+        NoTimeError: No record is usable; the message lists what was tried and which column to add.
     """
     problems = []
-    for source in _sources(tables, scans):
+    for record in _time_records(tables, scans):
         try:
-            return _complete(source.read(source.cells), scans), source.what
+            return _complete(record.read(record.cells), scans), record.what
         except ValueError as error:
-            problems.append(f"{source.where}: {error}")
+            problems.append(f"{record.where}: {error}")
     raise NoTimeError(
         "; ".join(problems)
         or f"{tables.folder.name}: no time for its sessions ({', '.join(scans)}); add the column "
@@ -54,8 +55,8 @@ def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> tuple[Times
     )
 
 
-class _Source(NamedTuple):
-    """What may tell the time: in words, where it stands, how it is read, and its cells."""
+class _TimeRecord(NamedTuple):
+    """A record of session times: description, location, how it is read, and its cells."""
 
     what: str
     where: str
@@ -63,8 +64,8 @@ class _Source(NamedTuple):
     cells: Cells
 
 
-def _sources(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[_Source]:
-    """The sources in the order of trust."""
+def _time_records(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[_TimeRecord]:
+    """The records in order of reliability."""
     yield from _columns(tables, scans, "days")
     yield from _scan_dates(tables, scans)
     later: tuple[Unit, ...] = ("date", "years", "months", "age")
@@ -72,28 +73,28 @@ def _sources(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[_Sour
         yield from _columns(tables, scans, unit)
     if any(LABEL.fullmatch(visit) for visit in scans):
         cells = {visit: visit for visit in scans}
-        yield _Source("session labels", f"{tables.folder}, session labels", _labels, cells)
+        yield _TimeRecord("session labels", f"{tables.folder}, session labels", _labels, cells)
 
 
-def _columns(tables: SubjectTables, scans: Mapping[str, Path], unit: Unit) -> Iterator[_Source]:
+def _columns(tables: SubjectTables, scans: Mapping[str, Path], unit: Unit) -> Iterator[_TimeRecord]:
     columns = next(iter(tables.sessions.values()), {})
     missing = MISSING_CODES if unit in ("date", "age") else ()
     for name in TIME_COLUMNS[unit]:
         if name in columns:
             cells = {v: text_of(tables.sessions.get(v, {}).get(name), missing) for v in scans}
             what = f"sub-*_sessions.tsv, column {name}"
-            yield _Source(what, f"{tables.sessions_path}, column {name}", READERS[unit], cells)
+            yield _TimeRecord(what, f"{tables.sessions_path}, column {name}", READERS[unit], cells)
 
 
-def _scan_dates(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[_Source]:
+def _scan_dates(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[_TimeRecord]:
     dates = {visit: text_of(tables.scan(path).get("acq_time")) for visit, path in scans.items()}
     if any(dates.values()):
         what = "*_scans.tsv, column acq_time"
-        yield _Source(what, f"{tables.folder}/**/{what}", _dates, dates)
+        yield _TimeRecord(what, f"{tables.folder}/**/{what}", _dates, dates)
 
 
 def _complete(times: Times, scans: Iterable[str]) -> Times:
-    """Times that tell all sessions apart, or a ValueError."""
+    """Check that all sessions have distinct times; raise a ValueError if not."""
     seen: dict[float, str] = {}
     for visit in scans:
         if visit not in times:
@@ -105,7 +106,7 @@ def _complete(times: Times, scans: Iterable[str]) -> Times:
 
 
 def _numbers(unit: float) -> Callable[[Cells], Times]:
-    """A reader of numbers of which ``unit`` make a year."""
+    """A reader of numbers with ``unit`` of them per year."""
 
     def read(cells: Cells) -> Times:
         times = {}
@@ -128,7 +129,7 @@ def _finite(visit: str, cell: str) -> float:
 
 
 def _dates(cells: Cells) -> Times:
-    """Years from dates; by whole days where one of them does not give the time of day."""
+    """Years from dates; in whole days if one of them has no time of day."""
     moments = {visit: _moment(visit, cell) for visit, cell in cells.items() if cell is not None}
     if any(cell is not None and not TIMED.match(cell) for cell in cells.values()):
         moments = {
@@ -139,7 +140,7 @@ def _dates(cells: Cells) -> Times:
 
 
 def _moment(visit: str, cell: str) -> datetime:
-    """A date with at least the day; a time zone is dropped, for all are of one scanner."""
+    """A date with at least the day; a time zone is dropped, because all are of one scanner."""
     try:
         if TIMED.match(cell):
             return datetime.fromisoformat(cell).replace(tzinfo=UTC)
@@ -151,10 +152,10 @@ def _moment(visit: str, cell: str) -> datetime:
 
 
 def _ages(cells: Cells) -> Times:
-    """Years from ages that are told more finely than by the year."""
+    """Years from ages that are more precise than whole years."""
     times = _numbers(1)(cells)
     if all(value == int(value) for value in times.values()):
-        raise ValueError("ages in whole years are too coarse to tell the time between scans")
+        raise ValueError("ages in whole years are too coarse for the time between scans")
     return times
 
 
@@ -167,7 +168,7 @@ def _labels(cells: Cells) -> Times:
     for visit in cells:
         match = LABEL.fullmatch(visit)
         if match is None:
-            raise ValueError(f"'{visit}' does not say when; {COLUMN_TO_ADD}")
+            raise ValueError(f"'{visit}' is not a time; {COLUMN_TO_ADD}")
         unit = (match["unit"] or "").lower()
         units.add(unit)
         times[visit] = float(match["count"] or 0) / (MONTHS if unit == "m" else YEAR)

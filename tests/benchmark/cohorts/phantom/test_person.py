@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from longibench.benchmark.cohorts.phantom.person import YEAR, draw_person
+from longibench.benchmark.cohorts.phantom.person import YEAR, sample_person
 from longibench.benchmark.cohorts.phantom.scanner import field_of_view
 from longibench.benchmark.cohorts.phantom.tables import session_label
 from longibench.benchmark.settings.phantom import PhantomSettings
 
 SETTINGS = PhantomSettings()
-PEOPLE = [draw_person(SETTINGS, number) for number in range(1, 401)]
+PEOPLE = [sample_person(SETTINGS, number) for number in range(1, 401)]
 
 
 def test_visits_are_ordered_labelled_apart_and_at_least_two() -> None:

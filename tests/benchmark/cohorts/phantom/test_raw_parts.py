@@ -8,13 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from longibench.benchmark.cohorts.phantom.layers import GAP_MM, SKIN_MM, Layers, Thickness
-from longibench.benchmark.cohorts.phantom.person import draw_person
+from longibench.benchmark.cohorts.phantom.person import sample_person
 from longibench.benchmark.cohorts.phantom.raw_scanner import slice_points
 from longibench.benchmark.cohorts.phantom.raw_session import (
     BELOW_MM,
     VIEW_MM,
     RawSession,
-    draw_raw_session,
+    sample_raw_session,
 )
 from longibench.benchmark.cohorts.phantom.truth import read_pose
 from longibench.benchmark.core.errors import UserError
@@ -111,7 +111,7 @@ def test_the_bias_field_lies_in_the_world_whatever_the_axes() -> None:
 
 def test_drawn_sessions_keep_their_limits_and_use_all_protocols() -> None:
     settings, rng = RawSettings(), np.random.default_rng(0)
-    drawn = [draw_raw_session(rng, settings) for _ in range(200)]
+    drawn = [sample_raw_session(rng, settings) for _ in range(200)]
     assert {scan.protocol for scan in drawn} == set(settings.protocols)
     assert len({scan.orientation for scan in drawn}) > 40  # of 48
     shifts = np.abs([scan.shift_mm for scan in drawn])
@@ -126,7 +126,7 @@ def test_the_bias_field_strays_by_a_quarter_across_the_brain() -> None:
     rng = np.random.default_rng(0)
     highest, lowest = [], []
     for _ in range(30):
-        scan = draw_raw_session(rng, cubes)
+        scan = sample_raw_session(rng, cubes)
         field = np.stack([scan.bias_field(k) for k in range(scan.shape[2])], axis=2).ravel()
         voxels = np.indices(scan.shape).reshape(3, -1).T
         inside = nib.affines.apply_affine(scan.to_head, voxels) / [66, 84, 60]
@@ -141,9 +141,9 @@ def test_the_bias_field_strays_by_a_quarter_across_the_brain() -> None:
 def test_follow_ups_in_just_these_years() -> None:
     settings = PhantomSettings(follow_up_years=(1.0, 5.0))
     for number in range(1, 20):
-        person = draw_person(settings, number)
+        person = sample_person(settings, number)
         assert person.days == (0, 365, 1826)
-        same = draw_person(PhantomSettings(), number)
+        same = sample_person(PhantomSettings(), number)
         assert replace(person, days=same.days) == same
 
 

@@ -57,7 +57,7 @@ def test_says_what_was_done_and_where_it_lies(caps: Path) -> None:
     cohort = read(caps)
     assert cohort.done == {"bias", "registration"}
     assert cohort.space == "MNI152"
-    assert "every visit on its own" in cohort.notes[0]
+    assert "every visit separately" in cohort.notes[0]
 
 
 def test_the_full_field_of_view_is_taken_unless_the_crop_is_asked_for(caps: Path) -> None:

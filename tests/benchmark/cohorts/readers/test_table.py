@@ -136,9 +136,11 @@ def test_time_is_found_by_common_spellings(
 
 def test_a_column_of_any_name_needs_its_unit(pair: Callable) -> None:
     table = pair("when", "0", "18")
-    with pytest.raises(UserError, match=r"which column tells .* it has subject, path, when"):
+    missing = r"no column of visit times was found.* it has subject, path, when"
+    with pytest.raises(UserError, match=missing):
         read(table)
-    with pytest.raises(UserError, match=r"what is in when\? Set readers\.table\.unit: date"):
+    unclear = r"the unit of when is not known\. Set readers\.table\.unit: date"
+    with pytest.raises(UserError, match=unclear):
         read(table, time="when")
     assert read(table, time="When", unit="months").visits["years"].iloc[1] == 1.5
 
@@ -149,7 +151,7 @@ def test_a_column_of_any_name_needs_its_unit(pair: Callable) -> None:
         ("days", "0", "-203", r"row 3, column days: '-203': days must be a number from 0 on"),
         ("months", "0", "m06", r"row 3, column months: 'm06'"),
         ("date", "2006-11-02", "31/12/2007", r"row 3, column date: .*slashes are month/day/year"),
-        ("age", "0.71", "0.72", r"nobody in column age is older than 0\.72; set it to 100"),
+        ("age", "0.71", "0.72", r"the largest age in column age is 0\.72; set it to 100"),
         ("days,sex", "0,1", "9,1", r"row 2, column sex: '1' is a code\. .*codes\.sex=0=M,1=F"),
         ("days,dx", "0,1", "9,1", r"'1' is a code.*covariates\.diagnosis="),
     ],
@@ -214,7 +216,7 @@ def test_one_person_in_two_spellings_is_one(pair: Callable) -> None:
 def test_one_file_under_two_subjects_is_refused(pair: Callable) -> None:
     table = pair("days", "0", "365")
     table.write_text(table.read_text() + "s2,../" + table.parent.name + "/b.nii,0\n")
-    with pytest.raises(UserError, match=r"b\.nii stands under two subjects, s1 and s2"):
+    with pytest.raises(UserError, match=r"b\.nii is listed under two subjects, s1 and s2"):
         read(table)
 
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.protocol.splits.draw import hash_position
-from longibench.benchmark.protocol.splits.people import people_of
+from longibench.benchmark.protocol.splits.selection import hash_position
 from longibench.benchmark.protocol.splits.split import Split, split_cohort, split_subjects
+from longibench.benchmark.protocol.splits.subjects import subject_table
 from longibench.benchmark.settings.schema import PAPER_TEST_FRACTION, SplitSettings
 
 IDS = [f"{site:03d}_S_{number:04d}" for site in range(2, 42) for number in range(100, 150)]
@@ -197,7 +197,7 @@ FIELDS = [
 
 
 def test_people_are_what_the_first_visit_knows() -> None:
-    people = people_of(visits(FIELDS).assign(content="x", quality_overlap=1.0))
+    people = subject_table(visits(FIELDS).assign(content="x", quality_overlap=1.0))
     assert list(people.columns) == ["field_tesla", "group", "visits", "follow_up_years"]
     assert list(people.index) == ["a", "b", "c", "d"]
     assert people["field_tesla"].tolist() == [1.5, 1.5, 3.0, 1.5]
@@ -222,7 +222,7 @@ def test_who_may_belong_to_what_is_left_out_does_not_train() -> None:
     ("settings", "message"),
     [
         ({"leave_out": "sit=023"}, r"unknown column 'sit'. Did you mean 'site'(.|\n)*group: AD \("),
-        ({"leave_out": "site=23"}, r"nobody has site 23; site: 002 \(50\), 003 \(50\)"),
+        ({"leave_out": "site=23"}, r"no subject has site 23; site: 002 \(50\), 003 \(50\)"),
         ({"leave_out": "label=x1"}, "label differs in every subject"),
         ({"stratify": "grup"}, "unknown column of split.stratify 'grup'. Did you mean 'group'"),
         ({"stratify": "label"}, "2000 different values among 2000 subjects are no strata"),
@@ -230,7 +230,7 @@ def test_who_may_belong_to_what_is_left_out_does_not_train() -> None:
             {"validation": 1600, "test": 400},
             "split.validation=1600: needs to be between 1 and 1599",
         ),
-        ({"validation": 1.5}, "split.validation=1.5: a fraction lies between 0 and 1"),
+        ({"validation": 1.5}, "split.validation=1.5: a fraction must be between 0 and 1"),
         ({"validation": 1e-9}, "no subject for validation"),
     ],
 )
@@ -295,13 +295,13 @@ def test_validation_is_carved_from_the_files_training_part(listed: Callable[[str
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,train\nsub-a,test\nb,test\n", "row 3: subject a stands in train and in test"),
+        ("a,train\nsub-a,test\nb,test\n", "row 3: subject a is in train and in test"),
         (
             "002_S_0295,train\nb,test\nsub-ADNI002S0295,test\n",
-            "row 4: subject 002_S_0295 stands in train and in test",
+            "row 4: subject 002_S_0295 is in train and in test",
         ),
-        ("a,validation\na,train\n", "row 3: subject a stands in validation and in train"),
-        ("a,train\nb,dev\n", "row 3: partition 'dev' is none of train, validation, test"),
+        ("a,validation\na,train\n", "row 3: subject a is in validation and in train"),
+        ("a,train\nb,dev\n", "row 3: partition 'dev' is not one of train, validation, test"),
         ("a,train\n,test\n", "row 3: the subject is missing"),
         ("a,train\nb,\n", "row 3: partition ''"),
         ("a,train\n", "1 subjects are not listed, the first is b"),
@@ -352,17 +352,17 @@ def test_what_leaves_nobody_is_refused(test: float | str, message: str) -> None:
 
 
 def test_one_person_under_two_spellings_is_refused() -> None:
-    with pytest.raises(UserError, match="subject 002_S_0295 stands twice"):
+    with pytest.raises(UserError, match="duplicate subject 002_S_0295"):
         split_subjects(nobody_known("002_S_0295", "x", "sub-ADNI002S0295"), SplitSettings(test=1))
 
 
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ((("a", "b"), (), ("b",)), "subject b stands in training and in evaluation"),
-        ((("a",), ("a",), ("b",)), "subject a stands in training and in validation"),
-        ((("a",), ("b",), ("b",)), "subject b stands in validation and in evaluation"),
-        ((("002_S_0295",), (), ("sub-ADNI002S0295",)), "stands in training and in evaluation"),
+        ((("a", "b"), (), ("b",)), "subject b is in training and in evaluation"),
+        ((("a",), ("a",), ("b",)), "subject a is in training and in validation"),
+        ((("a",), ("b",), ("b",)), "subject b is in validation and in evaluation"),
+        ((("002_S_0295",), (), ("sub-ADNI002S0295",)), "is in training and in evaluation"),
     ],
 )
 def test_a_subject_in_two_parts_is_refused(

@@ -72,9 +72,9 @@ def test_notes_on_what_does_not_fit(download: Any) -> None:
     cohort = download.read()
     assert cohort.visits["years"].iloc[1] == pytest.approx(371 / 365.25)  # the folders' dates
     notes = "\n".join(cohort.notes)
-    assert "1 scans on disk stand in no list" in notes
-    assert "1 scans are dated otherwise" in notes
-    assert "ADNIMERGE_20Sep2024.csv is read, being the newest, not adnimerge_1Jan2020.csv" in notes
+    assert "1 scans on disk are in no list" in notes
+    assert "1 scans have another date" in notes
+    assert "ADNIMERGE_20Sep2024.csv is read, the newest, not adnimerge_1Jan2020.csv" in notes
     assert "ppmi_7_04_2026.csv lists no participant" in notes
     assert ONE not in notes
 

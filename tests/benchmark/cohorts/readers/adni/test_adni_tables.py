@@ -38,7 +38,7 @@ def test_headers_in_any_spelling(download: Any) -> None:
     [
         ('"I40001"', '"scan1"', r"t1_7.*row 2, column imagedataid: 'scan1' is not an image id"),
         ('"002_S_4711"', '"4711"', r"row 2, column Subject: '4711' is not a participant"),
-        ('"002_S_4711"', '"002_S_4712"', r"row 2: gives image 40001 to 002_S_4712"),
+        ('"002_S_4711"', '"002_S_4712"', r"row 2: assigns image 40001 to 002_S_4712"),
     ],
 )
 def test_wrong_cells_are_named(download: Any, old: str, new: str, match: str) -> None:

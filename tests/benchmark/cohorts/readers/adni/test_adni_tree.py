@@ -26,7 +26,7 @@ def test_parts_of_a_download_and_the_folder_itself(download: Any) -> None:
     download.scan(ONE, LATER, "m12")
     download.write_rows()
     whole = download.read().visits
-    inside = read_adni(download.root / "ADNI").visits  # the table lies beside the folder
+    inside = read_adni(download.root / "ADNI").visits  # the table is next to the folder
     assert inside.equals(whole)
     (download.root / "ADNI").rename(download.root / "part1")
     other = type(download)(download.root / "part2")
@@ -83,5 +83,5 @@ def test_an_image_under_two_participants_is_refused(download: Any) -> None:
     download.scan(ONE, FIRST, "-")
     download.count -= 1
     download.scan("002_S_4712", FIRST, "-")
-    with pytest.raises(UserError, match="image 40001 stands under two participants"):
+    with pytest.raises(UserError, match="image 40001 belongs to two participants"):
         download.read()
