@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from longibench import SHORT_NAMES
-from longibench.benchmark.runs.launchers.ray import HOW
+from longibench.benchmark.runs.launchers.ray import ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
 FILES = ("cli.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
@@ -28,7 +28,7 @@ def call(*command: object, cwd: Path, places: Sequence[Path] = ()) -> str:
     """What a command prints on stdout."""
     environment = {
         **os.environ,
-        **HOW,
+        **ENVIRONMENT,
         "RAY_ADDRESS": "local",
         "PYTHONPATH": os.pathsep.join(map(str, places)),
     }

@@ -28,7 +28,7 @@ from anatomy_training.sensitivity import (
     Extract,
     atrophy_row,
     damage_table,
-    image_subjects,
+    simulate_subjects,
 )
 from matplotlib.colors import ListedColormap
 
@@ -51,7 +51,7 @@ def sensitivity(folder: Path) -> None:
     """FID against damage, and five years against none, compared with random twins."""
     extractors = {"embedded": pooled(load_embedded())}
     extractors |= {f"random twin {seed}": pooled(random_twin(seed)) for seed in TWINS}
-    subjects = image_subjects(World.load(), range(1, 2 * PEOPLE + 1))
+    subjects = simulate_subjects(World.load(), range(1, 2 * PEOPLE + 1))
     people, others = subjects[:PEOPLE], subjects[PEOPLE:]
     for reference in (None, others):  # their own first scans, then other people's
         rows = [

@@ -1,1 +1,1 @@
-"""Training and evaluation of the embedded network on the anatomy of the phantom."""
+"""Training and checking the embedded network on the anatomy of the phantom."""

@@ -1,4 +1,4 @@
-"""Anatomies for training: the phantom's people, far more varied than any cohort of it."""
+"""Training anatomies: the phantom's participants, with more variation than any of its cohorts."""
 
 from dataclasses import dataclass, replace
 
@@ -6,17 +6,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy
-from longibench.benchmark.cohorts.phantom.person import draw_person
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, sample_anatomy
+from longibench.benchmark.cohorts.phantom.person import sample_person
 from longibench.benchmark.cohorts.phantom.progression import Modes, atrophy_modes
 from longibench.benchmark.cohorts.phantom.template import Template, load_template
 from longibench.benchmark.settings.phantom import GroupSettings, PhantomSettings
 
-SEED = 7_310_551  # of no cohort
+SEED = 7_310_551  # used by no cohort
 VENTRICLES = (0.8, 3.8)  # relative to the template's
 LOSS = (0.0, 0.14)  # of the brain
 
-# Wider than any cohort: people of all sizes and shapes.
+# Wider than any cohort: participants of all sizes and shapes.
 VARIED = PhantomSettings(
     seed=SEED,
     brain_spread=0.12,
@@ -35,29 +35,29 @@ VARIED = PhantomSettings(
 
 @dataclass(frozen=True)
 class World:
-    """The template and modes of change, shared by all anatomies."""
+    """What all anatomies share."""
 
     template: Template
     modes: Modes
 
     @classmethod
     def load(cls) -> "World":
-        """Load the template and compute its modes of change."""
+        """The template and its modes of change."""
         template = load_template()
         return cls(template, atrophy_modes(template))
 
 
 def sample_map(world: World, number: int, settings: PhantomSettings = VARIED) -> Tensor:
-    """Sample an anatomy; each number gives another one.
+    """Sample one anatomy per number.
 
-    Ventricles and the loss of brain are uniform and independent, so that one does not predict the
-    other.
+    Ventricles and the loss of brain are sampled uniformly and independently, so that one does not
+    predict the other.
 
     Returns:
         Displacement (3, X, Y, Z) on ``FIELD`` from the head to the template, mm.
     """
     rng = np.random.default_rng([settings.seed, number])
-    person = draw_person(settings, number)
+    person = sample_person(settings, number)
     years = 1.0
     ventricles, loss = float(rng.uniform(*VENTRICLES)), float(rng.uniform(*LOSS))
     person = replace(
@@ -66,7 +66,7 @@ def sample_map(world: World, number: int, settings: PhantomSettings = VARIED) ->
         brain_loss=loss,
         tilts=(float(rng.uniform(-1, 1)), float(rng.uniform(-1, 1))),
     )
-    anatomy = draw_anatomy(settings, person, world.modes)
+    anatomy = sample_anatomy(settings, person, world.modes)
     positions = Body(person, anatomy, world.modes).at(years)
     return positions - FIELD.volume(FIELD.points())
 

@@ -1,4 +1,4 @@
-"""Five ways to damage a follow-up, each at four strengths with a clear meaning."""
+"""Five ways to damage a follow-up, each at four interpretable strengths."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class Damage:
     """A kind of damage.
 
     Attributes:
-        name: Name in tables.
+        name: Its name.
         unit: Unit of its strengths.
-        strengths: Four, rising.
+        strengths: Four strengths, ascending.
         apply: From a volume (X, Y, Z) in [-1, 1] and a strength to the damaged volume; None if
-            the anatomy itself is damaged before the image is simulated.
+            the anatomy itself is damaged before the image is taken.
         nothing: The strength that changes nothing.
     """
 

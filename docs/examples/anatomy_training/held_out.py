@@ -1,7 +1,7 @@
-"""Held-out anatomies and contrasts: another family of deformations, other signals.
+"""Anatomies and contrasts not used in training: another family of deformations, other signals.
 
 Training deforms by the flows of smooth random velocity fields and the phantom's modes of atrophy.
-Here heads are deformed by sines and by bumps that push tissue away from or pull it to a point,
+Here heads are deformed by sines and by bumps that push tissue away from or pull it to a place,
 and ventricles grow by bumps in them.
 """
 
@@ -32,7 +32,7 @@ HEAD_MM = (60.0, 75.0, 55.0)  # half axes of the region of bumps
 VENTRICLES_MM = ((-14.0, -5.0, 12.0), (14.0, -5.0, 12.0))  # of the lattice's middle
 VENTRICLE_RADIUS_MM = 16.0
 
-# Each is outside of the training range in at least one parameter; see images.sample_contrast.
+# Each is outside the range used in training in at least one respect; see images.sample_contrast.
 CONTRASTS = {
     "grey nearly as dark as fluid": Contrast(
         0.0, (0.32, 0.42, 1.0), 1.0, 0.02, (0.3, 0.3, 0.3), 0.05, 0.25, 0.0
@@ -61,7 +61,7 @@ def sample_held_out(number: int) -> Tensor:
         radius = rng.uniform(*RADIUS_MM)
         moved += _bump(points, centre, radius, rng.uniform(-STRONGEST, STRONGEST) / 2)
     growth = rng.uniform(-0.1, STRONGEST)
-    for place in VENTRICLES_MM:  # points map to nearer the middle: the ventricles grow
+    for place in VENTRICLES_MM:  # points come from nearer to the centre: the tissue there grows
         moved -= _bump(points, np.array(place), VENTRICLE_RADIUS_MM, growth)
     return FIELD.volume(torch.from_numpy((moved - points).astype(np.float32)))
 
@@ -79,8 +79,8 @@ def shoot_held_out(
     """An image of a held-out head, with its ``MAPS`` (5, X, Y, Z).
 
     Args:
-        camera: Simulates images.
-        number: Number of the head.
+        camera: Takes images.
+        number: Of the head.
         contrast: A name in ``CONTRASTS``.
         spacing_mm: One of ``VIEWS``.
     """

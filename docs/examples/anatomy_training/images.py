@@ -1,7 +1,7 @@
 """Images of an anatomy with known tissue: any contrast, resolution, noise, bias and field of view.
 
-Like SynthSeg (Billot et al. 2023, doi:10.1016/j.media.2023.102789), with T1's order of tissues;
-half of the images keep the template's texture.
+In the manner of SynthSeg (Billot et al. 2023, doi:10.1016/j.media.2023.102789), in T1's order of
+tissues; half of the images keep the template's own texture.
 """
 
 from dataclasses import dataclass
@@ -33,17 +33,17 @@ Values = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Contrast:
-    """Parameters of an image; signals are relative to white matter's in the template.
+    """Appearance of an image of a head; signals relative to white matter's in the template.
 
     Attributes:
-        texture: Share of the template's texture, 0 to 1; the rest is constant in each tissue.
+        texture: Share of the template's own texture, 0 to 1; the rest is flat tissue.
         signals: Of fluid, grey and white matter.
         gamma: Exponent on the intensities.
         noise: Standard deviation, relative to the brightest tissue.
         blur: Standard deviation along each axis, voxels.
         bias: Largest logarithm of the bias field.
-        edge: Share of a voxel that must be head.
-        ragged: Spatial variation of that share.
+        edge: Share of a voxel that must be head; with ``ragged`` it differs from place to place.
+        ragged: Standard deviation of ``edge`` over the image.
     """
 
     texture: float
@@ -63,16 +63,16 @@ class Example:
     Attributes:
         image: (1, X, Y, Z) in [-1, 1].
         tissue: Share of each of ``TISSUES``, (5, X, Y, Z).
-        auxiliary: Targets of the network's pooled features, scaled to about unit spread, (9,).
+        properties: ``PROPERTIES``, scaled to about unit spread, (9,).
     """
 
     image: Tensor
     tissue: Tensor
-    auxiliary: Tensor
+    properties: Tensor
 
 
 def sample_contrast(rng: Generator) -> Contrast:
-    """Sample the parameters of an image, far beyond the variation of a cohort's scanners."""
+    """Sample the appearance of an image, with more variation than the scanner of any cohort."""
     fluid = rng.uniform(0.05, 0.42)
     grey = rng.uniform(fluid + 0.15, 0.8)
     white = rng.uniform(grey + 0.1, 1.05)
@@ -92,7 +92,7 @@ def sample_contrast(rng: Generator) -> Contrast:
 
 
 class Camera:
-    """Simulates images of anatomies."""
+    """Takes images of anatomies."""
 
     def __init__(self, world: World) -> None:
         """Args: the template and its modes of change."""
@@ -104,11 +104,11 @@ class Camera:
         return carried(image, points, anatomy).numpy().T
 
     def shoot(self, anatomy: Tensor, rng: Generator, whole: bool) -> Example:
-        """Sample a view, a contrast and noise, and simulate an image.
+        """Sample a view, a contrast and noise, and take an image.
 
         Args:
             anatomy: Displacement to the template (3, X, Y, Z) on ``FIELD``, mm.
-            rng: For all random numbers.
+            rng: For all random values.
             whole: The whole head at ``WHOLE_MM``, or a part of it at any of ``SPACINGS``.
         """
         spacing = WHOLE_MM if whole else float(rng.choice(SPACINGS))
@@ -124,16 +124,16 @@ class Camera:
 def sample_view(
     rng: Generator, shape: tuple[int, int, int], spacing: float, size: NDArray[np.float64]
 ) -> Tensor:
-    """Points (N, 3) of the head, mm, at a grid's voxels."""
-    turn = Rotation.from_euler("xyz", rng.normal(0, 4, 3).clip(-10, 10), degrees=True)
+    """Points (N, 3) of the head, mm, that a grid's voxels show."""
+    rotation = Rotation.from_euler("xyz", rng.normal(0, 4, 3).clip(-10, 10), degrees=True)
     room = (np.array(WHOLE) * WHOLE_MM - np.array(shape) * spacing).clip(min=0) / 2
     centre = rng.uniform(-room, room) + rng.normal(0, 3, 3)
     points = Lattice(shape, spacing).points().numpy().astype(np.float64) + centre
-    return torch.from_numpy((turn.apply(points) / size).astype(np.float32))
+    return torch.from_numpy((rotation.apply(points) / size).astype(np.float32))
 
 
 def take(maps: Values, contrast: Contrast, rng: Generator) -> tuple[Values, NDArray[np.bool_]]:
-    """An image (X, Y, Z) in [-1, 1] of ``MAPS`` (5, X, Y, Z), and the mask of its head."""
+    """An image (X, Y, Z) in [-1, 1] of ``MAPS`` (5, X, Y, Z), and where it shows the head."""
     t1, head, grey, white, _ = maps
     fluid = (head - grey - white).clip(min=0)
     flat = sum(s * part for s, part in zip(contrast.signals, (fluid, grey, white), strict=True))
@@ -143,17 +143,17 @@ def take(maps: Values, contrast: Contrast, rng: Generator) -> tuple[Values, NDAr
     signal += contrast.noise * rng.standard_normal(t1.shape, np.float32)
     ragged = contrast.ragged * _smooth(t1.shape, 2.0, rng) if contrast.ragged else 0.0
     inside = head + ragged > contrast.edge
-    if inside.sum() < 100:  # an empty view
+    if inside.sum() < 100:  # no head in the view
         return np.full(t1.shape, -1, np.float32), np.zeros(t1.shape, bool)
     return scale_brain(signal.astype(np.float32), inside, PERCENTILES), inside
 
 
 def example(maps: Values, image: Values, inside: NDArray[np.bool_], contrast: Contrast) -> Example:
-    """Combine an image with its true tissue; voxels outside of the mask are background."""
+    """Pair an image with its ground truth, which is background outside the image's head."""
     tissue = tissue_shares(maps) * inside
     tissue[0] = 1 - tissue[1:].sum(axis=0)
     shares = tissue[1:].mean(axis=(1, 2, 3))
-    auxiliary = [
+    properties = [
         (1 - tissue[0].mean() - 0.4) / 0.2,
         *((shares - [0.1, 0.15, 0.12, 0.015]) / [0.06, 0.08, 0.08, 0.015]),
         contrast.noise / 0.03 - 0.7,
@@ -164,7 +164,7 @@ def example(maps: Values, image: Values, inside: NDArray[np.bool_], contrast: Co
     return Example(
         torch.from_numpy(image[None]),
         torch.from_numpy(tissue.astype(np.float32)),
-        torch.tensor(np.array(auxiliary, np.float32)),
+        torch.tensor(np.array(properties, np.float32)),
     )
 
 

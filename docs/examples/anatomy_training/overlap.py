@@ -1,4 +1,4 @@
-"""Segmentation by the embedded network: overlap and volumes on heads with known tissue."""
+"""Accuracy of the embedded network: overlap and volumes on heads with known tissue."""
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,10 @@ def dice(found: NDArray[np.int_], true: NDArray[np.int_], label: int) -> float:
 
 
 def segment_held_out(network: AnatomyNetwork, camera: Camera, heads: int) -> pd.DataFrame:
-    """Segment held-out heads in every held-out contrast and resolution.
+    """Segment heads of the held-out family in every held-out contrast and resolution.
 
     Returns:
-        A row a head, contrast, spacing and tissue: overlap of the most probable labels, and
+        One row per head, contrast, spacing and tissue: overlap of the most probable labels, and
         volumes in ml from shares.
     """
     rows: list[tuple[object, ...]] = []

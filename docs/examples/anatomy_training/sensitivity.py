@@ -1,4 +1,4 @@
-"""Does an extractor's FID rise with damage, and does it detect five years of atrophy?"""
+"""Does an extractor's FID increase with damage, and does it detect five years of atrophy?"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from anatomy_training.anatomies import World
 from anatomy_training.damage import DAMAGES, Damage
-from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy
-from longibench.benchmark.cohorts.phantom.person import Person, draw_person, generator, normal
-from longibench.benchmark.cohorts.phantom.scanner import Scanner, draw_session
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, sample_anatomy
+from longibench.benchmark.cohorts.phantom.person import Person, generator, normal, sample_person
+from longibench.benchmark.cohorts.phantom.scanner import Scanner, sample_session
 from longibench.benchmark.preparation.steps.intensity import scale_brain
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.metrics.fid import frechet_distance
@@ -23,14 +23,14 @@ from longibench.metrics.statistics import jackknife_interval
 
 SPACING_MM = 2.5
 YEARS = 5.0
-STUDY = PhantomSettings(seed=660_133, spacing_mm=SPACING_MM)  # not in the training data
+STUDY = PhantomSettings(seed=660_133, spacing_mm=SPACING_MM)  # not used in any training
 Values = NDArray[np.float32]
 Extract = Callable[[Values], Features]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One person's images at 2.5 mm.
+    """One subject's images at 2.5 mm.
 
     Attributes:
         first: The first visit.
@@ -45,8 +45,8 @@ class Subject:
     shrunk: tuple[Values, ...]
 
 
-class Studio:
-    """Images of the phantom's people, real and counterfactual."""
+class SubjectSimulator:
+    """Images of the phantom's subjects, and counterfactual images of them."""
 
     def __init__(self, world: World) -> None:
         """Args: the template and its modes of change."""
@@ -54,14 +54,14 @@ class Studio:
         self._scanner = Scanner(world.template, SPACING_MM, STUDY.scanner)
 
     def subject(self, number: int) -> Subject:
-        """The person of a number; visits differ in noise and position as in the cohort."""
-        person = draw_person(STUDY, number)
-        anatomy = draw_anatomy(STUDY, person, self._world.modes)
+        """The subject with a number; visits differ in noise and position as in the cohort."""
+        person = sample_person(STUDY, number)
+        anatomy = sample_anatomy(STUDY, person, self._world.modes)
         rng = generator(STUDY, number, 2)
         contrast = float(np.exp(0.08 * normal(rng)))
 
         def shoot(positions: Tensor) -> Values:
-            session = draw_session(rng, STUDY.scanner)
+            session = sample_session(rng, STUDY.scanner)
             scan = self._scanner.acquire(positions, contrast, session, rng).astype(np.float32)
             return scale_brain(scan, scan > 0, (1.0, 99.5))
 
@@ -73,7 +73,7 @@ class Studio:
         return Subject(images[0], images[1], images[2], tuple(images[3:]))
 
     def _shrunk(self, person: Person, positions: Tensor, share: float) -> Tensor:
-        """The map of a visit with ventricles smaller by a share, otherwise unchanged."""
+        """The map of a visit with ventricles smaller by a share, and nothing else changed."""
         size = 1 + person.ventricle_growth * person.years_before  # relative to the template's
         other = replace(person, ventricle_growth=-share * size, brain_loss=0.0, tilts=(0.0, 0.0))
         moved = positions - FIELD.volume(FIELD.points())
@@ -84,34 +84,34 @@ def _shrinkage() -> Damage:
     return next(damage for damage in DAMAGES if damage.apply is None)
 
 
-def image_subjects(world: World, numbers: Sequence[int]) -> list[Subject]:
-    """Simulate the images of many people, on two cores."""
-    studio = Studio(world)
+def simulate_subjects(world: World, numbers: Sequence[int]) -> list[Subject]:
+    """Simulate images of many subjects, on two cores."""
+    simulator = SubjectSimulator(world)
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(studio.subject, numbers))
+        return list(pool.map(simulator.subject, numbers))
 
 
-def damage_table(extractors: Mapping[str, Extract], people: Sequence[Subject]) -> pd.DataFrame:
-    """FID of damaged second scans against the first scans of the same people.
+def damage_table(extractors: Mapping[str, Extract], subjects: Sequence[Subject]) -> pd.DataFrame:
+    """FID of damaged second scans against the first scans of the same subjects.
 
-    Generated and real follow-ups of a benchmark are of the same people too.
+    Generated and real follow-ups of a benchmark are of the same subjects too.
 
     Args:
         extractors: By name.
-        people: Subjects whose scans are damaged.
+        subjects: The scans of these subjects are damaged.
 
     Returns:
-        A row an extractor, damage and strength: ``fid``, and the ``floor``, the FID of the second
-        scans undamaged.
+        One row per extractor, damage and strength: ``fid``, and the ``floor``, the FID of the
+        undamaged second scans.
     """
     rows = []
     for name, extract in extractors.items():
-        reference = extract_all(extract, [subject.first for subject in people])
-        clean = extract_all(extract, [subject.again for subject in people])
+        reference = extract_all(extract, [subject.first for subject in subjects])
+        clean = extract_all(extract, [subject.again for subject in subjects])
         floor = frechet_distance(generated=clean, reference=reference)
         for damage in DAMAGES:
             for place, strength in enumerate(damage.strengths):
-                images = list(_damaged(damage, place, people))
+                images = list(_damaged(damage, place, subjects))
                 found = extract_all(extract, images)
                 fid = frechet_distance(generated=found, reference=reference)
                 rows.append((name, damage.name, strength, fid, floor))
@@ -127,31 +127,31 @@ def _damaged(damage: Damage, place: int, subjects: Sequence[Subject]) -> Iterato
 
 
 def atrophy_row(
-    extract: Extract, people: Sequence[Subject], others: Sequence[Subject] | None = None
+    extract: Extract, subjects: Sequence[Subject], others: Sequence[Subject] | None = None
 ) -> dict[str, float]:
     """FID of scans five years later, and of second scans without any atrophy.
 
     Args:
         extract: The extractor.
-        people: Subjects who age.
-        others: Subjects whose first scans are the reference; None for the same people.
+        subjects: The subjects that age.
+        others: Subjects whose first scans are the reference; None: the same subjects.
 
     Returns:
         Both distances, their ratio, and their difference over its standard error, a jackknife over
-        ``people``.
+        the subjects that age.
     """
     paired = others is None
     first, again, later = (
         extract_all(extract, images)
         for images in (
-            [subject.first for subject in (people if others is None else others)],
-            [subject.again for subject in people],
-            [subject.later for subject in people],
+            [subject.first for subject in (subjects if others is None else others)],
+            [subject.again for subject in subjects],
+            [subject.later for subject in subjects],
         )
     )
     distances = [frechet_distance(generated=each, reference=first) for each in (again, later)]
     differences = []
-    for rows in _without(len(people)):
+    for rows in _without(len(subjects)):
         reference = first[rows] if paired else first
         differences.append(
             frechet_distance(generated=later[rows], reference=reference)
@@ -171,7 +171,7 @@ def _without(count: int) -> list[NDArray[np.bool_]]:
 
 
 def extract_all(extract: Extract, images: Sequence[Values]) -> Features:
-    """Features (N, d) of many volumes, on two cores with one thread each."""
+    """Features (N, d) of many volumes, on two cores, a thread each."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

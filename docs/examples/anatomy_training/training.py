@@ -1,4 +1,4 @@
-"""Trains the embedded network: one loop on two cores, resumable and reproducible."""
+"""Trains the embedded network: one loop on two cores, resumable, the same weights every time."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ LOG = "anatomy_training.csv"
 STATE = "state.pt"
 WEIGHTS = "anatomy.safetensors"
 LOG_EVERY = 20
-AUXILIARY_WEIGHT = 0.3
+PROPERTIES_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Recipe:
     """How the network is trained.
 
     Attributes:
-        anatomies: Number of anatomies; each is used in many images.
+        anatomies: Number of anatomies, sampled once; each is used in many images.
         iterations: Optimizer steps.
         crops: Parts of heads in a batch.
         wholes: Whole heads in a batch.
         whole_share: Share of batches of whole heads.
-        learning_rate: Highest, reached after ``warmup`` steps, then falling as a cosine.
-        warmup: Optimizer steps.
+        learning_rate: Maximum, reached after ``warmup`` steps, followed by cosine decay.
+        warmup: Optimizer steps of linear warm-up.
         checkpoint_every: Optimizer steps between checkpoints.
     """
 
@@ -62,7 +62,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Batches(Dataset[Batch]):
-    """The batch of every iteration, a function of its number alone."""
+    """The batch of every iteration, a function only of its number."""
 
     def __init__(self, recipe: Recipe, maps: Tensor, camera: Camera, start: int) -> None:
         """Args: the recipe; anatomies; the camera; the first iteration."""
@@ -84,21 +84,21 @@ class Batches(Dataset[Batch]):
 
 
 def collate(examples: list[Example]) -> Batch:
-    """Images (B, 1, X, Y, Z), tissue (B, 5, X, Y, Z) and auxiliary targets (B, 9)."""
+    """Images (B, 1, X, Y, Z), tissue (B, 5, X, Y, Z) and properties (B, 9)."""
     images = torch.stack([example.image for example in examples])
     tissue = torch.stack([example.tissue for example in examples])
-    return images, tissue, torch.stack([example.auxiliary for example in examples])
+    return images, tissue, torch.stack([example.properties for example in examples])
 
 
 def losses(network: AnatomyNetwork, batch: Batch) -> dict[str, Tensor]:
-    """Cross entropy and Dice loss of the tissue, squared error of the auxiliary targets, sum."""
-    images, tissue, auxiliary = batch
+    """Cross entropy and Dice loss of the tissue, squared error of the properties, and their sum."""
+    images, tissue, properties = batch
     logits, guesses = network(images)
     entropy = F.cross_entropy(logits, tissue)
     dice = 1 - soft_dice(logits.softmax(dim=1), tissue)[1:].mean()
-    error = F.mse_loss(guesses, auxiliary)
-    total = entropy + dice + AUXILIARY_WEIGHT * error
-    return {"loss": total, "entropy": entropy, "dice": dice, "told": error}
+    properties_loss = F.mse_loss(guesses, properties)
+    total = entropy + dice + PROPERTIES_WEIGHT * properties_loss
+    return {"loss": total, "entropy": entropy, "dice": dice, "told": properties_loss}  # as in LOG
 
 
 def soft_dice(found: Tensor, true: Tensor) -> Tensor:
@@ -113,17 +113,17 @@ def soft_dice(found: Tensor, true: Tensor) -> Tensor:
 
 
 def train(folder: Path, recipe: Recipe, console: Console) -> Path:
-    """Train to the end, from the folder's checkpoint if there is one.
+    """Train to the end, resuming from the folder's checkpoint.
 
     Args:
         folder: Folder of checkpoint, log and weights.
-        recipe: Settings of the training.
+        recipe: Training settings.
         console: For progress.
 
     Returns:
         The weights, half precision, safetensors.
     """
-    torch.set_num_threads(1)  # the other core makes images
+    torch.set_num_threads(1)  # the other core computes images
     torch.manual_seed(SEED)
     network = AnatomyNetwork().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-4)
@@ -132,7 +132,7 @@ def train(folder: Path, recipe: Recipe, console: Console) -> Path:
     window: list[dict[str, float]] = []
     with console.bar("train anatomy", recipe.iterations, step) as bar:
         for batch in _batches(recipe, step, console):
-            window.append(_step(network, optimizer, batch, recipe.rate(step)))
+            window.append(_optimizer_step(network, optimizer, batch, recipe.rate(step)))
             step += 1
             bar.advance(note=f"loss {window[-1]['loss']:.3f}")
             if step % LOG_EVERY == 0 or step == recipe.iterations:
@@ -149,7 +149,7 @@ def _mean(window: list[dict[str, float]]) -> dict[str, float]:
 
 
 def write_weights(path: Path, network: AnatomyNetwork) -> Path:
-    """Store weights and statistics in half precision; counters are left out."""
+    """Store weights and statistics in half precision, without counters."""
     state = {
         name: value.half().contiguous()
         for name, value in network.state_dict().items()
@@ -171,15 +171,15 @@ def _batches(recipe: Recipe, start: int, console: Console) -> Iterator[Batch]:
     )
 
 
-def _step(
+def _optimizer_step(
     network: AnatomyNetwork, optimizer: torch.optim.Optimizer, batch: Batch, rate: float
 ) -> dict[str, float]:
     for group in optimizer.param_groups:
         group["lr"] = rate
     network.train()
-    images, tissue, auxiliary = batch
+    images, tissue, properties = batch
     images = images.to(memory_format=torch.channels_last_3d)
-    found = losses(network, (images, tissue, auxiliary))
+    found = losses(network, (images, tissue, properties))
     optimizer.zero_grad(set_to_none=True)
     found["loss"].backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

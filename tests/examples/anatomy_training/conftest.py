@@ -1,4 +1,4 @@
-"""The template and its camera, loaded once."""
+"""The template and what takes images of it, loaded once."""
 
 from collections.abc import Iterator
 

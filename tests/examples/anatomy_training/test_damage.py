@@ -1,4 +1,4 @@
-"""Damage that rises with its strength, and its effect on FID."""
+"""Damage that rises with its strength, and what is made of it."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from anatomy_training.sensitivity import (
     Values,
     atrophy_row,
     damage_table,
-    image_subjects,
+    simulate_subjects,
 )
 
 from longibench.benchmark.cohorts.phantom.scanner import field_of_view
@@ -20,7 +20,7 @@ IMAGED = [damage for damage in DAMAGES if damage.apply is not None]
 
 @pytest.fixture(scope="module")
 def subjects(world: World) -> list[Subject]:
-    return image_subjects(world, [1, 2, 3, 4])
+    return simulate_subjects(world, [1, 2, 3, 4])
 
 
 def test_five_kinds_at_four_rising_strengths() -> None:
@@ -57,11 +57,11 @@ def test_ageing_and_shrinking_ventricles_change_the_dark_middle(subjects: list[S
 
 
 def roughness(volume: Values) -> Features:
-    """Two features that every kind of damage changes."""
+    """Two features that damage of any kind changes."""
     return np.array([np.abs(np.diff(volume, axis=0)).mean(), volume.mean()], np.float64)
 
 
-def test_damage_is_compared_with_the_same_peoples_first_scans(subjects: list[Subject]) -> None:
+def test_damage_is_held_against_the_same_peoples_first_scans(subjects: list[Subject]) -> None:
     table = damage_table({"roughness": roughness}, subjects)
     assert len(table) == 20
     assert table["floor"].nunique() == 1
@@ -69,7 +69,7 @@ def test_damage_is_compared_with_the_same_peoples_first_scans(subjects: list[Sub
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_atrophy_is_compared_with_a_scan_without_any(subjects: list[Subject], paired: bool) -> None:
+def test_atrophy_is_held_against_a_scan_without_any(subjects: list[Subject], paired: bool) -> None:
     row = atrophy_row(roughness, subjects, None if paired else subjects[:2])
     assert row["ratio"] == pytest.approx(row["five_years"] / row["none"])
     assert np.isfinite(row["z"])

@@ -1,4 +1,4 @@
-"""Held-out heads and contrasts, and how well the embedded network segments them."""
+"""What training never saw, and how well the embedded network reads it."""
 
 import ast
 from dataclasses import replace
@@ -20,11 +20,11 @@ from anatomy_training.images import Camera, sample_contrast
 from anatomy_training.overlap import dice, segment_held_out, summarise
 from anatomy_training.sensitivity import STUDY
 
-from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, draw_anatomy, measure
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, measure, sample_anatomy
 from longibench.benchmark.cohorts.phantom.anatomy import TISSUES as PHANTOM_TISSUES
 from longibench.benchmark.cohorts.phantom.lattice import jacobian
-from longibench.benchmark.cohorts.phantom.person import draw_person
-from longibench.benchmark.cohorts.phantom.scanner import Scanner, draw_session
+from longibench.benchmark.cohorts.phantom.person import sample_person
+from longibench.benchmark.cohorts.phantom.scanner import Scanner, sample_session
 from longibench.benchmark.preparation.steps.intensity import scale_brain
 from longibench.metrics.anatomy import TISSUES, load_embedded, read, tissue_volumes
 
@@ -43,20 +43,20 @@ def test_training_never_sees_the_held_out_family() -> None:
     assert len({TRAINING_SEED, SEED, STUDY.seed}) == 3
 
 
-def test_every_held_out_contrast_is_outside_of_the_training_range() -> None:
+def test_every_held_out_contrast_lies_outside_what_training_draws() -> None:
     rng = np.random.default_rng(1)
-    sampled = [sample_contrast(rng) for _ in range(2000)]
+    drawn = [sample_contrast(rng) for _ in range(2000)]
     reach = {
-        "gamma": [each.gamma for each in sampled],
-        "noise": [each.noise for each in sampled],
-        "step": [each.signals[1] - each.signals[0] for each in sampled if each.texture < 1],
+        "gamma": [each.gamma for each in drawn],
+        "noise": [each.noise for each in drawn],
+        "step": [each.signals[1] - each.signals[0] for each in drawn if each.texture < 1],
     }
     for contrast in CONTRASTS.values():
-        found = {"gamma": contrast.gamma, "noise": contrast.noise}
+        sampled = {"gamma": contrast.gamma, "noise": contrast.noise}
         if contrast.texture < 1:
-            found["step"] = contrast.signals[1] - contrast.signals[0]
+            sampled["step"] = contrast.signals[1] - contrast.signals[0]
         outside = [
-            not min(reach[name]) <= value <= max(reach[name]) for name, value in found.items()
+            not min(reach[name]) <= value <= max(reach[name]) for name, value in sampled.items()
         ]
         assert any(outside)
 
@@ -67,7 +67,7 @@ def test_held_out_heads_do_not_fold(number: int) -> None:
     assert float(jacobian(FIELD, positions).min()) > 0
 
 
-def test_dice_of_small_arrays() -> None:
+def test_dice_by_hand() -> None:
     found, true = np.array([1, 1, 2, 0]), np.array([1, 2, 2, 0])
     assert dice(found, true, 1) == pytest.approx(2 / 3)
     assert dice(found, true, 2) == pytest.approx(2 / 3)
@@ -82,16 +82,18 @@ def test_a_held_out_head_is_segmented(camera: Camera) -> None:
     assert all(dice(found, true, TISSUES.index(name)) > bound for name, bound in least.items())
 
 
-def test_growth_of_ventricles_is_measured(world: World, camera: Camera) -> None:
-    """One person of the plain phantom; only the ventricles differ."""
-    person = replace(draw_person(STUDY, 1), brain_loss=0.0, tilts=(0.0, 0.0), ventricle_growth=1.0)
-    body = Body(person, draw_anatomy(STUDY, person, world.modes), world.modes)
+def test_ventricles_that_grow_are_found_grown(world: World, camera: Camera) -> None:
+    """One person of the plain phantom, whose ventricles alone differ."""
+    person = replace(
+        sample_person(STUDY, 1), brain_loss=0.0, tilts=(0.0, 0.0), ventricle_growth=1.0
+    )
+    body = Body(person, sample_anatomy(STUDY, person, world.modes), world.modes)
     scanner = Scanner(world.template, 2.5, STUDY.scanner)
     found, true = [], []
     for growth in (0.3, 0.8, 1.3):
         positions, rng = body.at(growth), np.random.default_rng(5)
         true.append(measure(world.template.at(4.0, *PHANTOM_TISSUES), positions).ventricle_ml)
-        scan = scanner.acquire(positions, 1.0, draw_session(rng, STUDY.scanner), rng)
+        scan = scanner.acquire(positions, 1.0, sample_session(rng, STUDY.scanner), rng)
         volume = scale_brain(scan.astype(np.float32), scan > 0, (1.0, 99.5))
         read_volumes = tissue_volumes(read(load_embedded(), volume, SIDE).probabilities, SIDE)
         found.append(read_volumes["ventricles"])

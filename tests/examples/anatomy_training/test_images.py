@@ -1,4 +1,4 @@
-"""Properties of all anatomies and images for training."""
+"""Anatomies and images to learn from: what is promised of every one of them."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from anatomy_training.images import (
 
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD, TISSUES, measure
 from longibench.benchmark.cohorts.phantom.template import MEASURED_FWHM_MM
-from longibench.metrics.anatomy_network import TOLD
+from longibench.metrics.anatomy_network import PROPERTIES
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_anatomies_differ_never_fold_and_do_not_depend_on_each_other(
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_properties_of_every_image(camera: Camera, maps: torch.Tensor, whole: bool) -> None:
+def test_what_holds_of_every_image(camera: Camera, maps: torch.Tensor, whole: bool) -> None:
     for seed in range(6):
         shot = shoot(camera, maps[seed % 4], seed, whole)
         shape = WHOLE if whole else CROP
@@ -52,8 +52,8 @@ def test_properties_of_every_image(camera: Camera, maps: torch.Tensor, whole: bo
         assert shot.tissue.min() >= -1e-6
         torch.testing.assert_close(shot.tissue.sum(dim=0), torch.ones(shape))
         assert (shot.image[0][shot.tissue[0] == 1] == -1).float().mean() > 0.9
-        assert shot.auxiliary.shape == (len(TOLD),)
-        assert shot.auxiliary.abs().max() < 8
+        assert shot.properties.shape == (len(PROPERTIES),)
+        assert shot.properties.abs().max() < 8
 
 
 def test_an_image_follows_its_generator(camera: Camera, maps: torch.Tensor) -> None:
@@ -65,11 +65,11 @@ def test_an_image_follows_its_generator(camera: Camera, maps: torch.Tensor) -> N
 
 def test_contrasts_keep_the_order_of_t1_and_differ_widely() -> None:
     rng = np.random.default_rng(0)
-    sampled = [sample_contrast(rng) for _ in range(300)]
-    assert all(fluid < grey < white for fluid, grey, white in (each.signals for each in sampled))
-    assert min(each.texture for each in sampled) < 0.1
-    assert max(each.gamma for each in sampled) > 1.4 > 0.8 > min(each.gamma for each in sampled)
-    slices = [max(each.blur) - sorted(each.blur)[1] for each in sampled]
+    drawn = [sample_contrast(rng) for _ in range(300)]
+    assert all(fluid < grey < white for fluid, grey, white in (each.signals for each in drawn))
+    assert min(each.texture for each in drawn) < 0.1
+    assert max(each.gamma for each in drawn) > 1.4 > 0.8 > min(each.gamma for each in drawn)
+    slices = [max(each.blur) - sorted(each.blur)[1] for each in drawn]
     assert 0.15 < np.mean(np.array(slices) > 0) < 0.35  # thick ones
 
 

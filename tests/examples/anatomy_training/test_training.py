@@ -1,4 +1,4 @@
-"""A training of a few steps is reproducible, also after a stop."""
+"""A training of a few steps: the same weights again, and after a stop."""
 
 import math
 from dataclasses import replace
@@ -25,7 +25,7 @@ def _small(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
 
 
 @pytest.mark.slow
-def test_the_weights_are_the_same_with_and_without_a_stop(
+def test_the_same_weights_straight_through_and_after_a_stop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = load_file(train(tmp_path / "whole", FEW, Console()))
@@ -46,18 +46,18 @@ def test_the_weights_are_the_same_with_and_without_a_stop(
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    step, done = training._step, []
+    update, done = training._update, []
 
     def once_more(*arguments: object) -> dict[str, float]:
         if len(done) == steps:
             raise KeyboardInterrupt
         done.append(1)
-        return step(*arguments)  # type: ignore[arg-type]
+        return update(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "_step", once_more)
+    monkeypatch.setattr(training, "_update", once_more)
 
 
-def test_the_rate_warms_up_and_falls_to_zero() -> None:
+def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     recipe = replace(FEW, iterations=100, warmup=10, learning_rate=1.0)
     rates = [recipe.rate(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
