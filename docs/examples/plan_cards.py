@@ -27,7 +27,7 @@ def row(preset: str, method: str, card: int) -> str:
     try:
         plan = plan_memory(recipe, training, DEVICE, card * USABLE)
     except UserError as error:
-        needs = re.findall(r"need about ([\d.]+) GB", str(error))
+        needs = re.findall(r"needs about ([\d.]+) GB", str(error))
         return f"{name} does not fit | | | {needs[0]} at least |"
     needed = "-" if plan.needed_gb is None else f"{plan.needed_gb:.1f}"
     about = "under " if plan.bound else ""
