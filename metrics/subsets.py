@@ -106,7 +106,7 @@ class SubsetMetric(SetMetric):
         fewest = min(map(len, subsets))
         if fewest < least:
             raise TooFewVolumes(
-                f"{self.name} on {fewest} volumes would say little of a distribution; it needs at "
+                f"{self.name} on {fewest} volumes do not describe a distribution; it needs at "
                 f"least {least}"
             )
 

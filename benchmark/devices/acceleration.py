@@ -71,7 +71,7 @@ def compile_networks(
 def _choose(
     path: Path, device: torch.device, settings: DeviceSettings, measure: Callable[[], float]
 ) -> bool:
-    """The choice stored for this torch on such a device, else measured and stored."""
+    """The choice stored for this torch and kind of device, else measured and stored."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     key = f"torch {torch.__version__}, {name}"
     known = json.loads(path.read_text()) if path.is_file() else {}

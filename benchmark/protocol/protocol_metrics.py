@@ -35,7 +35,7 @@ def build_metrics(
     load_metrics(plugins)
     repeated = {name for name in settings.names if settings.names.count(name) > 1}
     if repeated:
-        raise UserError(f"metrics.names: {min(repeated)} stands twice")
+        raise UserError(f"metrics.names: {min(repeated)} is listed twice")
     if not settings.names:
         raise UserError("metrics.names: name at least one; see 'python cli.py metrics'")
     with _weights_explained():

@@ -46,7 +46,7 @@ class Matrix:
         """The settings of each fold.
 
         Raises:
-            UserError: The split does not have such a fold.
+            UserError: The split does not have this fold.
         """
         return [_of_fold(settings, fold) for fold in self.folds] if self.folds else [settings]
 

@@ -85,8 +85,8 @@ def _import_file(path: Path) -> None:
                 del registry[added]
         if isinstance(error, UserError):
             raise
-        said = f"{type(error).__name__}: {error}{_whose(error)}"
-        raise UserError(f"--plugin {path}: {said}") from error
+        problem = f"{type(error).__name__}: {error}{_whose(error)}"
+        raise UserError(f"--plugin {path}: {problem}") from error
 
 
 def _whose(error: Exception) -> str:

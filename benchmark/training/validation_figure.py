@@ -41,7 +41,7 @@ class Sample:
 
 
 def write_picture(samples: Sequence[Sample], method: str, step: int, folder: Path) -> Path:
-    """Draw samples as ``step-<n>.png``, one a row; returns its path.
+    """Write a figure of samples, ``step-<n>.png``, one a row; returns its path.
 
     Raises:
         UserError: Writing failed.

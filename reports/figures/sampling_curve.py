@@ -36,7 +36,7 @@ def write_curve(folder: Path) -> Path:
 
     Returns:
         The Markdown table, ``sampling/curve.md``; ``curve.csv`` and ``curve.png``, ``.pdf`` and
-        ``.svg`` lie beside it.
+        ``.svg`` are next to it.
 
     Raises:
         UserError: There are no points, or nothing can be written.

@@ -50,7 +50,7 @@ def draw_curves(results: Results) -> Figure | None:
 
 
 def _read(results: Results, name: str) -> pd.DataFrame:
-    """The losses in all files of this name, a row a step; ``shown`` says which rows are drawn."""
+    """The losses in all files of this name, a row a step; ``shown`` marks the rows that are drawn."""
     places = [
         (entry.label, number, results.workspace / str(run.facts["model"]) / name)
         for entry in results.entries

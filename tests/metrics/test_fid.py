@@ -127,7 +127,7 @@ def test_floor_needs_two_halves(fid: FID) -> None:
     given = {"generated": features, "reference": features}
     with pytest.raises(TooFewVolumes, match="at least 4 subjects; there are 3"):
         fid.floor(**given, groups=["a", "b", "c"] * 20)
-    with pytest.raises(TooFewVolumes, match="volumes would say little"):
+    with pytest.raises(TooFewVolumes, match="volumes do not describe a distribution"):
         fid.floor(generated=features[:16], reference=features[:16], groups=list("abcd") * 4)
 
 

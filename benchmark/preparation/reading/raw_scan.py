@@ -105,7 +105,7 @@ class Head:
 
 
 def read_scan(path: Path, axes: str = "") -> Scan:
-    """Read a NIfTI, any other 3D image that nibabel knows, or a folder of DICOM slices, in RAS.
+    """Read a NIfTI, any other 3D image that nibabel supports, or a folder of DICOM slices, in RAS.
 
     Args:
         path: The file or folder.
@@ -129,7 +129,7 @@ def read_scan(path: Path, axes: str = "") -> Scan:
     except (MemoryError, OSError) as error:
         lasting = isinstance(error, BadGzipFile | FileNotFoundError)
         raise DamagedScanError(UNREADABLE if lasting else NOT_NOW, _reason(error)) from error
-    except Exception as error:  # readers of a dozen formats raise many errors
+    except Exception as error:  # readers of many formats raise many errors
         raise DamagedScanError(UNREADABLE, _reason(error)) from error
     _check_data(data, image.affine)
     return Scan(data, image.affine)

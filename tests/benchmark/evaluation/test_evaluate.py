@@ -147,7 +147,7 @@ def score(mine: Path, pairs: pd.DataFrame) -> pd.DataFrame:
 def test_fid_of_one_pair_is_missing_with_its_reason(mine: Path, pairs: pd.DataFrame) -> None:
     scores = score(mine, pairs.head(1)).set_index("metric")
     assert np.isnan(scores.loc["fid", "value"])
-    assert "fid on 1 volumes would say little" in scores.loc["fid", "note"]
+    assert "fid on 1 volumes do not describe a distribution" in scores.loc["fid", "note"]
     assert scores.loc["ssim", "value"] > 0.9
     assert scores.loc["ssim", "note"] == ""
 
