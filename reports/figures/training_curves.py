@@ -50,7 +50,7 @@ def draw_curves(results: Results) -> Figure | None:
 
 
 def _read(results: Results, name: str) -> pd.DataFrame:
-    """The losses in all files of this name, a row a step; ``shown`` marks the rows that are drawn."""
+    """The losses in all files of this name; ``shown`` marks the rows that are drawn."""
     places = [
         (entry.label, number, results.workspace / str(run.facts["model"]) / name)
         for entry in results.entries
@@ -74,7 +74,7 @@ def _losses(path: Path) -> pd.DataFrame:
 
 
 def _iterations(losses: pd.DataFrame) -> NDArray[np.float64]:
-    """Steps counted through all stages, also where each stage begins anew."""
+    """Steps counted through all stages, also where each stage begins again."""
     steps = losses["step"].to_numpy(dtype=np.float64)
     restarts = np.diff(steps, prepend=steps[:1]) < 0
     before = np.where(restarts, np.concatenate([steps[:1], steps[:-1]]) + 1, 0)
