@@ -16,7 +16,7 @@ STEPS = 1000
 
 
 class Recorder(ConditionalDiffusion[ConditionalDiffusionSettings]):
-    """A network that says nothing and remembers what it was asked."""
+    """A network that returns zeros and records its inputs."""
 
     def __init__(self, patch: int = 1, kind: str = "ddim", steps: int = STEPS) -> None:
         sampler = SamplerSettings.model_validate({"kind": kind, "steps": steps})
@@ -41,10 +41,10 @@ class Recorder(ConditionalDiffusion[ConditionalDiffusionSettings]):
 
 def test_sampling_counts_times_from_zero_and_conditions_once() -> None:
     method = Recorder()
-    drawn = method.generate(torch.zeros(1, 1, *SHAPE), torch.ones(1), torch.tensor([3]))
+    sampled = method.generate(torch.zeros(1, 1, *SHAPE), torch.ones(1), torch.tensor([3]))
     assert method.times == list(range(STEPS))[::-1]
     assert method.conditions == 1
-    assert drawn.shape == (1, 1, *SHAPE)
+    assert sampled.shape == (1, 1, *SHAPE)
 
 
 @pytest.mark.parametrize("kind", ["ddpm", "ddim", "dpm-solver++"])
@@ -56,7 +56,7 @@ def test_a_volume_costs_one_condition_and_as_many_networks_as_steps(kind: str, s
     assert len(method.times) == method.evaluations == steps
 
 
-def test_another_sampler_is_drawn_with_the_same_training() -> None:
+def test_another_sampler_works_with_the_same_training() -> None:
     slow, fast = Recorder(kind="ddpm"), Recorder(kind="dpm-solver++", steps=5)
     assert slow.settings != fast.settings
     assert slow.settings.of_training() == fast.settings.of_training()

@@ -1,4 +1,4 @@
-"""What every registered method must keep: trained, saved, loaded and drawn by the harness.
+"""What every registered method must keep: trained, saved, loaded and sampled by the harness.
 
 A method without an entry in ``TINY`` runs with its default settings.
 """

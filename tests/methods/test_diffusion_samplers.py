@@ -38,7 +38,7 @@ def diffusion(
     )
 
 
-def draw(process: GaussianDiffusion, denoise: Denoiser, seed: int = 3) -> Tensor:
+def sample(process: GaussianDiffusion, denoise: Denoiser, seed: int = 3) -> Tensor:
     return process.sample(denoise, like=torch.empty(SHAPE), seeds=torch.tensor([seed]))
 
 
@@ -94,10 +94,10 @@ def ancestral(
 class TestAncestral:
     def test_equations_5_and_6(self) -> None:
         process = diffusion()
-        drawn = draw(process, wavy(process))
+        sampled = sample(process, wavy(process))
         expected = ancestral(process, wavy(process), seed=3).clip(-1, 1)
-        np.testing.assert_allclose(drawn.numpy(), expected, atol=1e-4)
-        assert unclamped(drawn) > 0.9
+        np.testing.assert_allclose(sampled.numpy(), expected, atol=1e-4)
+        assert unclamped(sampled) > 0.9
 
     def test_the_bits_are_those_of_the_formula_in_float32(self) -> None:
         """The paper's table must not move: neither by plain numbers nor by their order."""
@@ -115,7 +115,7 @@ class TestAncestral:
             if t > 1:
                 variance = (1 - abar[t - 1]) / (1 - abar[t]) * beta[t]
                 x = x + variance.sqrt() * noise.like(x)
-        assert torch.equal(draw(process, denoise), x.clamp(-1, 1))
+        assert torch.equal(sample(process, denoise), x.clamp(-1, 1))
 
     @pytest.mark.parametrize("clip", [False, True])
     @pytest.mark.parametrize("prediction", PREDICTIONS)
@@ -137,14 +137,14 @@ class TestAncestral:
         for t in scheduler.timesteps:
             output = denoise(x, t[None] + 1)  # MONAI counts from zero
             x, _ = scheduler.step(output, t, x, generator=generator)
-        drawn = draw(process, denoise)
-        torch.testing.assert_close(drawn, x.clamp(-1, 1), atol=1e-4, rtol=0)
-        assert unclamped(drawn) > 0.9
+        sampled = sample(process, denoise)
+        torch.testing.assert_close(sampled, x.clamp(-1, 1), atol=1e-4, rtol=0)
+        assert unclamped(sampled) > 0.9
 
     def test_the_last_step_adds_no_noise(self) -> None:
         process = diffusion("x0")
         x0 = torch.rand(SHAPE) - 0.5
-        torch.testing.assert_close(draw(process, oracle(process, x0)), x0, atol=1e-5, rtol=0)
+        torch.testing.assert_close(sample(process, oracle(process, x0)), x0, atol=1e-5, rtol=0)
 
 
 class TestDDIM:
@@ -166,9 +166,9 @@ class TestDDIM:
         x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(3))
         for t in scheduler.timesteps:
             x, _ = scheduler.step(denoise(x, t[None] + 1), t, x)
-        drawn = draw(process, denoise)
-        torch.testing.assert_close(drawn, x.clamp(-1, 1), atol=1e-4, rtol=0)
-        assert unclamped(drawn) > 0.9
+        sampled = sample(process, denoise)
+        torch.testing.assert_close(sampled, x.clamp(-1, 1), atol=1e-4, rtol=0)
+        assert unclamped(sampled) > 0.9
 
     @pytest.mark.parametrize("prediction", PREDICTIONS)
     def test_clipping_also_corrects_the_noise(self, prediction: Prediction) -> None:
@@ -180,8 +180,8 @@ class TestDDIM:
         noise = (x - np.sqrt(abar[50]) * x0) / np.sqrt(1 - abar[50])
         x = np.sqrt(abar[1]) * x0 + np.sqrt(1 - abar[1]) * noise
         expected = 0.72 * np.sin(2 * x + 1 / 7)
-        drawn = draw(process, wavy(process)).numpy()
-        np.testing.assert_allclose(drawn, expected, atol=1e-3)
+        sampled = sample(process, wavy(process)).numpy()
+        np.testing.assert_allclose(sampled, expected, atol=1e-3)
 
     @pytest.mark.parametrize("steps", [1, 2, 7, 50])
     @pytest.mark.parametrize("prediction", PREDICTIONS)
@@ -193,8 +193,8 @@ class TestDDIM:
     ) -> None:
         process = diffusion(prediction, sampler=sampler, steps=steps, eta=eta)
         x0 = torch.rand(SHAPE) * 2 - 1
-        drawn = draw(process, oracle(process, x0))
-        torch.testing.assert_close(drawn, x0, atol=1e-3, rtol=0)
+        sampled = sample(process, oracle(process, x0))
+        torch.testing.assert_close(sampled, x0, atol=1e-3, rtol=0)
 
     @pytest.mark.parametrize("steps", [1, 2, 10, 999, 1000])
     def test_levels_fall_from_t_to_one(self, steps: int) -> None:
@@ -207,7 +207,7 @@ class TestDDIM:
             seen.append(int(t))
             return torch.zeros_like(x)
 
-        draw(process, denoise)
+        sample(process, denoise)
         assert len(seen) == steps
         assert seen[0] == 1000
         assert steps == 1 or seen[-1] == 1
@@ -215,13 +215,13 @@ class TestDDIM:
 
     def test_only_the_first_noise_is_random(self) -> None:
         process = diffusion(sampler="ddim", steps=7)
-        first, again, other = (draw(process, wavy(process), seed) for seed in (3, 3, 4))
+        first, again, other = (sample(process, wavy(process), seed) for seed in (3, 3, 4))
         assert torch.equal(first, again)
         assert not torch.allclose(first, other)
 
 
 class TestPhysics:
-    """Voxels drawn from N(0.1, 0.2^2): the best network is known, so is what it should draw."""
+    """Voxels sampled from N(0.1, 0.2^2): the best network is known, so is what it should sample."""
 
     MEAN, SPREAD = 0.1, 0.2
 
@@ -250,7 +250,7 @@ class TestPhysics:
     def test_samples_follow_the_data(
         self, prediction: Prediction, sampler: str, steps: int
     ) -> None:
-        drawn = self.samples(prediction, sampler, steps)
-        count = drawn.numel()
-        assert float(drawn.mean()) == pytest.approx(self.MEAN, abs=4 * self.SPREAD / count**0.5)
-        assert float(drawn.std()) == pytest.approx(self.SPREAD, rel=0.05)
+        sampled = self.samples(prediction, sampler, steps)
+        count = sampled.numel()
+        assert float(sampled.mean()) == pytest.approx(self.MEAN, abs=4 * self.SPREAD / count**0.5)
+        assert float(sampled.std()) == pytest.approx(self.SPREAD, rel=0.05)

@@ -35,7 +35,7 @@ def batch() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def output(method: Ours, source: Tensor, noisy: Tensor, years: Tensor) -> Tensor:
-    """What the network says at one diffusion time."""
+    """What the network returns at one diffusion time."""
     return method.denoise(noisy, torch.tensor([3, 700]), method.condition(source, years))
 
 

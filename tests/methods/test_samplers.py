@@ -40,7 +40,7 @@ def best_network(schedule: Schedule) -> Estimator:
     return estimate
 
 
-def drawn(kind: str, steps: int, name: str, start: Tensor) -> Tensor:
+def sampled(kind: str, steps: int, name: str, start: Tensor) -> Tensor:
     """What a deterministic sampler makes of ``start``; float64 and not clamped."""
     schedule = Schedule.of(SCHEDULES[name])
     settings = SamplerSettings.model_validate({"kind": kind, "steps": steps})
@@ -71,7 +71,7 @@ def exact(name: str, start: Tensor) -> Tensor:
 
 def errors(kind: str, name: str, steps: tuple[int, ...]) -> list[float]:
     start = torch.linspace(-2, 2, 21, dtype=torch.float64)
-    return [float((drawn(kind, n, name, start) - exact(name, start)).abs().max()) for n in steps]
+    return [float((sampled(kind, n, name, start) - exact(name, start)).abs().max()) for n in steps]
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -57,9 +57,9 @@ def counting() -> Instruments:
 
 
 def make_brain(ventricles: int, seed: int = 0, *, real: bool = True) -> Scan:
-    """An ellipsoid of white and grey matter with as many voxels of ventricle as are asked for.
+    """An ellipsoid of white and grey matter with the requested number of ventricle voxels.
 
-    Of its voxels nearest to the centre ``ventricles`` are dark. Label maps say the same: they hold
+    Of its voxels nearest to the centre ``ventricles`` are dark. Label maps agree: they hold
     as many voxels of ventricle, and 40 - ventricles / 10 of hippocampus.
     """
     centre = (np.array(SHAPE) - 1) / 2
@@ -109,7 +109,7 @@ def blurred() -> Callable[[Scan, float], Scan]:
 
 @pytest.fixture(scope="session")
 def score() -> Callable[..., float]:
-    """Calls a pair metric; the source is the reference and a year has passed unless told."""
+    """Calls a pair metric; the source is the reference and one year has passed unless given."""
 
     def call(
         metric: Callable[..., float],

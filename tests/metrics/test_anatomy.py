@@ -55,8 +55,8 @@ def test_a_damaged_or_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_all_weights_come_from_the_file(network: AnatomyNetwork) -> None:
-    drawn = random_twin(0).state_dict()
-    same = [name for name, value in network.state_dict().items() if value.equal(drawn[name])]
+    initial = random_twin(0).state_dict()
+    same = [name for name, value in network.state_dict().items() if value.equal(initial[name])]
     assert all(name.endswith("num_batches_tracked") for name in same)
     assert not network.training
 
@@ -118,7 +118,7 @@ def test_nothing_is_cut_at_the_side_where_padding_is_added(network: AnatomyNetwo
     assert cut.shape == kept.shape
     assert np.abs(cut - kept).mean() < 0.02
     shifted = read(network, whole, SIDE).probabilities[:, 2:31, 2:39, 1:30]
-    assert np.abs(cut - kept).mean() < np.abs(cut - shifted).mean()  # and lies where it lay
+    assert np.abs(cut - kept).mean() < np.abs(cut - shifted).mean()  # and in its old place
 
 
 def test_a_random_twin_follows_its_seed_alone() -> None:

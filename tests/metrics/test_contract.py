@@ -98,7 +98,7 @@ def aged(scan: Scan, lost: int) -> Scan:
 
 
 def disturbed(scan: Scan, level: float) -> Scan:
-    """A generated volume: noise on intensities and holes in the label map, as many as told."""
+    """A generated volume: noise on intensities and holes in the label map, as many as given."""
     rng = np.random.default_rng(1)
     voxels = np.clip(scan.voxels + level * rng.normal(size=scan.shape), -1, 1)
     labels = np.where(rng.uniform(size=scan.shape) < level / 4, 0, scan.labels)

@@ -42,7 +42,7 @@ def test_leaving_out_equals_removing_the_rows(fid: FID, dimension: int) -> None:
 
 
 def test_tight_shifted_and_poorer_clusters_are_told_apart(fid: FID) -> None:
-    """A set without spread, one beside the other, and one that lacks a mode are all at a distance.
+    """A set without spread, one next to the other, and one that lacks a mode are all at a distance.
 
     The numbers are those of one dimension by hand; the other directions add nothing.
     """

@@ -1,4 +1,4 @@
-"""Shared instruments: each volume is measured once, whoever asks, in whatever order and thread."""
+"""Shared instruments: each volume is measured once, in any order and from any thread."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor

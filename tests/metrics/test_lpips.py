@@ -1,4 +1,4 @@
-"""LPIPS on slices: which slices it compares, and what it says when the network is not there."""
+"""LPIPS on slices: which slices it compares, and what it reports when the network is not there."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The head mask: one component, without holes, hardly moved by noise."""
+"""The head mask: one component, without holes, almost unchanged by noise."""
 
 import numpy as np
 import pytest

@@ -92,7 +92,7 @@ def test_unknown_names_are_refused(name: str) -> None:
         ("random", "random:0"),
     ],
 )
-def test_the_nearest_name_is_told(name: str, near: str) -> None:
+def test_the_nearest_name_is_suggested(name: str, near: str) -> None:
     with pytest.raises(WeightsError, match=f"did you mean {near}[?]"):
         parse(name)
 

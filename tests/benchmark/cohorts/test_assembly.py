@@ -54,7 +54,7 @@ def test_what_is_known_at_the_source_is_the_sources_and_the_rest_each_visits() -
     assert visits["group"].tolist() == ["CN", "CN"]  # not what they became
     assert visits["diagnosis"].tolist() == ["CN", "AD"]
     assert visits["mmse"].isna().tolist() == [False, True]
-    assert "sex" not in visits  # it was only told later
+    assert "sex" not in visits  # only a later visit has it
 
 
 @pytest.mark.parametrize("labels", [("M012", "M000"), ("m06", "bl"), ("M024", "M006")])

@@ -278,8 +278,8 @@ def test_a_plugin_named_like_a_file_of_the_package_hides_nothing(project: Path) 
 
 
 def test_two_files_of_one_name_are_not_mistaken(project: Path, digest_of: Digest) -> None:
-    beside = project.parents[1] / "blocks.py"
-    beside.write_text("def fold(x): return 3 * x\n")
+    plain_file = project.parents[1] / "blocks.py"
+    plain_file.write_text("def fold(x): return 3 * x\n")
     both = "import {0}blocks as a\nimport {1}blocks as b\n"
     first, second = both.format("", "methods."), both.format("methods.", "")
     assert digest_of(first) != digest_of(second)

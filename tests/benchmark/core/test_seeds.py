@@ -17,9 +17,9 @@ def test_seeds_fit_a_signed_integer_and_are_uniform() -> None:
 
 
 def test_torchs_generator_is_seeded() -> None:
-    drawn = []
+    sampled = []
     for seed in (1, 2, 1):
         seed_torch(seed, torch.device("cpu"))
-        drawn.append(torch.rand(3))
-    assert torch.equal(drawn[0], drawn[2])
-    assert not torch.equal(drawn[0], drawn[1])
+        sampled.append(torch.rand(3))
+    assert torch.equal(sampled[0], sampled[2])
+    assert not torch.equal(sampled[0], sampled[1])

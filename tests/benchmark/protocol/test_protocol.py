@@ -168,7 +168,7 @@ def test_a_test_cohort_of_the_same_scans_is_refused(
     (found,) = (workspace / "cohorts").glob("phantom-*")
     copied = tmp_path / "renamed"
     copied.mkdir()
-    shutil.copy(found / "dataset_description.json", copied)  # says that they are prepared
+    shutil.copy(found / "dataset_description.json", copied)  # marks them as prepared
     for person in sorted(found.glob("sub-*")):
         for path in person.rglob("*"):
             name = str(path.relative_to(found)).replace("sub-", "sub-x")

@@ -54,8 +54,8 @@ def _add_variant(folder: Path) -> None:
     facts = json.loads((folder / "predictions/ours-s0/run.json").read_text())
     other = folder / "predictions/ours-s0-bbbb"
     other.mkdir()
-    told = {"settings": "bbbb", "seconds_per_volume": 5.5, "network_evaluations": 50}
-    (other / "run.json").write_text(json.dumps({**facts, **told}))
+    changes = {"settings": "bbbb", "seconds_per_volume": 5.5, "network_evaluations": 50}
+    (other / "run.json").write_text(json.dumps({**facts, **changes}))
 
 
 def test_the_csv_is_tidy(drawn: Path) -> None:

@@ -1,4 +1,4 @@
-"""A reader is told where values of one definition were computed by different code."""
+"""A report warns where values of one definition were computed by different code."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Rows are told apart by what differs between them; no two are called alike."""
+"""Labels of rows differ by what differs between the rows; no two are the same."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ DIGEST = "0123456789ab"
 
 
 def made(**changes: Any) -> dict[str, Any]:
-    """What ``run.json`` says of how volumes were made, with changes by full key."""
+    """What ``run.json`` records of how volumes were made, with changes by full key."""
     found: dict[str, Any] = {
         "method": "ours",
         "shape": [32, 40, 32],
@@ -183,7 +183,7 @@ def test_of_equal_names_what_differs_between_them_is_named() -> None:
     common = {f"settings__option_{number}": number for number in range(9)}
     rows = [ours(preset="demo"), *(ours(**common, settings__zeta=number) for number in (1, 2))]
     labels = row_labels(rows)
-    assert labels[0] == "Dao et al. (ours)"  # the others are told from it
+    assert labels[0] == "Dao et al. (ours)"  # the others are described relative to it
     assert [label[-18:] for label in labels[1:]] == ["and 6 more, zeta 1", "and 6 more, zeta 2"]
 
 

@@ -19,7 +19,7 @@ def test_a_line_a_cost_and_a_column_a_method(results: Results) -> None:
     lines = [[box.text for box in line] for section in table.sections for line in section.lines]
     assert ["Time", "—", "2 min 10 s", "2 min 10 s", "2 min 10 s"] in lines
     assert ["Energy", "—", "7.2 kJ", "7.2 kJ", "7.2 kJ"] in lines
-    assert ["Energy", "—", "—", "—", "—"] in lines  # a volume's, which no driver told
+    assert ["Energy", "—", "—", "—", "—"] in lines  # per volume, which no driver reported
     assert lines[-1] == ["Device", "cpu", "cpu", "cpu", "cpu"]
 
 
@@ -30,10 +30,10 @@ def test_a_step_has_lines_where_a_run_recorded_it(results: Results) -> None:
     table = print_costs(replace(results, runs=runs))
     assert before is not None
     assert table is not None
-    said = [[box.text for box in line] for section in table.sections for line in section.lines]
-    assert ["Seconds per step", *["0.25"] * 4] in said
-    assert ["Share of peak", *["31%"] * 4] in said
-    assert ["Peak memory", *["21.8 GB"] * 4] in said
+    lines = [[box.text for box in line] for section in table.sections for line in section.lines]
+    assert ["Seconds per step", *["0.25"] * 4] in lines
+    assert ["Share of peak", *["31%"] * 4] in lines
+    assert ["Peak memory", *["21.8 GB"] * 4] in lines
     assert "Seconds per step" not in str(before)
 
 

@@ -100,10 +100,10 @@ def test_no_subject_is_named(results: Results) -> None:
     assert not [subject for subject in subjects if subject in str(build_table(results))]
 
 
-def test_preparation_is_told_in_words() -> None:
+def test_preparation_is_described_in_words() -> None:
     steps = {"bias": True, "brain": "deepbet", "brain_version": "1.0.2", "registration": "affine"}
-    told = preparation({**steps, "percentiles": [1.0, 99.5]})
-    assert told == (
+    text = preparation({**steps, "percentiles": [1.0, 99.5]})
+    assert text == (
         "brain extraction deepbet 1.0.2, bias field N4, registration affine, intensities 1 to 99.5%"
     )
     nothing = {"bias": False, "brain": "", "registration": "none", "percentiles": [1.0, 99.5]}

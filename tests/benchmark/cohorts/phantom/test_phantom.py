@@ -77,13 +77,13 @@ def test_ventricles_grow_and_the_brain_shrinks_at_every_visit(truth: pd.DataFram
     assert np.allclose(truth["brain_ml"], truth["grey_ml"] + truth["white_ml"], atol=1e-3)
 
 
-def test_rates_are_those_drawn(phantom: Path, truth: pd.DataFrame) -> None:
+def test_rates_are_those_sampled(phantom: Path, truth: pd.DataFrame) -> None:
     rates = pd.read_csv(phantom / "derivatives/truth/participants.tsv", sep="\t")
-    drawn = rates.set_index("participant_id")["brain_loss"]
+    sampled = rates.set_index("participant_id")["brain_loss"]
     for subject, visits in truth.groupby("participant_id"):
         relative = visits["brain_ml"] / visits["brain_ml"].iloc[0]
         measured = -np.polyfit(visits["years"], relative, 1)[0]
-        assert measured == pytest.approx(drawn[subject], rel=0.3)
+        assert measured == pytest.approx(sampled[subject], rel=0.3)
 
 
 def test_scans_are_skull_stripped_integers_in_ras(phantom: Path) -> None:

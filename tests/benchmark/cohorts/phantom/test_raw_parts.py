@@ -111,14 +111,14 @@ def test_the_bias_field_lies_in_the_world_whatever_the_axes() -> None:
 
 def test_drawn_sessions_keep_their_limits_and_use_all_protocols() -> None:
     settings, rng = RawSettings(), np.random.default_rng(0)
-    drawn = [sample_raw_session(rng, settings) for _ in range(200)]
-    assert {scan.protocol for scan in drawn} == set(settings.protocols)
-    assert len({scan.orientation for scan in drawn}) > 40  # of 48
-    shifts = np.abs([scan.shift_mm for scan in drawn])
-    turns = np.abs([scan.turn_degrees for scan in drawn])
+    sampled = [sample_raw_session(rng, settings) for _ in range(200)]
+    assert {scan.protocol for scan in sampled} == set(settings.protocols)
+    assert len({scan.orientation for scan in sampled}) > 40  # of 48
+    shifts = np.abs([scan.shift_mm for scan in sampled])
+    turns = np.abs([scan.turn_degrees for scan in sampled])
     assert 13 < shifts.max() <= 15
     assert 11 < turns.max() <= 12
-    assert max(np.abs(scan.bias).max() for scan in drawn) <= settings.bias
+    assert max(np.abs(scan.bias).max() for scan in sampled) <= settings.bias
 
 
 def test_the_bias_field_strays_by_a_quarter_across_the_brain() -> None:

@@ -102,11 +102,11 @@ def test_poses_are_rigid_and_where_the_brain_lies(phantom: Path, visit: tuple[st
     assert np.linalg.det(pose) == pytest.approx(1)
     mask, affine = load(truth_file(phantom, *visit, BRAIN_MASK))
     middle = apply_affine(np.linalg.inv(pose) @ affine, np.argwhere(mask)).mean(axis=0)
-    assert np.abs(middle).max() < 10  # a brain's middle lies near the head's
+    assert np.abs(middle).max() < 10  # the brain's centre is near the head's
 
 
 @pytest.mark.parametrize("visit", VISITS)
-def test_the_header_has_the_voxels_that_were_drawn(
+def test_the_header_has_the_voxels_that_were_sampled(
     phantom: Path, truth: pd.DataFrame, visit: tuple[str, str]
 ) -> None:
     row = truth.loc[(f"sub-{visit[0]}", f"ses-{visit[1]}")]

@@ -84,9 +84,9 @@ def test_the_accepted_sequence_goes_first(aibl: Path, study: tuple, other: str) 
 def test_other_sequences_and_empty_series_are_named(aibl: Path) -> None:
     leaf(aibl, 4711, "2006-11-02", "FLAIR").mkdir(parents=True)
     leaf(aibl, 4711, "2009-11-02").mkdir(parents=True)
-    told = read(aibl).left_out.set_index("reason")["detail"]
-    assert told["not a T1w sequence that is known"].endswith("FLAIR")
-    assert "2009-11-02" in told["a series without an image"]
+    listed = read(aibl).left_out.set_index("reason")["detail"]
+    assert listed["not a T1w sequence that is known"].endswith("FLAIR")
+    assert "2009-11-02" in listed["a series without an image"]
 
 
 def test_another_layout_is_refused(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def sessions(root: Path, subject: str, text: str) -> None:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Path:
-    """One subject with sessions whose labels do not say when they were."""
+    """One subject with sessions whose labels give no time."""
     for session in ("01", "02"):
         scan(tmp_path, "sub-a", session)
     return tmp_path

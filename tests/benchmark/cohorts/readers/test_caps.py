@@ -19,7 +19,7 @@ def output(root: Path, subject: str, session: str, crop: str = "") -> Path:
 
 @pytest.fixture
 def caps(tmp_path: Path, study: tuple, write_image: Callable[[Path, int], Path]) -> Path:
-    """CAPS with its BIDS dataset beside, which has the exact dates."""
+    """CAPS with its BIDS dataset next to it, which has the exact dates."""
     people = ["participant_id\tsex"]
     for person in study:
         subject = f"sub-ADNI002S{person.number}"
@@ -69,8 +69,8 @@ def test_the_full_field_of_view_is_taken_unless_the_crop_is_asked_for(caps: Path
 
 def test_a_session_without_output_is_named(caps: Path) -> None:
     (caps / "subjects" / "sub-ADNI002S4711" / "ses-M036").mkdir()
-    told = read(caps).left_out.set_index("visit").loc["M036"]
-    assert "no t1_linear output" in told["detail"]
+    listed = read(caps).left_out.set_index("visit").loc["M036"]
+    assert "no t1_linear output" in listed["detail"]
 
 
 def test_one_person_in_two_folders_and_other_layouts_are_refused(caps: Path) -> None:

@@ -85,9 +85,9 @@ def test_a_visit_without_a_time_is_left_out(oasis2: Path, delay: str) -> None:
     edit(oasis2, "4711_MR2,Converted,2,189", f"4711_MR2,Converted,2,{delay}")
     cohort = read(oasis2)
     assert len(cohort.visits) == 8
-    told = cohort.left_out.set_index("reason").loc["no time for its visit"]
-    assert told["visit"] == "MR2"
-    assert f"'{delay}'" in told["detail"]
+    listed = cohort.left_out.set_index("reason").loc["no time for its visit"]
+    assert listed["visit"] == "MR2"
+    assert f"'{delay}'" in listed["detail"]
 
 
 def test_halves_duplicates_and_strays_are_named(oasis2: Path) -> None:
@@ -98,9 +98,9 @@ def test_halves_duplicates_and_strays_are_named(oasis2: Path) -> None:
     analyze(oasis2 / "OAS2_RAW_PART2" / "OAS2_4799_MR1" / "RAW" / "mpr-1.nifti.img", 0)
     edit(oasis2, HEADER, f"{HEADER}\n{row('OAS2_4711', 1, '0', sex='F', age='71.2')}")
     cohort = read(oasis2)
-    told = cohort.left_out.groupby("reason").size()
-    assert told["an image without its .hdr file"] == 2
-    assert told["on disk but not in the demographics table"] == 1
+    listed = cohort.left_out.groupby("reason").size()
+    assert listed["an image without its .hdr file"] == 2
+    assert listed["on disk but not in the demographics table"] == 1
     assert not any("3906" in detail for detail in cohort.left_out["detail"])
 
 

@@ -16,7 +16,7 @@ IDS = [f"s{number:04d}" for number in range(400)]
 
 
 def cohort(seed: int, size: int = 400) -> pd.DataFrame:
-    """People drawn at random: dependent, skewed and rare covariates, and missing values."""
+    """Subjects sampled at random: dependent, skewed and rare covariates, and missing values."""
     rng = np.random.default_rng(seed)
     age = rng.normal(74, 7, size)
     columns = {
@@ -98,7 +98,7 @@ def test_validation_is_compared_too() -> None:
     assert "between validation and training" in warning
 
 
-def test_a_difference_that_is_sure_but_negligible_is_not_told() -> None:
+def test_a_difference_that_is_sure_but_negligible_is_not_reported() -> None:
     """In a huge cohort, a twentieth of a standard deviation is significant."""
     rng = np.random.default_rng(0)
     ages = [*rng.normal(0.05, 1, 20_000), *rng.normal(0, 1, 20_000)]

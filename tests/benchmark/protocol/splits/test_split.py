@@ -146,13 +146,13 @@ def test_a_missing_value_is_a_stratum() -> None:
 
 
 def test_single_member_strata_are_as_likely_as_others() -> None:
-    """Over many keys, whoever is alone in a stratum is drawn as often as anybody else."""
+    """Over many keys, a subject alone in a stratum is selected as often as any other."""
     people = PEOPLE[:40].assign(group=[*["alone-a", "alone-b", "alone-c"], *["many"] * 37])
-    drawn = [
+    selected = [
         split_subjects(people, SplitSettings(test=10, stratify=True, key=str(key))).test
         for key in range(300)
     ]
-    counts = [sum(label in test for test in drawn) for label in IDS[:3]]
+    counts = [sum(label in test for test in selected) for label in IDS[:3]]
     spread = (300 * 0.25 * 0.75) ** 0.5
     assert all(abs(count - 75) < 4 * spread for count in counts)
 

@@ -1,4 +1,4 @@
-"""What is not used of a download, and what a user is told."""
+"""What is not used of a download, and how it is reported."""
 
 from datetime import date, timedelta
 from typing import Any

@@ -30,7 +30,7 @@ def test_headers_in_any_spelling(download: Any) -> None:
     download.rows[1] = download.rows[1].replace('"71"', '""').replace('"F"', '"-4"')
     download.write_rows(odd.replace("Subject", "SUBJECT"), bom="\ufeff")
     visits = download.read().visits
-    assert visits["sex"].tolist() == ["F", "F"]  # what the first visit says holds
+    assert visits["sex"].tolist() == ["F", "F"]  # the first visit decides
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_diagnoses_in_words_of_dxsum(download: Any) -> None:
     download.write_rows("Phase,RID,VISCODE,VISCODE2,EXAMDATE,DIAGNOSIS", "DXSUM.csv")
     cohort = download.read()
     assert cohort.visits["diagnosis"].tolist() == ["CN", "AD"]
-    assert not any("no table lies" in note for note in cohort.notes)
+    assert not any("no table was found" in note for note in cohort.notes)
 
 
 def test_adnimerge_goes_before_tadpole(download: Any) -> None:

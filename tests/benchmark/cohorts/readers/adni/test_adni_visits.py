@@ -12,7 +12,7 @@ from longibench.benchmark.cohorts.readers.adni.grouping import Dated, name_visit
 
 FIRST = date(2006, 11, 2)
 ONE = "002_S_4711"
-LAST = 1000  # days: a follow-up that is nobody's matter here
+LAST = 1000  # days: a follow-up that no test here uses
 
 
 def labels(*scans: tuple[int, str] | tuple[int, str, float]) -> list[str]:
