@@ -1,4 +1,4 @@
 """From pairs to a checkpoint: loop, memory, monitoring, validation, checkpoints.
 
-May import preparation, devices, settings and core, and the interfaces of methods and metrics.
+May import preparation, devices, settings and core, and the interface of methods.
 """

@@ -1,4 +1,4 @@
-"""A complete method: the source plus the years times the population's mean change a year."""
+"""A complete method: the source plus the years times the population's mean change per year."""
 
 import torch
 from torch import Tensor, nn
@@ -7,13 +7,13 @@ from methods.method import Method, MethodSettings
 
 
 class MeanChange(Method, name="mean-change"):
-    """Learns one number a voxel, by least squares over all training pairs."""
+    """Learns one number per voxel, by least squares over all training pairs."""
 
-    summary = "adds the population's mean change a year, voxel by voxel"
+    summary = "adds the population's mean change per year, voxel by voxel"
 
     def __init__(self, settings: MethodSettings, shape: tuple[int, int, int]) -> None:
         super().__init__(settings, shape)
-        self.rate = nn.Parameter(torch.zeros(shape))  # change of intensity a year, (X, Y, Z)
+        self.rate = nn.Parameter(torch.zeros(shape))  # change of intensity per year, (X, Y, Z)
 
     def predict(self, source: Tensor, interval_years: Tensor) -> Tensor:
         """Extrapolate sources (B, 1, X, Y, Z) by intervals (B,) in years."""
