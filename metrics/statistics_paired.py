@@ -1,5 +1,6 @@
 """Two methods on the same subjects: difference, test, and share of subjects improved."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -134,7 +135,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted: Array = np.array(p_values, float)
     known = ~np.isnan(adjusted)
     if known.any():
-        adjusted[known] = multipletests(adjusted[known], method="holm")[1]
+        gc.freeze()  # multipletests collects garbage first: half a second where torch is loaded
+        try:
+            adjusted[known] = multipletests(adjusted[known], method="holm")[1]
+        finally:
+            gc.unfreeze()
     return [float(value) for value in adjusted]
 
 

@@ -32,7 +32,7 @@ def read_points(results: Results) -> list[Drawn]:
     """
     path = results.folder / POINTS
     if not path.is_file():
-        raise UserError(f"{path}: no points; 'python cli.py curve' draws them")
+        raise UserError(f"{path}: no points; 'python cli.py curve' generates them")
     points = [Point(**values) for values in json.loads(path.read_text(encoding="utf-8"))]
     return [_read(results, point) for point in points]
 
@@ -42,8 +42,8 @@ def _read(results: Results, point: Point) -> Drawn:
     runs = results.runs_of(entry)
     if not runs:
         raise UserError(
-            f"{results.folder}: {point.method} in {point.steps} steps of {point.sampler} is gone; "
-            "the same 'python cli.py curve' draws it again"
+            f"{results.folder}: {point.method} in {point.steps} steps of {point.sampler} is "
+            "missing; the same 'python cli.py curve' generates it again"
         )
     facts = runs[0].facts
     return Drawn(
