@@ -5,13 +5,14 @@ links in it are for tools that read code without running it.
 
 Plugins may omit the name: ``from methods.method import Method`` gives the same module as
 ``from longibench.methods.method import Method``. Programs of longibench claim the short names; in
-any other program that imports longibench they refer to it only if no other package has them.
+any other program they refer to it while a plugin is imported, and if no other package has them.
 """
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -61,11 +62,35 @@ sys.meta_path.insert(0, _finder)
 
 
 def claim_short_names() -> None:
-    """Reserve the short names for this package, even if others are installed under them."""
+    """Reserve the short names in this process, even if others are installed under them.
+
+    For programs of longibench: what others have under these names is gone from ``sys.modules``.
+    """
     _finder.claimed = True
-    others = {top for top in SHORT_NAMES if not _is_ours(top)}
-    for name in [name for name in sys.modules if name.partition(".")[0] in others]:
-        del sys.modules[name]
+    _remove_others()
+
+
+@contextmanager
+def short_names_claimed() -> Iterator[None]:
+    """Reserve the short names while a plugin is imported; a library's program gets its own back."""
+    before, _finder.claimed = _finder.claimed, True
+    others = _remove_others()
+    try:
+        yield
+    finally:
+        _finder.claimed = before
+        tops = {name.partition(".")[0] for name in others}
+        if not before and tops:
+            for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
+                del sys.modules[name]
+            sys.modules.update(others)
+
+
+def _remove_others() -> dict[str, ModuleType]:
+    """Take what others have under the short names out of ``sys.modules``, and return it."""
+    others = {top for top in SHORT_NAMES if top in sys.modules and not _is_ours(top)}
+    names = [name for name in sys.modules if name.partition(".")[0] in others]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def be_one_object(name: str) -> None:

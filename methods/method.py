@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 REGISTRY: dict[str, type["Method"]] = {}
 
-RENAMED = {"recompute": "checkpoint_activations", "levels": "checkpoint_levels"}
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -72,6 +71,13 @@ class Stage:
     name: str
     optimizer_steps: tuple[OptimizerStep, ...]
     share: float = 1.0
+
+    def __post_init__(self) -> None:
+        names = [step.name for step in self.optimizer_steps]
+        if len(set(names)) < len(names) or not all(names):
+            raise ValueError(
+                f"stage '{self.name}': each optimizer step needs a name of its own, got {names}"
+            )
 
 
 class Method(nn.Module, ABC):
@@ -176,9 +182,11 @@ def __getattr__(name: str) -> Any:
 
 
 def _refuse_old_names(cls: type[Method]) -> None:
-    for old, new in RENAMED.items():
-        if old in vars(cls):
-            raise TypeError(f"{cls.__name__}.{old} is now called {new}: rename it")
+    if "recompute" in vars(cls):  # its name in version 0.1
+        raise TypeError(
+            f"{cls.__name__}: 'recompute' is now called 'checkpoint_activations', and 'levels' "
+            "'checkpoint_levels': rename them"
+        )
 
 
 def _check_generation_only(cls: type[Method]) -> None:

@@ -1,7 +1,7 @@
 """Noise schedules: the amounts of image and noise at each level.
 
 Arrays have T + 1 entries, entry 0 being the clean image (abar_0 = 1), so that ``abar[t]`` is as in
- Ho et al. 2020 and in the paper.
+Ho et al. 2020 and in the paper.
 """
 
 import math

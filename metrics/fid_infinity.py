@@ -32,7 +32,9 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
     higher_is_better = False
     decimals = 3
     citation = "Chong and Forsyth 2020, arXiv:1911.07023, section 3.1"
-    parameters = MappingProxyType({"fractions": list(FRACTIONS), "orders": ORDERS})
+    parameters = MappingProxyType(
+        {"fractions": list(FRACTIONS), "orders": ORDERS, "subsets": "by subject"}
+    )
     uses_extractor = True
 
     @property
@@ -51,9 +53,11 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
     def __call__(self, *, generated: Features, reference: Features) -> float:
         """Extrapolate over subsets of the volumes, each of a different subject."""
         groups = [str(row) for row in range(len(generated))]
-        return self.value(generated=generated, reference=reference, groups=groups)
+        return self.value_by_subject(generated=generated, reference=reference, groups=groups)
 
-    def value(self, *, generated: Features, reference: Features, groups: Sequence[str]) -> float:
+    def value_by_subject(
+        self, *, generated: Features, reference: Features, groups: Sequence[str]
+    ) -> float:
         """Extrapolate over subsets of the subjects.
 
         Volumes of one subject are similar: omitting some of them would not change the effective

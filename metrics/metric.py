@@ -198,7 +198,9 @@ class SetMetric(_FeatureMetric):
             TooFewVolumes: Not enough volumes for the metric to be defined.
         """
 
-    def value(self, *, generated: Features, reference: Features, groups: Sequence[str]) -> float:
+    def value_by_subject(
+        self, *, generated: Features, reference: Features, groups: Sequence[str]
+    ) -> float:
         """The metric of all volumes, given the subject of each row; by default ``__call__``."""
         return self(generated=generated, reference=reference)
 

@@ -214,3 +214,20 @@ def test_code_is_the_same_by_either_name(tmp_path: Path, line: str) -> None:
         assert "methods.blocks" in {its.name for its in closure(source)}
         digests.add(code_digest(source))
     assert len(digests) == 1
+
+
+def test_a_library_program_gets_its_own_back_after_a_plugin(
+    beside: Program, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("from metrics.metric import pair_metric\nassert pair_metric\n")
+    code = f"""
+import metrics, metrics.part
+from pathlib import Path
+from longibench.benchmark.settings.plugins import load_metrics
+before = metrics
+load_metrics([Path({str(plugin)!r})])
+import metrics, metrics.part
+print(metrics is before, metrics.part.WHO)
+"""
+    assert beside(code) == "True their part"

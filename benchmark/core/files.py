@@ -107,7 +107,7 @@ def _explained(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise UserError(
             f"cannot write {path}: {reason}. Free some space or choose another folder; "
-            "Finished work is kept, and the same command continues."
+            "finished work is kept, and the same command continues."
         ) from error
 
 

@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 import torch
 import torch.distributed as dist
 
+from longibench import claim_short_names
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.process_pool import end_with_parent
 from longibench.benchmark.core.signals import Interruption, Stopped, stoppable
@@ -145,6 +146,7 @@ def _broadcast(work: Call | None) -> Call | None:
 
 def _run_rank(port: int, rank: int, size: int, backend: str) -> None:
     """Main function of a rank that rank 0 started."""
+    claim_short_names()
     threading.Thread(target=end_with_parent, daemon=True).start()
     with stoppable():
         try:

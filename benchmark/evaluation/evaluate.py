@@ -30,7 +30,6 @@ from longibench.benchmark.evaluation.score_table import (
 )
 from longibench.benchmark.evaluation.subject_scorer import Scorer, SubjectScores, Value
 from longibench.benchmark.preparation.space import PLAIN, Fit, Space, check_generated
-from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.protocol.metric_identity import Identity, identify
 from longibench.benchmark.protocol.pairs import PATHS, STRATA
 from longibench.metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
@@ -116,7 +115,7 @@ class Evaluator:
 
     def _check(self, subjects: list[list[Row]], predictions: Predictions, fit: Fit) -> None:
         def check(rows: list[Row]) -> None:
-            space = Space.of(load_nifti(rows[0]["source"]))
+            space = Space.read(rows[0]["source"])
             for row in rows:
                 check_generated(predictions.path(row["generated"]), space, fit)
 
@@ -198,7 +197,7 @@ def set_rows(metric: SetMetric, groups: list[str], scores: list[SubjectScores]) 
     generated, real = (np.stack(part) for part in zip(*features, strict=True))
     given: dict[str, Any] = {"generated": generated, "reference": real, "groups": groups}
     try:
-        value = metric.value(**given)
+        value = metric.value_by_subject(**given)
     except MetricError as error:
         return [_row(metric, Value.missing(str(error)), **whole)]
     return [

@@ -101,7 +101,7 @@ class Scorer:
     def _score(self, rows: Sequence[dict[str, Any]]) -> SubjectScores:
         scores = SubjectScores()
         source = real_scan(rows[0]["source"], rows[0].get("source_labels"))
-        space = Space.of(load_nifti(rows[0]["source"]))
+        space = Space.read(rows[0]["source"])
         real: dict[str, Scan] = {}
         measured: list[dict[str, Measured]] = []
         for row in rows:
@@ -185,9 +185,9 @@ class Scorer:
 
 def real_scan(path: str, labels: Any = None) -> Scan:
     """Read a prepared volume as a scan, with its label map if there is one."""
-    image = load_nifti(path)
-    x, y, z = (float(size) for size in voxel_sizes(image.affine))
-    return Scan(read_volume(path), (x, y, z), _labels(Path(), labels, image.shape))
+    space = Space.read(path)
+    x, y, z = (float(size) for size in voxel_sizes(space.affine))
+    return Scan(read_volume(path), (x, y, z), _labels(Path(), labels, space.shape))
 
 
 def _forget(scans: Iterable[Scan]) -> None:

@@ -65,7 +65,7 @@ def gather(
         left_out.append((visit.subject, visit.visit, reason, detail))
         if record.kind:
             console.warn(
-                f"left out: {visit.path} {reason}{': ' * bool(record.reason)}{record.reason}"
+                f"left out: {visit.path}: {reason}{': ' * bool(record.reason)}{record.reason}"
             )
     if not kept:
         first = f"; {left_out[0][2]}: {left_out[0][3]}" if left_out else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import nibabel as nib
 import numpy as np
 from nibabel.affines import voxel_sizes
 from nibabel.orientations import aff2axcodes
@@ -15,7 +16,7 @@ from scipy import ndimage
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.preparation.arrays import Affine
 from longibench.benchmark.preparation.steps.intensity import BACKGROUND
-from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti
+from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti, read_space
 
 AFFINE_TOLERANCE_MM = 1e-3
 RANGE_TOLERANCE = 1e-3
@@ -59,6 +60,11 @@ class Space:
     affine: Affine
 
     @classmethod
+    def read(cls, path: str | Path) -> "Space":
+        """The space of a file, from its header."""
+        return cls(*read_space(path))
+
+    @classmethod
     def of(cls, image: Any) -> "Space":
         """The space of an opened image."""
         return cls(tuple(image.shape), np.asarray(image.affine, float))
@@ -78,8 +84,10 @@ def read_fitting(path: Any, space: Space, fit: Fit) -> Volume:
     Raises:
         Misfit: It cannot be read, has another grid, or its values are not intensities in range.
     """
-    image, own = _opened(path, space, fit)
-    values = _values(image)
+    own = _checked_space(path, space, fit)
+    with _readable():
+        image = load_nifti(path)
+        values = np.asarray(image.dataobj, dtype=np.float32)
     _refuse_values(values, image, fit)
     volume = _to_range(values, fit)
     if fit.rule == "resample" and not _same(own, space):
@@ -106,7 +114,7 @@ def check_generated(path: Path, space: Space, fit: Fit) -> None:
         UserError: It cannot be opened or has another grid, with the file's path.
     """
     with _named(path):
-        _opened(path, space, fit)
+        _checked_space(path, space, fit)
 
 
 @contextmanager
@@ -117,29 +125,28 @@ def _named(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: {error}") from error
 
 
-def _opened(path: Any, space: Space, fit: Fit) -> tuple[Any, Space]:
-    """The image, of which only the header was read, and its space."""
-    try:
-        image = load_nifti(path)
-    except FileNotFoundError as error:
-        raise Misfit("there is no such file") from error
-    except UNREADABLE as error:
-        raise Misfit(f"cannot be read: {error}") from error
-    own = Space.of(image)
+def _checked_space(path: Any, space: Space, fit: Fit) -> Space:
+    """The space of a volume that may be compared with its source; no voxel is read."""
+    with _readable():
+        own = Space.read(path)
     if len(own.shape) != 3:
         raise Misfit(f"its shape is {own.shape}; a single volume has three dimensions")
-    if fit.rule == "strict":
-        _refuse_space(image, own, space)
-    elif fit.rule == "voxels" and own.shape != space.shape:
+    if fit.rule == "strict" and not _same(own, space):
+        header = nib.Nifti1Image.from_filename(str(path)).header
+        raise Misfit(f"{_space_problem(own, space)}; {_advice(header, own, space)}")
+    if fit.rule == "voxels" and own.shape != space.shape:
         raise Misfit(
             f"its shape is {own.shape}, the source's {space.shape}; --grid voxels needs equal ones"
         )
-    return image, own
+    return own
 
 
-def _values(image: Any) -> Volume:
+@contextmanager
+def _readable() -> Iterator[None]:
     try:
-        return np.asarray(image.dataobj, dtype=np.float32)
+        yield
+    except FileNotFoundError as error:
+        raise Misfit("there is no such file") from error
     except UNREADABLE as error:
         raise Misfit(f"cannot be read: {error}") from error
 
@@ -177,12 +184,6 @@ def _to_range(values: Volume, fit: Fit) -> Volume:
     return np.clip((values - np.float32(low)) * np.float32(2 / (high - low)) - 1, -1, 1)
 
 
-def _refuse_space(image: Any, own: Space, wanted: Space) -> None:
-    if _same(own, wanted):
-        return
-    raise Misfit(f"{_space_problem(own, wanted)}; {_advice(image, own, wanted)}")
-
-
 def _same(own: Space, wanted: Space) -> bool:
     return own.shape == wanted.shape and bool(
         np.allclose(own.affine, wanted.affine, atol=AFFINE_TOLERANCE_MM)
@@ -203,8 +204,8 @@ def _space_problem(own: Space, wanted: Space) -> str:
     return f"its affine differs: it is shifted by {shift:.3g} mm from the source"
 
 
-def _advice(image: Any, own: Space, wanted: Space) -> str:
-    coded = int(image.header["sform_code"]) or int(image.header["qform_code"])
+def _advice(header: Any, own: Space, wanted: Space) -> str:
+    coded = int(header["sform_code"]) or int(header["qform_code"])
     if own.shape == wanted.shape and (not coded or np.allclose(own.affine, np.eye(4))):
         return (
             "its header seems to have no orientation. If its voxels are in the order of the "

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from longibench import claim_short_names, methods, metrics
+from longibench import methods, metrics, short_names_claimed
 from longibench.benchmark.core.code_identity import ModuleFile, closure
 from longibench.benchmark.core.code_imports import PACKAGES, short_name
 from longibench.benchmark.core.errors import UserError, unknown
@@ -74,9 +74,9 @@ def _import_file(path: Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     known = {*METHODS, *METRICS}
-    claim_short_names()
     try:
-        spec.loader.exec_module(module)
+        with short_names_claimed():
+            spec.loader.exec_module(module)
         _refuse_hidden(name, path)
     except Exception as error:
         del sys.modules[name]

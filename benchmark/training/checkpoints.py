@@ -15,13 +15,7 @@ from torch import Tensor
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import (
-    FileState,
-    atomic_folder,
-    file_digest,
-    file_state,
-    write_json,
-)
+from longibench.benchmark.core.files import atomic_folder, file_digest, write_json
 from longibench.benchmark.core.workspace import AVERAGE, INDEX, STATE, TRAINED, WEIGHTS
 
 DAMAGE = (OSError, ValueError, KeyError, RuntimeError)  # raised by a damaged checkpoint
@@ -127,13 +121,15 @@ def _checked(path: Path) -> dict[str, Any]:
     """The index of a checkpoint whose files have its digests; each is hashed once a process."""
     index: dict[str, Any] = json.loads((path / INDEX).read_text())
     for name, expected in index["sha256"].items():
-        if _digest(path / name, file_state(path / name)) != expected:
+        status = (path / name).stat()
+        identity = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if _digest(path / name, identity) != expected:
             raise ValueError(f"{name} does not match its digest")
     return index
 
 
 @lru_cache(maxsize=64)
-def _digest(file: Path, _: FileState) -> str:
+def _digest(file: Path, _: tuple[int, ...]) -> str:
     return file_digest(file)
 
 

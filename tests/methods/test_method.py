@@ -189,12 +189,16 @@ def test_two_stages_share_the_iterations(tmp_path: Path) -> None:
     assert checkpoint.losses[-1][0] == "diffuse"
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("recompute", "checkpoint_activations"), ("levels", "checkpoint_levels")]
-)
-def test_a_name_of_an_earlier_version_is_refused_with_its_new_one(old: str, new: str) -> None:
-    with pytest.raises(TypeError, match=f"Old.{old} is now called {new}"):
-        type("Old", (Toy,), {old: 1}, name="old")
+def test_a_name_of_an_earlier_version_is_refused_with_its_new_one() -> None:
+    with pytest.raises(TypeError, match=r"Old: 'recompute' is now called 'checkpoint_activations'"):
+        type("Old", (Toy,), {"recompute": 1}, name="old")
     assert "old" not in REGISTRY
     with pytest.raises(ImportError, match="OptimizerStep"):
         from longibench.methods.method import Turn  # type: ignore[attr-defined] # noqa: F401
+
+
+@pytest.mark.parametrize("names", [("loss", "loss"), ("",)])
+def test_optimizer_steps_have_names_of_their_own(names: tuple[str, ...]) -> None:
+    steps = tuple(OptimizerStep(name, lambda *batch: batch[0], ()) for name in names)
+    with pytest.raises(ValueError, match="stage 'fit': each optimizer step needs a name"):
+        Stage("fit", steps)

@@ -141,7 +141,7 @@ def evaluate(metric: Metric, visits: list[Visit], generated: list[Scan]) -> floa
     ]
     if isinstance(metric, SetMetric):
         groups = [str(row) for row in range(len(visits))]
-        return metric.value(generated=features[0], reference=features[1], groups=groups)
+        return metric.value_by_subject(generated=features[0], reference=features[1], groups=groups)
     years = np.array([visit.interval_years for visit in visits])
     return metric(generated=features[0], reference=features[1], interval_years=years)
 

@@ -39,7 +39,7 @@ def test_takes_most_of_the_bias_away(metric: FIDInfinity) -> None:
 def test_a_copy_is_at_zero(metric: FIDInfinity) -> None:
     features = draw(25, 2, 0)
     given = {"generated": features, "reference": features, "groups": groups_of(25, 2)}
-    assert metric.value(**given) == pytest.approx(0, abs=1e-9)  # type: ignore[arg-type]
+    assert metric.value_by_subject(**given) == pytest.approx(0, abs=1e-9)  # type: ignore[arg-type]
     assert metric(generated=features, reference=features) == pytest.approx(0, abs=1e-9)
 
 
@@ -51,9 +51,11 @@ def test_may_be_negative(metric: FIDInfinity) -> None:
 def test_is_the_same_each_time_and_in_any_order(metric: FIDInfinity) -> None:
     generated, reference = draw(30, 2, 0, 1), draw(30, 2, 1)
     groups = np.array(groups_of(30, 2))
-    value = metric.value(generated=generated, reference=reference, groups=groups.tolist())
+    value = metric.value_by_subject(
+        generated=generated, reference=reference, groups=groups.tolist()
+    )
     order = np.random.default_rng(0).permutation(60)
-    again = metric.value(
+    again = metric.value_by_subject(
         generated=generated[order], reference=reference[order], groups=groups[order].tolist()
     )
     assert again == pytest.approx(value, rel=1e-9)
@@ -73,7 +75,7 @@ def test_few_subjects_are_refused_however_many_volumes(metric: FIDInfinity) -> N
     with pytest.raises(
         TooFewVolumes, match="extrapolation meaningless; it needs at least 20 subjects"
     ):
-        metric.value(
+        metric.value_by_subject(
             generated=features, reference=features, groups=groups_of(LEAST_SUBJECTS - 1, 9)
         )
 
@@ -82,13 +84,13 @@ def test_a_volume_of_its_own_a_subject_by_default(metric: FIDInfinity) -> None:
     generated, reference = draw(24, 1, 0, 1), draw(24, 1, 1)
     alone = metric(generated=generated, reference=reference)
     groups = [str(row) for row in range(24)]
-    assert alone == metric.value(generated=generated, reference=reference, groups=groups)
+    assert alone == metric.value_by_subject(generated=generated, reference=reference, groups=groups)
 
 
 def test_leaving_a_subject_out_keeps_the_subsets(metric: FIDInfinity) -> None:
     generated, reference = draw(24, 2, 0, 1), draw(24, 2, 1)
     groups = groups_of(24, 2)
-    value = metric.value(generated=generated, reference=reference, groups=groups)
+    value = metric.value_by_subject(generated=generated, reference=reference, groups=groups)
     found = metric.leave_one_out(generated=generated, reference=reference, groups=groups)
     assert list(found) == sorted(set(groups))
     spread = np.std(list(found.values()))
@@ -100,3 +102,8 @@ def test_has_no_floor_and_a_title(metric: FIDInfinity) -> None:
     features = draw(24, 2, 0)
     assert metric.floor(generated=features, reference=features, groups=["a"] * 48) is None
     assert metric.title == "FID, N to infinity [MedicalNet ResNet-10, random:0]"
+
+
+def test_subsets_by_subject_are_part_of_the_definition(metric: FIDInfinity) -> None:
+    """Version 0.1 chose other subsets: its values are not ranked with these."""
+    assert metric.parameters["subsets"] == "by subject"

@@ -46,6 +46,25 @@ def load_nifti(path: str | Path) -> nib.Nifti1Image:
     return nib.as_closest_canonical(nib.Nifti1Image.from_filename(str(path)))
 
 
+def read_space(path: str | Path) -> tuple[tuple[int, ...], NDArray[np.float64]]:
+    """Shape and affine that ``load_nifti`` gives, from the header alone.
+
+    Raises:
+        ValueError: The affine does not determine the axes.
+    """
+    image = nib.Nifti1Image.from_filename(str(path))
+    if len(image.shape) < 3:
+        return tuple(image.shape), np.asarray(image.affine, float)
+    orientation = nib.io_orientation(image.affine)
+    if np.isnan(orientation).any():
+        raise ValueError("its affine does not determine the axes")
+    shape = list(image.shape)
+    for axis, place in enumerate(orientation[:, 0].astype(int)):
+        shape[place] = image.shape[axis]
+    turned = nib.orientations.inv_ornt_aff(orientation, image.shape[:3])
+    return tuple(shape), np.asarray(image.affine @ turned, float)
+
+
 def write_volume(path: Path, volume: Volume, affine: NDArray[np.float64]) -> None:
     """Store a prepared volume, atomically.
 

@@ -115,6 +115,7 @@ def work(cell: Cell, place: str, quiet: bool) -> str:
     os.chdir(place)
     console = Console(quiet)
     console.say(f"{cell.name} on {host}: {_state(cell)}")
+    longibench.claim_short_names()
     try:
         _check_code(cell)
         with stoppable():

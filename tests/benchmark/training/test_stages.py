@@ -9,9 +9,12 @@ class Planned:
     """The part of a method that a schedule uses."""
 
     def __init__(self, *shares_and_steps: tuple[float, int]) -> None:
-        one = OptimizerStep("loss", lambda *batch: batch[0], (nn.Parameter(),))
+        def some(count: int) -> tuple[OptimizerStep, ...]:
+            names = [str(number) for number in range(count)]
+            return tuple(OptimizerStep(its, lambda *b: b[0], (nn.Parameter(),)) for its in names)
+
         self._stages = tuple(
-            Stage(str(index), (one,) * steps, share)
+            Stage(str(index), some(steps), share)
             for index, (share, steps) in enumerate(shares_and_steps)
         )
 
