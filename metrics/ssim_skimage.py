@@ -11,7 +11,7 @@ SIDE = 7
 
 
 class ScikitSSIM(SSIM, name="ssim-skimage"):
-    """Uniform window of 7 voxels a side and sample covariances, on [0, 1] with L = 1.
+    """Uniform window of 7 voxels per side and sample covariances, on [0, 1] with L = 1.
 
     The result of ``structural_similarity(a, b, data_range=1)``, which many papers report whose code
     calls it with defaults; CLIMB, by the first author of the paper that this suite reproduces, is

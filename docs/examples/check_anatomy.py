@@ -73,7 +73,7 @@ def pooled(network: AnatomyNetwork) -> Extract:
 
 
 def draw_sensitivity(table: pd.DataFrame, folder: Path) -> None:
-    """FID over its floor against strength, a panel a damage."""
+    """FID over its floor against strength, a panel per damage."""
     undamaged = table.drop_duplicates(["damage", "extractor"]).assign(ratio=1.0)
     undamaged["strength"] = undamaged["damage"].map({its.name: its.nothing for its in DAMAGES})
     with look():
@@ -197,7 +197,7 @@ def picture(axes: np.ndarray, volume: np.ndarray, shares: np.ndarray) -> None:
 
 
 def speed(folder: Path) -> None:
-    """Seconds a volume on one thread, and the size of the file."""
+    """Seconds per volume on one thread, and the size of the file."""
     torch.set_num_threads(1)
     network = load_embedded()
     rows = []

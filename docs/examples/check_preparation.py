@@ -85,7 +85,7 @@ def ventricle_growth(dataset: Path, scans: list[Scan]) -> float:
 
 
 def check(dataset: Path, prepared: Prepared) -> pd.DataFrame:
-    """One row a subject: errors in mm, overlaps, and ventricle growth, measured and true."""
+    """One row per subject: errors in mm, overlaps, and ventricle growth, measured and true."""
     truth = pd.read_csv(dataset / TRUTH / "truth.tsv", sep="\t")
     truth = truth.set_index(["participant_id", "session_id"])["label_ventricle_ml"]
     rows = []

@@ -24,7 +24,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "speed"))
 
-HEADER = "| {} | {} | s a sample | times as fast as plain |\n|---|---|---|---|"
+HEADER = "| {} | {} | s per sample | times as fast as plain |\n|---|---|---|---|"
 ROW = "| {} | {} | {:.3f} | {} |"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 Gather = Callable[[Any], Any]

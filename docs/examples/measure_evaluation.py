@@ -39,14 +39,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("counts", type=int, nargs="+")
-    parser.add_argument("--workers", type=int, default=0, help="threads; 0: one a core")
+    parser.add_argument("--workers", type=int, default=0, help="threads; 0: one per core")
     parser.add_argument("--one", action="store_true", help="measure here, in this process")
     given = parser.parse_args()
     if given.one:
         print(json.dumps(measure(given.folder, given.counts[0], given.workers)))
         return
     pairs = real_pairs(given.folder)
-    print("| volumes | seconds | seconds a volume | peak memory, MB |", flush=True)
+    print("| volumes | seconds | seconds per volume | peak memory, MB |", flush=True)
     print("| ---: | ---: | ---: | ---: |", flush=True)
     for count in given.counts:
         write_stand_ins(given.folder / str(count), pairs, count)

@@ -188,7 +188,7 @@ def disk_mb(path: Path) -> float:
 
 
 def measure(form: str, paths: list[Path], cold: bool) -> tuple[float, float]:
-    """Milliseconds a volume (median, in random order), and growth of the process, in MB."""
+    """Milliseconds per volume (median, in random order), and growth of the process, in MB."""
     import psutil
     import torch
 

@@ -8,9 +8,9 @@ from longibench.benchmark.cohorts.subject_ids import canonical_subject
 
 
 class Dated(Reader, name="dated"):
-    """One folder a person, whose files are named by the day of the scan."""
+    """One folder per person, whose files are named by the day of the scan."""
 
-    summary = "one folder a person, files named YYYY-MM-DD.nii.gz"
+    summary = "one folder per person, files named YYYY-MM-DD.nii.gz"
 
     @classmethod
     def recognises(cls, path: Path) -> str:
@@ -21,7 +21,7 @@ class Dated(Reader, name="dated"):
     def read(self, path: Path) -> Listing:
         """List all scans; files whose name is no date are left out."""
         scans, left_out = [], []
-        for folder in subfolders(existing_folder(path, "the folder with one folder a person")):
+        for folder in subfolders(existing_folder(path, "the folder with one folder per person")):
             subject = canonical_subject(folder.name)
             for file in sorted(folder.glob("*.nii.gz")):
                 visit = file.name.removesuffix(".nii.gz")

@@ -78,7 +78,7 @@ def main() -> None:
         clock, thread = (
             1e3 * (b - a) / (steps - steps // 10) for a, b in zip(short, long, strict=True)
         )
-        print(f"{thread:.3f} ms a step, over {steps} steps, in the thread of the loop")
+        print(f"{thread:.3f} ms per step, over {steps} steps, in the thread of the loop")
         print(f"{clock:.3f} ms by the clock, including the wait for the two volumes of a step")
         profile = cProfile.Profile()
         profile.runcall(train, job(folder, steps + 1))

@@ -6,7 +6,7 @@ from longibench.benchmark.core.files import write_text
 from longibench.methods.samplers import NAMES
 from longibench.reports.figures.sampling_figure import DEFAULT, draw_panels
 from longibench.reports.figures.sampling_points import (
-    Drawn,
+    MeasuredPoint,
     curve_records,
     read_points,
     short_names,
@@ -23,8 +23,8 @@ from longibench.reports.tables.markdown_latex import to_markdown
 
 FOLDER = "sampling"
 _ABOUT = (
-    "Steps are network evaluations a volume, their cost; seconds were measured on the device that "
-    "drew them. All points of a method are one trained model and the same noise seeds."
+    "Steps are network evaluations per volume, their cost; seconds were measured on the device "
+    "that generated them. All points of a method use one trained model and the same noise seeds."
 )
 
 
@@ -42,45 +42,55 @@ def write_curve(folder: Path) -> Path:
         UserError: There are no points, or nothing can be written.
     """
     results = read_results(folder)
-    drawn = read_points(results)
+    points = read_points(results)
     stem = folder / FOLDER / "curve"
-    write_text(stem.with_suffix(".csv"), to_csv(curve_records(results, drawn)))
-    save(draw_panels(results, drawn), stem, (".png", ".pdf", ".svg"))
+    write_text(stem.with_suffix(".csv"), to_csv(curve_records(results, points)))
+    save(draw_panels(results, points), stem, (".png", ".pdf", ".svg"))
     table = stem.with_suffix(".md")
-    write_text(table, to_markdown(print_curve(results, drawn)))
+    write_text(table, to_markdown(print_curve(results, points)))
     return table
 
 
-def print_curve(results: Results, drawn: list[Drawn]) -> Printed:
-    """A line a point, under a heading for each method and sampler."""
+def print_curve(results: Results, points: list[MeasuredPoint]) -> Printed:
+    """One line per point, under a heading for each method and sampler."""
     names = short_names(results.metrics)
-    heads = ("Steps", "Seconds a volume", *names.values())
+    heads = ("Steps", "Seconds per volume", *names.values())
     sections = tuple(
         Section(
             f"{method_label(method)}, {NAMES[sampler]}",
-            tuple(_line(results, its) for its in _curve(drawn, method, sampler)),
+            tuple(_line(results, measured) for measured in _curve(points, method, sampler)),
         )
-        for method, sampler in _curves(drawn)
+        for method, sampler in _curves(points)
     )
     titles = "; ".join(f"{name}: {metric.title}" for metric, name in names.items())
     text = f"{titles}. {_ABOUT} {caption(results).removesuffix(RANKS).strip()}"
     return Printed("", "Quality against cost of sampling", tuple(map(Box, heads)), sections, text)
 
 
-def _line(results: Results, its: Drawn) -> tuple[Box, ...]:
-    steps = Box(str(its.point.steps), (DEFAULT,) if its.point.default else ())
-    return (steps, Box(f"{its.seconds:.3g}"), *(_box(its, metric) for metric in results.metrics))
+def _line(results: Results, measured: MeasuredPoint) -> tuple[Box, ...]:
+    steps = Box(str(measured.point.steps), (DEFAULT,) if measured.point.default else ())
+    return (
+        steps,
+        Box(f"{measured.seconds:.3g}"),
+        *(_box(measured, metric) for metric in results.metrics),
+    )
 
 
-def _box(its: Drawn, metric: MetricFacts) -> Box:
-    found = its.estimates[metric]
+def _box(measured: MeasuredPoint, metric: MetricFacts) -> Box:
+    found = measured.estimates[metric]
     within = interval(found.interval, metric.decimals)
     return Box(number(found.value, metric.decimals), (within,) if within else ())
 
 
-def _curves(drawn: list[Drawn]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((its.point.method, its.point.sampler) for its in drawn))
+def _curves(points: list[MeasuredPoint]) -> list[tuple[str, str]]:
+    return list(
+        dict.fromkeys((measured.point.method, measured.point.sampler) for measured in points)
+    )
 
 
-def _curve(drawn: list[Drawn], method: str, sampler: str) -> list[Drawn]:
-    return [its for its in drawn if (its.point.method, its.point.sampler) == (method, sampler)]
+def _curve(points: list[MeasuredPoint], method: str, sampler: str) -> list[MeasuredPoint]:
+    return [
+        measured
+        for measured in points
+        if (measured.point.method, measured.point.sampler) == (method, sampler)
+    ]

@@ -1,4 +1,4 @@
-"""The figure of quality against cost: a panel a method and metric, a line a sampler."""
+"""The figure of quality against cost: a panel per method and metric, a line per sampler."""
 
 import textwrap
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from longibench.methods.samplers import NAMES
-from longibench.reports.figures.sampling_points import Drawn, curve_records, short_names
+from longibench.reports.figures.sampling_points import MeasuredPoint, curve_records, short_names
 from longibench.reports.figures.style import COLOURS, INK, look
 from longibench.reports.model.labels import method_label
 from longibench.reports.model.metric_facts import MetricFacts
@@ -25,9 +25,9 @@ _TITLE = 26  # characters of a title on one line
 _APART = 1.05  # between samplers at equal steps, so that no interval hides another
 
 
-def draw_panels(results: Results, drawn: list[Drawn]) -> Figure:
-    """A row of panels a method, a panel a metric, a line a sampler; the default is ringed."""
-    table = _table(results, drawn)
+def draw_panels(results: Results, points: list[MeasuredPoint]) -> Figure:
+    """A row of panels per method, a panel per metric, a line per sampler; the default is ringed."""
+    table = _table(results, points)
     samplers = [name for name in NAMES.values() if name in set(table["sampler"])]
     with look():
         grid = sns.FacetGrid(
@@ -46,14 +46,14 @@ def draw_panels(results: Results, drawn: list[Drawn]) -> Figure:
     return grid.figure
 
 
-def _table(results: Results, drawn: list[Drawn]) -> pd.DataFrame:
-    """The records in readers' words; ``place`` sets samplers of equal steps apart."""
-    table = pd.DataFrame(curve_records(results, drawn))
+def _table(results: Results, points: list[MeasuredPoint]) -> pd.DataFrame:
+    """The records with displayed names; ``place`` separates samplers of equal steps."""
+    table = pd.DataFrame(curve_records(results, points))
     samplers = list(dict.fromkeys(table["sampler"]))
     place = table["steps"] * _APART ** (table["sampler"].map(samplers.index) - len(samplers) // 2)
     return table.assign(
         method=table["method"].map(method_label),
-        metric=_titles(results.metrics) * len(drawn),
+        metric=_titles(results.metrics) * len(points),
         sampler=table["sampler"].map(NAMES),
         place=place,
         ring=place.where(table["default"]),
@@ -62,8 +62,10 @@ def _table(results: Results, drawn: list[Drawn]) -> pd.DataFrame:
 
 def _titles(metrics: Sequence[MetricFacts]) -> list[str]:
     """Names over several lines, the arrow on the last."""
-    names = ((its, name.removesuffix(its.arrow)) for its, name in short_names(metrics).items())
-    return [f"{textwrap.fill(name, _TITLE)} {its.arrow}" for its, name in names]
+    names = (
+        (metric, name.removesuffix(metric.arrow)) for metric, name in short_names(metrics).items()
+    )
+    return [f"{textwrap.fill(name, _TITLE)} {metric.arrow}" for metric, name in names]
 
 
 def _draw_intervals(

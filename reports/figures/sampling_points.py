@@ -1,4 +1,4 @@
-"""What the curve of quality against cost is made of: its points, with cost and estimates."""
+"""The points of the curve of quality against cost, with cost and estimates."""
 
 import json
 from collections import Counter
@@ -15,7 +15,7 @@ from longibench.reports.model.results import Entry, Results
 
 
 @dataclass(frozen=True)
-class Drawn:
+class MeasuredPoint:
     """A point with its cost and its estimates, by metric."""
 
     point: Point
@@ -24,8 +24,8 @@ class Drawn:
     estimates: dict[MetricFacts, Estimate]
 
 
-def read_points(results: Results) -> list[Drawn]:
-    """The points that were drawn last, in their order.
+def read_points(results: Results) -> list[MeasuredPoint]:
+    """The points that were generated last, in their order.
 
     Raises:
         UserError: There are none.
@@ -37,7 +37,7 @@ def read_points(results: Results) -> list[Drawn]:
     return [_read(results, point) for point in points]
 
 
-def _read(results: Results, point: Point) -> Drawn:
+def _read(results: Results, point: Point) -> MeasuredPoint:
     entry = Entry(point.method, point.settings, point.method)
     runs = results.runs_of(entry)
     if not runs:
@@ -46,7 +46,7 @@ def _read(results: Results, point: Point) -> Drawn:
             "missing; the same 'python cli.py curve' generates it again"
         )
     facts = runs[0].facts
-    return Drawn(
+    return MeasuredPoint(
         point,
         seconds=float(facts["seconds_per_volume"]),
         evaluations=int(facts["network_evaluations"]),
@@ -54,30 +54,32 @@ def _read(results: Results, point: Point) -> Drawn:
     )
 
 
-def curve_records(results: Results, drawn: list[Drawn]) -> list[dict[str, Any]]:
-    """One row a point and metric."""
+def curve_records(results: Results, points: list[MeasuredPoint]) -> list[dict[str, Any]]:
+    """One row per point and metric."""
     return [
         {
-            "method": its.point.method,
-            "sampler": its.point.sampler,
-            "steps": its.point.steps,
+            "method": measured.point.method,
+            "sampler": measured.point.sampler,
+            "steps": measured.point.steps,
             "metric": metric.name,
-            "value": its.estimates[metric].value,
-            "low": its.estimates[metric].interval.low,
-            "high": its.estimates[metric].interval.high,
-            "seconds_per_volume": its.seconds,
-            "network_evaluations": its.evaluations,
-            "eta": its.point.eta,
-            "default": its.point.default,
-            "title": its.estimates[metric].title,
+            "value": measured.estimates[metric].value,
+            "low": measured.estimates[metric].interval.low,
+            "high": measured.estimates[metric].interval.high,
+            "seconds_per_volume": measured.seconds,
+            "network_evaluations": measured.evaluations,
+            "eta": measured.point.eta,
+            "default": measured.point.default,
+            "title": measured.estimates[metric].title,
         }
-        for its in drawn
+        for measured in points
         for metric in results.metrics
     ]
 
 
 def short_names(metrics: Sequence[MetricFacts]) -> dict[MetricFacts, str]:
-    """Names without what their brackets hold, unless two would be the same."""
-    short = {its: replace(its, title=its.title.partition(" [")[0]).heading for its in metrics}
+    """Names without the text in brackets, unless two would be the same."""
+    short = {
+        metric: replace(metric, title=metric.title.partition(" [")[0]).heading for metric in metrics
+    }
     twice = Counter(short.values())
-    return {its: its.heading if twice[name] > 1 else name for its, name in short.items()}
+    return {metric: metric.heading if twice[name] > 1 else name for metric, name in short.items()}

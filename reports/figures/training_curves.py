@@ -1,4 +1,4 @@
-"""Training curves: one panel a method, since losses of different kinds share no axis."""
+"""Training curves: one panel per method, since losses of different kinds share no axis."""
 
 import textwrap
 from pathlib import Path
@@ -39,11 +39,13 @@ def draw_curves(results: Results) -> Figure | None:
     with look():
         grid = _draw_training(losses)
         for method, panel in grid.axes_dict.items():
-            trained, looks = (its[its["method"] == method] for its in (losses, validation))
-            _draw_validation(panel, looks)
+            trained, validated = (
+                table[table["method"] == method] for table in (losses, validation)
+            )
+            _draw_validation(panel, validated)
             _mark_stages(panel, trained[trained["run"] == trained["run"].min()])
-            _scale(panel, trained["loss"], looks["loss"])
-            _name(panel, trained, looks)
+            _scale(panel, trained["loss"], validated["loss"])
+            _name(panel, trained, validated)
         _draw_legend(grid.figure, 3 if len(validation) else 2)
         grid.figure.set_layout_engine("constrained")
     return grid.figure
@@ -74,7 +76,7 @@ def _losses(path: Path) -> pd.DataFrame:
 
 
 def _iterations(losses: pd.DataFrame) -> NDArray[np.float64]:
-    """Steps counted through all stages, also where each stage begins again."""
+    """Steps counted through all stages; files restart the count at each stage."""
     steps = losses["step"].to_numpy(dtype=np.float64)
     restarts = np.diff(steps, prepend=steps[:1]) < 0
     before = np.where(restarts, np.concatenate([steps[:1], steps[:-1]]) + 1, 0)
@@ -82,7 +84,7 @@ def _iterations(losses: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _draw_training(losses: pd.DataFrame) -> sns.FacetGrid:
-    """A panel and a colour a method: each loss pale, and smoothed."""
+    """A panel and a colour per method: each loss pale, and smoothed."""
     methods = losses["method"].unique()
     grid = sns.FacetGrid(
         losses[losses["shown"]], col="method", col_wrap=min(len(methods), _COLUMNS), hue="method",
@@ -99,16 +101,16 @@ def _draw_training(losses: pd.DataFrame) -> sns.FacetGrid:
     return grid
 
 
-def _draw_validation(panel: Axes, looks: pd.DataFrame) -> None:
-    if len(looks):
+def _draw_validation(panel: Axes, validated: pd.DataFrame) -> None:
+    if len(validated):
         sns.lineplot(
-            looks, x="step", y="loss", units="run", estimator=None, ax=panel, legend=False,
+            validated, x="step", y="loss", units="run", estimator=None, ax=panel, legend=False,
             markersize=4, **_STYLES["validation"],
         )  # fmt: skip
 
 
 def _draw_legend(figure: Figure, count: int) -> None:
-    """What the first styles mean, whatever the method's colour."""
+    """The meaning of the first styles, for methods of all colours."""
     styles = list(_STYLES.items())[:count]
     lines = [Line2D([], [], **{"color": MUTED, **style}, label=name) for name, style in styles]
     figure.legend(
@@ -138,10 +140,10 @@ def _scale(panel: Axes, losses: pd.Series, validation: pd.Series) -> None:
         panel.set_ylim(min([low, *validation]) - margin, max([high, *validation]) + margin)
 
 
-def _name(panel: Axes, trained: pd.DataFrame, looks: pd.DataFrame) -> None:
+def _name(panel: Axes, trained: pd.DataFrame, validated: pd.DataFrame) -> None:
     seeds = trained["run"].nunique()
     several = f", {seeds} training seeds" if seeds > 1 else ""
     title = textwrap.fill(f"{trained['method'].iloc[0]}{several}", _TITLE)
     panel.set_title(title, weight="bold")
-    panel.set(xlabel="iteration", ylabel="loss" if len(looks) else "training loss")
+    panel.set(xlabel="iteration", ylabel="loss" if len(validated) else "training loss")
     panel.locator_params(axis="x", integer=True, min_n_ticks=1)

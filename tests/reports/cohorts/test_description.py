@@ -43,7 +43,7 @@ def cohort() -> Cohort:
         ("001_S_0001", "M024", "no scan", f"{PLACE}/001_S_0001/x.nii is not there"),
         ("001_S_0001", "M036", "no scan", ""),
         ("", "", "no scan", "row 7"),
-        ("002_S_0009", "", "no scan", "not told"),
+        ("002_S_0009", "", "no scan", "not given"),
         ("002_S_0009", "M000", "alone", ""),
     ]
     return Cohort(
@@ -61,16 +61,16 @@ def settings(*overrides: str) -> Settings:
 
 
 @pytest.fixture
-def said(cohort: Cohort) -> Description:
+def description(cohort: Cohort) -> Description:
     return describe_cohort(cohort, settings())
 
 
-def test_what_there_is_is_counted(said: Description) -> None:
-    assert (said.reader, said.subjects, said.scans) == ("bids", 3, 9)
-    assert said.visits == {2: 1, 3: 1, 4: 1}
-    assert said.intervals.elapsed == {0.5: 2, 1.0: 1, 2.0: 1, 4.0: 2}
-    assert said.intervals.gaps == {0.0: 1, 0.5: 3, 2.0: 1, 3.5: 1}
-    follow_up = said.intervals.follow_up
+def test_what_there_is_is_counted(description: Description) -> None:
+    assert (description.reader, description.subjects, description.scans) == ("bids", 3, 9)
+    assert description.visits == {2: 1, 3: 1, 4: 1}
+    assert description.intervals.elapsed == {0.5: 2, 1.0: 1, 2.0: 1, 4.0: 2}
+    assert description.intervals.gaps == {0.0: 1, 0.5: 3, 2.0: 1, 3.5: 1}
+    follow_up = description.intervals.follow_up
     assert (follow_up.minimum, follow_up.median, follow_up.maximum) == (1.02, 2.1, 4.1)
 
 
@@ -97,8 +97,8 @@ def test_subjects_without_a_pair_are_counted(cohort: Cohort) -> None:
     assert describe_cohort(cohort, settings("pairs.tolerance_years=0.05")).pairs.unpaired == 2
 
 
-def test_covariates_say_of_how_many_they_are_known(said: Description) -> None:
-    known = {covariate.name: covariate for covariate in said.covariates}
+def test_covariates_list_how_many_values_are_known(description: Description) -> None:
+    known = {covariate.name: covariate for covariate in description.covariates}
     assert set(known) == {"age", "sex", "group", "diagnosis", "field_tesla"}
     assert known["age"].known == 2
     assert known["age"].spread is not None
@@ -109,12 +109,12 @@ def test_covariates_say_of_how_many_they_are_known(said: Description) -> None:
     assert known["field_tesla"].levels == {"1.5": 7, "3": 2}
 
 
-def test_changes_of_field_strength_are_counted(said: Description) -> None:
-    assert said.field_changes == 2
+def test_changes_of_field_strength_are_counted(description: Description) -> None:
+    assert description.field_changes == 2
 
 
-def test_reasons_most_frequent_first_with_short_paths(said: Description) -> None:
-    first, second = said.left_out
+def test_reasons_most_frequent_first_with_short_paths(description: Description) -> None:
+    first, second = description.left_out
     assert (first.reason, first.scans, first.subjects) == ("no scan", 4, 2)
     assert first.cases == ("001_S_0001 M024: 001_S_0001/x.nii is not there",
                            "001_S_0001 M036", "row 7")  # fmt: skip
@@ -131,18 +131,18 @@ def test_steps_that_are_done_are_not_done_again(cohort: Cohort) -> None:
     assert not any(step.to_do for step in describe_cohort(ready, settings()).steps)
 
 
-def test_split_and_its_sizes(said: Description) -> None:
-    assert said.parts.sizes == {"training": 2, "validation": 0, "evaluation": 1}
-    assert "1 subjects of lowest hash" in said.parts.rule
-    assert len(said.parts.digest) == 12
+def test_split_and_its_sizes(description: Description) -> None:
+    assert description.parts.sizes == {"training": 2, "validation": 0, "evaluation": 1}
+    assert "1 subjects of lowest hash" in description.parts.rule
+    assert len(description.parts.digest) == 12
 
 
 def test_a_split_that_cannot_be_is_told_and_stops_nothing(cohort: Cohort) -> None:
-    said = describe_cohort(cohort, settings("split.test=50"))
-    assert "split.test=50" in said.parts.problem
-    assert not said.parts.sizes
-    assert said.pairs.count == 3
-    assert json.loads(cohort_json(said))["split"] is None
+    description = describe_cohort(cohort, settings("split.test=50"))
+    assert "split.test=50" in description.parts.problem
+    assert not description.parts.sizes
+    assert description.pairs.count == 3
+    assert json.loads(cohort_json(description))["split"] is None
 
 
 def test_digest_depends_on_who_and_when_not_on_where(cohort: Cohort) -> None:
@@ -151,18 +151,18 @@ def test_digest_depends_on_who_and_when_not_on_where(cohort: Cohort) -> None:
     assert visits_digest(moved) == visits_digest(cohort.visits) != visits_digest(later)
 
 
-def test_json_holds_no_id_and_no_path_unless_asked(said: Description) -> None:
-    plain = cohort_json(said)
+def test_json_holds_no_id_and_no_path_unless_asked(description: Description) -> None:
+    plain = cohort_json(description)
     for secret in ("S_0", PLACE, "registry", "maximum", "minimum"):
         assert secret not in plain
-    told = json.loads(cohort_json(said, ids=True))
-    assert told["name"] == f"bids:{PLACE}"
-    assert "001_S_0001 M036" in told["left_out"][0]["cases"]
-    assert told["covariates"]["age"]["spread"]["maximum"] == 80
+    record = json.loads(cohort_json(description, ids=True))
+    assert record["name"] == f"bids:{PLACE}"
+    assert "001_S_0001 M036" in record["left_out"][0]["cases"]
+    assert record["covariates"]["age"]["spread"]["maximum"] == 80
 
 
-def test_json_keys_are_those_that_are_documented(said: Description) -> None:
-    document = json.loads(cohort_json(said))
+def test_json_keys_are_those_that_are_documented(description: Description) -> None:
+    document = json.loads(cohort_json(description))
     assert document["schema"] == 1
     assert document["intervals"]["elapsed_half_years"] == {"0.5": 2, "1.0": 1, "2.0": 1, "4.0": 2}
     assert document["left_out"][0] == {"reason": "no scan", "scans": 4, "subjects": 2}
@@ -193,10 +193,10 @@ def test_bars_are_as_long_as_the_counts_and_late_ones_stand_together(
     assert rows["1.5"] == []
 
 
-def test_figure_shows_every_follow_up(said: Description) -> None:
-    figure = draw_intervals(said.intervals, "bids: 3 subjects")
+def test_figure_shows_every_follow_up(description: Description) -> None:
+    figure = draw_intervals(description.intervals, "bids: 3 subjects")
     for panel, counts in zip(
-        figure.axes, (said.intervals.elapsed, said.intervals.gaps), strict=True
+        figure.axes, (description.intervals.elapsed, description.intervals.gaps), strict=True
     ):
         bars = [(its.get_x() + its.get_width() / 2, its.get_height()) for its in panel.patches]
         assert {round(middle, 6): height for middle, height in bars if height} == counts
