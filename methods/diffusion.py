@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from torch import Tensor
 
 from longibench.methods.noise import NoiseAhead, SeededNoise
+from longibench.methods.noise_schedule import Schedule, ScheduleSettings
 from longibench.methods.samplers import Estimate, SamplerSettings, build_sampler
-from longibench.methods.schedule import Schedule, ScheduleSettings
 
 Prediction = Literal["epsilon", "x0", "v"]
 Denoiser = Callable[[Tensor, Tensor], Tensor]

@@ -9,8 +9,8 @@ from longibench.methods.conditional_diffusion import (
     ConditionalDiffusionSettings,
 )
 from longibench.methods.diffusion import DiffusionSettings
+from longibench.methods.noise_schedule import ScheduleSettings
 from longibench.methods.samplers import SamplerSettings
-from longibench.methods.schedule import ScheduleSettings
 from longibench.methods.unet import AttentionUNet
 
 TIME_PERIOD = 1000.0  # Med-DDPM's time embedding; Vaswani's is 10000

@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from longibench.methods.schedule import Schedule, line
+from longibench.methods.noise_schedule import Schedule, line
 
 NAMES = {"ddpm": "ancestral DDPM", "ddim": "DDIM", "dpm-solver++": "DPM-Solver++ 2M"}
 

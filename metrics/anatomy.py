@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from longibench.metrics.anatomy_network import FEATURES, STRIDE, TISSUES, AnatomyNetwork, pooled
-from longibench.metrics.checkpoints import WeightsError
 from longibench.metrics.medicalnet import initialise_weights
 from longibench.metrics.scan import Spacing, Volume
+from longibench.metrics.weight_files import WeightsError
 
 __all__ = [
     "FEATURES",

@@ -11,8 +11,8 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
-from longibench.metrics.checkpoints import WeightsError
 from longibench.metrics.scan import Scan, Volume
+from longibench.metrics.weight_files import WeightsError
 
 BACKGROUND = -1.0
 POOLED_SIDE = 128  # voxels per side of the input of WDM's extractor

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from longibench.metrics.checkpoints import WeightsError
 from longibench.metrics.conventions import Convention, find_convention
 from longibench.metrics.medicalnet import MedicalNet
 from longibench.metrics.scan import Scan
+from longibench.metrics.weight_files import WeightsError
 from longibench.metrics.weights import EmbeddedWeights, Weights, parse
 
 if TYPE_CHECKING:

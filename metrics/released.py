@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from longibench.metrics.checkpoints import WeightsError, checksum, load
 from longibench.metrics.medicalnet import DILATED, STRIDED, MedicalNet
+from longibench.metrics.weight_files import WeightsError, checksum, load
 
 TRUNKS = {"medicalnet": ("MedicalNet", DILATED), "monai-strided": ("MONAI-strided", STRIDED)}
 

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol
 
-from longibench.metrics.checkpoints import WeightsError, checksum, load, read_depth
 from longibench.metrics.medicalnet import ARCHITECTURES, MedicalNet, with_random_weights
 from longibench.metrics.released import TRUNKS, ReleasedWeights, network_definition
+from longibench.metrics.weight_files import WeightsError, checksum, load, read_depth
 
 EMBEDDED = "embedded"  # what comes with the project; see docs/anatomy.md
 RANDOM_DEPTH = 10

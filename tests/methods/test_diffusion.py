@@ -6,8 +6,8 @@ import torch
 from pydantic import ValidationError
 
 from longibench.methods.diffusion import DiffusionSettings, GaussianDiffusion, Prediction
+from longibench.methods.noise_schedule import Schedule, ScheduleSettings
 from longibench.methods.samplers import SamplerSettings
-from longibench.methods.schedule import Schedule, ScheduleSettings
 
 PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "x0", "v")
 SHAPE = (1, 1, 4, 6, 4)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from longibench.methods.diffusion import Denoiser, DiffusionSettings, GaussianDiffusion, Prediction
 from longibench.methods.noise import SeededNoise
+from longibench.methods.noise_schedule import ScheduleSettings
 from longibench.methods.samplers import SamplerSettings
-from longibench.methods.schedule import ScheduleSettings
 
 PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "x0", "v")
 MONAI_NAMES = {"epsilon": "epsilon", "x0": "sample", "v": "v_prediction"}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from longibench.methods.diffusion import DiffusionSettings, GaussianDiffusion
+from longibench.methods.noise_schedule import Schedule, ScheduleSettings
 from longibench.methods.samplers import (
     DDIM,
     DDPM,
@@ -18,7 +19,6 @@ from longibench.methods.samplers import (
     SamplerSettings,
     build_sampler,
 )
-from longibench.methods.schedule import Schedule, ScheduleSettings
 
 SCHEDULES = {
     "linear": ScheduleSettings(),

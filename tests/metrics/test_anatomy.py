@@ -18,8 +18,8 @@ from longibench.metrics.anatomy import (
     tissue_volumes,
 )
 from longibench.metrics.anatomy_network import STAGES, AnatomyNetwork, fold, unfold
-from longibench.metrics.checkpoints import WeightsError
 from longibench.metrics.scan import Spacing, Volume
+from longibench.metrics.weight_files import WeightsError
 
 SIDE = (2.5, 2.5, 2.5)
 

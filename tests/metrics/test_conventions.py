@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from longibench.metrics.checkpoints import WeightsError
 from longibench.metrics.conventions import CONVENTIONS, as_is, find_convention, wdm, z_score
 from longibench.metrics.scan import Scan
+from longibench.metrics.weight_files import WeightsError
 
 
 def brain(shape: tuple[int, int, int] = (10, 12, 9), *, real: bool = True) -> Scan:

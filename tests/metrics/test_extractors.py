@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from longibench.metrics.checkpoints import WeightsError
 from longibench.metrics.extractors import Extractor, extractor, extractor_title
 from longibench.metrics.scan import Scan
+from longibench.metrics.weight_files import WeightsError
 
 CPU = torch.device("cpu")
 

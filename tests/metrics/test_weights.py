@@ -7,9 +7,9 @@ import huggingface_hub
 import pytest
 import torch
 
-from longibench.metrics.checkpoints import WeightsError, checksum
 from longibench.metrics.medicalnet import with_random_weights
 from longibench.metrics.released import CHECKSUMS
+from longibench.metrics.weight_files import WeightsError, checksum
 from longibench.metrics.weights import EmbeddedWeights, parse
 
 

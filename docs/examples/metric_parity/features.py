@@ -11,10 +11,10 @@ from dilated_medicalnet import BLOCKS, DilatedMedicalNet
 from monai.networks import nets
 from torch import nn
 
-from longibench.metrics.checkpoints import load
 from longibench.metrics.extractors import extractor
 from longibench.metrics.medicalnet import STRIDED
 from longibench.metrics.metric import Scan
+from longibench.metrics.weight_files import load
 
 SHAPE = (48, 56, 40)
 VOLUME = torch.rand(1, 1, *SHAPE, generator=torch.Generator().manual_seed(1)) * 2 - 1

@@ -311,7 +311,7 @@ def test_what_matters_to_generation_alone_is_left_out() -> None:
     left_out = frozenset({name_of(samplers)})
     names = {its.name for its in closure(source, left_out)}
     assert "methods.samplers" not in names
-    assert {"methods.ours", "methods.diffusion", "methods.schedule", "methods.unet"} <= names
+    assert {"methods.ours", "methods.diffusion", "methods.noise_schedule", "methods.unet"} <= names
     assert module_digest(ours, [samplers]) != module_digest(ours)
 
 

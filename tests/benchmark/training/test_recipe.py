@@ -74,7 +74,7 @@ def trained(copied: Path) -> Trained:
         ("samplers.py", "eta**2", "eta**3", set()),
         ("diffusion.py", "return x.clamp(-1, 1)", "return x", set()),
         ("diffusion.py", "signal * x0 + noise * epsilon", "signal * x0", DIFFUSION),
-        ("schedule.py", "0.008", "0.009", DIFFUSION),
+        ("noise_schedule.py", "0.008", "0.009", DIFFUSION),
         ("blocks.py", "", "\nANOTHER = 1\n", {*DIFFUSION, "vae"}),
         ("unet.py", "", "\nANOTHER = 1\n", DIFFUSION),
         ("vae.py", "return self.decode(latent, source, interval_years)", "return source", set()),
