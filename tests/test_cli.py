@@ -348,7 +348,7 @@ def test_damaged_scans_are_named_and_the_rest_is_used(run: Cli, bids: Path) -> N
     assert result.code == 0, result.err
     reasons = ("cannot be read", "values that are not finite", "4 dimensions")
     for path, reason in zip(damaged, reasons, strict=True):
-        assert re.search(f"left out: {re.escape(str(path))} .*{reason}", result.err), result.err
+        assert re.search(f"left out: {re.escape(str(path))}: .*{reason}", result.err), result.err
 
 
 def test_a_cohort_with_nothing_to_pair_is_refused(run: Cli, bids: Path, workspace: Path) -> None:

@@ -81,6 +81,7 @@ def test_it_is_listed() -> None:
     assert "mean-change" in invoke("methods", "--plugin", str(EXAMPLE)).stdout
 
 
+@pytest.mark.slow
 def test_the_same_file_in_the_package_needs_no_other_edit(
     scores: Path, workspace: Path, tmp_path: Path
 ) -> None:

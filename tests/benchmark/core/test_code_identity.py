@@ -384,6 +384,7 @@ def here() -> str:
     return _digests(sys.executable)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
 def test_versions_of_python_agree_on_every_file(version: str, here: str) -> None:
     python = _python(version)

@@ -42,6 +42,7 @@ def test_same_seed_same_bytes(phantom: Path, tmp_path: Path) -> None:
     assert digests(write(tmp_path / "again", SMALL)) == digests(phantom)
 
 
+@pytest.mark.slow
 def test_nobody_changes_when_the_cohort_grows_and_all_with_the_seed(
     phantom: Path, tmp_path: Path
 ) -> None:
