@@ -13,6 +13,8 @@ from longibench.benchmark.core.workspace import POINTS
 from longibench.benchmark.runs.sampler_sweep import Sweep
 from longibench.reports.model.results import read_results
 
+pytestmark = pytest.mark.slow  # the file's fixture takes more than ten seconds
+
 CURVE = ("curve", "--methods", "ours", "--pairs", "4")
 SMALL = (
     *("--set", "methods.ours.width=4"),

@@ -25,6 +25,8 @@ from longibench.benchmark.core.files import file_digest
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.phantom_raw import RawSettings, SliceProtocol
 
+pytestmark = pytest.mark.slow  # the file's fixture takes more than ten seconds
+
 COARSE = RawSettings(
     protocols=(
         SliceProtocol(in_plane_mm=3, slice_mm=3),
@@ -58,7 +60,6 @@ def scan_path(phantom: Path, subject: str, visit: str) -> Path:
     return phantom / f"sub-{subject}" / f"ses-{visit}" / "anat" / stem
 
 
-@pytest.mark.slow
 def test_same_bytes_in_a_smaller_cohort_and_with_other_threads(
     phantom: Path, tmp_path: Path
 ) -> None:
