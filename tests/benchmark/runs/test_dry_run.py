@@ -16,7 +16,8 @@ def test_it_estimates_every_method_and_keeps_no_file(
     result = cli(*arguments, *options, "--dry-run")
     assert result.code == 0, result.err
     lines = result.out.splitlines()
-    assert lines[0].split() == ["train", "draw", "score", "in", "all", "memory", "an", "update"]
-    assert [line.split()[0] for line in lines[1:]] == ["tiny-s0", "copy-source-s0", "in"]
+    heads = ["train", "generate", "score", "total", "memory", "optimizer", "step"]
+    assert lines[0].split() == heads
+    assert [line.split()[0] for line in lines[1:]] == ["tiny-s0", "copy-source-s0", "total"]
     assert {path for path in workspace.rglob("*") if "models" in path.parts} == before
     assert not list(workspace.glob("*/predictions/tiny-*"))

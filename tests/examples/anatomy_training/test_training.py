@@ -46,7 +46,7 @@ def test_the_same_weights_straight_through_and_after_a_stop(
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    update, done = training._update, []
+    update, done = training._optimizer_step, []
 
     def once_more(*arguments: object) -> dict[str, float]:
         if len(done) == steps:
@@ -54,7 +54,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
         done.append(1)
         return update(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "_update", once_more)
+    monkeypatch.setattr(training, "_optimizer_step", once_more)
 
 
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:
