@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import torch
 
+from longibench import SHORT_NAMES
 from longibench.benchmark.core import code_identity
-from longibench.benchmark.core.code_imports import PACKAGES
 from longibench.benchmark.devices.fabric import resolved
 from longibench.benchmark.evaluation.score_table import read_scores
 from longibench.benchmark.protocol import metric_identity
@@ -347,7 +347,7 @@ def test_a_new_sampler_trains_nothing_again(
     place, checkout = tmp_path / "runs", tmp_path / "checkout"
     for name in ("cohorts", "prepared"):
         shutil.copytree(base / name, place / name)
-    for room in PACKAGES:
+    for room in SHORT_NAMES:
         shutil.copytree(ROOT / room, checkout / room)
     shutil.copytree(ROOT / "longibench", checkout / "longibench", symlinks=True)
     shutil.copy(ROOT / "cli.py", checkout)

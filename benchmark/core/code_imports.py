@@ -7,9 +7,11 @@ from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
+import longibench
+from longibench import SHORT_NAMES
+
 HOME = Path(__file__).parents[2]  # the folder of the project's packages
-PACKAGES = ("methods", "metrics", "benchmark", "reports")
-FULL_NAME = "longibench"  # plugins may omit it; names here are without it
+FULL_NAME = longibench.__name__  # plugins may omit it; names here are without it
 IMPORTERS = ("import_module", "__import__")  # functions that take the name of a module
 LOADERS = (  # functions that take a file or code to run
     *("spec_from_file_location", "SourceFileLoader", "resolve_name"),
@@ -43,7 +45,7 @@ class ModuleFile:
         is_package = path.stem == "__init__"
         name = short_name(name)
         package = name if is_package else name.rpartition(".")[0]
-        if name.partition(".")[0] in PACKAGES:
+        if name.partition(".")[0] in SHORT_NAMES:
             return cls(name, path, package)
         return cls(name, path, package, path.parents[name.count(".") + is_package])
 
@@ -191,7 +193,7 @@ class _Runs(ast.NodeTransformer):
         package; in addition those of the packages that are named.
         """
         texts = [str(child.value) for child in ast.walk(node) if isinstance(child, ast.Constant)]
-        named = {short_name(text).partition(".")[0] for text in texts} & set(PACKAGES)
+        named = {short_name(text).partition(".")[0] for text in texts} & set(SHORT_NAMES)
         own = self._file.name.partition(".")[0]
         packages = named | ({"methods"} if self._file.plugin_folder else {own})
         names = [name for package in packages for name in _modules(HOME / package, package)]
@@ -223,7 +225,7 @@ class _Runs(ast.NodeTransformer):
     def _found(self, name: str) -> ModuleFile | None:
         folder, first = self._file.plugin_folder, name.partition(".")[0]
         own = self._file.name.partition(".")[0]
-        if folder is not None and is_installed(folder) and first not in (*PACKAGES, own):
+        if folder is not None and is_installed(folder) and first not in (*SHORT_NAMES, own):
             return None  # of installed packages, only the one that the method is in
         return find_module(name, folder)
 
@@ -240,7 +242,7 @@ def is_installed(folder: Path) -> bool:
 
 def find_module(name: str, plugin_folder: Path | None) -> ModuleFile | None:
     """The file of a module in the project's packages or in a plugin's folder; None for others."""
-    if name.partition(".")[0] in PACKAGES:
+    if name.partition(".")[0] in SHORT_NAMES:
         folder, plugin_folder = HOME, None
     elif plugin_folder is not None:
         folder = plugin_folder

@@ -14,7 +14,7 @@ from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.benchmark.evaluation.predictions import KEYS, Predictions
 from longibench.benchmark.preparation.as_is import take_as_is
 from longibench.benchmark.preparation.space import Fit
-from longibench.benchmark.preparation.store.volumes import load_nifti
+from longibench.benchmark.preparation.store.volumes import read_space
 from longibench.benchmark.protocol.pairs import COLUMNS, make_pairs
 from longibench.benchmark.protocol.protocol import (
     Evaluation,
@@ -101,7 +101,7 @@ def preset_for(predictions: Predictions) -> str:
     """
     path = predictions.path(str(predictions.table["generated"].iloc[0]))
     try:
-        shape = tuple(load_nifti(path).shape)
+        shape, _ = read_space(path)
     except (OSError, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
     shapes = {tuple(load_settings(name).grid.shape): name for name in reversed(presets())}

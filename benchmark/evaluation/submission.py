@@ -21,7 +21,6 @@ from longibench.benchmark.evaluation.generate import file_name
 from longibench.benchmark.evaluation.predictions import Predictions, join_pairs
 from longibench.benchmark.evaluation.score_table import merge_scores, read_scores
 from longibench.benchmark.preparation.space import PLAIN, Fit, Space, read_generated
-from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.protocol.metric_identity import identify
 from longibench.benchmark.protocol.protocol import require_current
 from longibench.benchmark.protocol.protocol_metrics import (
@@ -235,10 +234,10 @@ def _as_scored(place: Path, submission: Submission, pairs: pd.DataFrame) -> list
 
 
 def _fitted(place: Path, submission: Submission, row: dict[Any, Any], source: str) -> str:
-    grid = load_nifti(source)
+    grid = Space.read(source)
     name = file_name(row["subject"], row["visit"], row["sample"])
     path = submission.predictions.path(row["generated"])
-    voxels = read_generated(path, Space.of(grid), submission.fit)
+    voxels = read_generated(path, grid, submission.fit)
     with atomic_file(place / name) as temporary:
         nib.save(nib.Nifti1Image(voxels, grid.affine), temporary)
     return name

@@ -13,6 +13,7 @@ from scipy import ndimage
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import atomic_file, digest, file_digest
 from longibench.benchmark.preparation.prepared import Prepared
+from longibench.benchmark.preparation.space import Space
 from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti
 
 OUTSIDE = 0  # FreeSurfer's and SynthSeg's background
@@ -46,7 +47,7 @@ def prepare_labels(prepared: Prepared, folder: Path) -> Prepared:
 
 def _prepared(labels: Path, volume: str, transform: NDArray[np.float64], folder: Path) -> str:
     image = _opened(labels)
-    grid = load_nifti(volume)
+    grid = Space.read(volume)
     name = digest([file_digest(labels), Path(volume).name, np.asarray(transform).tolist()])
     path = folder / f"{name}_dseg.nii.gz"
     if not path.is_file():
@@ -56,12 +57,12 @@ def _prepared(labels: Path, volume: str, transform: NDArray[np.float64], folder:
     return str(path)
 
 
-def carry_labels(image: Any, grid: Any, transform: NDArray[np.float64]) -> NDArray[np.int32]:
+def carry_labels(image: Any, grid: Space, transform: NDArray[np.float64]) -> NDArray[np.int32]:
     """Sample a label map at a grid's voxels.
 
     Args:
         image: The label map, in the world coordinates of its scan.
-        grid: An image on the grid.
+        grid: Where the voxels are.
         transform: The grid's world mm to the scan's world mm, (4, 4).
 
     Returns:

@@ -64,11 +64,6 @@ class Space:
         """The space of a file, from its header."""
         return cls(*read_space(path))
 
-    @classmethod
-    def of(cls, image: Any) -> "Space":
-        """The space of an opened image."""
-        return cls(tuple(image.shape), np.asarray(image.affine, float))
-
 
 def read_fitting(path: Any, space: Space, fit: Fit) -> Volume:
     """Read a generated volume onto its source's grid.

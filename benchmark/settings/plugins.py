@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from longibench import methods, metrics, short_names_claimed
+from longibench import SHORT_NAMES, methods, metrics, short_names_claimed
 from longibench.benchmark.core.code_identity import ModuleFile, closure
-from longibench.benchmark.core.code_imports import PACKAGES, short_name
+from longibench.benchmark.core.code_imports import short_name
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.files import digest
 from longibench.methods.method import REGISTRY as METHODS
@@ -92,7 +92,7 @@ def _import_file(path: Path) -> None:
 def _whose(error: Exception) -> str:
     """What to add where a plugin asked one of our packages for what only another one has."""
     top = short_name(getattr(error, "name", None) or "").partition(".")[0]
-    if not isinstance(error, ImportError) or top not in PACKAGES:
+    if not isinstance(error, ImportError) or top not in SHORT_NAMES:
         return ""
     return f" ('{top}' is longibench's own here; rename a file or folder of that name beside it)"
 

@@ -214,12 +214,11 @@ class Trainer:
             for optimizer, its_state in zip(of_stage, states, strict=True):
                 optimizer.load_state_dict(its_state)
                 fuse(optimizer, self.job.device)
-        self.progress.step, self.curve.rows = saved.step, saved.losses
+        self.curve.rows = saved.losses
+        self.progress.step = saved.step
+        self.progress.seconds = state["seconds"]
+        self.progress.energy_before = state["energy_j"] or 0.0
         self.progress.validated = state["validation"]
-        self.progress.seconds, self.progress.energy_before = (
-            state["seconds"],
-            state["energy_j"] or 0.0,
-        )
         for step, loss in state["window"]:  # losses without a row so far
             self.curve.add(step, torch.tensor(loss, device=fabric.device))
 
@@ -227,11 +226,9 @@ class Trainer:
     def energy_j(self) -> float | None:
         """Joules that the device used for the whole training; None if no driver reports them."""
         now = self.meter.joules()
-        return (
-            None
-            if now is None
-            else round(self.progress.energy_before + now * machines(self.fabric), 1)
-        )
+        if now is None:
+            return None
+        return round(self.progress.energy_before + now * machines(self.fabric), 1)
 
 
 def _set_up(

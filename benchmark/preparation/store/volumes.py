@@ -24,6 +24,7 @@ STEPS = 32767  # whole numbers from 0 to 1
 VOXELS_AT = 352  # bytes before the voxels: the header and the mark that no extension follows
 PLANES = 16  # read at a time: few enough to be decoded within the processor's cache
 REVERSED = [2, 1, 0, 3]  # columns of an affine whose voxel axes are reversed
+CANONICAL = ((0, 1), (1, 1), (2, 1))  # nibabel's orientation of axes right, anterior, superior
 UNREADABLE = (
     OSError,
     EOFError,
@@ -58,6 +59,8 @@ def read_space(path: str | Path) -> tuple[tuple[int, ...], NDArray[np.float64]]:
     orientation = nib.io_orientation(image.affine)
     if np.isnan(orientation).any():
         raise ValueError("its affine does not determine the axes")
+    if np.array_equal(orientation, CANONICAL):
+        return tuple(image.shape), np.asarray(image.affine, float)
     shape = list(image.shape)
     for axis, place in enumerate(orientation[:, 0].astype(int)):
         shape[place] = image.shape[axis]
@@ -109,7 +112,7 @@ def volume_shape(path: str | Path) -> tuple[int, int, int]:
     try:
         with open(path, "rb", buffering=0) as file:
             header = _header(file.read(VOXELS_AT))
-        x, y, z = header["dim"][3:0:-1] if header is not None else load_nifti(path).shape
+        x, y, z = header["dim"][3:0:-1] if header is not None else read_space(path)[0]
     except UNREADABLE as error:
         raise _damaged(path, str(error)) from error
     return int(x), int(y), int(z)

@@ -1,3 +1,4 @@
+from itertools import permutations, product
 from pathlib import Path
 
 import nibabel as nib
@@ -8,6 +9,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.preparation.store.volumes import (
     load_nifti,
     read_into,
+    read_space,
     read_volume,
     volume_shape,
     write_volume,
@@ -100,3 +102,18 @@ def test_values_that_16_bits_cannot_store_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="within"):
             write_volume(tmp_path / "a.nii", np.full(SHAPE, value, np.float32), AFFINE)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("signs", list(product((1, -1), repeat=3)))
+def test_the_header_alone_gives_the_space_of_the_image(
+    tmp_path: Path, order: tuple[int, ...], signs: tuple[int, ...]
+) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = 0.03
+    affine[list(order), range(3)] = np.array(signs) * (1.0, 1.1, 1.2)
+    affine[:3, 3] = 5, -6, 7
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6), np.float32), affine), tmp_path / "a.nii")
+    image, (shape, found) = load_nifti(tmp_path / "a.nii"), read_space(tmp_path / "a.nii")
+    assert shape == image.shape
+    assert found.tobytes() == image.affine.tobytes()
