@@ -1,11 +1,9 @@
 """Cache of vectors that are expensive to compute, with keys of what determines them."""
 
 import hashlib
-import os
-import threading
+import io
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +11,25 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 
+class Files(Protocol):
+    """A folder that keeps bytes by name, and never raises: what is lost is computed again."""
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes that were written under a name; None if there are none, or they changed."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Keep bytes under a name, all or nothing."""
+
+
 class VectorCache:
-    """Vectors by key: in memory, or in a folder if one is given.
+    """Vectors by key: in memory, or in files if they are given.
 
     A key must name everything that the vector depends on: content of the volumes, network, metric.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Args: the folder, created with the first vector; None keeps vectors in memory."""
-        self._folder = folder
+    def __init__(self, files: Files | None = None) -> None:
+        """Args: where vectors are stored; None keeps them in memory."""
+        self._files = files
         self._memory: dict[str, Vector] = {}
 
     def get(self, key: str, compute: Callable[[], Vector]) -> Vector:
@@ -37,33 +45,28 @@ class VectorCache:
         return vector
 
     def _find(self, key: str, compute: Callable[[], Vector]) -> Vector:
-        if self._folder is None:
+        if self._files is None:
             if key not in self._memory:
                 self._memory[key] = compute()
             return self._memory[key]
-        path = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
-        vector = _read(path)
+        name = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npy"
+        vector = _decoded(self._files.read(name))
         if vector is None:
             vector = compute()
-            _write(path, np.asarray(vector, np.float64))
+            self._files.write(name, _encoded(vector))
         return vector
 
 
-def _read(path: Path) -> Vector | None:
+def _decoded(content: bytes | None) -> Vector | None:
+    if content is None:
+        return None
     try:
-        return np.asarray(np.load(path, allow_pickle=False), np.float64)
-    except (OSError, ValueError, EOFError):
+        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False), np.float64)
+    except (OSError, ValueError, EOFError, MemoryError):
         return None
 
 
-def _write(path: Path, vector: Vector) -> None:
-    """Write a temporary file and rename it: readers see all or nothing. A full disk is ignored."""
-    temporary = path.with_name(f".unfinished-{os.getpid()}-{threading.get_ident()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.save(file, vector, allow_pickle=False)
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
+def _encoded(vector: Vector) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(vector, np.float64), allow_pickle=False)
+    return buffer.getvalue()

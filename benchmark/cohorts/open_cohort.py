@@ -1,5 +1,6 @@
 """Open a cohort by its spec: ``phantom`` or ``READER:PATH``."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from longibench.benchmark.cohorts.reader import Reader, find_reader, load_reader
 from longibench.benchmark.cohorts.readers.bids import Bids
 from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.damage import is_whole, record_tree
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.workspace import Workspace
@@ -99,6 +101,9 @@ def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Pa
     phantom: PhantomSettings = validate(PhantomSettings, values, "phantom")
     folder = workspace.cohorts / f"phantom-{digest(phantom.model_dump(mode='json'))}"
     with workspace.lock(folder):
+        if folder.is_dir() and not is_whole(folder, workspace.root, console):
+            shutil.rmtree(folder)
         if not folder.is_dir():
             write_phantom(folder, phantom, console)
+            record_tree(folder)
     return folder

@@ -28,7 +28,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: The disk is full, the folder read-only, or another failure to write.
     """
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{UNFINISHED}{token_hex(4)}-{path.name}")
         try:
@@ -47,7 +47,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         UserError: Writing failed; what had been written is removed.
     """
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f"{UNFINISHED}{path.name}-", dir=path.parent))
         temporary.chmod(0o755)  # mkdtemp makes it private; the data need not be
@@ -100,7 +100,8 @@ def digest(value: Any) -> str:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Turn a failure to write into a message that says what to do."""
     try:
         yield
     except OSError as error:

@@ -27,6 +27,8 @@ WEIGHTS, AVERAGE, STATE, INDEX = "weights.safetensors", "ema.safetensors", "stat
 DIGESTS, PREPARATION_LOG = "sha256.json", "preparation.log"
 # in the workspace itself:
 LATEST = "latest"
+# in each of these folders: digests of its files
+FILE_DIGESTS = "digests.csv"
 
 PATIENCE = 600  # seconds to wait for other processes that use the same prepared scans
 
@@ -74,6 +76,14 @@ class Workspace:
         """Names of the protocols that have been run in this workspace."""
         return sorted(path.parent.name for path in self.root.glob(f"*/{PROTOCOL}"))
 
+    def folders(self) -> Iterator[Path]:
+        """The folders whose files have digests, but for simulated cohorts."""
+        yield from (self.prepared, self.measured)
+        yield from self.root.glob("models/*/")
+        for name in self.protocols():
+            yield self.protocol(name)
+            yield from self.protocol(name).glob("predictions/*/")
+
     def set_latest(self, protocol: str) -> None:
         """Record which protocol a report should show."""
         write_text(self.root / LATEST, protocol + "\n")
@@ -90,11 +100,27 @@ class Workspace:
                 f"{self.root}: nothing has been run here; start with 'python cli.py run'"
             )
         if name is None:
-            marker = self.root / LATEST
-            name = marker.read_text().strip() if marker.is_file() else known[-1]
+            return self.protocol(self._latest(known))
         if name not in known:
             raise unknown("protocol", name, known)
         return self.protocol(name)
+
+    def _latest(self, known: list[str]) -> str:
+        marker = self.root / LATEST
+        try:
+            name = marker.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return known[-1]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{marker}: cannot be read: {error}; name one with --protocol"
+            ) from error
+        if name not in known:
+            raise UserError(
+                f"{marker}: names the protocol {name!r}, which does not exist here; name one with "
+                f"--protocol ({', '.join(known)}), or run again"
+            )
+        return name
 
     @contextmanager
     def lock(self, folder: Path, wait_seconds: float = 0) -> Iterator[None]:

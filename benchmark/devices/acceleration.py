@@ -1,15 +1,15 @@
 """How a method is made fast on the device: every choice is a setting, and is printed."""
 
 import copy
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from longibench.benchmark.core.checked_files import read_json, write_json
 from longibench.benchmark.core.console import Console
-from longibench.benchmark.core.files import write_json
+from longibench.benchmark.core.folder_digests import DamagedFileError
 from longibench.benchmark.devices.timing import shortest
 from longibench.benchmark.settings.schema import DeviceSettings
 from longibench.methods.method import Method
@@ -74,11 +74,19 @@ def _choose(
     """The choice stored for this torch and kind of device, else measured and stored."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     key = f"torch {torch.__version__}, {name}"
-    known = json.loads(path.read_text()) if path.is_file() else {}
+    known = _read_choices(path)
     if key not in known:
         known[key] = round(measure(), 3)
         write_json(path, known)
     return known[key] > (0 if settings.compile == "on" else 1)
+
+
+def _read_choices(path: Path) -> dict[str, float]:
+    """Stored choices; none if they cannot be read: they are measured again."""
+    try:
+        return read_json(path, dict[str, float])
+    except DamagedFileError:
+        return {}
 
 
 def _speedup(

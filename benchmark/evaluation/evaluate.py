@@ -12,11 +12,17 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
+from longibench.benchmark.core.checked_files import (
+    read_table,
+    require_intact,
+    understood,
+    write_table,
+)
 from longibench.benchmark.core.console import Bar, Console
-from longibench.benchmark.core.files import write_text
 from longibench.benchmark.core.process_pool import count_workers
 from longibench.benchmark.core.workspace import PAIRS, SCORES, Workspace
 from longibench.benchmark.evaluation.predictions import (
+    CHANGED,
     KEYS,
     Predictions,
     find_predictions,
@@ -31,7 +37,7 @@ from longibench.benchmark.evaluation.score_table import (
 from longibench.benchmark.evaluation.subject_scorer import Scorer, SubjectScores, Value
 from longibench.benchmark.preparation.space import PLAIN, Fit, Space, check_generated
 from longibench.benchmark.protocol.metric_identity import Identity, identify
-from longibench.benchmark.protocol.pairs import PATHS, STRATA
+from longibench.benchmark.protocol.pairs import COLUMNS, PATHS, STRATA
 from longibench.metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
 
 Row = dict[str, Any]
@@ -115,9 +121,12 @@ class Evaluator:
 
     def _check(self, subjects: list[list[Row]], predictions: Predictions, fit: Fit) -> None:
         def check(rows: list[Row]) -> None:
+            require_intact(Path(rows[0]["source"]))
             space = Space.read(rows[0]["source"])
             for row in rows:
+                require_intact(Path(row["target"]))
                 check_generated(predictions.path(row["generated"]), space, fit)
+                require_intact(predictions.path(row["generated"]), CHANGED)
 
         with self._console.bar("check headers", sum(map(len, subjects))) as bar:
             self._map(subjects, check, bar)
@@ -268,17 +277,24 @@ def collect_scores(protocol_folder: Path) -> Path:
     with Workspace(protocol_folder.parent).lock(path, wait_seconds=60):
         found = sorted(protocol_folder.glob(f"predictions/*/{SCORES}"))
         parts = [read_scores(part) for part in found]
-        write_text(path, pd.concat(parts, ignore_index=True).to_csv(index=False))
+        write_table(path, pd.concat(parts, ignore_index=True))
     return path
 
 
 def read_pairs(protocol_folder: Path) -> pd.DataFrame:
-    """Read a protocol's pairs, with paths that can be opened."""
-    types = dict.fromkeys([*KEYS, *STRATA], str)
-    pairs = pd.read_csv(protocol_folder / PAIRS, dtype=types)
+    """Read a protocol's pairs, with paths that can be opened.
+
+    Raises:
+        DamagedFileError: The file is missing or damaged.
+    """
+    path, types = protocol_folder / PAIRS, dict.fromkeys([*KEYS, *STRATA, *PATHS], str)
+    pairs = read_table(path, options={"dtype": types})
+    with understood(path):
+        lacking = [column for column in COLUMNS if column not in pairs]
+        if lacking:
+            raise ValueError(f"column {lacking[0]} is missing")
+        pairs["interval_years"] = pairs["interval_years"].astype(float)
     for column in PATHS & set(pairs.columns):
         paths = pairs[column]
-        pairs[column] = paths.where(
-            paths.isna(), str(protocol_folder.parent) + "/" + paths.astype(str)
-        )
+        pairs[column] = paths.where(paths.isna(), str(protocol_folder.parent) + "/" + paths)
     return pairs

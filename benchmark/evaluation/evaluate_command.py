@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.devices.fabric import resolved_here
@@ -65,6 +66,7 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
         UserError: Anything that the user can fix; no score is written then.
     """
     terms, device = None, _device(options)
+    take_over(workspace.folders(), workspace.root, console)
     if options.against is None:
         _refuse_for_protocol(options)
         terms = Terms.of(workspace.find_protocol(options.protocol))
@@ -82,7 +84,7 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
         submission, terms, workspace, console, options.plugins, options.workers, device
     )
     if protocol is not None:
-        folder = write_protocol(protocol, workspace)
+        folder = write_protocol(protocol, workspace, console)
         record_metrics(folder, metrics, terms.metrics[0])
         workspace.set_latest(protocol.name)
     add_submission(submission, terms, scores, workspace)

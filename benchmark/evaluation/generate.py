@@ -12,12 +12,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from longibench.benchmark.core.checked_files import (
+    checked_file,
+    read_json,
+    understood,
+    write_json,
+    write_table,
+)
 from longibench.benchmark.core.console import Bar, Console
+from longibench.benchmark.core.damage import remove_changed
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import atomic_file, write_json, write_text
 from longibench.benchmark.core.seeds import sample_seed
 from longibench.benchmark.core.signals import Stopped, interruptible
-from longibench.benchmark.core.workspace import COMPILED_GENERATION, MANIFEST, RUN
+from longibench.benchmark.core.workspace import COMPILED_GENERATION, MANIFEST, RUN, SCORES
 from longibench.benchmark.devices.acceleration import accelerate, compile_networks
 from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
 from longibench.benchmark.devices.energy import start_meter
@@ -91,8 +98,31 @@ def generate(job: GenerationJob) -> None:
 
 
 def is_generated(folder: Path) -> bool:
-    """Whether a folder of predictions is complete."""
-    return (folder / RUN).is_file()
+    """Whether the generation of a folder was finished; its volumes may have been deleted since."""
+    return (folder / RUN).is_file() and (folder / MANIFEST).is_file()
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The content of ``run.json``: what made the volumes of a folder.
+
+    Raises:
+        DamagedFileError: It is missing or damaged.
+    """
+    path = folder / RUN
+    facts = read_json(path, dict[str, Any])
+    with understood(path):
+        identity = {"method": str(facts["method"]), "settings": str(facts["settings"])}
+        return {**facts, **identity, "training_seed": int(facts["training_seed"])}
+
+
+def remove_damaged(folder: Path, console: Console) -> None:
+    """Remove predictions that were changed; their generation is then not finished.
+
+    The caller holds the folder's lock.
+    """
+    changed = remove_changed(folder, console)
+    if changed - {SCORES}:
+        (folder / RUN).unlink(missing_ok=True)
 
 
 def manifest(job: GenerationJob) -> pd.DataFrame:
@@ -128,6 +158,11 @@ def requests(job: GenerationJob) -> list[Request]:
         )
         for _, group in table.groupby(keys, sort=True)
     ]
+
+
+def volumes_exist(job: GenerationJob) -> bool:
+    """Whether every volume is on disk."""
+    return not missing_requests(job)
 
 
 def missing_requests(job: GenerationJob) -> list[Request]:
@@ -245,7 +280,7 @@ def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
         image = nib.Nifti1Image(volume.numpy().astype(np.float32), affine)
         image.set_qform(affine, code="scanner")
         image.set_sform(affine, code="scanner")
-        with atomic_file(folder / name) as temporary:
+        with checked_file(folder / name) as temporary:
             nib.save(image, temporary)
 
 
@@ -258,7 +293,7 @@ class _Spent:
 
 
 def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", spent: _Spent) -> None:
-    write_text(job.folder / MANIFEST, manifest(job).to_csv(index=False))
+    write_table(job.folder / MANIFEST, manifest(job))
     trained = read_final(job.model) if job.model else None
     trained = trained or {"iterations": 0, "seconds": 0.0}
     run = {

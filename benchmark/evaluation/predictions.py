@@ -7,12 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.checked_files import read_table
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.workspace import MANIFEST
+from longibench.benchmark.core.folder_digests import AGAIN
+from longibench.benchmark.core.workspace import FILE_DIGESTS, MANIFEST
 
 KEYS = ["subject", "visit"]
 COLUMNS = [*KEYS, "sample", "generated"]
 ENDINGS = (".nii", ".nii.gz")
+CHANGED = f"{AGAIN}; if it was changed on purpose, delete {FILE_DIGESTS} beside it"
 FIELDS = ("subject", "visit", "sample")
 PATTERN = "sub-{subject}_{visit}.nii.gz"  # an example for messages
 
@@ -70,10 +73,7 @@ def _read_csv(path: Path) -> Predictions:
     Raises:
         UserError: No manifest, a missing column, no row, a volume that is listed twice.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:  # also what pandas raises on a file that is no table
-        raise UserError(f"{path}: cannot be read as a table: {error}") from error
+    table = read_table(path, CHANGED, {"dtype": str, "keep_default_na": False})
     missing = [column for column in (*KEYS, "generated") if column not in table]
     if missing:
         raise UserError(f"{path}: column {missing[0]} is missing; found {', '.join(table.columns)}")

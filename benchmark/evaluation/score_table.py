@@ -5,7 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pandera.pandas as pa
 
+from longibench.benchmark.core.checked_files import CONTENT_ERRORS, read_table
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.folder_digests import DamagedFileError
+from longibench.benchmark.core.workspace import SCORES
 
 SCHEMA = pa.DataFrameSchema(
     {
@@ -37,6 +40,11 @@ _TEXT = (
     *("protocol", "split", "method", "settings", "subject", "visit"),
     *("metric", "definition", "code", "title", "role", "note"),
 )
+_AS_TEXT = {
+    "dtype": dict.fromkeys(_TEXT, str),
+    "keep_default_na": False,
+    "na_values": {"value": [""], "interval_years": [""]},
+}
 IDENTITY = ["definition", "code"]  # earlier versions wrote tables without them
 METRIC = ["metric", "definition"]
 
@@ -54,19 +62,23 @@ def read_scores(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         raise UserError(f"{path}: no score table; make one with 'python cli.py run'")
+    table = read_table(path, options=_AS_TEXT)
     try:
-        table = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(_TEXT, str),
-            keep_default_na=False,
-            na_values={"value": [""], "interval_years": [""]},
-        )
         return SCHEMA.validate(_with_identity(table))
     except pa.errors.SchemaErrors as error:
-        columns = ", ".join(SCHEMA.columns)
-        raise UserError(f"{path}: not a score table; its columns must be {columns}") from error
-    except (pa.errors.SchemaError, ValueError) as error:
-        raise UserError(f"{path}: not a score table: {str(error).splitlines()[0]}") from error
+        problem = f"not a score table; its columns must be {', '.join(SCHEMA.columns)}"
+        raise DamagedFileError(path, problem) from error
+    except (pa.errors.SchemaError, *CONTENT_ERRORS) as error:
+        problem = f"not a score table: {str(error).splitlines()[0]}"
+        raise DamagedFileError(path, problem) from error
+
+
+def known_scores(folder: Path) -> pd.DataFrame | None:
+    """The scores of a folder of predictions so far; None if there are none that can be read."""
+    try:
+        return read_scores(folder / SCORES)
+    except UserError:
+        return None
 
 
 def merge_scores(known: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 from nibabel.affines import voxel_sizes
 
+from longibench.benchmark.core.checked_files import CONTENT_ERRORS
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import digest, write_json
+from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.malloc import give_back
+from longibench.benchmark.core.measured_files import MeasuredFiles
 from longibench.benchmark.preparation.space import Fit, Space, read_generated
 from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume
 from longibench.benchmark.protocol.metric_identity import identify
@@ -80,7 +82,7 @@ class Scorer:
         self._pair = [metric for metric in metrics if isinstance(metric, PairMetric)]
         self._subject = [metric for metric in metrics if isinstance(metric, SubjectMetric)]
         self._set = [metric for metric in metrics if isinstance(metric, SetMetric)]
-        self._folder, self._fit, self._cache = folder, fit, cache
+        self._folder, self._fit, self._cache = folder, fit, MeasuredFiles(cache)
         self._kept_as = {metric.name: identify(metric).reuse for metric in self._pair}
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> SubjectScores:
@@ -133,14 +135,14 @@ class Scorer:
             *(scan.content for scan in scans.values()), row["interval_years"],
             [_label_digest(scan) for scan in scans.values()],
         ])  # fmt: skip
-        path = self._cache / f"{key}.json"
-        known = _known(path)
+        file = f"{key}.json"
+        known = _known(self._cache.read(file))
         left = [metric for metric in self._pair if self._kept_as[metric.name] not in known]
         for metric in left:
             compute = partial(metric, **scans, interval_years=years)
             known[self._kept_as[metric.name]] = _value(compute)
         if left:
-            _keep(path, known)
+            self._cache.write(file, _stored(known))
         return {metric.name: known[self._kept_as[metric.name]] for metric in self._pair}
 
     def _measure(
@@ -238,22 +240,20 @@ def _subject_value(metric: SubjectMetric, measured: list[Measured], years: Featu
     return _value(lambda: metric(generated=generated, reference=reference, interval_years=years))
 
 
-def _known(path: Path) -> dict[str, Value]:
+def _known(content: bytes | None) -> dict[str, Value]:
+    """Stored values by name; none if there is no file that can be read."""
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(content or b"{}")
         return {
             str(name): Value(float("nan") if value is None else float(value), str(note))
             for name, (value, note) in stored.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError):
+    except CONTENT_ERRORS:
         return {}
 
 
-def _keep(path: Path, values: dict[str, Value]) -> None:
+def _stored(values: dict[str, Value]) -> bytes:
     stored = {
         name: [None if pd.isna(value) else value, note] for name, (value, note) in values.items()
     }
-    try:
-        write_json(path, stored)
-    except UserError:  # with a full disk the value is computed again, the result is the same
-        return
+    return json.dumps(stored, indent=2, ensure_ascii=False).encode()

@@ -1,6 +1,5 @@
 """Score volumes that other code generated, under a protocol of the workspace."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +11,18 @@ from typing import Any
 import nibabel as nib
 import pandas as pd
 
+from longibench.benchmark.core.checked_files import checked_file, write_json, write_table
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import atomic_file, digest, file_digest, write_json, write_text
-from longibench.benchmark.core.workspace import MANIFEST, PROTOCOL, RUN, SCORES, Workspace
+from longibench.benchmark.core.files import digest, file_digest
+from longibench.benchmark.core.workspace import MANIFEST, RUN, SCORES, Workspace
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
 from longibench.benchmark.evaluation.generate import file_name
 from longibench.benchmark.evaluation.predictions import Predictions, join_pairs
-from longibench.benchmark.evaluation.score_table import merge_scores, read_scores
+from longibench.benchmark.evaluation.score_table import known_scores, merge_scores
 from longibench.benchmark.preparation.space import PLAIN, Fit, Space, read_generated
 from longibench.benchmark.protocol.metric_identity import identify
-from longibench.benchmark.protocol.protocol import require_current
+from longibench.benchmark.protocol.protocol_file import read_protocol, require_current
 from longibench.benchmark.protocol.protocol_metrics import (
     build_metrics,
     load_extractors,
@@ -96,7 +96,7 @@ class Terms:
             UserError: An earlier version ran it, so nothing can be added, or it has no metric.
         """
         require_current(folder)
-        info = json.loads((folder / PROTOCOL).read_text(encoding="utf-8"))
+        info = read_protocol(folder)
         facts = read_recorded(folder)
         if not facts:
             raise UserError(f"{folder}: no metric has been computed; run it first")
@@ -214,11 +214,10 @@ def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.
             "fit": {"rule": submission.fit.rule, "range": submission.fit.intensities},
         }
         table = predictions.table.assign(generated=_as_scored(place, submission, pairs))
-        write_text(place / MANIFEST, table.to_csv(index=False))
+        write_table(place / MANIFEST, table)
         write_json(place / RUN, run)
     path = place / SCORES
-    known = read_scores(path) if path.is_file() else None
-    write_text(path, merge_scores(known, scores).to_csv(index=False))
+    write_table(path, merge_scores(known_scores(place), scores))
 
 
 def _as_scored(place: Path, submission: Submission, pairs: pd.DataFrame) -> list[str]:
@@ -238,6 +237,6 @@ def _fitted(place: Path, submission: Submission, row: dict[Any, Any], source: st
     name = file_name(row["subject"], row["visit"], row["sample"])
     path = submission.predictions.path(row["generated"])
     voxels = read_generated(path, grid, submission.fit)
-    with atomic_file(place / name) as temporary:
+    with checked_file(place / name) as temporary:
         nib.save(nib.Nifti1Image(voxels, grid.affine), temporary)
     return name

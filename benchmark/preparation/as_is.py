@@ -6,6 +6,7 @@ import numpy as np
 from nibabel.affines import voxel_sizes
 
 from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.checked_files import is_intact
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, file_digest
@@ -74,7 +75,7 @@ def _grid_of(path: Path) -> tuple[Space, Grid]:
 def _stored(path: Path, content: str, space: Space, fit: Fit, folder: Path) -> str:
     name = digest([content, repr(fit), space.shape, space.affine.tolist()])
     volume = folder / f"{name}.nii"
-    if not volume.is_file():
+    if not is_intact(volume):
         try:
             voxels = read_fitting(path, space, fit)
         except Misfit as error:

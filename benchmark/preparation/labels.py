@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from longibench.benchmark.core.checked_files import checked_file, is_intact
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import atomic_file, digest, file_digest
+from longibench.benchmark.core.files import digest, file_digest
 from longibench.benchmark.preparation.prepared import Prepared
 from longibench.benchmark.preparation.space import Space
 from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti
@@ -50,9 +51,9 @@ def _prepared(labels: Path, volume: str, transform: NDArray[np.float64], folder:
     grid = Space.read(volume)
     name = digest([file_digest(labels), Path(volume).name, np.asarray(transform).tolist()])
     path = folder / f"{name}_dseg.nii.gz"
-    if not path.is_file():
+    if not is_intact(path):
         values = carry_labels(image, grid, transform)
-        with atomic_file(path) as temporary:
+        with checked_file(path) as temporary:
             nib.save(nib.Nifti1Image(values, grid.affine), temporary)
     return str(path)
 

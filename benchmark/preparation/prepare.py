@@ -57,7 +57,7 @@ def prepare_cohort(
     settings = settings or PreparationSettings()
     plan = resolve(settings, cohort)
     folder.mkdir(parents=True, exist_ok=True)
-    subjects = _subjects(cohort.visits, Digests(folder / DIGESTS), console)
+    subjects = _subjects(cohort.visits, Digests(folder / DIGESTS, console), console)
     _refuse_duplicates(chain(*subjects), plan)
     if strict:
         _refuse_damaged(

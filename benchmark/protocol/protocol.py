@@ -1,6 +1,5 @@
 """A protocol: the cohort, split, pairs, grid and preparation under which scores are compared."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,17 +11,18 @@ import pandas as pd
 from longibench.benchmark.cohorts.open_cohort import open_cohort
 from longibench.benchmark.cohorts.subject_ids import is_worldwide
 from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.checked_files import write_json, write_table
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.damage import remove_changed
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import digest, write_json, write_text
+from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.workspace import PAIRS, PATIENCE, PROTOCOL, Workspace
 from longibench.benchmark.preparation.labels import label_contents, prepare_labels
 from longibench.benchmark.preparation.prepare import Prepared, compare_traits, prepare_cohort
 from longibench.benchmark.protocol.pairs import COLUMNS, PATHS, annotate, make_pairs
+from longibench.benchmark.protocol.protocol_file import FORMAT, format_of
 from longibench.benchmark.protocol.splits.split import Split, split_cohort
 from longibench.benchmark.settings.schema import PairSettings, Settings
-
-FORMAT = 2  # of protocol.json and of files named by digests; see docs/identity.md
 
 
 @dataclass(frozen=True)
@@ -150,15 +150,21 @@ def finish_protocol(
     return Protocol(name, evaluation.training, train_pairs, test_pairs, info, validation_pairs)
 
 
-def write_protocol(protocol: Protocol, workspace: Workspace) -> Path:
-    """Write ``protocol.json`` and ``pairs.csv``, unless they exist and are complete."""
+def write_protocol(protocol: Protocol, workspace: Workspace, console: Console) -> Path:
+    """Write ``protocol.json`` and ``pairs.csv``, unless they exist and are undamaged.
+
+    Files of the folder that have changed are named and removed.
+    """
     folder = workspace.protocol(protocol.name)
-    if format_of(folder) is None:
-        pairs = protocol.test_pairs.copy()
-        for column in PATHS & set(pairs.columns):  # relative, so that a workspace can be moved
-            pairs[column] = [_relative(path, workspace.root) for path in pairs[column]]
-        write_text(folder / PAIRS, pairs.to_csv(index=False))
-        write_json(folder / PROTOCOL, protocol.info)
+    with workspace.lock(folder / PROTOCOL, PATIENCE):
+        remove_changed(folder, console)
+        if not (folder / PAIRS).is_file():
+            pairs = protocol.test_pairs.copy()
+            for column in PATHS & set(pairs.columns):  # relative, so that a workspace can be moved
+                pairs[column] = [_relative(path, workspace.root) for path in pairs[column]]
+            write_table(folder / PAIRS, pairs)
+        if format_of(folder) is None:
+            write_json(folder / PROTOCOL, protocol.info)
     return folder
 
 
@@ -166,34 +172,6 @@ def older_protocols(workspace: Workspace) -> list[str]:
     """Names of protocols that an earlier version wrote: they are read but not extended."""
     formats = {name: format_of(workspace.protocol(name)) for name in workspace.protocols()}
     return [name for name, found in formats.items() if found is not None and found < FORMAT]
-
-
-def format_of(folder: Path) -> int | None:
-    """Format of a protocol's folder, 1 if it is not recorded; None if the file is damaged."""
-    try:
-        info = json.loads((folder / PROTOCOL).read_text(encoding="utf-8"))
-        return int(info.get("format", 1))
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None
-
-
-def require_current(folder: Path) -> None:
-    """Check that this version may add to a protocol.
-
-    Raises:
-        UserError: Another version wrote it, or it is damaged.
-    """
-    found = format_of(folder)
-    if found is None:
-        raise UserError(
-            f"{folder / PROTOCOL}: cannot be read; the same 'python cli.py run' writes it again"
-        )
-    if found != FORMAT:
-        which = "an earlier" if found < FORMAT else "a later"
-        raise UserError(
-            f"{folder}: {which} version of longibench ran it, and nothing is added to it; run it "
-            "again, which creates a new one next to it"
-        )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.measured_files import MeasuredFiles
 from longibench.benchmark.protocol.metric_identity import identify, instrument_code
 from longibench.benchmark.settings.plugins import find_metric, load_metrics
 from longibench.benchmark.settings.schema import MetricSettings
@@ -42,7 +43,7 @@ def build_metrics(
         instruments = Instruments(
             settings.extractor,
             settings.input,
-            VectorCache(cache),
+            VectorCache(MeasuredFiles(cache) if cache else None),
             device,
             instrument_code(settings.extractor),
         )

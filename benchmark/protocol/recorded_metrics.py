@@ -3,13 +3,12 @@
 A metric is added to a finished protocol by computing that metric; none is removed.
 """
 
-import json
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import write_json
+from longibench.benchmark.core.checked_files import read_json, write_json
+from longibench.benchmark.core.folder_digests import DamagedFileError
 from longibench.benchmark.core.workspace import METRICS, PATIENCE, Workspace
 from longibench.benchmark.protocol.protocol_metrics import describe_metric
 from longibench.benchmark.settings.schema import MetricSettings
@@ -21,28 +20,26 @@ REQUIRED = (
 )
 
 Facts = dict[str, Any]
+ADVICE = (
+    "delete it, and a 'python cli.py run' with all metrics that its tables should show writes it "
+    "again"
+)
 
 
 def read_recorded(folder: Path) -> list[Facts]:
     """The metrics recorded in a protocol's folder; empty if there is no ``metrics.json``.
 
     Raises:
-        UserError: The file is damaged.
+        DamagedFileError: The file is damaged.
     """
     path = folder / METRICS
     if not path.is_file():
         return []
-    try:
-        found = [dict(facts) for facts in json.loads(path.read_text(encoding="utf-8"))]
-        lacking = next((key for entry in found for key in REQUIRED if key not in entry), "")
-        if lacking:
-            raise ValueError(f"an entry lacks '{lacking}'")
-        return found
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}); delete it, and a 'python cli.py run' with all "
-            "metrics that its tables should show writes it again"
-        ) from error
+    found = read_json(path, list[Facts], ADVICE)
+    lacking = next((key for entry in found for key in REQUIRED if key not in entry), "")
+    if lacking:
+        raise DamagedFileError(path, f"cannot be read: an entry lacks '{lacking}'", ADVICE)
+    return found
 
 
 def record_metrics(folder: Path, metrics: Sequence[Metric], settings: MetricSettings) -> None:

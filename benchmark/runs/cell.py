@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from longibench.benchmark.core.checked_files import write_table
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import FileState, digest, file_state, write_text
+from longibench.benchmark.core.files import FileState, digest, file_state
 from longibench.benchmark.core.workspace import SCORES, Workspace
 from longibench.benchmark.devices.fabric import (
     arithmetic,
@@ -21,14 +21,29 @@ from longibench.benchmark.devices.fabric import (
     resolved,
 )
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, read_pairs
-from longibench.benchmark.evaluation.generate import GenerationJob, generate, is_generated
+from longibench.benchmark.evaluation.generate import (
+    GenerationJob,
+    generate,
+    is_generated,
+    remove_damaged,
+    volumes_exist,
+)
 from longibench.benchmark.evaluation.predictions import find_predictions
-from longibench.benchmark.evaluation.score_table import IDENTITY, merge_scores, read_scores
+from longibench.benchmark.evaluation.score_table import (
+    IDENTITY,
+    known_scores,
+    merge_scores,
+    read_scores,
+)
 from longibench.benchmark.protocol.metric_identity import Identity, identify
 from longibench.benchmark.protocol.protocol import Protocol
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.settings.schema import MetricSettings, Settings
-from longibench.benchmark.training.checkpoints import is_intact, read_final
+from longibench.benchmark.training.checkpoints import (
+    is_intact,
+    read_final,
+    reopen_if_damaged,
+)
 from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loggers.loggers import require_loggers
 from longibench.benchmark.training.loop import train
@@ -95,8 +110,8 @@ class Cell:
 
     @property
     def generated(self) -> bool:
-        """Whether all volumes exist."""
-        return is_generated(self.folder)
+        """Whether no volume is left to generate; those of a scored cell may have been deleted."""
+        return is_generated(self.folder) and (self.scored or volumes_exist(self.generation))
 
     @property
     def scored(self) -> bool:
@@ -117,14 +132,6 @@ class Cell:
         """
         path = self.folder / SCORES
         return _identities_in(path, file_state(path)) if path.is_file() else frozenset()
-
-    @property
-    def known_scores(self) -> pd.DataFrame | None:
-        """Its scores so far; None if there are none that can be read."""
-        try:
-            return read_scores(self.folder / SCORES)
-        except UserError:
-            return None
 
 
 @lru_cache(maxsize=1024)  # called several times a cell
@@ -224,6 +231,19 @@ def scoring_of(
     )
 
 
+def remove_damage(cell: Cell, workspace: Workspace, console: Console) -> None:
+    """Name and remove what has changed of a cell since it was written; it is then made again.
+
+    A folder that another process writes to is left alone: that process has checked it.
+    """
+    if cell.training and (folder := cell.training.folder).is_dir():
+        with suppress(UserError), workspace.lock(folder):
+            reopen_if_damaged(folder, console)
+    if cell.folder.is_dir():
+        with suppress(UserError), workspace.lock(cell.folder):
+            remove_damaged(cell.folder, console)
+
+
 def complete(
     cell: Cell, workspace: Workspace, evaluator: Evaluator, wait_seconds: float = 0
 ) -> None:
@@ -251,15 +271,15 @@ def complete(
             launch(cell.generation.device, _measure, cell)
         chosen = evaluator.only(cell.metrics_left)
         new = chosen.score(find_predictions(cell.folder), cell.label)
-        scores = merge_scores(cell.known_scores, new)
-        write_text(cell.folder / SCORES, scores.to_csv(index=False))
+        scores = merge_scores(known_scores(cell.folder), new)
+        write_table(cell.folder / SCORES, scores)
 
     check_identity(cell, evaluator)
     job = cell.training
     if job is not None:
-        # a model that is damaged before its cell is finished is trained again
+        # a model that is damaged and still needed is trained again
         once(
-            lambda: cell.trained and (bool(cell.scored_as) or is_intact(job.folder)),
+            lambda: cell.trained and (cell.generated or is_intact(job.folder)),
             job.folder,
             lambda: train(job),
         )

@@ -1,6 +1,5 @@
 """``rows.json`` of a protocol: the labels of the rows of its tables, and rows of a preset."""
 
-import json
 import re
 from collections.abc import Sequence
 from copy import deepcopy
@@ -8,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from longibench.benchmark.core.checked_files import read_json, write_json
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import write_json
 from longibench.benchmark.core.workspace import PATIENCE, ROWS, Workspace
 from longibench.benchmark.devices.fabric import arithmetic, resolved
 from longibench.benchmark.settings.schema import Settings
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 LABEL = re.compile(r"[^\W_][\w .,:;+=%()/-]{0,39}")  # safe in a spreadsheet, in HTML and in LaTeX
 
+ADVICE = "delete it, and the same 'python cli.py run' writes it again, without other runs' labels"
 Rows = dict[str, dict[str, dict[str, str]]]
 """By method and digest of settings: ``label`` and ``preset``, each optional."""
 
@@ -80,22 +80,12 @@ def read_rows(folder: Path) -> Rows:
     """Names of a protocol's rows; empty if the file does not exist.
 
     Raises:
-        UserError: The file is damaged.
+        DamagedFileError: The file is damaged.
     """
     path = folder / ROWS
     if not path.is_file():
         return {}
-    try:
-        stored: Any = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            str(method): {str(key): dict(row) for key, row in its.items()}
-            for method, its in stored.items()
-        }
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}); delete it, and the same 'python cli.py run' "
-            "writes it again, without the labels"
-        ) from error
+    return read_json(path, Rows, ADVICE)
 
 
 def _equal(recipe: Recipe, settings: Settings, preset: Settings) -> bool:

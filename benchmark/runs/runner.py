@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
+from longibench.benchmark.core.checked_files import write_json
 from longibench.benchmark.core.code_imports import HOME
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.errors import unknown
-from longibench.benchmark.core.files import write_json
-from longibench.benchmark.core.workspace import PROVENANCE, Workspace
+from longibench.benchmark.core.workspace import PATIENCE, PROVENANCE, Workspace
 from longibench.benchmark.devices.fabric import resolved_here
 from longibench.benchmark.evaluation.evaluate import collect_scores
 from longibench.benchmark.protocol.protocol import (
@@ -25,7 +26,7 @@ from longibench.benchmark.protocol.protocol import (
 )
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
-from longibench.benchmark.runs.cell import Cell, make_cell, scoring_of
+from longibench.benchmark.runs.cell import Cell, make_cell, remove_damage, scoring_of
 from longibench.benchmark.runs.dry_run import Estimate, estimate
 from longibench.benchmark.runs.launchers import in_process, ray
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
@@ -81,6 +82,7 @@ def run(  # noqa: PLR0913 - the options of a run
         UserError: Anything that the user can fix.
         Stopped: By the user or the system; the same command continues.
     """
+    take_over(workspace.folders(), workspace.root, console)
     matrix = matrix or Matrix()
     recipes = read_recipes(methods, settings, plugins)
     unresolved, on_ray = settings, launcher == "ray"
@@ -93,11 +95,13 @@ def run(  # noqa: PLR0913 - the options of a run
         for fold in matrix.by_fold(settings)
     ]
     cells = [cell for plan in planned for cell in plan.cells]
+    for cell in cells:
+        remove_damage(cell, workspace, console)
     _report_older([plan.protocol.name for plan in planned], workspace, console)
     left = {name for cell in cells for name in cell.metrics_left}
     load_extractors([metric for metric in metrics if metric.name in left])
     for plan in planned:
-        folder = write_protocol(plan.protocol, workspace)
+        folder = write_protocol(plan.protocol, workspace, console)
         record_metrics(folder, metrics, settings.metrics)
         name_rows(folder, plan.cells, unresolved, naming)
         show_plan([_remaining(cell) for cell in plan.cells], plan.protocol, console)
@@ -177,7 +181,8 @@ def _plan(
 def _collected(planned: _Planned, workspace: Workspace) -> Path:
     folder = workspace.protocol(planned.protocol.name)
     scores = collect_scores(folder)
-    write_json(folder / PROVENANCE, provenance(planned.settings))
+    with workspace.lock(folder / PROVENANCE, PATIENCE):
+        write_json(folder / PROVENANCE, provenance(planned.settings))
     return scores
 
 

@@ -11,16 +11,24 @@ from typing import get_args
 import numpy as np
 from pydantic import ValidationError
 
+from longibench.benchmark.core.checked_files import write_json
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.errors import UserError, unknown
-from longibench.benchmark.core.files import digest, write_json
-from longibench.benchmark.core.workspace import POINTS, PROVENANCE, Workspace
+from longibench.benchmark.core.files import digest
+from longibench.benchmark.core.workspace import PATIENCE, POINTS, PROVENANCE, Workspace
 from longibench.benchmark.devices.fabric import resolved_here
 from longibench.benchmark.evaluation.evaluate import collect_scores
 from longibench.benchmark.protocol.protocol import Protocol, build_protocol, write_protocol
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
-from longibench.benchmark.runs.cell import Cell, complete, make_cell, scoring_of
+from longibench.benchmark.runs.cell import (
+    Cell,
+    complete,
+    make_cell,
+    remove_damage,
+    scoring_of,
+)
 from longibench.benchmark.runs.runner import provenance
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
@@ -117,6 +125,7 @@ def sweep_samplers(
         UserError: Anything that the user can fix.
         KeyboardInterrupt: Stopped; the same command continues.
     """
+    take_over(workspace.folders(), workspace.root, console)
     few = settings.metrics.model_copy(update={"names": METRICS})
     settings = settings.model_copy(update={"metrics": few})
     own = [_recipe(name, settings, plugins) for name in dict.fromkeys(sweep.methods)]
@@ -129,7 +138,9 @@ def sweep_samplers(
     cells = [
         make_cell(recipe, settings, protocol, workspace, console, scoring) for recipe in recipes
     ]
-    folder = write_protocol(protocol, workspace)
+    for cell in cells:
+        remove_damage(cell, workspace, console)
+    folder = write_protocol(protocol, workspace, console)
     record_metrics(folder, metrics, few)
     _show_plan(cells, protocol, console)
     left = {name for cell in cells for name in cell.metrics_left}
@@ -140,8 +151,9 @@ def sweep_samplers(
             console.say(f"point {place} of {len(cells)}: {_describe(cell.generation.recipe)}")
         complete(cell, workspace, evaluator)
     collect_scores(folder)
-    write_json(folder / PROVENANCE, provenance(settings))
-    write_json(folder / POINTS, [asdict(_point(cell, own)) for cell in cells])
+    with workspace.lock(folder / POINTS, PATIENCE):
+        write_json(folder / PROVENANCE, provenance(settings))
+        write_json(folder / POINTS, [asdict(_point(cell, own)) for cell in cells])
     return folder
 
 

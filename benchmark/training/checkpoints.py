@@ -7,18 +7,29 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from longibench.benchmark.core.checked_files import (
+    CONTENT_ERRORS,
+    read_json,
+    understood,
+    write_json,
+)
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.damage import missing, remove_changed
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import atomic_folder, file_digest, write_json
+from longibench.benchmark.core.files import atomic_folder, file_digest
+from longibench.benchmark.core.folder_digests import DamagedFileError, Finding
 from longibench.benchmark.core.workspace import AVERAGE, INDEX, STATE, TRAINED, WEIGHTS
 
-DAMAGE = (OSError, ValueError, KeyError, RuntimeError)  # raised by a damaged checkpoint
+# raised by a damaged checkpoint
+DAMAGE = (OSError, RuntimeError, UnpicklingError, SafetensorError, *CONTENT_ERRORS)
 
 Weights = dict[str, Tensor]
 
@@ -60,7 +71,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> None
             STATE: _write(temporary / STATE, _serialised(checkpoint.state)),
         }
         index = {"step": checkpoint.step, "sha256": digests, "losses": checkpoint.losses}
-        (temporary / INDEX).write_text(json.dumps(index))
+        (temporary / INDEX).write_text(json.dumps({**index, "own_sha256": _own_digest(index)}))
     for old in _steps(folder)[:-keep]:
         shutil.rmtree(old)
 
@@ -84,9 +95,26 @@ def write_final(folder: Path, info: dict[str, Any]) -> None:
 
 
 def read_final(folder: Path) -> dict[str, Any] | None:
-    """The record of a complete training, or None."""
+    """The record of a complete training; None if there is none that can be read."""
     path = folder / TRAINED
-    return json.loads(path.read_text()) if path.is_file() else None
+    try:
+        final = read_json(path, dict[str, Any])
+        with understood(path):
+            return {**final, "iterations": int(final["iterations"]), "seconds": final["seconds"]}
+    except DamagedFileError:
+        return None
+
+
+def reopen_if_damaged(folder: Path, console: Console) -> None:
+    """Remove what has changed of a training; it is then completed from its last checkpoint.
+
+    The caller holds the folder's lock.
+    """
+    changed, lost = remove_changed(folder, console), missing(folder)
+    for name in sorted(lost - changed):
+        console.warn(f"{folder / name}: {Finding.MISSING.value}; it is made again")
+    if changed or lost:
+        (folder / TRAINED).unlink(missing_ok=True)
 
 
 def is_intact(folder: Path) -> bool:
@@ -120,6 +148,9 @@ def _load(path: Path) -> Checkpoint:
 def _checked(path: Path) -> dict[str, Any]:
     """The index of a checkpoint whose files have its digests; each is hashed once a process."""
     index: dict[str, Any] = json.loads((path / INDEX).read_text())
+    own = index.pop("own_sha256", "")
+    if own and own != _own_digest(index):  # earlier versions wrote none
+        raise ValueError(f"{INDEX} does not match its digest")
     for name, expected in index["sha256"].items():
         status = (path / name).stat()
         identity = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -131,6 +162,10 @@ def _checked(path: Path) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _digest(file: Path, _: tuple[int, ...]) -> str:
     return file_digest(file)
+
+
+def _own_digest(index: dict[str, Any]) -> str:
+    return sha256(json.dumps(index).encode()).hexdigest()
 
 
 def _write(file: Path, content: bytes) -> str:

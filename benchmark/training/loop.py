@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from longibench.benchmark.core.checked_files import write_json
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import write_json
 from longibench.benchmark.core.signals import Interruption, Stopped, interruptible
 from longibench.benchmark.core.workspace import DIVERGED, SETTINGS
 from longibench.benchmark.devices.fabric import device_name, launch, peak_memory_gb
@@ -12,7 +12,7 @@ from longibench.benchmark.devices.process_group import any_rank_interrupted
 from longibench.benchmark.training.checkpoints import last_step, read_final, write_final
 from longibench.benchmark.training.job import TrainingJob
 from longibench.benchmark.training.loss_curve import DivergedError
-from longibench.benchmark.training.monitor import monitoring
+from longibench.benchmark.training.monitor import Monitor, monitoring
 from longibench.benchmark.training.throughput import training_costs
 from longibench.benchmark.training.trainer import Trainer
 
@@ -59,6 +59,7 @@ def _loop(trainer: Trainer, console: Console) -> None:
         console.bar(label, total, done=trainer.progress.step) as bar,
     ):
         monitor.validate(trainer)  # resumed: a stop skips the validation, which takes minutes
+        _restore_tables(trainer, monitor)
         while trainer.progress.step < total:
             trainer.advance()
             bar.advance(note=trainer.progress.note)
@@ -72,6 +73,13 @@ def _loop(trainer: Trainer, console: Console) -> None:
             if stop and trainer.progress.step < total:
                 raise Stopped(stop)
             monitor.after_iteration(trainer)
+
+
+def _restore_tables(trainer: Trainer, monitor: Monitor) -> None:
+    """Write the tables of a resumed training: they may be lost, the checkpoint holds their rows."""
+    if trainer.progress.step and trainer.fabric.is_global_zero:
+        trainer.write_curve()
+        monitor.write(trainer)
 
 
 def _stop_signal(trainer: Trainer, interruption: Interruption) -> int:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from longibench.benchmark.core.checked_files import write_table
 from longibench.benchmark.core.console import Console
-from longibench.benchmark.core.files import write_text
 from longibench.benchmark.core.workspace import VALIDATION
 from longibench.benchmark.training.loggers.loggers import Ending, Log, build_loggers
 from longibench.benchmark.training.validation import VALIDATION_COLUMNS, Validation, choose_pairs
@@ -56,10 +56,14 @@ class Monitor:
         losses = validation.losses(stage.optimizer_steps)
         self.rows.append([stage.name, step, sum(losses.values()) / len(losses)])
         validation.draw(trainer.job.folder, step)
-        if trainer.fabric.is_global_zero:
-            table = pd.DataFrame(self.rows, columns=pd.Index(VALIDATION_COLUMNS))
-            write_text(trainer.job.folder / VALIDATION, table.to_csv(index=False))
+        self.write(trainer)
         return {f"validation_{name}": loss for name, loss in losses.items()}
+
+    def write(self, trainer: "Trainer") -> None:
+        """Write the validation losses so far, if there are any."""
+        if self.rows and trainer.fabric.is_global_zero:
+            table = pd.DataFrame(self.rows, columns=pd.Index(VALIDATION_COLUMNS))
+            write_table(trainer.job.folder / VALIDATION, table)
 
 
 @contextmanager

@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from longibench.benchmark.core.checked_files import write_table
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import write_text
 from longibench.benchmark.core.seeds import derive_seed
 from longibench.benchmark.core.workspace import COMPILED, LOSSES
 from longibench.benchmark.devices.acceleration import accelerate, compile_networks, describe, fuse
@@ -178,9 +178,13 @@ class Trainer:
             self._checked()
         if self.fabric.is_global_zero:
             save_checkpoint(self.job.folder, self._checkpoint(), self.job.training.keep)
-            curve = pd.DataFrame(self.curve.rows, columns=pd.Index(LOSS_COLUMNS))
-            write_text(self.job.folder / LOSSES, curve.to_csv(index=False))
+            self.write_curve()
         self.fabric.barrier()
+
+    def write_curve(self) -> None:
+        """Write the loss curve so far."""
+        curve = pd.DataFrame(self.curve.rows, columns=pd.Index(LOSS_COLUMNS))
+        write_table(self.job.folder / LOSSES, curve)
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(

@@ -20,6 +20,7 @@ def draw_montage(results: Results) -> Figure:
     """Draw source and follow-ups of the six subjects with most follow-ups, one per row.
 
     Raises:
+        AbsentVolumeError: A volume is not on disk.
         UserError: A volume cannot be read.
     """
     chosen = _choose(results.pairs)

@@ -87,7 +87,7 @@ def _draw(sheet: Sheet, picture: Draw, layout: Layout) -> Figure:
 
 
 def _absent(axes: Axes) -> None:
-    axes.text(0.5, 0.5, "no volume", ha="center", va="center", fontsize=7, color=MUTED)
+    axes.text(0.5, 0.5, "not on disk", ha="center", va="center", fontsize=7, color=MUTED)
 
 
 def _colour_bar(figure: Figure, window: Normalize, top: float) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from longibench.benchmark.core.workspace import MANIFEST
 from longibench.benchmark.evaluation.evaluate import read_manifest
-from longibench.reports.figures.view import View, Volume, choose_view, load
+from longibench.reports.figures.view import AbsentVolumeError, View, Volume, choose_view, load
 from longibench.reports.model.results import Entry, Results
 
 FOLLOW_UPS = 5  # as in the paper
@@ -43,6 +43,7 @@ def build_sheet(results: Results) -> Sheet:
     """Load the subject that Figure 2 shows.
 
     Raises:
+        AbsentVolumeError: A real volume is not on disk.
         UserError: A volume cannot be read.
     """
     subject = choose_subject(results)
@@ -97,4 +98,12 @@ def _generated(
     listed = read_manifest(folder)
     first = listed[(listed["subject"] == subject) & (listed["sample"] == listed["sample"].min())]
     files = dict(zip(first["visit"], first["generated"], strict=True))
-    return tuple(load(folder / files[visit])[0] if visit in files else None for visit in visits)
+    return tuple(_on_disk(folder / files[visit]) if visit in files else None for visit in visits)
+
+
+def _on_disk(path: Path) -> Volume | None:
+    """A generated volume; None if it was deleted, which is allowed after scoring."""
+    try:
+        return load(path)[0]
+    except AbsentVolumeError:
+        return None

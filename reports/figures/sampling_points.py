@@ -1,11 +1,11 @@
 """The points of the curve of quality against cost, with cost and estimates."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from longibench.benchmark.core.checked_files import read_json
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import POINTS
 from longibench.benchmark.runs.sampler_sweep import Point
@@ -33,8 +33,7 @@ def read_points(results: Results) -> list[MeasuredPoint]:
     path = results.folder / POINTS
     if not path.is_file():
         raise UserError(f"{path}: no points; 'python cli.py curve' generates them")
-    points = [Point(**values) for values in json.loads(path.read_text(encoding="utf-8"))]
-    return [_read(results, point) for point in points]
+    return [_read(results, point) for point in read_json(path, list[Point])]
 
 
 def _read(results: Results, point: Point) -> MeasuredPoint:

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
+from longibench.benchmark.core.checked_files import read_table
 from longibench.benchmark.core.workspace import LOSSES, VALIDATION
 from longibench.reports.figures.style import COLOURS, INK, MUTED, look
 from longibench.reports.model.results import Results
@@ -65,7 +66,7 @@ def _read(results: Results, name: str) -> pd.DataFrame:
 
 
 def _losses(path: Path) -> pd.DataFrame:
-    losses = pd.read_csv(path)
+    losses = read_table(path)
     losses = losses[np.isfinite(losses["loss"])]
     window = 2 * (round(_SMOOTHING * len(losses)) // 2) + 1
     return losses.assign(

@@ -8,11 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from longibench.benchmark.core.checked_files import require_intact
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.folder_digests import DamagedFileError
 from longibench.metrics.masks import Mask, head_mask
 from longibench.metrics.metric import MetricError, Volume
 
 Plane = NDArray[np.float32]
+
+
+class AbsentVolumeError(DamagedFileError):
+    """A volume that is not on disk: it may have been deleted after scoring, to save space."""
+
 
 _SHOWN_AREA = 0.8  # a slice must have this share of the largest cross-section of the head
 _DEPTH_MM = 25.0
@@ -51,10 +58,14 @@ def load(path: Path) -> tuple[Volume, tuple[float, float, float]]:
     """Read a volume in RAS orientation and its voxel size in mm.
 
     Raises:
-        UserError: The file is missing or not a 3D NIfTI.
+        AbsentVolumeError: It is not on disk.
+        UserError: It has changed since it was written, or is no 3D NIfTI.
     """
     import nibabel
 
+    if not path.is_file():
+        raise AbsentVolumeError(path, "it is not on disk")
+    require_intact(path)
     try:
         image = nibabel.as_closest_canonical(nibabel.load(path))
         volume = np.asarray(image.dataobj, dtype=np.float32)

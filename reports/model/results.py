@@ -1,6 +1,5 @@
 """The content of a protocol folder: the data model of every table and figure."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,10 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from longibench.benchmark.core.checked_files import read_json
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.workspace import PAIRS, PROTOCOL, PROVENANCE, RUN, SCORES
+from longibench.benchmark.core.workspace import PROVENANCE, RUN, SCORES
 from longibench.benchmark.evaluation.evaluate import read_pairs
+from longibench.benchmark.evaluation.generate import read_run
 from longibench.benchmark.evaluation.score_table import METRIC, read_scores
+from longibench.benchmark.protocol.protocol_file import read_protocol
 from longibench.benchmark.protocol.recorded_metrics import current_metrics, read_recorded
 from longibench.benchmark.runs.row_names import Rows, read_rows
 from longibench.reports.model.labels import RowFacts, row_labels
@@ -191,7 +193,7 @@ def read_results(folder: Path) -> Results:
     Raises:
         UserError: A file is missing or damaged, or nothing has been scored.
     """
-    protocol = _read_json(folder / PROTOCOL)
+    protocol = read_protocol(folder)
     scores = read_scores(folder / SCORES)
     if scores.empty:
         raise UserError(f"{folder / SCORES}: no scores yet; 'python cli.py run' makes them")
@@ -205,36 +207,17 @@ def read_results(folder: Path) -> Results:
     return Results(
         folder=folder,
         protocol=protocol,
-        provenance=_read_json(provenance) if provenance.is_file() else {},
+        provenance=read_json(provenance, dict[str, Any]) if provenance.is_file() else {},
         scores=scores,
-        pairs=_read_pairs(folder),
+        pairs=read_pairs(folder).sort_values(["subject", "interval_years"], ignore_index=True),
         runs=_read_runs(folder / "predictions"),
         recorded=recorded,
         rows=read_rows(folder),
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}); the same 'python cli.py run' writes it again"
-        ) from error
-
-
-def _read_pairs(folder: Path) -> pd.DataFrame:
-    path = folder / PAIRS
-    try:
-        return read_pairs(folder).sort_values(["subject", "interval_years"], ignore_index=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"{path}: not a table of pairs ({error}); the same 'python cli.py run' writes it again"
-        ) from error
-
-
 def _read_runs(folder: Path) -> tuple[Run, ...]:
-    runs = [Run(path.parent, _read_json(path)) for path in folder.glob(f"*/{RUN}")]
+    runs = [Run(path.parent, read_run(path.parent)) for path in folder.glob(f"*/{RUN}")]
     keys = ("method", "settings", "training_seed")
     return tuple(sorted(runs, key=lambda run: [run.facts[key] for key in keys]))
 

@@ -5,13 +5,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.files import write_text
+from longibench.benchmark.core.workspace import Workspace
 from longibench.reports.figures.cohort_montage import draw_montage
 from longibench.reports.figures.figure_2 import HELD, draw_changes, draw_sheet
 from longibench.reports.figures.figure_2_subject import build_sheet
 from longibench.reports.figures.image_grid import CONVENTION
 from longibench.reports.figures.style import save
 from longibench.reports.figures.training_curves import draw_curves
+from longibench.reports.figures.view import AbsentVolumeError
 from longibench.reports.model.code_warnings import code_warnings
 from longibench.reports.model.results import Results, read_results
 from longibench.reports.model.text_table import Printed
@@ -30,6 +33,7 @@ from longibench.reports.tables.strata import build_strata, strata_records
 from longibench.reports.tables.strata_tables import print_strata
 
 NUMERALS = ("I", "II", "III", "IV")
+ABSENT = "its real volumes are not on disk; the same 'python cli.py run' prepares them again"
 _PAPER = (".png", ".pdf", ".svg")
 
 
@@ -48,6 +52,8 @@ def write_report(folder: Path, console: Console) -> Path:
     Raises:
         UserError: The folder is incomplete, or the report cannot be written.
     """
+    workspace = Workspace(folder.parent)
+    take_over(workspace.folders(), workspace.root, console)
     results = read_results(folder)
     target = folder / "report"
     if not results.shareable:
@@ -62,15 +68,20 @@ def write_report(folder: Path, console: Console) -> Path:
         bar.advance(note="comparisons, strata")
         tables = Tables(numbered, _comparisons(results, target), _strata(results, target))
         bar.advance(note="done")
-    with console.bar("Figures", total=3) as bar:
-        pictures = _figure_2(results, target)
-        bar.advance(note="curves")
-        pictures += _curves(results, target)
-        bar.advance(note="cohort")
-        pictures += _cohort(results, target)
-        bar.advance(note="done")
+    pictures: list[Picture] = []
+    absent: list[str] = []
+    steps = {"Figure 2": _figure_2, "Training curves": _curves, "The cohort": _cohort}
+    with console.bar("Figures", total=len(steps)) as bar:
+        for name, draw in steps.items():
+            try:
+                pictures += draw(results, target)
+            except AbsentVolumeError:
+                absent.append(f"{name} is not drawn: {ABSENT}.")
+            bar.advance(note=name.lower())
+    for message in absent:
+        console.warn(message)
     page = target / "index.html"
-    write_text(page, render_page(results, first, tables, pictures))
+    write_text(page, render_page(results, first, tables, pictures, absent))
     return page
 
 

@@ -51,7 +51,13 @@ class Tables:
     strata: Sequence[Printed] = ()
 
 
-def render_page(results: Results, first: Table, tables: Tables, pictures: Sequence[Picture]) -> str:
+def render_page(
+    results: Results,
+    first: Table,
+    tables: Tables,
+    pictures: Sequence[Picture],
+    absent: Sequence[str] = (),
+) -> str:
     """Render the page as HTML.
 
     Args:
@@ -59,6 +65,7 @@ def render_page(results: Results, first: Table, tables: Tables, pictures: Sequen
         first: The table whose best methods are named at the top.
         tables: All tables, printed.
         pictures: The figures.
+        absent: Which figures are missing, and why.
     """
     values = {
         "title": TITLE,
@@ -70,7 +77,7 @@ def render_page(results: Results, first: Table, tables: Tables, pictures: Sequen
         "strata": tables.strata,
         "pictures": pictures,
         "statements": order_statements(results),
-        "warnings": warnings(results),
+        "warnings": [*warnings(results), *absent],
         "metrics": results.metrics,
         "provenance": _provenance(results.provenance),
     }

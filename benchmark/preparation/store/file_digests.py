@@ -4,22 +4,28 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-from longibench.benchmark.core.files import digest, file_digest, file_state, write_json
+from longibench.benchmark.core.checked_files import read_json, write_json
+from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.files import digest, file_digest, file_state
+from longibench.benchmark.core.folder_digests import DamagedFileError
 from longibench.benchmark.preparation.reading.problems import UNREADABLE, DamagedScanError
+
+Known = tuple[int, str, str]  # number of files, digest of their states, SHA256
 
 
 class Digests:
     """SHA256 of files, cached while their size and modification time are unchanged."""
 
-    def __init__(self, path: Path) -> None:
-        """Args: the file of cached digests."""
+    def __init__(self, path: Path, console: Console | None = None) -> None:
+        """Args: the file of cached digests; where to warn of a damaged one."""
         self._path = path
-        self._known: dict[str, list[object]] = {}
+        self._known: dict[str, Known] = {}
         self._changed = False
         try:
-            self._known = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._known = {}  # a lost cache only costs time
+            self._known = read_json(path, dict[str, Known], "all scans are read again")
+        except DamagedFileError as error:  # a lost cache only costs time
+            if path.exists():
+                (console or Console()).warn(str(error))
 
     def of(self, file: Path) -> str:
         """Digest of a file.
@@ -37,14 +43,14 @@ class Digests:
             states = [[path.name, *file_state(path)] for path in files or [file]]
             if not any(size for _, size, _ in states):
                 raise DamagedScanError(UNREADABLE, "the file is empty")
-            state = [len(states), digest(states)]
+            state = (len(states), digest(states))
             known = self._known.get(str(file.resolve()))
             if known and known[:2] == state:
-                return str(known[2])
+                return known[2]
             value = _joint_digest(files) if files else file_digest(file)
         except OSError as error:
             raise DamagedScanError(UNREADABLE, str(error.strerror)) from error
-        self._known[str(file.resolve())] = [*state, value]
+        self._known[str(file.resolve())] = (*state, value)
         self._changed = True
         return value
 

@@ -1,16 +1,15 @@
 """The cache of prepared volumes: content in, files out."""
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
 from typing import Any
 
+from longibench.benchmark.core.checked_files import read_json, understood, write_json
 from longibench.benchmark.core.console import Console
-from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import FileState, digest, file_digest, file_state, write_json
+from longibench.benchmark.core.files import digest
+from longibench.benchmark.core.folder_digests import DamagedFileError, Finding, digests_of
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.preparation.reading.problems import RETRIED, DamagedScanError
 from longibench.benchmark.preparation.steps.chain import PreparedScan
@@ -31,8 +30,6 @@ class Record:
     Attributes:
         traits: Properties of the scan; None if it is damaged.
         reason: Why it is damaged.
-        sha256: Of the prepared volume's bytes.
-        state: Size and modification time of the volume when its bytes were last verified.
         kind: Kind of the damage, one of few; ``reason`` then has the details.
         transform: The grid's world mm to the scan's world mm, rows of the (4, 4) matrix.
         quality: Numbers that show a bad preparation.
@@ -40,8 +37,6 @@ class Record:
 
     traits: ScanTraits | None = None
     reason: str = ""
-    sha256: str = ""
-    state: FileState = (0, 0)
     kind: str = ""
     transform: tuple[tuple[float, ...], ...] = ()
     quality: Quality = UNKNOWN
@@ -75,19 +70,20 @@ class Store:
     def read(self, content: str, source: str) -> Record | None:
         """The outcome for a scan, or None if it must be prepared (again).
 
-        A volume whose bytes have changed is removed with a warning. Bytes are read only if size or
-        modification time differ from the last verification.
+        A volume whose bytes have changed is removed with a warning.
+
+        Raises:
+            UserError: A volume cannot be read.
         """
         record = self._records(source).get(content)
         if record is None or record.traits is None:
             return record
         path = self.volume(content, source)
-        if path in self._verified:
-            return record
-        if not self._verify(path, content, source):
-            return None
-        self._verified.add(path)
-        return self._records(source)[content]
+        if path not in self._verified:
+            if not self._is_intact(path):
+                return None
+            self._verified.add(path)
+        return record
 
     def write(self, source: str, results: Mapping[str, Result]) -> None:
         """Store one subject's outcomes by content: volumes first, so that records are complete.
@@ -101,8 +97,6 @@ class Store:
                 write_volume(path, result.volume, result.affine)
                 records[content] = Record(
                     scan_traits(result),
-                    sha256=file_digest(path),
-                    state=file_state(path),
                     transform=tuple(tuple(row) for row in result.transform.tolist()),
                     quality=result.quality,
                 )
@@ -112,7 +106,7 @@ class Store:
 
     def _records(self, source: str) -> dict[str, Record]:
         if source not in self._subjects:
-            self._subjects[source] = _read_records(self._file(source))
+            self._subjects[source] = self._read_records(self._file(source))
         return self._subjects[source]
 
     def _write_records(self, source: str, records: dict[str, Record]) -> None:
@@ -120,38 +114,26 @@ class Store:
         write_json(self._file(source), stored)
         self._subjects[source] = records
 
-    def _verify(self, path: Path, content: str, source: str) -> bool:
-        """Whether a volume exists and has the bytes that were written."""
-        records = self._records(source)
-        try:
-            state = file_state(path)
-            if state == records[content].state:
-                return True
-            unchanged = file_digest(path) == records[content].sha256
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-        if not unchanged:
-            self._console.warn(f"{path} is damaged: its bytes have changed; it is prepared again")
-            path.unlink()
-            return False
-        with suppress(UserError):  # if writing fails, it is verified again next time
-            verified = replace(records[content], state=state)
-            self._write_records(source, {**records, content: verified})
-        return True
-
     def _file(self, source: str) -> Path:
         return self.volume(source, source).with_suffix(".json")
 
+    def _is_intact(self, path: Path) -> bool:
+        found = digests_of(self._folder).check(path.name)
+        if found in (Finding.CHANGED, Finding.UNLISTED):
+            self._console.warn(f"{path} is damaged: {found.value}; it is prepared again")
+            path.unlink()
+        return found is Finding.INTACT
 
-def _read_records(path: Path) -> dict[str, Record]:
-    """Outcomes by content; none if the file is missing or was not written by this version."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return {content: _record(**values) for content, values in stored.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+    def _read_records(self, path: Path) -> dict[str, Record]:
+        """Outcomes by content; none if the file is missing or was not written by this version."""
+        try:
+            stored = read_json(path, dict[str, dict[str, Any]])
+            with understood(path):
+                return {content: _record(**values) for content, values in stored.items()}
+        except DamagedFileError as error:
+            if path.exists():
+                self._console.warn(f"{error}; its scans are prepared again")
+            return {}
 
 
 def _plain(record: Record) -> dict[str, Any]:
@@ -162,19 +144,17 @@ def _plain(record: Record) -> dict[str, Any]:
 
 def _record(
     traits: dict[str, Any] | None,
-    state: FileState,
     transform: list[list[float]],
     quality: dict[str, float | None],
-    **texts: str,
+    kind: str,
+    reason: str,
+    **_: Any,  # what version 0.1 wrote too: digests of the volumes
 ) -> Record:
     if traits is None:
-        return Record(kind=texts["kind"], reason=texts["reason"])
-    size, changed = state
+        return Record(kind=kind, reason=reason)
     x, y, z = traits["voxel_mm"]
     return Record(
         ScanTraits(**{**traits, "voxel_mm": (x, y, z)}),
-        state=(size, changed),
         transform=tuple(tuple(row) for row in transform),
         quality=Quality(**{k: NOT_DONE if v is None else v for k, v in quality.items()}),
-        sha256=texts["sha256"],
     )

@@ -17,8 +17,8 @@ from nibabel.orientations import OrientationError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
+from longibench.benchmark.core.checked_files import checked_file
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import atomic_file
 
 STEPS = 32767  # whole numbers from 0 to 1
 VOXELS_AT = 352  # bytes before the voxels: the header and the mark that no extension follows
@@ -88,7 +88,7 @@ def write_volume(path: Path, volume: Volume, affine: NDArray[np.float64]) -> Non
     image.header.set_xyzt_units("mm")
     image.set_qform(image.affine, code=1)
     image.set_sform(image.affine, code=1)
-    with atomic_file(path) as temporary:
+    with checked_file(path) as temporary:
         nib.save(image, temporary)
 
 

@@ -12,9 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from longibench.benchmark.core.checked_files import read_json, write_json
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.files import write_json
+from longibench.benchmark.core.folder_digests import DamagedFileError
 from longibench.benchmark.core.workspace import LOGGER_RUNS
 from longibench.benchmark.settings.schema import Logger as Name
 
@@ -118,8 +119,11 @@ def _public(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _runs(folder: Path) -> dict[str, str]:
-    path = folder / LOGGER_RUNS
-    return json.loads(path.read_text()) if path.is_file() else {}
+    """Runs by logger; none if they cannot be read: each logger then begins a new one."""
+    try:
+        return read_json(folder / LOGGER_RUNS, dict[str, str])
+    except DamagedFileError:
+        return {}
 
 
 def _remember(folder: Path, name: str, run: str) -> None:

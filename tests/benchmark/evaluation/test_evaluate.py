@@ -27,7 +27,7 @@ def mine(predictions: Path, tmp_path: Path) -> Path:
     """A folder of volumes as another project would provide them."""
     folder = tmp_path / "mine"
     shutil.copytree(predictions, folder)
-    for name in ("run.json", "scores.csv"):
+    for name in ("run.json", "scores.csv", "digests.csv"):
         (folder / name).unlink()
     return folder
 

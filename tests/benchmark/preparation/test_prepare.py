@@ -138,7 +138,6 @@ def test_a_second_call_reads_no_image(
 ) -> None:
     first = prepare(cohort(*pairs), tmp_path / "out")
     monkeypatch.setattr(prepare_module, "run_task", None)
-    monkeypatch.setattr("longibench.benchmark.preparation.store.store.file_digest", None)
     second = prepare(cohort(*pairs), tmp_path / "out")
     pd.testing.assert_frame_equal(first.table, second.table)
     assert first.traits == second.traits

@@ -9,6 +9,7 @@ import pytest
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.evaluation.score_table import known_scores
 from longibench.benchmark.protocol.protocol import build_protocol
 from longibench.benchmark.runs.cell import Cell, check_identity, complete, make_cell, scoring_of
 from longibench.benchmark.settings.loading import load_settings
@@ -58,7 +59,7 @@ def test_a_metric_of_other_code_is_left(cell: Cell) -> None:
 def test_with_a_damaged_table_every_metric_is_left(cell: Cell, damage: str) -> None:
     (cell.folder / "scores.csv").write_text(damage)
     assert len(cell.metrics_left) == len(cell.scoring.identities)
-    assert cell.known_scores is None
+    assert known_scores(cell.folder) is None
 
 
 def test_a_process_with_other_code_than_the_plan_does_nothing(cell: Cell) -> None:

@@ -48,7 +48,7 @@ def test_missing_volume_is_said(sheet: Sheet) -> None:
     gone = replace(sheet, rows=(*sheet.rows[:-1], ("Dao et al. (ours)", (None, None, None))))
     for figure in (draw_sheet(gone), draw_changes(gone)):
         texts = [text.get_text() for axes in figure.axes for text in axes.texts]
-        assert texts.count("no volume") == 3
+        assert texts.count("not on disk") == 3
 
 
 @pytest.mark.parametrize("shareable", [True, False])

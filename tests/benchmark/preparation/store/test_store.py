@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from longibench.benchmark.core import folder_digests
 from longibench.benchmark.core.console import Console
-from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.preparation.reading.problems import DamagedScanError
 from longibench.benchmark.preparation.steps.quality import Quality
@@ -50,7 +50,8 @@ def no_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     def read(path: Path) -> str:
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr(store_module, "file_digest", read)
+    monkeypatch.setattr(folder_digests, "SMALL", 0)  # these volumes are as large ones
+    monkeypatch.setattr(folder_digests, "file_digest", read)
 
 
 def opened(folder: Path) -> Store:
@@ -110,9 +111,10 @@ def test_a_truncated_volume_is_found(folder: Path) -> None:
 
 def test_a_copied_store_is_verified_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = opened(folder).volume("one", "one")
+    monkeypatch.setattr(folder_digests, "SMALL", 0)
     os.utime(path, ns=(0, 0))
     assert opened(folder).read("one", "one")
-    monkeypatch.setattr(store_module, "file_digest", None)
+    monkeypatch.setattr(folder_digests, "file_digest", None)
     assert opened(folder).read("one", "one")
     assert opened(folder).read("two", "one")
 
@@ -120,11 +122,11 @@ def test_a_copied_store_is_verified_once(folder: Path, monkeypatch: pytest.Monke
 def test_without_write_access_verifying_still_works(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path, value: Any) -> None:
-        raise UserError(f"cannot write {path}")
+    def refuse(*_: Any) -> int:
+        raise PermissionError
 
     os.utime(opened(folder).volume("one", "one"), ns=(0, 0))
-    monkeypatch.setattr(store_module, "write_json", refuse)
+    monkeypatch.setattr(folder_digests.os, "open", refuse)
     assert opened(folder).read("one", "one")
 
 
