@@ -1,0 +1,295 @@
+"""Damage every kind of file of a finished workspace, run every command on it, and count outcomes.
+
+    python docs/examples/damage_table.py EMPTY_FOLDER [--only KIND ...]
+
+Makes a small workspace (simulated cohort, copy-source and vae, and volumes scored by ``evaluate``).
+Each case damages one file of a copy, then runs ``run``, ``report`` or ``evaluate`` on it. Right: exit
+code 0 and all numbers of the undisturbed workspace, or exit code 2 and one line that names what is
+damaged. After ``run``, or after what the line advises, the workspace must equal the undisturbed one
+but for times, dates and costs. Writes the table of docs/reliability.md to stdout.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import pandas as pd
+
+from longibench.cli import main as command_line
+
+SMALL = (
+    *("--quiet", "--set", "phantom.subjects=10", "--set", "split.test=3"),
+    *("--set", "grid.shape=[16,20,16]", "--set", "grid.spacing_mm=8"),
+    *("--set", "training.iterations=4", "--set", "training.checkpoint_every=2"),
+    *("--set", "device.threads=1", "--set", "device.accelerator=cpu"),
+    *("--set", "metrics.names=[ssim,mae,fid,brain-error]"),
+)
+RUN = ("run", "--methods", "copy-source,vae", *SMALL)
+COMMANDS = ("run", "report", "evaluate")
+COSTS = ("second", "time", "created", "memory", "flops", "peak", "energy", "command", "parameters")
+
+KINDS = {
+    "latest": "latest",
+    "simulated scan": "cohorts/phantom-*/sub-*/ses-*/anat/*_T1w.nii.gz",
+    "simulated cohort, tables": "cohorts/phantom-*/*.tsv",
+    "simulated cohort, digests": "cohorts/phantom-*/digests.csv",
+    "prepared volume": "prepared/*.nii",
+    "prepared subject": "prepared/*[0-9a-f].json",
+    "digests of raw scans": "prepared/sha256.json",
+    "prepared, digests": "prepared/digests.csv",
+    "measured vector": "measured/*.npy",
+    "measured values": "measured/*.json",
+    "measured, digests": "measured/digests.csv",
+    "model, settings": "models/vae-*/settings.json",
+    "model, end of training": "models/vae-*/trained.json",
+    "model, losses": "models/vae-*/losses.csv",
+    "checkpoint, weights": "models/vae-*/step-*/weights.safetensors",
+    "checkpoint, averaged weights": "models/vae-*/step-*/ema.safetensors",
+    "checkpoint, state": "models/vae-*/step-*/state.pt",
+    "checkpoint, index": "models/vae-*/step-*/index.json",
+    "model, digests": "models/vae-*/digests.csv",
+    "protocol": "*/protocol.json",
+    "pairs": "*/pairs.csv",
+    "metrics": "*/metrics.json",
+    "names of rows": "*/rows.json",
+    "score table": "phantom-*/scores.csv",
+    "provenance": "*/provenance.json",
+    "protocol, digests": "phantom-*/digests.csv",
+    "generated volume": "*/predictions/vae-*/sub-*.nii.gz",
+    "manifest": "*/predictions/vae-*/manifest.csv",
+    "run": "*/predictions/vae-*/run.json",
+    "scores of a run": "*/predictions/vae-*/scores.csv",
+    "predictions, digests": "*/predictions/vae-*/digests.csv",
+    "submission, manifest": "*/predictions/mine-*/manifest.csv",
+    "submission, run": "*/predictions/mine-*/run.json",
+    "submission, scores": "*/predictions/mine-*/scores.csv",
+    "submission, digests": "*/predictions/mine-*/digests.csv",
+}
+
+
+def flip(path: Path) -> None:
+    """Flip one bit in the middle; in text, the lowest bit of a digit."""
+    content = bytearray(path.read_bytes())
+    digits = [place for place, byte in enumerate(content) if 48 <= byte <= 55]
+    text = path.suffix in (".json", ".csv", ".tsv", "")
+    place = digits[len(digits) // 2] if text and digits else len(content) // 2
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    """Cut in the middle; a table at the end of a line."""
+    content = path.read_bytes()
+    half = content[: len(content) // 2]
+    path.write_bytes(half.rpartition(b"\n")[0] + b"\n" if path.suffix == ".csv" else half)
+
+
+def exchange(path: Path) -> None:
+    """Replace the content by that of the next file of its folder, of the same kind if possible."""
+    same = sorted(path.parent.glob(f"*{''.join(path.suffixes[-2:])}"))
+    others = [other for other in same if other != path] or [
+        other for other in sorted(path.parent.iterdir()) if other.is_file() and other != path
+    ]
+    path.write_bytes(others[0].read_bytes())
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "deleted": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": truncate,
+    "random": lambda path: path.write_bytes(b"\x8f\x00\xff{[" * 50),
+    "one bit flipped": flip,
+    "exchanged": exchange,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did: exit code, stdout and stderr together."""
+
+    code: int
+    text: str
+
+
+def call(*arguments: str) -> Outcome:
+    """Run a command in this process; code 1 is an exception that nobody expected."""
+    text = io.StringIO()
+    code = 0
+    with (
+        mock.patch.object(sys, "argv", ["longibench", *arguments]),
+        contextlib.redirect_stdout(text),
+        contextlib.redirect_stderr(text),
+    ):
+        try:
+            command_line()
+        except SystemExit as ending:
+            code = int(ending.code or 0)
+        except Exception as error:
+            code = 1
+            text.write(f"\n{type(error).__name__}: {error}")
+    return Outcome(code, text.getvalue())
+
+
+def command(name: str, workspace: Path, volumes: Path) -> tuple[str, ...]:
+    """The arguments of one of the three commands."""
+    place = ("--workspace", str(workspace))
+    if name == "run":
+        return (*RUN, *place)
+    if name == "report":
+        return ("report", "--quiet", *place)
+    return ("evaluate", str(volumes), "--name", "mine", "--quiet", *place)
+
+
+def make(root: Path) -> tuple[Path, Path]:
+    """A finished workspace, and the folder of volumes made elsewhere."""
+    workspace, volumes = root / "undisturbed", root / "mine"
+    run = call(*command("run", workspace, volumes))
+    if run.code:
+        raise SystemExit(run.text)
+    (made,) = workspace.glob("*/predictions/vae-*")
+    shutil.copytree(made, volumes)
+    for name in ("run.json", "scores.csv", "digests.csv"):
+        (volumes / name).unlink()
+    for name in ("evaluate", "report"):
+        done = call(*command(name, workspace, volumes))
+        if done.code:
+            raise SystemExit(done.text)
+    return workspace, volumes
+
+
+def content_of(path: Path) -> object:
+    """A file's content without times, dates and costs."""
+    if path.suffix == ".json" and path.parent.name != "measured":
+        return _plain(json.loads(path.read_text()))
+    if path.name == "losses.csv":
+        return pd.read_csv(path).drop(columns="seconds").to_csv()
+    return path.read_bytes()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {
+            key: _plain(its)
+            for key, its in sorted(value.items())
+            if not any(word in key for word in COSTS)
+        }
+    return value
+
+
+def compared(workspace: Path) -> Iterator[Path]:
+    """The files that two equal workspaces have in common; names relative to the workspace."""
+    for path in sorted(workspace.rglob("*")):
+        name = path.relative_to(workspace)
+        left_out = (
+            path.name in ("digests.csv", "preparation.log", "sha256.json", "index.json", "state.pt")
+            or path.name.startswith(".")
+            or "report" in name.parts
+            or "measured" in name.parts
+        )
+        if path.is_file() and not left_out:
+            yield name
+
+
+def differences(undisturbed: Path, workspace: Path) -> list[str]:
+    """Files that are missing, or differ in more than times, dates and costs."""
+    found = []
+    for name in compared(undisturbed):
+        if not (workspace / name).is_file():
+            found.append(f"{name} is missing")
+        elif content_of(undisturbed / name) != content_of(workspace / name):
+            found.append(f"{name} differs")
+    return found
+
+
+def numbers_of(workspace: Path) -> dict[str, bytes]:
+    """The tables that hold numbers: the score table, and the report's but for costs."""
+    names = [*workspace.glob("*/scores.csv"), *workspace.glob("*/report/*.csv")]
+    return {
+        str(path.relative_to(workspace)): path.read_bytes()
+        for path in names
+        if "seconds" not in path.read_text() and "Training" not in path.read_text()[:200]
+    }
+
+
+@dataclass(frozen=True)
+class Case:
+    """One damage of one kind of file, and the command that meets it."""
+
+    kind: str
+    damage: str
+    command: str
+
+
+def judge(case: Case, undisturbed: Path, volumes: Path, scratch: Path) -> str:
+    """The outcome of a case in words; a fault begins with ``WRONG``."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(undisturbed, scratch)
+    path = sorted(scratch.glob(KINDS[case.kind]))[-1]
+    DAMAGES[case.damage](path)
+    done = call(*command(case.command, scratch, volumes))
+    if done.code not in (0, 2) or "Traceback" in done.text:
+        return f"WRONG: exit {done.code}: {done.text[-300:]}"
+    if done.code == 0:
+        outcome = "right"
+        if numbers_of(scratch) != numbers_of(undisturbed):
+            return "WRONG: other numbers"
+    else:
+        outcome = "refused"
+        lines = [line for line in done.text.splitlines() if line.startswith("error:")]
+        if len(lines) != 1:
+            return f"WRONG: no message of one line: {done.text[-300:]}"
+        for name in ("evaluate", "run") if "submission" in case.kind else ("run",):
+            again = call(*command(name, scratch, volumes))
+            if again.code:
+                return f"WRONG: after '{lines[0]}', {name} ends with {again.text[-300:]}"
+    if case.command != "run" and done.code == 0:
+        return outcome
+    left = differences(undisturbed, scratch)
+    if left and not _legitimate(case):
+        return f"WRONG: not equal afterwards: {'; '.join(left[:3])}"
+    return f"{outcome}, repaired"
+
+
+def _legitimate(case: Case) -> bool:
+    """Volumes and checkpoints may be deleted after scoring, to save space."""
+    return case.damage == "deleted" and case.kind == "generated volume" or "checkpoint" in case.kind
+
+
+def main() -> None:
+    """Run the cases and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", nargs="+", default=list(KINDS))
+    given = parser.parse_args()
+    os.environ["MPLBACKEND"] = "Agg"
+    undisturbed, volumes = make(given.folder)
+    counts: Counter[str] = Counter()
+    print("| file | " + " | ".join(DAMAGES) + " |\n|---" * 1 + "|---" * len(DAMAGES) + "|")
+    for kind in given.only:
+        row = []
+        for damage in DAMAGES:
+            found = []
+            for name in COMMANDS:
+                case = Case(kind, damage, name)
+                outcome = judge(case, undisturbed, volumes, given.folder / "scratch")
+                counts[outcome.partition(":")[0]] += 1
+                found.append(outcome.partition(":")[0])
+                if outcome.startswith("WRONG"):
+                    print(f"{case}: {outcome}", file=sys.stderr, flush=True)
+            row.append(", ".join(found))
+        print(f"| {kind} | " + " | ".join(row) + " |", flush=True)
+    print(dict(counts), file=sys.stderr)
+    sys.exit(any(outcome.startswith("WRONG") for outcome in counts))
+
+
+if __name__ == "__main__":
+    main()
