@@ -23,6 +23,7 @@ from longibench.benchmark.devices.fabric import (
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, read_pairs
 from longibench.benchmark.evaluation.generate import GenerationJob, generate, is_generated
 from longibench.benchmark.evaluation.predictions import find_predictions
+from longibench.benchmark.evaluation.score_checks import refuse_broken, without_broken
 from longibench.benchmark.evaluation.score_table import IDENTITY, merge_scores, read_scores
 from longibench.benchmark.protocol.metric_identity import Identity, identify
 from longibench.benchmark.protocol.protocol import Protocol
@@ -251,8 +252,9 @@ def complete(
             launch(cell.generation.device, _measure, cell)
         chosen = evaluator.only(cell.metrics_left)
         new = chosen.score(find_predictions(cell.folder), cell.label)
-        scores = merge_scores(cell.known_scores, new)
+        scores = merge_scores(cell.known_scores, without_broken(new))
         write_text(cell.folder / SCORES, scores.to_csv(index=False))
+        refuse_broken(new)
 
     check_identity(cell, evaluator)
     job = cell.training
