@@ -148,6 +148,14 @@ class PairMetric(Metric):
             MetricError: It is not defined on these volumes; the message names the reason.
         """
 
+    def doubt(self, *, reference: Scan, source: Scan, interval_years: float) -> str:
+        """Why the real pair itself is doubtful; empty, as by default, if it is not.
+
+        It becomes the note of a value that exists, and is counted in the report: one sentence
+        without numbers, the same for every pair.
+        """
+        return ""
+
 
 class _FeatureMetric(Metric):
     """A metric of features measured on every volume, real or generated, in the same way."""

@@ -5,6 +5,7 @@ average?), ``ventricles-error`` (how large is the error for a subject?) and
 ``ventricles-correlation`` (does it distinguish subjects with fast change from others?).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -24,6 +25,13 @@ from longibench.metrics.metric import (
 )
 from longibench.metrics.structures import STRUCTURES
 
+# Whole brains grow by 1% a year at the age of 9 and shrink by 0.2 to 0.5% in adults (Hedman et al.
+# 2012, Human Brain Mapping 33(8):1987, 56 studies), by 1% in very mild dementia (Fotenos et al.
+# 2005, Neurology 64(6):1032) and by 2 to 3% in Alzheimer's disease (Fox and Schott 2004, Lancet
+# 363(9406):392). A change nearly twice as fast is an error of the measurement.
+FASTEST_BRAIN = 5.0  # % a year, growing or shrinking
+REPEATED_SCAN = 2.0  # %: two scans of one day may differ by it, whatever the rate that results
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -37,6 +45,7 @@ class Structure:
             measured.
         uses_segmentation: Whether the embedded segmentation measures it.
         parameters: What else defines it.
+        fastest: Largest change of a person, in % a year; a real pair beyond it is doubtful.
     """
 
     name: str
@@ -45,6 +54,7 @@ class Structure:
     volume: Callable[[Allowed, Scan], float]
     uses_segmentation: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    fastest: float = math.inf
 
 
 class _TissueChange(Metric):
@@ -100,6 +110,17 @@ class ChangeBias(_TissueChange, PairMetric):
         """
         made, true = (self.rate(scan, source, interval_years) for scan in (generated, reference))
         return made - true
+
+    def doubt(self, *, reference: Scan, source: Scan, interval_years: float) -> str:
+        """Whether the real structure changes faster than a person's; see ``FASTEST_BRAIN``."""
+        fastest = self.structure.fastest
+        if math.isinf(fastest):
+            return ""
+        change = abs(self.rate(reference, source, interval_years)) * interval_years
+        if change <= max(fastest * interval_years, REPEATED_SCAN):
+            return ""
+        name = self.structure.title.lower()
+        return f"the real {name} grows or shrinks by over {fastest:g}% a year"
 
 
 class ChangeError(ChangeBias):
@@ -192,7 +213,10 @@ def embedded(name: str) -> Structure:
         return instruments.volumes(scan)[name]
 
     title = titles.get(name, name.capitalize())
-    return Structure(name, title, "embedded segmentation", volume, uses_segmentation=True)
+    fastest = FASTEST_BRAIN if name == "brain" else math.inf
+    return Structure(
+        name, title, "embedded segmentation", volume, uses_segmentation=True, fastest=fastest
+    )
 
 
 for _name in STRUCTURES:

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from longibench.benchmark.evaluation.score_table import read_scores
 from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.plugins import load_metrics
+from longibench.metrics.metric import REGISTRY
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., Any]
@@ -97,8 +98,8 @@ def test_after_a_kill_in_training_and_generation_the_same_command_gives_the_same
     run: Cli, workspace: Path, tiny: Path, options: tuple[str, ...], tmp_path: Path
 ) -> None:
     whole = Path(shutil.copytree(workspace, tmp_path / "whole"))
-    plan = 4  # calls of the loss that time the plan
-    for what in (f"SIGKILL:step:{plan + 8}", "SIGKILL:generate:3"):
+    plan = 4  # calls of the loss that time the plan; the first generated volume takes two
+    for what in (f"SIGKILL:step:{plan + 8}", "SIGKILL:generate:4"):
         done = subprocess.run(
             command(workspace, tiny, options),
             cwd=ROOT,
@@ -408,6 +409,48 @@ def test_a_read_only_workspace_is_a_message(
     assert "Read-only file system" in result.err
 
 
+# ---- metrics without a value ----
+
+BROKEN = """
+from metrics.metric import pair_metric
+
+@pair_metric("broken", title="Broken", higher_is_better=True)
+def broken(*, generated, reference, source):
+    return float("nan")
+"""
+
+
+def test_a_metric_that_is_always_nan_ends_a_run_and_the_others_are_kept(
+    run: Cli, cli: Cli, workspace: Path, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "broken.py"
+    plugin.write_text(BROKEN)
+    try:
+        more = ("--plugin", plugin, "--set", "metrics.names=[mae,fid,broken]")
+        for _ in range(2):  # no score of it is kept, which a second run would take for finished
+            result = run("copy-source", *more)
+            assert result.code == 2
+            message = "error: metric 'broken': returned nan for every volume of copy-source"
+            assert message in result.err
+        (part,) = workspace.glob("*/predictions/copy-source-*/scores.csv")
+        assert {"mae", "fid"} <= set(read_scores(part)["metric"])
+        assert "broken" not in set(read_scores(part)["metric"])
+        (phantom,) = workspace.glob("cohorts/phantom-*")
+        shape = ["--preset", "demo", "--set", "grid.shape=[16,20,16]"]
+        grid = [*shape, "--set", "grid.spacing_mm=8"]
+        place = [f"bids:{phantom}", "--workspace", tmp_path / "other", "--quiet", "--some", *grid]
+        metrics = ["--plugin", plugin, "--metrics", "mae,broken"]
+        refused = cli("evaluate", part.parent, "--name", "a", *metrics, "--against", *place)
+        assert refused.code == 2
+        assert "error: metric 'broken': returned nan for every volume of a." in refused.err
+        assert not list((tmp_path / "other").glob("*/scores.csv"))
+        result = run("copy-source", "--set", "metrics.names=[mae,fid]")  # what it advises
+        assert result.code == 0
+        assert result.err.count("warning: fid: none of 1 value(s) could be computed: fid on") == 1
+    finally:
+        REGISTRY.pop("broken", None)
+
+
 # ---- the real pair ----
 
 
@@ -438,6 +481,23 @@ def test_training_on_the_phantom_and_testing_on_the_real_pair(
     reported = cli("report", "--workspace", workspace, "--quiet")
     assert reported.code == 0, reported.err
     assert "it needs at least 10" in (table.parent / "report" / "table_1.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_real_brain_that_grows_by_9_percent_a_year_is_marked(
+    cli: Cli, tmp_path: Path, real_data: Path
+) -> None:
+    result = cli(
+        *("run", "--methods", "copy-source", "--workspace", tmp_path, "--quiet"),
+        *("--test-cohort", f"bids:{real_data}", "--set", "test_pairs.rule=all"),
+        *("--set", "metrics.names=[brain-bias]", "--set", "device.accelerator=cpu"),
+        *("--set", "phantom.subjects=4", "--set", "split.test=1"),
+    )
+    assert result.code == 0, result.err
+    assert "the real brain grows or shrinks by over 5% a year" in result.err
+    assert "in 1 of 1 real pair(s)" in result.err
+    (value,) = read_scores(Path(result.out.strip()))["value"]
+    assert value == pytest.approx(-9, abs=1)  # of a copy, which does not change
 
 
 # ---- several devices ----

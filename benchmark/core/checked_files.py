@@ -139,7 +139,7 @@ def understood(path: Path, advice: str = AGAIN, problem: str = "cannot be read")
     Args:
         path: The file.
         advice: What to do about it.
-        problem: What the error says before the reason.
+        problem: the beginning of the error, before the reason.
 
     Raises:
         DamagedFileError: With the first line of what was raised.

@@ -101,7 +101,7 @@ def digest(value: Any) -> str:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn a failure to write into a message that says what to do."""
+    """Turn a failure to write into a message with what to do about it."""
     try:
         yield
     except OSError as error:

@@ -27,7 +27,7 @@ AGAIN = "the same command that made it ('run', 'curve' or 'evaluate') makes it a
 
 
 class Finding(Enum):
-    """What the digest says about a file."""
+    """The result of comparing a file with its digest."""
 
     INTACT = "its bytes are those that were written"
     CHANGED = "its bytes have changed since they were written"

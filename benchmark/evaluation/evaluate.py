@@ -210,7 +210,7 @@ def set_rows(metric: SetMetric, groups: list[str], scores: list[SubjectScores]) 
     except MetricError as error:
         return [_row(metric, Value.missing(str(error)), **whole)]
     return [
-        _row(metric, Value(value), **whole),
+        _row(metric, Value.of(value), **whole),
         *_left_out_rows(metric, given, whole),
         *_floor_rows(metric, given),
     ]
@@ -222,7 +222,7 @@ def _left_out_rows(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
     except MetricError:  # the value is kept, without an interval
         return []
     return [
-        _row(metric, Value(value), subject=subject, role="leave-out", **whole)
+        _row(metric, Value.of(value), subject=subject, role="leave-out", **whole)
         for subject, value in without.items()
     ]
 
@@ -236,7 +236,7 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
         return []
     title = within_brackets(metric.title, f"N={floor.count}")
     return [
-        _row(metric, Value(value), n=floor.count, title=title, role=role)
+        _row(metric, Value.of(value), n=floor.count, title=title, role=role)
         for role, value in (("floor", floor.real), ("half", floor.generated))
     ]
 

@@ -1,8 +1,9 @@
 """Generate follow-ups with a trained method: volumes on disk and a manifest, sample by sample."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,17 @@ from longibench.benchmark.devices.acceleration import accelerate, compile_networ
 from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
 from longibench.benchmark.devices.energy import start_meter
 from longibench.benchmark.devices.fabric import (
+    arithmetic,
     device_name,
     gpus_here,
     launch,
     machines,
     peak_memory_gb,
+    resolved,
 )
 from longibench.benchmark.devices.process_group import any_rank_interrupted
+from longibench.benchmark.evaluation.clamping import clamp, clamp_warning, pooled, record_in
+from longibench.benchmark.evaluation.repeatability import generate_twice
 from longibench.benchmark.preparation.steps.intensity import BACKGROUND
 from longibench.benchmark.preparation.store.volumes import read_space, read_volume
 from longibench.benchmark.settings.schema import DeviceSettings, GenerationSettings
@@ -187,22 +192,30 @@ def _generate(fabric: "Fabric", job: GenerationJob) -> None:
         _generate_all(fabric, job, method, missing, bar)
     if fabric.is_global_zero:
         seconds, joules = time.monotonic() - began, meter.joules()
+        made = max(1, left + sum(map(len, missing[: fabric.world_size])))  # the first ones twice
         spent = _Spent(
-            seconds * fabric.world_size / max(left, 1),
-            None if joules is None else joules * machines(fabric) / max(left, 1),
+            seconds * fabric.world_size / made,
+            None if joules is None else joules * machines(fabric) / made,
         )
-        _finish(job, method, fabric, spent)
+        run = _finish(job, method, fabric, spent)
+        if warning := clamp_warning(job.recipe.name, run["clamped"]):
+            console.warn(warning)
 
 
 def _generate_all(
     fabric: "Fabric", job: GenerationJob, method: "Method", missing: list[list[Request]], bar: Bar
 ) -> None:
-    """Generate in rounds of one batch a rank: all stop after the same round."""
+    """Generate in rounds of one batch a rank: all stop after the same round.
+
+    In the first round, each rank checks that its batch is the same when it is generated again.
+    """
+    how = arithmetic(resolved(job.device))
     with interruptible() as interruption:
         for start in range(0, len(missing), fabric.world_size):
             batches = missing[start : start + fabric.world_size]
             for batch in batches[fabric.global_rank : fabric.global_rank + 1]:
-                volumes = _generate_batch(fabric, method, batch)
+                make = partial(_generate_batch, fabric, method, batch)
+                volumes = make() if start else generate_twice(method.name, make, fabric.device, how)
                 for request, volume in zip(batch, volumes, strict=True):
                     write_volume(volume, request, job.folder)
             stop = any_rank_interrupted(interruption)
@@ -252,7 +265,7 @@ def _unfinished(batches: list[list[Request]], folder: Path) -> list[list[Request
 
 @torch.inference_mode()
 def _generate_batch(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
-    """Volumes (B, X, Y, Z) in [-1, 1] on the CPU."""
+    """Volumes (B, X, Y, Z) on the CPU, not clamped."""
     volumes = [torch.from_numpy(read_volume(request.source).copy())[None] for request in batch]
     padded = pad_to_multiple(torch.stack(volumes), method.multiple)
     source = padded.to(fabric.device, _dtype(method))
@@ -265,7 +278,7 @@ def _generate_batch(fabric: "Fabric", method: "Method", batch: list[Request]) ->
             f"method '{method.name}': generate must return finite volumes of shape "
             f"{tuple(source.shape)}, got {tuple(generated.shape)}"
         )
-    return crop_to_shape(generated.float().cpu().clamp(-1, 1), method.shape)[:, 0]
+    return crop_to_shape(generated.float().cpu(), method.shape)[:, 0]
 
 
 def _dtype(method: "Method") -> torch.dtype:
@@ -274,10 +287,12 @@ def _dtype(method: "Method") -> torch.dtype:
 
 
 def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
-    """Write a volume (X, Y, Z) to the files of its request, on the grid of its source."""
+    """Clamp a volume (X, Y, Z), and write it to its request's files on the source's grid."""
     _, affine = read_space(request.source)
+    clamped, clamping = clamp(volume)
     for name in request.files:
-        image = nib.Nifti1Image(volume.numpy().astype(np.float32), affine)
+        image = nib.Nifti1Image(clamped.numpy().astype(np.float32), affine)
+        record_in(image, clamping)
         image.set_qform(affine, code="scanner")
         image.set_sform(affine, code="scanner")
         with checked_file(folder / name) as temporary:
@@ -292,8 +307,12 @@ class _Spent:
     joules: float | None
 
 
-def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", spent: _Spent) -> None:
-    write_table(job.folder / MANIFEST, manifest(job))
+def _finish(
+    job: GenerationJob, method: "Method", fabric: "Fabric", spent: _Spent
+) -> dict[str, Any]:
+    table = manifest(job)
+    write_table(job.folder / MANIFEST, table)
+    clamping = pooled(job.folder / name for name in table["generated"])
     trained = read_final(job.model) if job.model else None
     trained = trained or {"iterations": 0, "seconds": 0.0}
     run = {
@@ -311,6 +330,8 @@ def _finish(job: GenerationJob, method: "Method", fabric: "Fabric", spent: _Spen
         "network_evaluations": method.evaluations,
         "peak_memory_gb": round(peak_memory_gb(fabric), 2),
         "device": device_name(fabric),
+        "clamped": None if clamping is None else asdict(clamping),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_json(job.folder / RUN, run)
+    return run

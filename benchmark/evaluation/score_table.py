@@ -28,7 +28,7 @@ SCHEMA = pa.DataFrameSchema(
         "role": pa.Column(str, pa.Check.isin(["value", "leave-out", "floor", "half"])),
         "value": pa.Column(float, nullable=True),  # missing if it cannot be computed
         "n": pa.Column(int, pa.Check.ge(0)),  # volumes behind the value
-        "note": pa.Column(str),  # why a value is missing
+        "note": pa.Column(str),  # why a value is missing or doubtful
     },
     strict=True,
     coerce=True,

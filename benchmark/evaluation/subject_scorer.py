@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.malloc import give_back
 from longibench.benchmark.core.measured_files import MeasuredFiles
+from longibench.benchmark.evaluation.score_checks import UNSTATED
 from longibench.benchmark.preparation.space import Fit, Space, read_generated
 from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume
 from longibench.benchmark.protocol.metric_identity import identify
@@ -35,10 +37,18 @@ from longibench.metrics.scan import Labels
 
 
 class Value(NamedTuple):
-    """A metric's value; if there is none, NaN and a note with the reason."""
+    """A metric's value; if there is none, NaN and a note with the reason.
+
+    The note of a value that exists names a doubt about its real pair.
+    """
 
     number: float
     note: str = ""
+
+    @classmethod
+    def of(cls, number: float) -> "Value":
+        """A metric's value; none if it is not finite, because no mean is defined then."""
+        return cls(number) if math.isfinite(number) else cls.missing(f"{UNSTATED}{number}")
 
     @classmethod
     def missing(cls, reason: str) -> "Value":
@@ -139,8 +149,11 @@ class Scorer:
         known = _known(self._cache.read(file))
         left = [metric for metric in self._pair if self._kept_as[metric.name] not in known]
         for metric in left:
-            compute = partial(metric, **scans, interval_years=years)
-            known[self._kept_as[metric.name]] = _value(compute)
+            value = _value(partial(metric, **scans, interval_years=years))
+            if not value.note:
+                doubt = metric.doubt(reference=reference, source=source, interval_years=years)
+                value = value._replace(note=doubt)
+            known[self._kept_as[metric.name]] = value
         if left:
             self._cache.write(file, _stored(known))
         return {metric.name: known[self._kept_as[metric.name]] for metric in self._pair}
@@ -220,7 +233,7 @@ def _label_digest(scan: Scan) -> str:
 
 def _value(compute: Any) -> Value:
     try:
-        return Value(float(compute()))
+        return Value.of(float(compute()))
     except MetricError as error:
         return Value.missing(str(error))
 
@@ -245,11 +258,16 @@ def _known(content: bytes | None) -> dict[str, Value]:
     try:
         stored = json.loads(content or b"{}")
         return {
-            str(name): Value(float("nan") if value is None else float(value), str(note))
+            str(name): _as_kept(float("nan") if value is None else float(value), str(note))
             for name, (value, note) in stored.items()
         }
     except CONTENT_ERRORS:
         return {}
+
+
+def _as_kept(number: float, note: str) -> Value:
+    """A value as it was measured; earlier versions kept NaN and infinity without a note."""
+    return Value(number, note) if note else Value.of(number)
 
 
 def _stored(values: dict[str, Value]) -> bytes:

@@ -19,6 +19,7 @@ from longibench.benchmark.core.workspace import MANIFEST, RUN, SCORES, Workspace
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
 from longibench.benchmark.evaluation.generate import file_name
 from longibench.benchmark.evaluation.predictions import Predictions, join_pairs
+from longibench.benchmark.evaluation.score_checks import refuse_broken, score_warnings
 from longibench.benchmark.evaluation.score_table import known_scores, merge_scores
 from longibench.benchmark.preparation.space import PLAIN, Fit, Space, read_generated
 from longibench.benchmark.protocol.metric_identity import identify
@@ -145,6 +146,9 @@ def score_submission(
         found = evaluator.score(submission.predictions, label, submission.fit)
         scores = merge_scores(scores, found)
     assert scores is not None  # there is a group
+    refuse_broken(scores)
+    for warning in score_warnings(scores):
+        console.warn(warning)
     return scores
 
 

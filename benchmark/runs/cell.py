@@ -29,6 +29,7 @@ from longibench.benchmark.evaluation.generate import (
     volumes_exist,
 )
 from longibench.benchmark.evaluation.predictions import find_predictions
+from longibench.benchmark.evaluation.score_checks import refuse_broken, without_broken
 from longibench.benchmark.evaluation.score_table import (
     IDENTITY,
     known_scores,
@@ -271,8 +272,9 @@ def complete(
             launch(cell.generation.device, _measure, cell)
         chosen = evaluator.only(cell.metrics_left)
         new = chosen.score(find_predictions(cell.folder), cell.label)
-        scores = merge_scores(known_scores(cell.folder), new)
+        scores = merge_scores(known_scores(cell.folder), without_broken(new))
         write_table(cell.folder / SCORES, scores)
+        refuse_broken(new)
 
     check_identity(cell, evaluator)
     job = cell.training

@@ -135,20 +135,22 @@ class _Trial:
         """Seconds and memory of generation; empty if nothing is left to generate or score."""
         if self.step.scored:
             return {}
-        recipe = self.step.generation.recipe
         self._generate(FEW, "warm-up")
         seconds, run = self._generate(MORE, "generated")
-        volume, evaluations = run["seconds_per_volume"], _evaluations(recipe)
+        volume, evaluations = run["seconds_per_volume"], _evaluations(self.step.generation.recipe)
         if evaluations > MORE:
             _, few = self._generate(FEW, "few")
             each = (volume - few["seconds_per_volume"]) / (MORE - FEW)
             volume += each * (evaluations - MORE)
-        left = self.step.volumes_left
+        job, left = self.step.generation, self.step.volumes_left
+        batch = job.generation.batch_size  # the first one is generated twice
+        few_again = min(batch, len(requests(replace(job, pairs=self.pairs))))
+        known = run["generate_seconds"] + few_again * run["seconds_per_volume"]
         # building, loading and the manifest; several devices share the volumes
-        overhead = max(0.0, seconds - run["generate_seconds"]) if left else 0.0
-        processes = count_processes(self.step.generation.device)
+        overhead = max(0.0, seconds - known) if left else 0.0
+        processes = count_processes(job.device)
         return {
-            "seconds": overhead + left * volume / processes,
+            "seconds": overhead + (left / processes + min(batch, left)) * volume,
             "memory_gb": run["peak_memory_gb"],
         }
 

@@ -18,6 +18,8 @@ from longibench.benchmark.core.errors import unknown
 from longibench.benchmark.core.workspace import PATIENCE, PROVENANCE, Workspace
 from longibench.benchmark.devices.fabric import resolved_here
 from longibench.benchmark.evaluation.evaluate import collect_scores
+from longibench.benchmark.evaluation.score_checks import score_warnings
+from longibench.benchmark.evaluation.score_table import read_scores
 from longibench.benchmark.protocol.protocol import (
     Protocol,
     build_protocol,
@@ -110,7 +112,7 @@ def run(  # noqa: PLR0913 - the options of a run
         ray.launch(cells, settings, console)
     else:
         in_process.launch(cells, metrics, console)
-    return [_collected(plan, workspace) for plan in planned]
+    return [_collected(plan, workspace, console) for plan in planned]
 
 
 def _report_older(planned: list[str], workspace: Workspace, console: Console) -> None:
@@ -178,9 +180,11 @@ def _plan(
     return _Planned(settings, protocol, cells)
 
 
-def _collected(planned: _Planned, workspace: Workspace) -> Path:
+def _collected(planned: _Planned, workspace: Workspace, console: Console) -> Path:
     folder = workspace.protocol(planned.protocol.name)
     scores = collect_scores(folder)
+    for warning in score_warnings(read_scores(scores)):
+        console.warn(warning)
     with workspace.lock(folder / PROVENANCE, PATIENCE):
         write_json(folder / PROVENANCE, provenance(planned.settings))
     return scores

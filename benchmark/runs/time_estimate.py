@@ -119,9 +119,9 @@ def _estimate(step: Remaining) -> float | None:
     if not _can_be_timed(step.training):
         return None
     step_seconds, evaluation, evaluations = _time(step.training, trains=step.iterations_left > 0)
-    return (
-        scoring + step.iterations_left * step_seconds + step.volumes_left * evaluation * evaluations
-    )
+    # the first batch is generated twice
+    volumes = step.volumes_left + min(step.volumes_left, step.generation.generation.batch_size)
+    return scoring + step.iterations_left * step_seconds + volumes * evaluation * evaluations
 
 
 def _can_be_timed(job: TrainingJob) -> bool:

@@ -2,11 +2,11 @@
 
     python docs/examples/damage_table.py EMPTY_FOLDER [--only KIND ...]
 
-Makes a small workspace (simulated cohort, copy-source and vae, and volumes scored by ``evaluate``).
-Each case damages one file of a copy, then runs ``run``, ``report`` or ``evaluate`` on it. Right: exit
-code 0 and all numbers of the undisturbed workspace, or exit code 2 and one line that names what is
-damaged. After ``run``, or after what the line advises, the workspace must equal the undisturbed one
-but for times, dates and costs. Writes the table of docs/reliability.md to stdout.
+Makes a small workspace: simulated cohort, copy-source and vae, and volumes scored by ``evaluate``.
+Each case damages one file of a copy, then runs ``run``, ``report`` or ``evaluate`` on it. Right:
+exit code 0 and all numbers of the undisturbed workspace, or exit code 2 and one line that names
+what is damaged. After ``run``, or after what the line advises, the workspace must equal the
+undisturbed one but for times, dates and costs. Prints the table of docs/reliability.md.
 """
 
 import argparse
@@ -261,7 +261,9 @@ def judge(case: Case, undisturbed: Path, volumes: Path, scratch: Path) -> str:
 
 def _legitimate(case: Case) -> bool:
     """Volumes and checkpoints may be deleted after scoring, to save space."""
-    return case.damage == "deleted" and case.kind == "generated volume" or "checkpoint" in case.kind
+    return (
+        case.damage == "deleted" and case.kind == "generated volume"
+    ) or "checkpoint" in case.kind
 
 
 def main() -> None:

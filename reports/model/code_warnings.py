@@ -1,14 +1,31 @@
-"""Warnings for the tables: of the protocol, and for code that differs between rows."""
+"""Warnings for the tables: of the protocol, of the scores and volumes, and of differing code."""
 
 import pandas as pd
 
+from longibench.benchmark.evaluation.clamping import clamp_warning
+from longibench.benchmark.evaluation.score_checks import score_warnings
 from longibench.benchmark.evaluation.score_table import METRIC
 from longibench.reports.model.results import Results
 
 
 def warnings(results: Results) -> list[str]:
-    """The protocol's warnings, and one if rows were scored by different code."""
-    return [*results.protocol.get("warnings", []), *code_warnings(results)]
+    """The protocol's warnings, those of its scores and volumes, and one for different code."""
+    return [
+        *results.protocol.get("warnings", []),
+        *clamp_warnings(results),
+        *score_warnings(_shown(results)),
+        *code_warnings(results),
+    ]
+
+
+def clamp_warnings(results: Results) -> list[str]:
+    """One sentence for each row whose volumes were clamped, for the worst of its seeds."""
+    found = []
+    for entry in results.entries:
+        recorded = [its for run in results.runs_of(entry) if (its := run.facts.get("clamped"))]
+        worst = max(recorded, key=lambda its: float(its["share"]), default=None)
+        found.append(clamp_warning(entry.label, worst))
+    return [text for text in found if text]
 
 
 def code_warnings(results: Results) -> list[str]:
@@ -16,11 +33,7 @@ def code_warnings(results: Results) -> list[str]:
 
     They are ranked together, because two installations share definitions, not code.
     """
-    shown = pd.MultiIndex.from_tuples(
-        [(metric.name, metric.definition) for metric in results.metrics]
-    )
-    scores = results.scores
-    scores = scores[pd.MultiIndex.from_frame(scores[METRIC]).isin(shown)]
+    scores = _shown(results)
     codes = scores.groupby(METRIC)["code"].transform("nunique")
     mixed = scores[codes > 1]
     if mixed.empty:
@@ -36,6 +49,15 @@ def code_warnings(results: Results) -> list[str]:
         "'python cli.py run', or 'evaluate' for volumes made elsewhere, computes them with current "
         "code."
     ]
+
+
+def _shown(results: Results) -> pd.DataFrame:
+    """The scores of the metrics that a table shows."""
+    shown = pd.MultiIndex.from_tuples(
+        [(metric.name, metric.definition) for metric in results.metrics]
+    )
+    scores = results.scores
+    return scores[pd.MultiIndex.from_frame(scores[METRIC]).isin(shown)]
 
 
 def _by_code(mixed: pd.DataFrame) -> list[pd.DataFrame]:

@@ -46,7 +46,7 @@ class Estimate:
         volumes: Number of generated volumes for the value of one training seed.
         by_seed: The value of each training seed, in the order of the seeds.
         codes: Digests of the code that computed the values.
-        note: Why a value is missing.
+        note: Why values are missing, or what is doubtful about their real pairs.
         floor: For a set metric, if the scores contain it.
     """
 
@@ -177,11 +177,13 @@ def _mean_of_subjects(values: pd.DataFrame) -> float:
 
 
 def _partly(values: pd.DataFrame) -> str:
-    """Report how many values are missing if some volumes could not be scored."""
-    missing = int(values["value"].isna().sum())
-    if not missing:
-        return ""
-    return f"{missing} of {len(values)} values are missing: {_note(values)}"
+    """Report how many values are missing, and how many are of doubtful real pairs."""
+    missing = values["value"].isna()
+    of_all = f"of {len(values)} values are"
+    found = [f"{missing.sum()} {of_all} missing: {_note(values[missing])}"] if missing.any() else []
+    doubts = values.loc[~missing & (values["note"] != ""), "note"].value_counts(sort=False)
+    found += [f"{count} {of_all} doubtful: {note}" for note, count in doubts.items()]
+    return "; ".join(found)
 
 
 def _note(values: pd.DataFrame) -> str:

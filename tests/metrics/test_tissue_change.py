@@ -8,6 +8,7 @@ import pytest
 from longibench.metrics.instruments import STRUCTURES, Instruments
 from longibench.metrics.label_maps import CODES, label_volume
 from longibench.metrics.metric import REGISTRY, MetricError, Scan, SetMetric, TooFewVolumes
+from longibench.metrics.tissue_change import ChangeBias
 
 Score = Callable[..., float]
 Make = Callable[..., Scan]
@@ -185,3 +186,25 @@ def test_titles_tell_structure_and_segmentation(build: Build) -> None:
     title = "Ventricles, error of annual change [embedded segmentation]"
     assert build("ventricles-error").title == title
     assert build("ventricles-error").unit == "%/year"
+
+
+@pytest.mark.parametrize(
+    ("rate", "years", "doubtful"),
+    [
+        (9.0, 203 / 365.25, True),  # grew by 5 % in seven months
+        (-9.0, 203 / 365.25, True),
+        (-3.0, 1, False),  # Alzheimer's disease
+        (5.0, 2, False),
+        (5.1, 2, True),
+        (20.0, 1 / 12, False),  # 1.7 % in a month: two scans may differ by it
+    ],
+)
+def test_a_real_brain_beyond_a_persons_change_is_doubtful(
+    rate: float, years: float, doubtful: bool, brain: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ChangeBias, "rate", lambda *_: rate)
+    scans = {"reference": brain(40), "source": brain(40), "interval_years": years}
+    expected = "the real brain grows or shrinks by over 5% a year" if doubtful else ""
+    for name in ("brain-bias", "brain-error"):
+        assert REGISTRY[name]().doubt(**scans) == expected
+    assert REGISTRY["ventricles-bias"]().doubt(**scans) == ""

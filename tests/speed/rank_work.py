@@ -99,5 +99,5 @@ def fail(fabric: Any, how: str) -> None:
 def generate_and_die(fabric: Any, job: GenerationJob) -> None:
     """Generate; rank 1 is killed at its second volume."""
     if fabric.global_rank == 1:
-        os.environ["TINY_DO"] = "SIGKILL:generate:2"
+        os.environ["TINY_DO"] = "SIGKILL:generate:3"  # the first one is generated twice
     _generate(fabric, job)

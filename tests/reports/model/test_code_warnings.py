@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from longibench.reports.model.code_warnings import code_warnings, warnings
+from longibench.reports.model.code_warnings import clamp_warnings, code_warnings, warnings
 from longibench.reports.model.results import Results
 
 
@@ -36,3 +36,28 @@ def test_a_definition_that_no_column_shows_does_not_count(results: Results) -> N
     chosen = changed.scores["metric"] == "ssim"
     hidden = changed.scores.assign(definition=changed.scores["definition"].where(~chosen, "old"))
     assert code_warnings(replace(changed, scores=hidden)) == []
+
+
+def clamped(results: Results, method: str, share: float) -> Results:
+    recorded = {"share": share, "largest_excess": 0.3, "volumes": 18}
+    runs = [
+        replace(run, facts={**run.facts, "clamped": recorded})
+        if run.facts["method"] == method
+        else run
+        for run in results.runs
+    ]
+    return replace(results, runs=tuple(runs))
+
+
+def test_clamped_volumes_of_a_row_are_warned_of(results: Results) -> None:
+    (text,) = clamp_warnings(clamped(results, "vae", 0.02))
+    assert text.startswith("VAE: 2% of the generated voxels were outside of [-1, 1], by up to 0.3")
+    assert text in warnings(clamped(results, "vae", 0.02))
+    assert clamp_warnings(clamped(results, "vae", 0.0005)) == []
+
+
+def test_warnings_of_scores_are_on_the_page(results: Results) -> None:
+    scores = results.scores.copy()
+    scores.loc[scores["metric"] == "fid", ["value", "note"]] = [float("nan"), "too few"]
+    found = warnings(replace(results, scores=scores))
+    assert any(text.startswith("fid: none of 4 value(s)") for text in found)

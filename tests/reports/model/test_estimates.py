@@ -93,6 +93,15 @@ def test_partly_missing_values_are_counted(results: Results) -> None:
     assert found.volumes == 16
 
 
+def test_values_of_doubtful_real_pairs_count_and_are_noted(results: Results) -> None:
+    scores = results.scores.copy()
+    chosen = scores.index[(scores["metric"] == "ssim") & (scores["method"] == "ours")][:2]
+    scores.loc[chosen, "note"] = "the real brain grows"
+    found = estimate(replace(results, scores=scores), _entry(results, "ours"), results.metrics[1])
+    assert found.note == "2 of 18 values are doubtful: the real brain grows"
+    assert found.volumes == 18
+
+
 @pytest.mark.parametrize(("name", "expected"), [("fid", -10.0), ("ssim", 0.04)])
 def test_paired_difference(results: Results, name: str, expected: float) -> None:
     pair = _entry(results, "ours"), _entry(results, "med-ddpm")
