@@ -139,7 +139,7 @@ def understood(path: Path, advice: str = AGAIN, problem: str = "cannot be read")
     Args:
         path: The file.
         advice: What to do about it.
-        problem: the beginning of the error, before the reason.
+        problem: The beginning of the error, before the reason.
 
     Raises:
         DamagedFileError: With the first line of what was raised.

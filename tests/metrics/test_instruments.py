@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from longibench.benchmark.core.measured_files import MeasuredFiles
 from longibench.metrics.cache import VectorCache
 from longibench.metrics.instruments import STRUCTURES, Instruments
 from longibench.metrics.scan import Scan
@@ -50,11 +51,14 @@ def test_the_same_volume_is_measured_once() -> None:
 
 def test_vectors_on_disk_are_told_apart_by_extractor_and_convention(tmp_path: Path) -> None:
     settings = [("random:0", "as-is"), ("random:1", "as-is"), ("random:0", "z-score")]
-    found = [Instruments(*setting, VectorCache(tmp_path)).features(draw(0)) for setting in settings]
+    found = [
+        Instruments(*setting, VectorCache(MeasuredFiles(tmp_path))).features(draw(0))
+        for setting in settings
+    ]
     assert len(list(tmp_path.glob("*.npy"))) == 3
     assert np.abs(found[0] - found[1]).max() > 0.01
     assert np.abs(found[0] - found[2]).max() > 0.01
-    again = Instruments("random:0", "as-is", VectorCache(tmp_path))
+    again = Instruments("random:0", "as-is", VectorCache(MeasuredFiles(tmp_path)))
     counting = counted(again)
     np.testing.assert_array_equal(again.features(draw(0)), found[0])
     assert counting.calls == 0
