@@ -93,13 +93,11 @@ def truncate(path: Path) -> None:
     path.write_bytes(half.rpartition(b"\n")[0] + b"\n" if path.suffix == ".csv" else half)
 
 
-def exchange(path: Path) -> None:
-    """Replace the content by that of the next file of its folder, of the same kind if possible."""
-    same = sorted(path.parent.glob(f"*{''.join(path.suffixes[-2:])}"))
-    others = [other for other in same if other != path] or [
-        other for other in sorted(path.parent.iterdir()) if other.is_file() and other != path
-    ]
-    path.write_bytes(others[0].read_bytes())
+def exchange(path: Path, same_kind: list[Path]) -> None:
+    """Replace the content by that of another file, of the same kind or folder if there is one."""
+    beside = sorted(other for other in path.parent.iterdir() if other.is_file())
+    others = [other for other in (*same_kind, *beside) if other != path]
+    path.write_bytes(others[0].read_bytes() if others else b"phantom-000000000000\n")
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
@@ -108,8 +106,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "truncated": truncate,
     "random": lambda path: path.write_bytes(b"\x8f\x00\xff{[" * 50),
     "one bit flipped": flip,
-    "exchanged": exchange,
 }
+EXCHANGED = "exchanged"
 
 
 @dataclass(frozen=True)
@@ -233,8 +231,11 @@ def judge(case: Case, undisturbed: Path, volumes: Path, scratch: Path) -> str:
     """The outcome of a case in words; a fault begins with ``WRONG``."""
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(undisturbed, scratch)
-    path = sorted(scratch.glob(KINDS[case.kind]))[-1]
-    DAMAGES[case.damage](path)
+    *others, path = sorted(scratch.glob(KINDS[case.kind]))
+    if case.damage == EXCHANGED:
+        exchange(path, others)
+    else:
+        DAMAGES[case.damage](path)
     done = call(*command(case.command, scratch, volumes))
     if done.code not in (0, 2) or "Traceback" in done.text:
         return f"WRONG: exit {done.code}: {done.text[-300:]}"
@@ -275,10 +276,11 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "Agg"
     undisturbed, volumes = make(given.folder)
     counts: Counter[str] = Counter()
-    print("| file | " + " | ".join(DAMAGES) + " |\n|---" * 1 + "|---" * len(DAMAGES) + "|")
+    damages = (*DAMAGES, EXCHANGED)
+    print(f"| file | {' | '.join(damages)} |\n|{'---|' * (1 + len(damages))}")
     for kind in given.only:
         row = []
-        for damage in DAMAGES:
+        for damage in damages:
             found = []
             for name in COMMANDS:
                 case = Case(kind, damage, name)
