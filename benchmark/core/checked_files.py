@@ -2,12 +2,14 @@
 
 import io
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
+from pandas.errors import ParserWarning
 from pydantic import TypeAdapter, ValidationError
 
 from longibench.benchmark.core.files import atomic_file, explained
@@ -23,7 +25,7 @@ Shape = TypeVar("Shape")
 # What reading raises if the content is not what it should be; pandas' and numpy's errors are these.
 CONTENT_ERRORS = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError),
-    *(OverflowError, RecursionError, MemoryError, EOFError),
+    *(OverflowError, RecursionError, MemoryError, EOFError, ParserWarning),
 )
 
 
@@ -128,8 +130,9 @@ def read_table(path: Path, advice: str = AGAIN, options: Mapping[str, Any] = {})
         DamagedFileError: As ``read_bytes``, or it is no table.
     """
     content = read_bytes(path, advice)
-    with understood(path, advice, "cannot be read as a table"):
-        return pd.read_csv(io.BytesIO(content), **options)
+    with understood(path, advice, "cannot be read as a table"), warnings.catch_warnings():
+        warnings.simplefilter("error", ParserWarning)  # a row longer than the header is cut
+        return pd.read_csv(io.BytesIO(content), index_col=False, **options)
 
 
 @contextmanager

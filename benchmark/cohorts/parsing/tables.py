@@ -148,5 +148,6 @@ def _read_sheet(path: Path) -> pd.DataFrame:
         raise UserError(
             f"{path}: to read Excel, pip install openpyxl, or save it as CSV"
         ) from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as an Excel table: {error}") from error
+    except Exception as error:  # the parser's own: of zip, of XML, of missing parts
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path}: cannot be read as an Excel table: {reason}") from error

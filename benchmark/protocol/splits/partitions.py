@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.checked_files import CONTENT_ERRORS
 from longibench.benchmark.core.errors import UserError
 
 PARTITIONS = ("train", "validation", "test")
@@ -47,7 +48,7 @@ def _read(path: Path) -> pd.DataFrame:
         table = pd.read_csv(
             path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
         )
-    except ValueError as error:  # also raised by pandas for a file that is no table
+    except (OSError, *CONTENT_ERRORS) as error:  # also raised by pandas for a file that is no table
         raise UserError(f"{path}: cannot be read as a table: {error}") from error
     if not {"subject", "partition"} <= set(table.columns):
         raise UserError(
