@@ -30,7 +30,7 @@ from longibench.benchmark.devices.fabric import (
 )
 from longibench.benchmark.devices.process_group import any_rank_interrupted
 from longibench.benchmark.preparation.steps.intensity import BACKGROUND
-from longibench.benchmark.preparation.store.volumes import read_space, read_volume
+from longibench.benchmark.preparation.store.volumes import prepared_space, read_volume
 from longibench.benchmark.settings.schema import DeviceSettings, GenerationSettings
 from longibench.benchmark.training.checkpoints import read_final, require_latest
 from longibench.benchmark.training.pair_loader import crop_to_shape, pad_to_multiple
@@ -240,7 +240,7 @@ def _dtype(method: "Method") -> torch.dtype:
 
 def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
     """Write a volume (X, Y, Z) to the files of its request, on the grid of its source."""
-    _, affine = read_space(request.source)
+    _, affine = prepared_space(request.source)
     for name in request.files:
         image = nib.Nifti1Image(volume.numpy().astype(np.float32), affine)
         image.set_qform(affine, code="scanner")

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 from nibabel.affines import voxel_sizes
@@ -16,8 +15,9 @@ from nibabel.affines import voxel_sizes
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, write_json
 from longibench.benchmark.core.malloc import give_back
+from longibench.benchmark.preparation.labels import open_labels
 from longibench.benchmark.preparation.space import Fit, Space, read_generated
-from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume
+from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.protocol.metric_identity import identify
 from longibench.metrics.allowed import UndeclaredError
 from longibench.metrics.metric import (
@@ -200,10 +200,7 @@ def _labels(folder: Path, given: Any, shape: tuple[int, ...]) -> Labels | None:
     if not isinstance(given, str) or not given:
         return None
     path = folder / given
-    try:
-        values = np.asarray(load_nifti(path).dataobj)
-    except (OSError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise UserError(f"{path}: the label map cannot be read: {error}") from error
+    values = np.asarray(open_labels(path).dataobj)
     if values.shape != tuple(shape):
         raise UserError(
             f"{path}: the label map's shape is {values.shape}, the source's {tuple(shape)}; "

@@ -15,7 +15,7 @@ from longibench.benchmark.preparation.prepared import Prepared
 from longibench.benchmark.preparation.space import Fit, Misfit, Space, read_fitting
 from longibench.benchmark.preparation.steps.plan import Plan
 from longibench.benchmark.preparation.steps.traits import Traits
-from longibench.benchmark.preparation.store.volumes import UNREADABLE, write_volume
+from longibench.benchmark.preparation.store.volumes import write_volume
 
 EVEN = 0.01  # largest relative difference of the sides of a cubic voxel
 AS_IS = Plan(percentiles=(0.0, 100.0))
@@ -58,14 +58,14 @@ def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tupl
 
 def _grid_of(path: Path) -> tuple[Space, Grid]:
     try:
-        space = Space.read(path)
-    except UNREADABLE as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+        space = Space.found(path)
+    except Misfit as error:
+        raise UserError(f"{path}: {error}") from error
     sizes = voxel_sizes(space.affine)
-    if len(space.shape) != 3 or np.ptp(sizes) > EVEN * sizes.mean():
+    if np.ptp(sizes) > EVEN * sizes.mean():
         raise UserError(
-            f"{path}: shape {space.shape}, voxels of {sizes.round(3).tolist()} mm: not one volume "
-            "with cubic voxels; leave --as-is out, so that scans are prepared"
+            f"{path}: voxels of {sizes.round(3).tolist()} mm, which are not cubic; leave --as-is "
+            "out, so that scans are prepared"
         )
     x, y, z = space.shape
     return space, Grid(shape=(x, y, z), spacing_mm=round(float(sizes.mean()), 6))

@@ -125,7 +125,7 @@ def test_whole_numbers_without_a_scale_are_named(tmp_path: Path, voxels: np.ndar
         (lambda v: np.where(v > 0.5, np.nan, v), "that are not finite"),
         (lambda v: np.where(v > 0.5, np.inf, v), "that are not finite"),
         (lambda v: 0 * v + 0.3, "it is constant: every voxel is 0.3"),
-        (lambda v: v[..., None], "its shape is"),
+        (lambda v: np.stack([v, v], -1), "one volume is needed"),
     ],
 )
 def test_invalid_volumes_are_refused(
