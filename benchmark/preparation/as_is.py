@@ -12,10 +12,11 @@ from longibench.benchmark.core.files import digest, file_digest
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.preparation.labels import prepare_labels
 from longibench.benchmark.preparation.prepared import Prepared
+from longibench.benchmark.preparation.scale import all_bright
 from longibench.benchmark.preparation.space import Fit, Misfit, Space, read_fitting
 from longibench.benchmark.preparation.steps.plan import Plan
 from longibench.benchmark.preparation.steps.traits import Traits
-from longibench.benchmark.preparation.store.volumes import write_volume
+from longibench.benchmark.preparation.store.volumes import read_volume, write_volume
 
 EVEN = 0.01  # largest relative difference of the sides of a cubic voxel
 AS_IS = Plan(percentiles=(0.0, 100.0))
@@ -34,8 +35,8 @@ def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tupl
         The cohort and its grid.
 
     Raises:
-        UserError: A scan has another grid than the first or is out of range, or voxels are not
-            cubic.
+        UserError: A scan has another grid than the first or is out of range, all lie in [0, 1]
+            and the fit is for [-1, 1], or voxels are not cubic.
     """
     table = cohort.visits.reset_index(drop=True)
     first = Path(str(table["path"].iloc[0]))
@@ -45,6 +46,8 @@ def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tupl
         content = file_digest(Path(path))
         contents.append(content)
         volumes.append(_stored(Path(path), content, space, fit, folder))
+    if fit.intensities is None and (bright := all_bright(map(read_volume, volumes))):
+        raise bright.refused(cohort.name, "in [-1, 1] the background is -1")
     table = table.assign(content=contents, volume=volumes)
     twice = table[table["content"].duplicated()]
     if not twice.empty:

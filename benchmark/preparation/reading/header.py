@@ -19,6 +19,7 @@ from longibench.benchmark.preparation.reading.problems import (
 
 KINDS = {348: (nib.Nifti1Header, b"n+1", b"ni1"), 540: (nib.Nifti2Header, b"n+2", b"ni2")}
 LONGEST = max(KINDS)  # bytes
+LINE_ENDS = (13, 10, 26, 10)  # in every header of NIfTI-2
 VOXEL_MM = (0.1, 20.0)  # from a scanner's finest to a benchmark's coarsest grid
 AGREE_MM = 2.0  # sform and qform may differ by rounding, but not by this
 LARGEST_SHEAR = 0.02  # cosine between two axes: scanners' axes are perpendicular
@@ -46,8 +47,10 @@ def parse_header(start: bytes) -> Any:
     header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1
     for form in ("qform_code", "sform_code"):
         header[form] = max(0, int(header[form]))
+    header["magic"] = header.single_magic  # nibabel warns of other bytes after the first three
     check_header(header)
     _check_offset(header)
+    _check_line_ends(header)
     return header
 
 
@@ -73,9 +76,7 @@ def check_header(header: Any) -> None:
     """
     shape = [int(side) for side in header["dim"][1 : 1 + max(0, int(header["dim"][0]))]]
     if not 3 <= len(shape) <= 7 or min(shape) < 1 or max([1, *shape[3:]]) > 1:
-        raise DamagedScanError(
-            NOT_3D, f"{len(shape)} dimensions {tuple(shape)}; one volume is needed"
-        )
+        raise DamagedScanError(NOT_3D, f"its shape is {tuple(shape)}; one volume is needed")
     _check_numbers(header)
     sizes = np.array([size for size, side in zip(header["pixdim"][1:4], shape, strict=False)])
     if not np.isfinite(sizes).all() or sizes.min() <= 0:
@@ -97,7 +98,7 @@ def check_scan(header: Any, placed: bool = True) -> None:
     """
     shape = header.get_data_shape()
     if min(shape[:3]) == 1:
-        raise DamagedScanError(NOT_3D, f"dimensions {tuple(shape)}; a volume is needed")
+        raise DamagedScanError(NOT_3D, f"its shape is {tuple(shape)}; a volume is needed")
     if header.get_data_dtype().str[1:] in NOT_OF_SCANS:
         name = header.get_data_dtype().name
         raise DamagedScanError(
@@ -176,8 +177,19 @@ def _check_offset(header: Any) -> None:
         raise DamagedScanError(
             UNREADABLE,
             f"vox_offset is {start:g}, but the voxels of a .nii file begin at byte {first} or "
-            "later; write it again with the program that made it",
+            "later; fix its header, or write it again with a NIfTI library",
         )
+
+
+def _check_line_ends(header: Any) -> None:
+    """Refuse a NIfTI-2 file whose line ends a transfer as text has changed."""
+    if isinstance(header, nib.Nifti2Header):
+        found = tuple(header["eol_check"].tolist())
+        if found not in (LINE_ENDS, (0, 0, 0, 0)):
+            raise DamagedScanError(
+                UNREADABLE, f"its line ends {found} should be {LINE_ENDS}; copy it again as binary"
+            )
+        header["eol_check"] = LINE_ENDS
 
 
 def _check_forms(header: Any) -> None:

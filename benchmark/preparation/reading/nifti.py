@@ -53,18 +53,9 @@ def read_nifti(path: Path) -> Any:
     """
     with _opened(path) as file:
         header = _header(file, path)
-        size = _size(header)
-        file.seek(0)
-        content = file.read(size + 1)
-    if len(content) != size:
-        what = "cut off" if len(content) < size else "longer"
-        held = str(len(content)) if len(content) < size else f"more than {size}"
-        raise DamagedScanError(
-            UNREADABLE, f"it is {what}: its header announces {size} bytes, it holds {held}"
-        )
-    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-    affine = header.get_best_affine()
-    return kind(ArrayProxy(BytesIO(content), header), affine, header)
+        content = _content(file, _size(header))
+        kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+        return kind(ArrayProxy(BytesIO(content), header), header.get_best_affine(), header)
 
 
 def float_values(image: Any) -> NDArray[np.float32]:
@@ -127,6 +118,19 @@ def _header(file: IO[bytes], path: Path) -> Any:
     shape = tuple(header.get_data_shape())
     check_room(shape, _size(header), path.stat().st_size, _is_packed(path))
     return header
+
+
+def _content(file: IO[bytes], size: int) -> bytes:
+    """All bytes of an uncompressed file, which must be ``size``."""
+    file.seek(0)
+    content = file.read(size + 1)
+    if len(content) != size:
+        what = "cut off" if len(content) < size else "longer"
+        held = str(len(content)) if len(content) < size else f"more than {size}"
+        raise DamagedScanError(
+            UNREADABLE, f"it is {what}: its header announces {size} bytes, it holds {held}"
+        )
+    return content
 
 
 def _size(header: Any) -> int:
