@@ -146,9 +146,9 @@ def _checked_values(path: Any, space: Space, fit: Fit) -> tuple[Space, Volume]:
     """A volume's space, and its values as they are stored."""
     own = _checked_space(path, space, fit)
     with _readable():
-        image = load_nifti(path)
-        values = float_values(image)
-    _refuse_values(values, image.header, fit)
+        header = read_header(Path(path))  # an image's own has no scale factor any more
+        values = float_values(load_nifti(path))
+    _refuse_values(values, header, fit)
     return own, values
 
 
