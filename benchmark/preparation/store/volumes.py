@@ -203,6 +203,7 @@ def _prepared(path: str | Path) -> Iterator[None]:
     except (DamagedScanError, OSError, EOFError) as error:
         reason = error.detail if isinstance(error, DamagedScanError) else str(error)
         raise UserError(
-            f"{path}: cannot be read: {reason}. If it is a prepared volume, remove it; it is "
-            "prepared again by 'prepare', 'run' or 'evaluate --against' with the same settings"
+            f"{path}: cannot be read: {reason}. If it is a prepared volume, remove what is left of "
+            "it and run the same command again (if that is 'evaluate' without --against, the 'run' "
+            "before it): missing volumes are prepared again"
         ) from error
