@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import nibabel as nib
 import pandas as pd
 
 from longibench.benchmark.cohorts.open_cohort import open_cohort
@@ -13,8 +12,7 @@ from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.benchmark.evaluation.predictions import KEYS, Predictions
 from longibench.benchmark.preparation.as_is import take_as_is
-from longibench.benchmark.preparation.space import Fit
-from longibench.benchmark.preparation.store.volumes import read_space
+from longibench.benchmark.preparation.space import Fit, Misfit, Space
 from longibench.benchmark.protocol.pairs import COLUMNS, make_pairs
 from longibench.benchmark.protocol.protocol import (
     Evaluation,
@@ -101,9 +99,9 @@ def preset_for(predictions: Predictions) -> str:
     """
     path = predictions.path(str(predictions.table["generated"].iloc[0]))
     try:
-        shape, _ = read_space(path)
-    except (OSError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+        shape = Space.found(path).shape
+    except Misfit as error:
+        raise UserError(f"{path}: {error}") from error
     shapes = {tuple(load_settings(name).grid.shape): name for name in reversed(presets())}
     if shape not in shapes:
         known = ", ".join(f"{name} {'x'.join(map(str, sides))}" for sides, name in shapes.items())

@@ -42,7 +42,7 @@ from longibench.benchmark.devices.process_group import any_rank_interrupted
 from longibench.benchmark.evaluation.clamping import clamp, clamp_warning, pooled, record_in
 from longibench.benchmark.evaluation.repeatability import generate_twice
 from longibench.benchmark.preparation.steps.intensity import BACKGROUND
-from longibench.benchmark.preparation.store.volumes import read_space, read_volume
+from longibench.benchmark.preparation.store.volumes import prepared_space, read_volume
 from longibench.benchmark.settings.schema import DeviceSettings, GenerationSettings
 from longibench.benchmark.training.checkpoints import read_final, require_latest
 from longibench.benchmark.training.pair_loader import crop_to_shape, pad_to_multiple
@@ -288,7 +288,7 @@ def _dtype(method: "Method") -> torch.dtype:
 
 def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
     """Clamp a volume (X, Y, Z), and write it to its request's files on the source's grid."""
-    _, affine = read_space(request.source)
+    _, affine = prepared_space(request.source)
     clamped, clamping = clamp(volume)
     for name in request.files:
         image = nib.Nifti1Image(clamped.numpy().astype(np.float32), affine)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 from nibabel.affines import voxel_sizes
@@ -20,8 +19,9 @@ from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.malloc import give_back
 from longibench.benchmark.core.measured_files import MeasuredFiles
 from longibench.benchmark.evaluation.score_checks import UNSTATED
+from longibench.benchmark.preparation.labels import open_labels
 from longibench.benchmark.preparation.space import Fit, Space, read_generated
-from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume
+from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.protocol.metric_identity import identify
 from longibench.metrics.allowed import UndeclaredError
 from longibench.metrics.metric import (
@@ -215,10 +215,7 @@ def _labels(folder: Path, given: Any, shape: tuple[int, ...]) -> Labels | None:
     if not isinstance(given, str) or not given:
         return None
     path = folder / given
-    try:
-        values = np.asarray(load_nifti(path).dataobj)
-    except (OSError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise UserError(f"{path}: the label map cannot be read: {error}") from error
+    values = np.asarray(open_labels(path).dataobj)
     if values.shape != tuple(shape):
         raise UserError(
             f"{path}: the label map's shape is {values.shape}, the source's {tuple(shape)}; "

@@ -1,7 +1,7 @@
 """Score volumes that other code generated, under a protocol of the workspace."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,7 +21,18 @@ from longibench.benchmark.evaluation.generate import file_name
 from longibench.benchmark.evaluation.predictions import Predictions, join_pairs
 from longibench.benchmark.evaluation.score_checks import refuse_broken, score_warnings
 from longibench.benchmark.evaluation.score_table import known_scores, merge_scores
-from longibench.benchmark.preparation.space import PLAIN, Fit, Space, read_generated
+from longibench.benchmark.preparation.scale import all_bright
+from longibench.benchmark.preparation.space import (
+    PLAIN,
+    RANGE_TOLERANCE,
+    Fit,
+    Space,
+    Volume,
+    read_generated,
+    read_stored,
+)
+from longibench.benchmark.preparation.steps.intensity import BACKGROUND
+from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.protocol.metric_identity import identify
 from longibench.benchmark.protocol.protocol_file import read_protocol, require_current
 from longibench.benchmark.protocol.protocol_metrics import (
@@ -34,6 +45,7 @@ from longibench.benchmark.settings.schema import MetricSettings
 from longibench.metrics.metric import Metric
 
 NAME = re.compile(r"\w[\w.-]*")  # becomes part of a folder's name
+LEAST_DARK = 0.05  # of a real volume: with less background at -1, no scale can be judged by it
 
 
 @dataclass(frozen=True)
@@ -127,7 +139,8 @@ def score_submission(
         device: Device of the metrics' networks.
 
     Raises:
-        UserError: A volume is missing, extra, unreadable, or has another geometry or range.
+        UserError: A volume is missing, extra, unreadable, or has another geometry or range, or all
+            lie in [0, 1].
     """
     groups = [
         metrics
@@ -136,7 +149,7 @@ def score_submission(
     ]
     if not groups:
         raise UserError(f"{terms.protocol}: none of its metrics can be computed here")
-    join_pairs(submission.predictions, terms.pairs)  # raises before the extractor is loaded
+    _require_scale(submission, terms.pairs)  # raises before the extractor is loaded
     split = terms.info["split"]["digest"]
     label = Label(terms.protocol, split, submission.name, submission.made_by, 0)
     scores = None
@@ -150,6 +163,32 @@ def score_submission(
     for warning in score_warnings(scores):
         console.warn(warning)
     return scores
+
+
+def _require_scale(submission: Submission, pairs: pd.DataFrame) -> None:
+    """Refuse volumes that all lie in [0, 1] while real volumes have their background at -1.
+
+    Usually one volume is read: the first has dark voxels. Values are those that are stored, since
+    resampling adds background.
+    """
+    table = join_pairs(submission.predictions, pairs).sort_values(["subject", "visit", "sample"])
+    if submission.fit.intensities is not None:
+        return
+    source = str(table["source"].iloc[0])
+    dark = float((read_volume(source) <= BACKGROUND + RANGE_TOLERANCE).mean())
+    if dark < LEAST_DARK:
+        return
+    bright = all_bright(_stored(submission, table))
+    if bright:
+        where = submission.predictions.where
+        raise bright.refused(where, f"{dark:.0%} of a real volume is background at -1")
+
+
+def _stored(submission: Submission, table: pd.DataFrame) -> Iterator[Volume]:
+    """The volumes as they are stored, one at a time."""
+    for file, source in zip(table["generated"], table["source"], strict=True):
+        path = submission.predictions.path(file)
+        yield read_stored(path, Space.read(source), submission.fit)
 
 
 def _built(

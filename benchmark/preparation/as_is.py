@@ -13,10 +13,11 @@ from longibench.benchmark.core.files import digest, file_digest
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.preparation.labels import prepare_labels
 from longibench.benchmark.preparation.prepared import Prepared
+from longibench.benchmark.preparation.scale import all_bright
 from longibench.benchmark.preparation.space import Fit, Misfit, Space, read_fitting
 from longibench.benchmark.preparation.steps.plan import Plan
 from longibench.benchmark.preparation.steps.traits import Traits
-from longibench.benchmark.preparation.store.volumes import UNREADABLE, write_volume
+from longibench.benchmark.preparation.store.volumes import read_volume, write_volume
 
 EVEN = 0.01  # largest relative difference of the sides of a cubic voxel
 AS_IS = Plan(percentiles=(0.0, 100.0))
@@ -35,8 +36,8 @@ def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tupl
         The cohort and its grid.
 
     Raises:
-        UserError: A scan has another grid than the first or is out of range, or voxels are not
-            cubic.
+        UserError: A scan has another grid than the first or is out of range, all lie in [0, 1]
+            and the fit is for [-1, 1], or voxels are not cubic.
     """
     table = cohort.visits.reset_index(drop=True)
     first = Path(str(table["path"].iloc[0]))
@@ -46,6 +47,8 @@ def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tupl
         content = file_digest(Path(path))
         contents.append(content)
         volumes.append(_stored(Path(path), content, space, fit, folder))
+    if fit.intensities is None and (bright := all_bright(map(read_volume, volumes))):
+        raise bright.refused(cohort.name, "in [-1, 1] the background is -1")
     table = table.assign(content=contents, volume=volumes)
     twice = table[table["content"].duplicated()]
     if not twice.empty:
@@ -59,14 +62,14 @@ def take_as_is(cohort: Cohort, folder: Path, console: Console, fit: Fit) -> tupl
 
 def _grid_of(path: Path) -> tuple[Space, Grid]:
     try:
-        space = Space.read(path)
-    except UNREADABLE as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+        space = Space.found(path)
+    except Misfit as error:
+        raise UserError(f"{path}: {error}") from error
     sizes = voxel_sizes(space.affine)
-    if len(space.shape) != 3 or np.ptp(sizes) > EVEN * sizes.mean():
+    if np.ptp(sizes) > EVEN * sizes.mean():
         raise UserError(
-            f"{path}: shape {space.shape}, voxels of {sizes.round(3).tolist()} mm: not one volume "
-            "with cubic voxels; leave --as-is out, so that scans are prepared"
+            f"{path}: voxels of {sizes.round(3).tolist()} mm, which are not cubic; leave --as-is "
+            "out, so that scans are prepared"
         )
     x, y, z = space.shape
     return space, Grid(shape=(x, y, z), spacing_mm=round(float(sizes.mean()), 6))

@@ -14,8 +14,9 @@ from longibench.benchmark.core.checked_files import checked_file, is_intact
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, file_digest
 from longibench.benchmark.preparation.prepared import Prepared
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
 from longibench.benchmark.preparation.space import Space
-from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti
+from longibench.benchmark.preparation.store.volumes import load_nifti
 
 OUTSIDE = 0  # FreeSurfer's and SynthSeg's background
 
@@ -47,7 +48,7 @@ def prepare_labels(prepared: Prepared, folder: Path) -> Prepared:
 
 
 def _prepared(labels: Path, volume: str, transform: NDArray[np.float64], folder: Path) -> str:
-    image = _opened(labels)
+    image = open_labels(labels)
     grid = Space.read(volume)
     name = digest([file_digest(labels), Path(volume).name, np.asarray(transform).tolist()])
     path = folder / f"{name}_dseg.nii.gz"
@@ -81,14 +82,20 @@ def carry_labels(image: Any, grid: Space, transform: NDArray[np.float64]) -> NDA
     return np.rint(values).astype(np.int32)
 
 
-def _opened(path: Path) -> Any:
+def open_labels(path: Path) -> Any:
+    """Read a label map, its axes nearest to right, anterior, superior.
+
+    Raises:
+        UserError: It cannot be read, or has values that are not whole numbers of 32 bits.
+    """
     try:
         image = load_nifti(path)
         values = np.asarray(image.dataobj)
-    except UNREADABLE as error:
-        raise UserError(f"{path}: the label map cannot be read: {error}") from error
-    if values.ndim != 3 or not np.isfinite(values).all() or (values != np.rint(values)).any():
-        raise UserError(f"{path}: a label map needs one whole number a voxel, in three dimensions")
+    except DamagedScanError as error:
+        raise UserError(f"{path}: the label map cannot be read: {error.detail}") from error
+    largest = np.iinfo(np.int32).max
+    if not (np.abs(values) <= largest).all() or (values != np.rint(values)).any():
+        raise UserError(f"{path}: a label map needs one whole number a voxel, of at most {largest}")
     return image
 
 

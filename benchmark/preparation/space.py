@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import nibabel as nib
 import numpy as np
 from nibabel.affines import voxel_sizes
 from nibabel.orientations import aff2axcodes
@@ -15,8 +14,11 @@ from scipy import ndimage
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.preparation.arrays import Affine
+from longibench.benchmark.preparation.reading.header import has_orientation
+from longibench.benchmark.preparation.reading.nifti import float_values, read_header
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
 from longibench.benchmark.preparation.steps.intensity import BACKGROUND
-from longibench.benchmark.preparation.store.volumes import UNREADABLE, load_nifti, read_space
+from longibench.benchmark.preparation.store.volumes import load_nifti, prepared_space, read_space
 
 AFFINE_TOLERANCE_MM = 1e-3
 RANGE_TOLERANCE = 1e-3
@@ -61,8 +63,22 @@ class Space:
 
     @classmethod
     def read(cls, path: str | Path) -> "Space":
-        """The space of a file, from its header."""
-        return cls(*read_space(path))
+        """The space of a prepared volume, from its header.
+
+        Raises:
+            UserError: The file cannot be read.
+        """
+        return cls(*prepared_space(path))
+
+    @classmethod
+    def found(cls, path: str | Path) -> "Space":
+        """The space of any other file, from its header.
+
+        Raises:
+            Misfit: The file cannot be read.
+        """
+        with _readable():
+            return cls(*read_space(path))
 
 
 def read_fitting(path: Any, space: Space, fit: Fit) -> Volume:
@@ -79,11 +95,7 @@ def read_fitting(path: Any, space: Space, fit: Fit) -> Volume:
     Raises:
         Misfit: It cannot be read, has another grid, or its values are not intensities in range.
     """
-    own = _checked_space(path, space, fit)
-    with _readable():
-        image = load_nifti(path)
-        values = np.asarray(image.dataobj, dtype=np.float32)
-    _refuse_values(values, image, fit)
+    own, values = _checked_values(path, space, fit)
     volume = _to_range(values, fit)
     if fit.rule == "resample" and not _same(own, space):
         volume = _resampled(volume, own, space)
@@ -112,6 +124,16 @@ def check_generated(path: Path, space: Space, fit: Fit) -> None:
         _checked_space(path, space, fit)
 
 
+def read_stored(path: Path, space: Space, fit: Fit) -> Volume:
+    """The values of a generated volume as they are stored, on its own grid.
+
+    Raises:
+        UserError: What ``read_generated`` refuses.
+    """
+    with _named(path):
+        return _checked_values(path, space, fit)[1]
+
+
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
     try:
@@ -120,19 +142,30 @@ def _named(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: {error}") from error
 
 
+def _checked_values(path: Any, space: Space, fit: Fit) -> tuple[Space, Volume]:
+    """A volume's space, and its values as they are stored."""
+    own = _checked_space(path, space, fit)
+    with _readable():
+        header = read_header(Path(path))  # an image's own has no scale factor any more
+        values = float_values(load_nifti(path))
+    _refuse_values(values, header, fit)
+    return own, values
+
+
 def _checked_space(path: Any, space: Space, fit: Fit) -> Space:
     """The space of a volume that may be compared with its source; no voxel is read."""
-    with _readable():
-        own = Space.read(path)
-    if len(own.shape) != 3:
-        raise Misfit(f"its shape is {own.shape}; a single volume has three dimensions")
-    if fit.rule == "strict" and not _same(own, space):
-        header = nib.Nifti1Image.from_filename(str(path)).header
-        raise Misfit(f"{_space_problem(own, space)}; {_advice(header, own, space)}")
-    if fit.rule == "voxels" and own.shape != space.shape:
-        raise Misfit(
-            f"its shape is {own.shape}, the source's {space.shape}; --grid voxels needs equal ones"
-        )
+    own = Space.found(path)
+    if fit.rule == "voxels":
+        if own.shape != space.shape:
+            raise Misfit(
+                f"its shape is {own.shape}, the source's {space.shape}; --grid voxels needs equal "
+                "ones"
+            )
+    elif not _same(own, space):
+        with _readable():
+            placed = has_orientation(read_header(Path(path)))
+        if fit.rule == "strict" or not placed:
+            raise Misfit(f"{_space_problem(own, space)}; {_advice(placed, own, space)}")
     return own
 
 
@@ -140,13 +173,13 @@ def _checked_space(path: Any, space: Space, fit: Fit) -> Space:
 def _readable() -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError as error:
-        raise Misfit("there is no such file") from error
-    except UNREADABLE as error:
-        raise Misfit(f"cannot be read: {error}") from error
+    except DamagedScanError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise Misfit("there is no such file") from error
+        raise Misfit(f"cannot be read: {error.detail}") from error
 
 
-def _refuse_values(values: Volume, image: Any, fit: Fit) -> None:
+def _refuse_values(values: Volume, header: Any, fit: Fit) -> None:
     if not np.isfinite(values).all():
         count = int((~np.isfinite(values)).sum())
         raise Misfit(f"it has {count} values that are not finite (NaN or infinite)")
@@ -156,20 +189,15 @@ def _refuse_values(values: Volume, image: Any, fit: Fit) -> None:
     below, above = fit.intensities or (-1.0, 1.0)
     slack = RANGE_TOLERANCE * (above - below) / 2
     if low < below - slack or high > above + slack:
-        raise Misfit(_range_problem(low, high, image, (below, above)))
+        raise Misfit(_range_problem(low, high, header, (below, above)))
 
 
-def _range_problem(low: float, high: float, image: Any, wanted: tuple[float, float]) -> str:
+def _range_problem(low: float, high: float, header: Any, wanted: tuple[float, float]) -> str:
     text = f"its values run from {low:.3g} to {high:.3g}, not within [{wanted[0]:g}, {wanted[1]:g}]"
-    dtype = image.get_data_dtype()
-    if dtype.kind in "iu" and _unscaled(image):
+    dtype = header.get_data_dtype()
+    if dtype.kind in "iu" and header.get_slope_inter()[0] in (None, 1.0):
         text += f"; it is stored as whole numbers ({dtype}) without a scale factor"
     return f"{text}. For another scale, give the values of -1 and 1: --range LOW,HIGH"
-
-
-def _unscaled(image: Any) -> bool:
-    slope = getattr(image.dataobj, "slope", 1.0)
-    return slope in (None, 1.0)
 
 
 def _to_range(values: Volume, fit: Fit) -> Volume:
@@ -199,13 +227,15 @@ def _space_problem(own: Space, wanted: Space) -> str:
     return f"its affine differs: it is shifted by {shift:.3g} mm from the source"
 
 
-def _advice(header: Any, own: Space, wanted: Space) -> str:
-    coded = int(header["sform_code"]) or int(header["qform_code"])
-    if own.shape == wanted.shape and (not coded or np.allclose(own.affine, np.eye(4))):
+def _advice(placed: bool, own: Space, wanted: Space) -> str:
+    unplaced = not placed or np.allclose(own.affine, np.eye(4))
+    if own.shape == wanted.shape and unplaced:
         return (
             "its header seems to have no orientation. If its voxels are in the order of the "
             "prepared source's, --grid voxels takes the source's affine"
         )
+    if not placed:
+        return "its header has no orientation, so it cannot be resampled; write it with its affine"
     return "--grid resample brings it onto the source's grid by its affine"
 
 

@@ -11,6 +11,9 @@ from scipy import ndimage
 from longibench.benchmark.core.checked_files import require_intact
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.folder_digests import DamagedFileError
+from longibench.benchmark.preparation.reading.nifti import float_values
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
+from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.metrics.masks import Mask, head_mask
 from longibench.metrics.metric import MetricError, Volume
 
@@ -61,20 +64,15 @@ def load(path: Path) -> tuple[Volume, tuple[float, float, float]]:
         AbsentVolumeError: It is not on disk.
         UserError: It has changed since it was written, or is no 3D NIfTI.
     """
-    import nibabel
-
     if not path.is_file():
         raise AbsentVolumeError(path, "it is not on disk")
     require_intact(path)
     try:
-        image = nibabel.as_closest_canonical(nibabel.load(path))
-        volume = np.asarray(image.dataobj, dtype=np.float32)
-        spacing = tuple(float(side) for side in image.header.get_zooms()[:3])
-    except (OSError, EOFError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); run the same 'run' again") from error
-    if volume.ndim != 3:
-        raise UserError(f"{path}: {volume.ndim} dimensions, a volume has 3")
-    return volume, (spacing[0], spacing[1], spacing[2])
+        image = load_nifti(path)
+    except DamagedScanError as error:
+        raise UserError(f"{path}: cannot be read: {error.detail}; restore the file") from error
+    x, y, z = (float(side) for side in image.header.get_zooms()[:3])
+    return float_values(image), (x, y, z)
 
 
 def choose_view(pairs: Sequence[tuple[Volume, Volume]], spacing: Sequence[float]) -> View:

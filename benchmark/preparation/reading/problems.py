@@ -1,5 +1,11 @@
 """Reasons why a scan is not used."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from gzip import BadGzipFile
+
+from nibabel.filebasedimages import ImageFileError
+
 
 class DamagedScanError(Exception):
     """A scan that cannot be used.
@@ -37,3 +43,25 @@ FIRST_DAMAGED = "the subject's first scan is damaged"
 # Failures that the bytes need not cause: of the disk, of the memory, of the file's name.
 RETRIED = (NOT_NOW, NO_IMAGE)
 ONLY_ONE = "the subject's only usable scan"
+
+
+@contextmanager
+def named_problems() -> Iterator[None]:
+    """Raise whatever a reader raises as ``DamagedScanError``."""
+    try:
+        yield
+    except DamagedScanError:
+        raise
+    except ImageFileError as error:
+        raise DamagedScanError(NO_IMAGE, _reason(error)) from error
+    except (MemoryError, OSError) as error:
+        lasting = isinstance(error, BadGzipFile | FileNotFoundError)
+        raise DamagedScanError(UNREADABLE if lasting else NOT_NOW, _reason(error)) from error
+    except Exception as error:  # readers of many formats raise many errors
+        raise DamagedScanError(UNREADABLE, _reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error's message."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason or (str(error).splitlines() or [type(error).__name__])[0]

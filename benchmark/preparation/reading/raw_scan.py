@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from gzip import BadGzipFile
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from longibench.benchmark.preparation.arrays import Affine, Array, Box, Mask
 from longibench.benchmark.preparation.reading.dicom import converted
-from longibench.benchmark.preparation.reading.header import check_affine, check_header, read_nifti
+from longibench.benchmark.preparation.reading.header import check_affine, check_header, check_scan
+from longibench.benchmark.preparation.reading.nifti import check_room, float_values, read_nifti
 from longibench.benchmark.preparation.reading.orientation import is_oriented, oriented
 from longibench.benchmark.preparation.reading.problems import (
     CONSTANT,
@@ -24,10 +24,9 @@ from longibench.benchmark.preparation.reading.problems import (
     NO_ORIENTATION,
     NOT_3D,
     NOT_FINITE,
-    NOT_NOW,
     TOO_SMALL,
-    UNREADABLE,
     DamagedScanError,
+    named_problems,
 )
 
 SAME_MM = 1e-3  # affines that agree to this are one space
@@ -115,22 +114,12 @@ def read_scan(path: Path, axes: str = "") -> Scan:
         DamagedScanError: The file is unreadable, cut off, not 3D, constant, has values that are
             not finite or not intensities, or has no orientation or two different ones.
     """
-    try:
-        with converted(path) as file:
-            image = nib.squeeze_image(_load(file, axes))
-            image = image if is_oriented(image) else _oriented(image, axes)
-            check_affine(getattr(image, "affine", None))
-            image = nib.as_closest_canonical(image)
-            data = np.asarray(image.dataobj, dtype=np.float32)
-    except DamagedScanError:
-        raise
-    except ImageFileError as error:
-        raise DamagedScanError(NO_IMAGE, _reason(error)) from error
-    except (MemoryError, OSError) as error:
-        lasting = isinstance(error, BadGzipFile | FileNotFoundError)
-        raise DamagedScanError(UNREADABLE if lasting else NOT_NOW, _reason(error)) from error
-    except Exception as error:  # readers of many formats raise many errors
-        raise DamagedScanError(UNREADABLE, _reason(error)) from error
+    with named_problems(), converted(path) as file:
+        image = nib.squeeze_image(_load(file, axes))
+        image = image if is_oriented(image) else _oriented(image, axes)
+        check_affine(getattr(image, "affine", None))
+        image = nib.as_closest_canonical(image)
+        data = float_values(image)
     _check_data(data, image.affine)
     return Scan(data, image.affine)
 
@@ -155,17 +144,21 @@ def _load(path: Path, axes: str) -> Any:
     if path.is_dir():
         raise DamagedScanError(NO_IMAGE, "it is a folder named like a file")
     if path.name.lower().endswith((".nii", ".nii.gz")):
-        return read_nifti(path, placed=not axes)
+        image = read_nifti(path)
+        check_scan(image.header, placed=not axes)
+        return image
     image = nib.load(path)
     if isinstance(image, nib.Nifti1Pair):
-        check_header(image.header, placed=not axes)
+        check_header(image.header)
+        check_scan(image.header, placed=not axes)
+    _check_room(image)
     return image
 
 
-def _reason(error: BaseException) -> str:
-    """The first line of an error's message."""
-    reason = error.strerror if isinstance(error, OSError) else None
-    return reason or (str(error).splitlines() or [type(error).__name__])[0]
+def _check_room(image: Any) -> None:
+    """Refuse an image of another format that is larger than its file can be, if compressed."""
+    held = Path(image.file_map["image"].filename).stat().st_size
+    check_room(image.shape, prod(image.shape) * image.get_data_dtype().itemsize, held, packed=True)
 
 
 def _check_data(data: Array, affine: Affine) -> None:

@@ -6,66 +6,76 @@ tensor's last: the file's axes therefore run superior, anterior, right (as in it
 volume is read without transposing it. ``docs/store.md`` has the measurements for these choices.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
 from pathlib import Path
-from typing import Any
-from zlib import error as ZlibError
+from typing import IO, Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.orientations import OrientationError
-from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from longibench.benchmark.core.checked_files import checked_file
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.reading.header import affine_of, has_orientation
+from longibench.benchmark.preparation.reading.nifti import float_values, read_header, read_nifti
+from longibench.benchmark.preparation.reading.problems import DamagedScanError
 
 STEPS = 32767  # whole numbers from 0 to 1
 VOXELS_AT = 352  # bytes before the voxels: the header and the mark that no extension follows
 PLANES = 16  # read at a time: few enough to be decoded within the processor's cache
 REVERSED = [2, 1, 0, 3]  # columns of an affine whose voxel axes are reversed
 CANONICAL = ((0, 1), (1, 1), (2, 1))  # nibabel's orientation of axes right, anterior, superior
-UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    ZlibError,
-    ImageFileError,
-    OrientationError,
-    WrapStructError,
-)
 
 Volume = NDArray[np.float32]
 
 
-def load_nifti(path: str | Path) -> nib.Nifti1Image:
-    """Open a NIfTI file with its axes nearest to right, anterior, superior.
+def load_nifti(path: str | Path) -> Any:
+    """Read a NIfTI file with its axes nearest to right, anterior, superior.
 
-    The order of the axes on disk may differ, as in prepared volumes. Voxels of a file in the order
-    above are read on access, others at once.
+    The order of the axes on disk may differ, as in prepared volumes. The axes of a file without an
+    orientation are taken as they are.
+
+    Returns:
+        nibabel's image (X, Y, Z).
+
+    Raises:
+        DamagedScanError: It cannot be read; see ``reading/nifti.py``.
     """
-    return nib.as_closest_canonical(nib.Nifti1Image.from_filename(str(path)))
+    image = read_nifti(Path(path))
+    if not has_orientation(image.header):
+        return type(image)(image.dataobj, affine_of(image.header), image.header)
+    with np.errstate(over="ignore", invalid="ignore"):  # of a damaged scaling
+        return nib.as_closest_canonical(image)
 
 
 def read_space(path: str | Path) -> tuple[tuple[int, ...], NDArray[np.float64]]:
     """Shape and affine that ``load_nifti`` gives, from the header alone.
 
     Raises:
-        ValueError: The affine does not determine the axes.
+        DamagedScanError: The file cannot be read, or its header describes no volume.
     """
-    image = nib.Nifti1Image.from_filename(str(path))
-    if len(image.shape) < 3:
-        return tuple(image.shape), np.asarray(image.affine, float)
-    orientation = nib.io_orientation(image.affine)
-    if np.isnan(orientation).any():
-        raise ValueError("its affine does not determine the axes")
+    header = read_header(Path(path))
+    stored, affine = header.get_data_shape(), affine_of(header)
+    orientation = nib.io_orientation(affine)
     if np.array_equal(orientation, CANONICAL):
-        return tuple(image.shape), np.asarray(image.affine, float)
-    shape = list(image.shape)
+        return tuple(stored), affine
+    shape = list(stored)
     for axis, place in enumerate(orientation[:, 0].astype(int)):
-        shape[place] = image.shape[axis]
-    turned = nib.orientations.inv_ornt_aff(orientation, image.shape[:3])
-    return tuple(shape), np.asarray(image.affine @ turned, float)
+        shape[place] = stored[axis]
+    return tuple(shape), affine @ nib.orientations.inv_ornt_aff(orientation, stored)
+
+
+def prepared_space(path: str | Path) -> tuple[tuple[int, ...], NDArray[np.float64]]:
+    """Shape and affine of a prepared volume.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    with _prepared(path):
+        return read_space(path)
 
 
 def write_volume(path: Path, volume: Volume, affine: NDArray[np.float64]) -> None:
@@ -93,7 +103,9 @@ def write_volume(path: Path, volume: Volume, affine: NDArray[np.float64]) -> Non
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read a volume, prepared or any other NIfTI: (X, Y, Z) float32, axes as by ``load_nifti``.
+    """Read a prepared volume: (X, Y, Z) float32, axes as by ``load_nifti``.
+
+    Any other NIfTI is read too, more slowly.
 
     Raises:
         UserError: The file cannot be read or is cut off.
@@ -109,12 +121,10 @@ def volume_shape(path: str | Path) -> tuple[int, int, int]:
     Raises:
         UserError: The file cannot be read.
     """
-    try:
+    with _prepared(path):
         with open(path, "rb", buffering=0) as file:
-            header = _header(file.read(VOXELS_AT))
+            header = _header(file)
         x, y, z = header["dim"][3:0:-1] if header is not None else read_space(path)[0]
-    except UNREADABLE as error:
-        raise _damaged(path, str(error)) from error
     return int(x), int(y), int(z)
 
 
@@ -134,17 +144,15 @@ def read_into(path: str | Path, out: Volume) -> None:
             f"{path}: its shape is {shape}, not {out.shape} like that of other volumes; "
             "was it replaced? Remove it and run the same command again"
         )
-    try:
+    with _prepared(path):
         if not _read_prepared(path, out):
-            out[...] = np.asarray(load_nifti(path).dataobj, dtype=np.float32)
-    except UNREADABLE as error:
-        raise _damaged(path, str(error)) from error
+            out[...] = float_values(load_nifti(path))
 
 
 def _read_prepared(path: str | Path, out: Volume) -> bool:
     """Read a file that ``write_volume`` wrote; False for any other file."""
     with open(path, "rb", buffering=0) as file:
-        if _header(file.read(VOXELS_AT)) is None:
+        if _header(file) is None:
             return False
         buffer = np.empty((PLANES, *out.shape[1:]), np.int16)
         for first in range(0, len(out), PLANES):
@@ -157,8 +165,12 @@ def _read_prepared(path: str | Path, out: Volume) -> bool:
     return True
 
 
-def _header(start: bytes) -> Any | None:
-    """The header of a file that ``write_volume`` wrote, or None for any other."""
+def _header(file: IO[bytes]) -> Any | None:
+    """The header of a file that ``write_volume`` wrote, or None for any other.
+
+    The file is left at its first voxel. A file of another size than its header's is another one.
+    """
+    start = file.read(VOXELS_AT)
     if len(start) < VOXELS_AT:
         return None
     header = np.frombuffer(start[:348], nib.nifti1.header_dtype.newbyteorder("<"))[0]
@@ -171,7 +183,10 @@ def _header(start: bytes) -> Any | None:
         and header["scl_inter"] == 0
         and header["sform_code"] > 0
     )
-    return header if written and _axes_are_reversed(header) else None
+    if not written or not _axes_are_reversed(header):
+        return None
+    size = VOXELS_AT + 2 * prod(header["dim"][1:4].tolist())
+    return header if os.fstat(file.fileno()).st_size == size else None
 
 
 def _axes_are_reversed(header: Any) -> bool:
@@ -180,8 +195,15 @@ def _axes_are_reversed(header: Any) -> bool:
     return bool((rows.diagonal() > 0).all() and np.count_nonzero(rows) == 3)
 
 
-def _damaged(path: str | Path, reason: str) -> UserError:
-    return UserError(
-        f"{path}: cannot be read: {reason}. If it is a prepared volume, run the same command "
-        "again: damaged volumes are found at the start and prepared again"
-    )
+@contextmanager
+def _prepared(path: str | Path) -> Iterator[None]:
+    """Name the file in an error, and what restores a prepared volume."""
+    try:
+        yield
+    except (DamagedScanError, OSError, EOFError) as error:
+        reason = error.detail if isinstance(error, DamagedScanError) else str(error)
+        raise UserError(
+            f"{path}: cannot be read: {reason}. If it is a prepared volume, remove what is left of "
+            "it and run the same command again (if that is 'evaluate' without --against, the 'run' "
+            "before it): missing volumes are prepared again"
+        ) from error

@@ -1,4 +1,6 @@
+import gzip
 import shutil
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,6 +67,13 @@ def garbled(folder: Path) -> None:
     first(folder).write_bytes(content)
 
 
+def header(folder: Path, at: int, form: str, *values: float) -> None:
+    """Replace bytes of the first volume's header."""
+    content = bytearray(gzip.decompress(first(folder).read_bytes()))
+    struct.pack_into(form, content, at, *values)
+    first(folder).write_bytes(gzip.compress(bytes(content)))
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "no manifest": lambda f: (f / "manifest.csv").unlink(),
     "column generated is missing": lambda f: relist(f, lambda t: t.drop(columns="generated")),
@@ -83,6 +92,14 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     r"its shape is \(15, 20, 16\)": lambda f: rewrite(f, lambda v: v[1:]),
     r"its shape is \(16, 20, 16, 2\)": lambda f: rewrite(f, lambda v: np.stack([v, v], -1)),
     "its affine differs: it is shifted by 0.5 mm": lambda f: rewrite(f, lambda v: v, shift=0.5),
+    "vox_offset is 0": lambda f: header(f, 108, "<f", 0),
+    "vox_offset is 348": lambda f: header(f, 108, "<f", 348),
+    "scl_inter, is nan": lambda f: header(f, 112, "<2f", 1, float("nan")),
+    "data type 9999": lambda f: header(f, 70, "<h", 9999),
+    "announces 30000 x 30000 x 30000 voxels": lambda f: header(f, 42, "<3h", *[30000] * 3),
+    "it is longer": lambda f: first(f).write_bytes(
+        gzip.compress(gzip.decompress(first(f).read_bytes()) + b"0")
+    ),
     "not finite": lambda f: rewrite(f, lambda v: np.where(v > 0, np.nan, v)),
     "it is constant": lambda f: rewrite(f, lambda v: 0 * v),
     r"from 0 to 1.2, not within \[-1, 1\]": lambda f: rewrite(
@@ -101,6 +118,57 @@ def test_volumes_that_cannot_be_compared_are_refused_and_nothing_is_written(
         evaluate(mine, protocol)
     assert str(mine) in str(refused.value)
     assert {path: path.stat().st_mtime_ns for path in protocol.rglob("*")} == before
+
+
+def rescaled(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Change the values of all volumes."""
+    for path in folder.glob("*.nii.gz"):
+        image = nib.load(path)
+        values = change(image.get_fdata(dtype=np.float32)).astype(np.float32)
+        nib.save(nib.Nifti1Image(values, image.affine), path)
+
+
+def values_of(protocol: Path, name: str) -> pd.DataFrame:
+    scores = read_scores(protocol / "scores.csv")
+    own = scores[(scores["method"] == name) & (scores["metric"] == "mae-head")]
+    return own.set_index(["subject", "visit", "role"])["value"].sort_index()
+
+
+def test_volumes_in_0_to_1_are_refused_until_their_range_is_given(
+    mine: Path, protocol: Path
+) -> None:
+    rescaled(mine, lambda v: (v + 1) / 2)
+    before = (protocol / "scores.csv").read_bytes()
+    with pytest.raises(UserError, match=r"run from 0 to 1, but \d+% .* --range 0,1") as refused:
+        evaluate(mine, protocol)
+    assert str(mine) in str(refused.value)
+    assert (protocol / "scores.csv").read_bytes() == before
+    evaluate(mine, protocol, intensities="0,1")
+    found, own = values_of(protocol, "somebody"), values_of(protocol, "copy-source")
+    np.testing.assert_allclose(found, own, atol=1e-6)
+    evaluate(mine, protocol, intensities="-1,1")  # the other option that the message names
+
+
+def test_one_volume_without_dark_voxels_is_scored(mine: Path, protocol: Path) -> None:
+    rewrite(mine, lambda v: (v + 1) / 2)
+    evaluate(mine, protocol)
+    assert "somebody" in set(read_scores(protocol / "scores.csv")["method"])
+
+
+@pytest.mark.parametrize("kind", ["NIfTI-2", "X,Y,Z,1"])
+def test_other_forms_of_a_volume_get_the_same_scores(mine: Path, protocol: Path, kind: str) -> None:
+    for path in mine.glob("*.nii.gz"):
+        image = nib.load(path)
+        values = np.asarray(image.dataobj, np.float32)
+        made = (
+            nib.Nifti2Image(values, image.affine)
+            if kind == "NIfTI-2"
+            else nib.Nifti1Image(values[..., None], image.affine)
+        )
+        nib.save(made, path)
+    evaluate(mine, protocol)
+    found, own = values_of(protocol, "somebody"), values_of(protocol, "copy-source")
+    np.testing.assert_array_equal(found, own)
 
 
 def test_a_copy_of_a_runs_volumes_gets_the_same_scores(mine: Path, protocol: Path) -> None:

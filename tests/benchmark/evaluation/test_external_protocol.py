@@ -81,6 +81,15 @@ def test_the_real_follow_ups_score_perfectly_against_themselves(
     assert values.max()["mae"] == pytest.approx(0, abs=2e-5)  # prepared volumes are rounded
 
 
+def test_scans_in_0_to_1_are_refused_until_their_range_is_given(
+    score: Callable[..., pd.DataFrame], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"all 9 volumes run from .* --range 0,1"):
+        score(intensities="")
+    assert not list((tmp_path / "runs").glob("*/protocol.json"))
+    assert len(score()) == 2 * 6
+
+
 def test_a_folder_that_lacks_pairs_is_refused_or_scored_under_another_protocol(
     score: Callable[..., pd.DataFrame], volumes: Path, tmp_path: Path
 ) -> None:

@@ -179,7 +179,7 @@ def cut_off(path: Path) -> None:
 DAMAGES = {
     "cannot be read": cut_off,
     "not finite": lambda path: save(path, np.where(brain() > 800, np.nan, brain())),
-    "dimensions": lambda path: save(path, np.stack([brain(), brain()], axis=-1)),
+    "one volume is needed": lambda path: save(path, np.stack([brain(), brain()], axis=-1)),
     "constant": lambda path: save(path, np.full((18, 22, 18), 3, np.float32)),
     "each side needs": lambda path: save(path, brain((18, 22, 3))),
     "No such file": lambda path: path.unlink(),

@@ -10,6 +10,7 @@ from longibench.benchmark.preparation.space import Fit, Misfit, Space, read_fitt
 
 SHAPE = (12, 14, 10)
 AFFINE = np.array([[2.0, 0, 0, -11], [0, 2, 0, -13], [0, 0, 2, -9], [0, 0, 0, 1]])
+FLIPPED = np.array([[-1.0, 0, 0, 11], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])  # of the x axis
 SPACE = Space(SHAPE, AFFINE)
 
 
@@ -86,6 +87,33 @@ def test_a_file_without_an_affine_is_read_by_voxels_if_that_is_allowed(
         read_fitting(stored(path, voxels[1:], np.eye(4)), SPACE, Fit("voxels"))
 
 
+def test_the_axes_of_a_file_without_orientation_stay_in_their_order(
+    tmp_path: Path, voxels: np.ndarray
+) -> None:
+    """nibabel would take such a file as stored from left to right, and flip it."""
+    path = tmp_path / "a.nii"
+    nib.save(nib.Nifti1Image(voxels, None), path)
+    np.testing.assert_array_equal(read_fitting(path, SPACE, Fit("voxels")), voxels)
+    for rule in ("strict", "resample"):
+        with pytest.raises(Misfit, match=r"no orientation.*--grid voxels"):
+            read_fitting(path, SPACE, Fit(rule))  # type: ignore[arg-type]
+    nib.save(nib.Nifti1Image(voxels[1:], None), path)
+    with pytest.raises(Misfit, match="it cannot be resampled"):
+        read_fitting(path, SPACE, Fit("resample"))
+
+
+def test_a_scale_factor_is_seen_whatever_the_order_of_the_axes(
+    tmp_path: Path, voxels: np.ndarray
+) -> None:
+    """The hint is for whole numbers without one."""
+    image = nib.Nifti1Image(((voxels + 1) * 100).astype(np.int16)[::-1], AFFINE @ FLIPPED)
+    image.header.set_slope_inter(0.5, 0)
+    nib.save(image, tmp_path / "a.nii")
+    with pytest.raises(Misfit, match=r"--range LOW,HIGH") as refused:
+        read_fitting(tmp_path / "a.nii", SPACE, Fit())
+    assert "whole numbers" not in str(refused.value)
+
+
 def test_resampling_uses_the_affines(tmp_path: Path, voxels: np.ndarray) -> None:
     """A slope is the same slope on another grid: linear interpolation is exact."""
     fine = AFFINE.copy()
@@ -125,7 +153,7 @@ def test_whole_numbers_without_a_scale_are_named(tmp_path: Path, voxels: np.ndar
         (lambda v: np.where(v > 0.5, np.nan, v), "that are not finite"),
         (lambda v: np.where(v > 0.5, np.inf, v), "that are not finite"),
         (lambda v: 0 * v + 0.3, "it is constant: every voxel is 0.3"),
-        (lambda v: v[..., None], "its shape is"),
+        (lambda v: np.stack([v, v], -1), "one volume is needed"),
     ],
 )
 def test_invalid_volumes_are_refused(

@@ -15,7 +15,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.preparation.prepare import prepare_cohort
-from longibench.benchmark.preparation.reading import header
+from longibench.benchmark.preparation.reading import nifti
 from longibench.benchmark.preparation.reading.problems import DamagedScanError
 from longibench.benchmark.preparation.reading.raw_scan import read_scan
 from longibench.benchmark.preparation.store.file_digests import Digests
@@ -167,7 +167,7 @@ def test_a_read_error_in_the_middle_is_named(
                 raise OSError(5, "Input/output error")
             return super().read(size)
 
-    monkeypatch.setattr(header.gzip, "open", Failing)
+    monkeypatch.setattr(nifti.gzip, "open", Failing)
     with pytest.raises(DamagedScanError, match="cannot be read at the moment: Input/output error"):
         read_scan(tmp_path / "a.nii.gz")
 
@@ -243,7 +243,7 @@ def test_equal_damaged_files_are_not_duplicates(tmp_path: Path, content: bytes) 
 
 def test_a_header_that_breaks_its_reader_is_damage(tmp_path: Path) -> None:
     made = image(brain())
-    for offset, value in ((116, np.float32("nan")), (70, np.int16(9999)), (76, np.float32(0.5))):
+    for offset, value in ((116, np.float32("nan")), (70, np.int16(9999)), (108, np.float32(348))):
         data = bytearray(made.to_bytes())
         data[offset : offset + value.nbytes] = value.tobytes()
         (tmp_path / "a.nii").write_bytes(data)

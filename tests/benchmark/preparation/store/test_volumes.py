@@ -8,6 +8,7 @@ import pytest
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.preparation.store.volumes import (
     load_nifti,
+    prepared_space,
     read_into,
     read_space,
     read_volume,
@@ -95,6 +96,17 @@ def test_a_file_that_is_cut_off_is_named(stored: Path, size: int) -> None:
     stored.write_bytes(stored.read_bytes()[:size])
     with pytest.raises(UserError, match=r"a\.nii: cannot be read.*prepared again"):
         read_volume(stored)
+
+
+@pytest.mark.parametrize("sides", [(30000, 30000, 30000), (-7, 37, 5), (7, 37, 6)])
+def test_a_size_that_the_file_has_not_is_named(stored: Path, sides: tuple[int, ...]) -> None:
+    """No array is allocated for it."""
+    content = bytearray(stored.read_bytes())
+    content[42:48] = np.array(sides, "<i2").tobytes()
+    stored.write_bytes(content)
+    for way in (read_volume, volume_shape, prepared_space):
+        with pytest.raises(UserError, match=r"a\.nii: cannot be read"):
+            way(stored)
 
 
 def test_values_that_16_bits_cannot_store_are_refused(tmp_path: Path) -> None:
