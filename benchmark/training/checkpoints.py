@@ -85,7 +85,8 @@ def load_latest(folder: Path, console: Console) -> Checkpoint | None:
         try:
             return _load(path)
         except DAMAGE as error:
-            console.warn(f"{path} is damaged ({error}); using the checkpoint before it")
+            reason = (str(error) or type(error).__name__).partition(". ")[0]  # torch's are pages
+            console.warn(f"{path} is damaged ({reason}); using the checkpoint before it")
     return None
 
 
