@@ -13,6 +13,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from longibench.methods.limits import MOST_STEPS
+
 
 class ScheduleSettings(BaseModel):
     """How much noise each step adds.
@@ -27,7 +29,7 @@ class ScheduleSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["linear", "cosine"] = "linear"
-    steps: int = Field(1000, ge=2)
+    steps: int = Field(1000, ge=2, le=MOST_STEPS)
     beta_start: float = Field(1e-4, gt=0, lt=1)
     beta_end: float = Field(0.02, gt=0, lt=1)
 

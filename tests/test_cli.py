@@ -68,7 +68,7 @@ def test_a_plugin_runs_and_a_second_run_does_nothing(run: Cli, cli: Cli, workspa
     table = Path(first.out.strip())
     assert set(read_scores(table)["method"]) == {"copy-source", "tiny"}  # joined, not replaced
     before = tree(workspace)
-    assert run("tiny,tiny").code == 0
+    assert run("tiny").code == 0
     after = tree(workspace)
     changed = {path.name for path in after if after[path] != before.get(path)}
     assert changed == {"latest", "scores.csv", "provenance.json"}

@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError, shortened
 
 DIGEST_LENGTH = 12
 UNFINISHED = ".unfinished-"  # beginning of the name of what is being written
@@ -106,7 +106,7 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(
-            f"cannot write {path}: {reason}. Free some space or choose another folder; "
+            f"cannot write {shortened(str(path))}: {reason}. Free some space or choose another folder; "
             "finished work is kept, and the same command continues."
         ) from error
 

@@ -188,6 +188,29 @@ def _try(settings: MetricSettings, terms: Terms, plugins: Sequence[Path]) -> Non
             )
 
 
+def refuse_taken(submission: Submission, protocol: Path) -> None:
+    """Refuse a name that a row of the protocol has, unless it is the row of the same volumes.
+
+    Raises:
+        UserError: Names the folder of that row.
+    """
+    for path in sorted((protocol / "predictions").glob(f"*/{RUN}")):
+        row = _row(path)
+        if row.get("method") == submission.name and row.get("settings") != submission.made_by:
+            raise UserError(
+                f"--name {submission.name}: a row of {protocol.name} has this name, from other "
+                f"volumes or options; choose another name, or delete {path.parent} to replace it"
+            )
+
+
+def _row(path: Path) -> dict[str, Any]:
+    """Content of a ``run.json``; empty if it is damaged, because its row is then in no table."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        return {}
+
+
 def add_submission(
     submission: Submission, terms: Terms, scores: pd.DataFrame, workspace: Workspace
 ) -> None:

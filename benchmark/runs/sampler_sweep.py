@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.files import digest, write_json
+from longibench.benchmark.core.options import names, whole_numbers
 from longibench.benchmark.core.workspace import POINTS, PROVENANCE, Workspace
 from longibench.benchmark.devices.fabric import resolved_here
 from longibench.benchmark.evaluation.evaluate import collect_scores
@@ -21,9 +22,12 @@ from longibench.benchmark.protocol.protocol import Protocol, build_protocol, wri
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
 from longibench.benchmark.runs.cell import Cell, complete, make_cell, scoring_of
+from longibench.benchmark.runs.checks import check_run
+from longibench.benchmark.runs.matrix import Matrix
 from longibench.benchmark.runs.runner import provenance
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.limits import MOST_STEPS
 from longibench.methods.samplers import SamplerSettings
 
 METRICS = ("fid", "ssim-head", "skill-head", "change-correlation", "sharpness")
@@ -52,12 +56,10 @@ class Sweep:
         """Read comma-separated lists.
 
         Raises:
-            UserError: A list is empty, or has an unknown name.
+            UserError: A list is empty, or has an unknown name or one twice.
         """
-        counts = _listed(steps)
-        if not all(count.isdecimal() for count in counts):
-            raise UserError(f"--steps {steps}: write whole numbers, such as 5,10,25")
-        return cls(_listed(methods), _listed(samplers), tuple(map(int, counts)), pairs)
+        counts = whole_numbers("--steps", steps, MOST_STEPS)
+        return cls(names("--methods", methods), names("--samplers", samplers), counts, pairs)
 
     def __post_init__(self) -> None:
         if not self.methods:
@@ -120,6 +122,7 @@ def sweep_samplers(
     few = settings.metrics.model_copy(update={"names": METRICS})
     settings = settings.model_copy(update={"metrics": few})
     own = [_recipe(name, settings, plugins) for name in dict.fromkeys(sweep.methods)]
+    check_run(own, settings, Matrix())
     recipes = [variant for recipe in own for variant in _variants(recipe, sweep, console)]
     device = resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})
@@ -143,10 +146,6 @@ def sweep_samplers(
     write_json(folder / PROVENANCE, provenance(settings))
     write_json(folder / POINTS, [asdict(_point(cell, own)) for cell in cells])
     return folder
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _recipe(name: str, settings: Settings, plugins: tuple[Path, ...]) -> Recipe:

@@ -15,7 +15,7 @@ FOLDED = load_settings("demo", ["split.folds=3", "split.fold=1", "seed=4"])
 
 
 def test_every_fold_with_every_seed() -> None:
-    matrix = Matrix.parse("0, 1,1", "all", FOLDED)
+    matrix = Matrix.parse("0, 1", "all", FOLDED)
     points = [(one.split.fold, one.seed) for one in matrix.settings(FOLDED)]
     assert points == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
 

@@ -118,7 +118,7 @@ def test_more_steps_than_levels_are_left_out(place: Path, sweep: Callable[..., A
         (("ours", "ddmp", "5", 4), "unknown sampler 'ddmp'.*Did you mean 'ddpm'"),
         (("ours", "", "5", 4), "--samplers: name at least one"),
         (("ours", "ddim", "5,many", 4), "--steps 5,many: write whole numbers"),
-        (("ours", "ddim", "", 4), "--steps: write whole numbers from 1 up"),
+        (("ours", "ddim", "", 4), "--steps : write whole numbers with commas"),
         (("ours", "ddim", "0", 4), "--steps: write whole numbers from 1 up"),
         (("ours", "ddim", "5", -1), "--pairs -1: a number of pairs, or 0"),
         ((" , ", "ddim", "5", 4), "--methods: name at least one"),
