@@ -386,8 +386,10 @@ def main() -> None:
     except UserError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except (MemoryError, OSError) as error:
-        typer.echo(f"error: {of_system(error)}", err=True)
+    except Exception as error:
+        if (problem := of_system(error)) is None:
+            raise
+        typer.echo(f"error: {problem}", err=True)
         sys.exit(2)
     except SystemExit as ending:
         if ending.code in (INTERRUPTED, RESUMABLE):

@@ -40,14 +40,27 @@ def shortened(text: str) -> str:
     return f"{text[:half]}...{text[-half:]} ({len(text):,} characters)"
 
 
-def of_system(error: MemoryError | OSError) -> UserError:
-    """The error for what the system refused: memory, a path, a file that may not be read."""
-    if isinstance(error, MemoryError):
-        detail = f" ({shortened(str(error))})" if str(error) else ""
+def of_system(error: Exception) -> UserError | None:
+    """The error for what the system refused: memory, a path, a file that may not be read.
+
+    Returns:
+        None for any other error, which is a fault of the program.
+    """
+    if _out_of_memory(error):
         return UserError(
-            f"the memory of this machine is not sufficient{detail}; choose a smaller grid, smaller "
-            "batches or fewer workers"
+            "the memory of this machine is not sufficient; choose a smaller grid, smaller batches "
+            f"or fewer workers ({shortened(str(error) or type(error).__name__)})"
         )
+    if not isinstance(error, OSError):
+        return None
     where = f"{shortened(str(error.filename))}: " if error.filename else ""
     reason = error.strerror or shortened(str(error)) or type(error).__name__
     return UserError(f"{where}{reason}; check the path and its permissions")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Torch raises a RuntimeError, of a class of its own on a GPU only."""
+    if isinstance(error, MemoryError):
+        return True
+    text = f"{type(error).__name__}: {error}"
+    return "OutOfMemoryError" in text or "can't allocate memory" in text

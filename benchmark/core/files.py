@@ -105,8 +105,9 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
+        where = shortened(str(path))
         raise UserError(
-            f"cannot write {shortened(str(path))}: {reason}. Free some space or choose another folder; "
+            f"cannot write {where}: {reason}. Free some space or choose another folder; "
             "finished work is kept, and the same command continues."
         ) from error
 

@@ -96,7 +96,8 @@ def _to_dict(build: Any, where: str) -> dict[str, Any]:
         if not isinstance(config, DictConfig):
             raise UserError(f"{where}: expected keys and values")
         return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
-    except (OmegaConfBaseException, yaml.YAMLError, ValueError, RecursionError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        # a TypeError where one override makes a list of what another one has keys of
         raise UserError(f"{where}: not valid YAML: {error}") from error
 
 

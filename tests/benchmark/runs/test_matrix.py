@@ -34,6 +34,11 @@ def test_by_default_seed_and_fold_are_those_of_the_settings() -> None:
         (",", None, "--seeds ,: write whole numbers"),
         (None, "every", "--folds every: write whole numbers"),
         (None, "3", "'split': fold 3 of 3"),
+        ("1,1", None, "--seeds: 1 is listed twice"),
+        ("1,01", None, "--seeds: 1 is listed twice"),
+        (None, "0,0", "--folds: 0 is listed twice"),
+        ("9" * 23, None, "--seeds .* is too large, 9223372036854775807 is the largest"),
+        ("9" * 5000, None, "--seeds .* is too large"),
     ],
 )
 def test_wrong_numbers_and_folds_are_named(
