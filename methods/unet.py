@@ -40,6 +40,10 @@ class UNetSettings(BaseModel):
     def _consistent(self) -> "UNetSettings":
         if len(self.channels) != len(self.attention):
             raise ValueError("channels and attention must have one entry per level each")
+        if self.channels[0] % 2:
+            raise ValueError(
+                "the first of channels must be even: the time embedding has two halves"
+            )
         if any(width % self.norm_groups for width in self.channels):
             raise ValueError(f"norm_groups={self.norm_groups} must divide every entry of channels")
         return self
