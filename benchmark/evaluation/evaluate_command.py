@@ -22,7 +22,6 @@ from longibench.benchmark.evaluation.submission import (
     Submission,
     Terms,
     add_submission,
-    refuse_taken,
     score_submission,
 )
 from longibench.benchmark.preparation.space import Fit, Rule
@@ -86,7 +85,6 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
         _check_settings(options, settings)
         protocol = _scoring_protocol(options, settings, predictions, workspace, console)
         terms = Terms(protocol.name, protocol.info, protocol.test_pairs, (settings.metrics,))
-    refuse_taken(submission, workspace.protocol(terms.protocol))
     scores = score_submission(
         submission, terms, workspace, console, options.plugins, options.workers, device
     )

@@ -126,7 +126,8 @@ def score_submission(
         device: Device of the metrics' networks.
 
     Raises:
-        UserError: A volume is missing, extra, unreadable, or has another geometry or range.
+        UserError: A volume is missing, extra, unreadable, or has another geometry or range; or a
+            row of other volumes has the name.
     """
     groups = [
         metrics
@@ -136,6 +137,7 @@ def score_submission(
     if not groups:
         raise UserError(f"{terms.protocol}: none of its metrics can be computed here")
     join_pairs(submission.predictions, terms.pairs)  # raises before the extractor is loaded
+    _refuse_taken(submission, workspace.protocol(terms.protocol))
     split = terms.info["split"]["digest"]
     label = Label(terms.protocol, split, submission.name, submission.made_by, 0)
     scores = None
@@ -188,7 +190,7 @@ def _try(settings: MetricSettings, terms: Terms, plugins: Sequence[Path]) -> Non
             )
 
 
-def refuse_taken(submission: Submission, protocol: Path) -> None:
+def _refuse_taken(submission: Submission, protocol: Path) -> None:
     """Refuse a name that a row of the protocol has, unless it is the row of the same volumes.
 
     Raises:

@@ -67,6 +67,8 @@ def test_an_override_replaces_no_more_than_it_names() -> None:
         ("grid.spacing_mm=0", "'grid.spacing_mm'"),
         ("split.folds=1", "'split': fold 0 of 1: there must be two folds"),
         ("split.validation=-1", "'split.validation.*greater than or equal to 0"),
+        ("split.validation=1.5", "'split.validation': a fraction is between 0 and 1"),
+        ("split.test=1.5", "'split.test': a fraction is between 0 and 1"),
         ("split.stratifi=group", "'split.stratifi'.*Did you mean 'stratify'"),
         ("seed=12345678901234567890123", "'seed'.*less than or equal to 9223372036854775807"),
         ("seed=true", "'seed': a number is needed .got True"),
