@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 Cli = Callable[..., Any]
 
-EXAMPLES = 60
+EXAMPLES = 100
 LONG = "a" * 5000
 TEXTS = (
     "",
