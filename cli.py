@@ -3,14 +3,15 @@
 Slow packages are not imported at the top, so that --help is fast.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from longibench.benchmark.settings.schema import DeviceSettings
@@ -37,9 +38,26 @@ CohortSpec = Annotated[
 ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Default: the latest.")]
 
 RUNS = Path("runs")
+MAY_BE_EMPTY = ("--label",)  # removes a label
 
 
-@app.command()
+class Command(TyperCommand):
+    """A command that refuses empty values: one would be a default, or the current folder."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Look for empty values before they are converted, then parse."""
+        from longibench.benchmark.core.errors import UserError
+
+        for before, text in pairwise([self.name or "", *args]):
+            option, separator, value = text.partition("=")
+            glued = bool(separator) and option.startswith("--")
+            name = option if glued else before
+            if not (value if glued else text).strip() and name not in MAY_BE_EMPTY:
+                raise UserError(f"an empty value after '{name}': leave it out or give one")
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=Command)
 def run(  # noqa: PLR0913 - one argument per option
     methods: Annotated[str, typer.Option(help="Comma-separated; see 'methods'.")],
     preset: Preset = "demo",
@@ -72,25 +90,29 @@ def run(  # noqa: PLR0913 - one argument per option
     Example: python cli.py run --methods vae,med-ddpm,ours --seeds 0,1,2
     """
     from longibench.benchmark.core.console import Console
+    from longibench.benchmark.core.errors import UserError
+    from longibench.benchmark.core.options import names as split_names
     from longibench.benchmark.core.workspace import Workspace
     from longibench.benchmark.runs.launchers.slurm import write_array
     from longibench.benchmark.runs.matrix import Matrix
     from longibench.benchmark.runs.row_names import Naming
     from longibench.benchmark.runs.runner import known_launcher
     from longibench.benchmark.runs.runner import run as run_benchmark
-    from longibench.benchmark.settings.loading import load_settings
+    from longibench.benchmark.settings.loading import as_overrides, load_settings
     from longibench.benchmark.settings.schema import DeviceSettings
 
     options = {
         "cohort": cohort, "test_cohort": test_cohort, "pairs.rule": pairs, "seed": seed,
         "device.devices": devices, "device.num_nodes": num_nodes,
     }  # fmt: skip
-    # as JSON, so that a path that contains '#' or ': ' is not read as YAML
-    given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
-    settings = load_settings(preset, [*given, *set_])
+    if seed is not None and seeds is not None:
+        raise UserError("--seed and --seeds: give one of them")
+    overrides = [*as_overrides(options, set_), *set_]
+    settings = load_settings(preset, overrides)
     naming = Naming(label, load_settings(preset))
-    names = [name.strip() for name in methods.split(",") if name.strip()]
+    names = list(split_names("--methods", methods))
     matrix = Matrix.parse(seeds, folds, settings)
+    known_launcher(launcher)
     place, console = Workspace(workspace), Console(quiet)
     if dry_run:
         from longibench.benchmark.runs.runner import dry_run as estimate
@@ -103,8 +125,8 @@ def run(  # noqa: PLR0913 - one argument per option
         if found is not None:
             typer.echo(estimate_table(found))
         return
-    if known_launcher(launcher) == "slurm":
-        repeated = ["--preset", preset, *(f"--set={value}" for value in [*given, *set_])]
+    if launcher == "slurm":
+        repeated = ["--preset", preset, *(f"--set={value}" for value in overrides)]
         typer.echo(write_array(names, settings, matrix, place, repeated, tuple(plugin), label))
         return
     tables = _with_devices(
@@ -117,7 +139,7 @@ def run(  # noqa: PLR0913 - one argument per option
         typer.echo(table)
 
 
-@app.command()
+@app.command(cls=Command)
 def curve(  # noqa: PLR0913 - one argument per option
     methods: Annotated[str, typer.Option(help="Comma-separated diffusion methods.")],
     samplers: Annotated[str, typer.Option(help="Comma-separated.")] = "ddpm,ddim,dpm-solver++",
@@ -155,7 +177,7 @@ def curve(  # noqa: PLR0913 - one argument per option
     typer.echo(table)
 
 
-@app.command()
+@app.command(cls=Command)
 def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet = False) -> None:
     """Write tables, figures and the summary page of a protocol."""
     from longibench.benchmark.core.console import Console
@@ -168,7 +190,7 @@ def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet 
     typer.echo(written)
 
 
-@app.command()
+@app.command(cls=Command)
 def methods(plugin: Plugins = []) -> None:  # noqa: B006
     """List the methods: name, summary, paper, parameters, what they condition on."""
     from longibench.reports.tables.method_list import method_table
@@ -176,7 +198,7 @@ def methods(plugin: Plugins = []) -> None:  # noqa: B006
     typer.echo(method_table(plugin))
 
 
-@app.command()
+@app.command(cls=Command)
 def metrics(plugin: Plugins = []) -> None:  # noqa: B006
     """List the metrics: name, full title, direction, unit, citation."""
     from longibench.reports.tables.metric_list import metric_table
@@ -184,7 +206,7 @@ def metrics(plugin: Plugins = []) -> None:  # noqa: B006
     typer.echo(metric_table(plugin))
 
 
-@app.command()
+@app.command(cls=Command)
 def evaluate(  # noqa: PLR0913 - one argument per option
     place: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of volumes, or a CSV file.")],
     against: Annotated[
@@ -247,7 +269,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     typer.echo(found / "scores.csv")
 
 
-@app.command()
+@app.command(cls=Command)
 def cohort(
     spec: CohortSpec,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -266,13 +288,16 @@ def cohort(
     Example: python cli.py cohort auto:/data/adni
     """
     from longibench.benchmark.core.console import Console
+    from longibench.benchmark.core.errors import UserError
     from longibench.benchmark.core.workspace import Workspace
-    from longibench.benchmark.settings.loading import load_settings
+    from longibench.benchmark.settings.loading import as_overrides, load_settings
     from longibench.reports.cohorts.as_json import cohort_json
     from longibench.reports.cohorts.commands import report_cohort
     from longibench.reports.cohorts.text import print_description
 
-    settings = load_settings(preset, [f"cohort={json.dumps(spec)}", *set_])
+    if ids and not as_json:
+        raise UserError("--ids: only with --json")
+    settings = load_settings(preset, [*as_overrides({"cohort": spec}, set_), *set_])
     console = Console(quiet)
     description, picture = report_cohort(settings, Workspace(workspace), console)
     if as_json:
@@ -281,7 +306,7 @@ def cohort(
         print_description(description, picture)
 
 
-@app.command()
+@app.command(cls=Command)
 def prepare(
     spec: CohortSpec,
     preset: Preset = "demo",
@@ -297,15 +322,15 @@ def prepare(
     """
     from longibench.benchmark.core.console import Console
     from longibench.benchmark.core.workspace import Workspace
-    from longibench.benchmark.settings.loading import load_settings
+    from longibench.benchmark.settings.loading import as_overrides, load_settings
     from longibench.reports.cohorts.commands import report_preparation
 
-    chosen = [] if workers is None else [f"preparation.workers={workers}"]
-    settings = load_settings(preset, [f"cohort={json.dumps(spec)}", *chosen, *set_])
+    options = {"cohort": spec, "preparation.workers": workers}
+    settings = load_settings(preset, [*as_overrides(options, set_), *set_])
     typer.echo(report_preparation(settings, Workspace(workspace), Console(quiet), strict))
 
 
-@app.command()
+@app.command(cls=Command)
 def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the BIDS dataset.")],
     subjects: Annotated[int | None, typer.Option(help="Number of participants.")] = None,
@@ -351,7 +376,7 @@ def main() -> None:
     kept, and the same command continues.
     """
     from longibench import claim_short_names
-    from longibench.benchmark.core.errors import UserError
+    from longibench.benchmark.core.errors import UserError, of_system
     from longibench.benchmark.core.signals import INTERRUPTED, RESUMABLE
 
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures are saved, never shown
@@ -360,6 +385,11 @@ def main() -> None:
         app()
     except UserError as error:
         typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if (problem := of_system(error)) is None:
+            raise
+        typer.echo(f"error: {problem}", err=True)
         sys.exit(2)
     except SystemExit as ending:
         if ending.code in (INTERRUPTED, RESUMABLE):

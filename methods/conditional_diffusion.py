@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from longibench.methods import samplers
 from longibench.methods.blocks import fold, unfold
 from longibench.methods.diffusion import DiffusionSettings, GaussianDiffusion
+from longibench.methods.limits import MOST_PATCH
 from longibench.methods.method import Method, MethodSettings
 from longibench.methods.unet import AttentionUNet, UNetSettings
 
@@ -24,7 +25,7 @@ class ConditionalDiffusionSettings(MethodSettings):
 
     diffusion: DiffusionSettings = DiffusionSettings()
     unet: UNetSettings = UNetSettings()
-    patch: int = Field(1, ge=1)
+    patch: int = Field(1, ge=1, le=MOST_PATCH)
 
     def of_training(self) -> dict[str, Any]:
         """All but the sampler."""

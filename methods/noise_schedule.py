@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
+
+from longibench.methods.limits import MOST_STEPS
 
 
 class ScheduleSettings(BaseModel):
@@ -27,9 +29,21 @@ class ScheduleSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["linear", "cosine"] = "linear"
-    steps: int = Field(1000, ge=2)
+    steps: int = Field(1000, ge=2, le=MOST_STEPS)
     beta_start: float = Field(1e-4, gt=0, lt=1)
     beta_end: float = Field(0.02, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _distinct_levels(self) -> "ScheduleSettings":
+        """In float32, in which volumes are computed; samplers divide by signal and noise."""
+        abar = torch.cumprod(1 - self.betas(), dim=0).float()
+        falls = bool((abar[1:] < abar[:-1]).all())
+        if not (falls and float(abar[0]) < 1 and float(abar[-1]) > 0):
+            raise ValueError(
+                f"over {self.steps} steps the share of the image must fall at every step and end "
+                "above 0; choose other values of beta_start and beta_end"
+            )
+        return self
 
     def betas(self) -> Tensor:
         """beta_1 to beta_T, (T,) float64."""

@@ -9,6 +9,7 @@ from longibench.methods.conditional_diffusion import (
     ConditionalDiffusion,
     ConditionalDiffusionSettings,
 )
+from longibench.methods.limits import MOST_BLOCKS, MOST_CHANNELS
 from longibench.methods.unet import AttentionUNet
 
 
@@ -20,8 +21,8 @@ class OursSettings(ConditionalDiffusionSettings):
         depth: Convolutions of F and of H.
     """
 
-    width: int = Field(64, ge=1)
-    depth: int = Field(2, ge=1)
+    width: int = Field(64, ge=1, le=MOST_CHANNELS)
+    depth: int = Field(2, ge=1, le=MOST_BLOCKS)
 
 
 class Ours(ConditionalDiffusion[OursSettings], name="ours"):

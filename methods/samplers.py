@@ -15,6 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
+from longibench.methods.limits import MOST_STEPS
 from longibench.methods.noise_schedule import Schedule, line
 
 NAMES = {"ddpm": "ancestral DDPM", "ddim": "DDIM", "dpm-solver++": "DPM-Solver++ 2M"}
@@ -34,7 +35,7 @@ class SamplerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["ddpm", "ddim", "dpm-solver++"] = "ddpm"
-    steps: int = Field(1000, ge=1)
+    steps: int = Field(1000, ge=1, le=MOST_STEPS)
     eta: float = Field(0.0, ge=0, le=1)
     clip: bool = False
 

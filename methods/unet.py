@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from longibench.methods.blocks import sinusoidal_embedding
+from longibench.methods.limits import MOST_BLOCKS, MOST_CHANNELS, MOST_LEVELS, Channels
 
 if TYPE_CHECKING:
     from monai.networks.nets import DiffusionModelUNet
@@ -28,15 +29,21 @@ class UNetSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    channels: tuple[int, ...] = (64, 64, 128, 192, 256)
+    channels: tuple[Channels, ...] = Field(
+        (64, 64, 128, 192, 256), min_length=1, max_length=MOST_LEVELS
+    )
     attention: tuple[bool, ...] = (False, False, False, True, False)
-    res_blocks: int = 1
-    norm_groups: int = 32
+    res_blocks: int = Field(1, ge=1, le=MOST_BLOCKS)
+    norm_groups: int = Field(32, ge=1, le=MOST_CHANNELS)
 
     @model_validator(mode="after")
     def _consistent(self) -> "UNetSettings":
         if len(self.channels) != len(self.attention):
             raise ValueError("channels and attention must have one entry per level each")
+        if self.channels[0] % 2:
+            raise ValueError(
+                "the first of channels must be even: the time embedding has two halves"
+            )
         if any(width % self.norm_groups for width in self.channels):
             raise ValueError(f"norm_groups={self.norm_groups} must divide every entry of channels")
         return self

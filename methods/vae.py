@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from longibench.methods.blocks import IntervalEncoding
+from longibench.methods.limits import MOST_LEVELS, MOST_UNITS, MOST_WEIGHT, Channels
 from longibench.methods.method import Method, MethodSettings
 from longibench.methods.noise import SeededNoise
 
@@ -22,10 +23,12 @@ class VAESettings(MethodSettings):
             averaged over the latent; 10 is the published encoder's.
     """
 
-    channels: tuple[int, ...] = (64, 128, 256, 512)
-    hidden: int = Field(2048, ge=1)
-    latent: int = Field(1000, ge=1)
-    reconstruction_weight: float = Field(10.0, gt=0)
+    channels: tuple[Channels, ...] = Field(
+        (64, 128, 256, 512), min_length=1, max_length=MOST_LEVELS
+    )
+    hidden: int = Field(2048, ge=1, le=MOST_UNITS)
+    latent: int = Field(1000, ge=1, le=MOST_UNITS)
+    reconstruction_weight: float = Field(10.0, gt=0, le=MOST_WEIGHT)
 
 
 class VAE(Method, name="vae"):

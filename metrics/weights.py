@@ -12,6 +12,7 @@ from longibench.metrics.weight_files import WeightsError, checksum, load, read_d
 
 EMBEDDED = "embedded"  # what comes with the project; see docs/anatomy.md
 RANDOM_DEPTH = 10
+MOST_SEED = 2**63 - 1  # of torch's generators
 FORMS = (
     "embedded, embedded-random:SEED, random:SEED, medicalnet:DEPTH, medicalnet:DEPTH+23, "
     "medicalnet:DEPTH@PATH, monai-strided:DEPTH (with +23 and @PATH likewise) or file:PATH"
@@ -54,15 +55,21 @@ def parse(weights: str) -> "Weights | EmbeddedWeights":
         WeightsError: None of these, or a file that was never released.
     """
     if match := re.fullmatch(r"embedded(?:-random:(\d+))?", weights):
-        return EmbeddedWeights(None if match[1] is None else int(match[1]))
+        return EmbeddedWeights(None if match[1] is None else _seed(match[1]))
     if match := re.fullmatch(r"random:(\d+)", weights):
-        return RandomWeights(int(match[1]))
-    if match := re.fullmatch(r"(medicalnet|monai-strided):(\d+)(\+23)?(?:@(.+))?", weights):
+        return RandomWeights(_seed(match[1]))
+    if match := re.fullmatch(r"(medicalnet|monai-strided):(\d{1,3})(\+23)?(?:@(.+))?", weights):
         path = Path(match[4]) if match[4] else None
         return ReleasedWeights(int(match[2]), bool(match[3]), path, match[1])
     if match := re.fullmatch(r"file:(.+)", weights):
         return FileWeights(Path(match[1]))
     raise WeightsError(f"weights '{weights}' cannot be parsed; {_nearest(weights)}use {FORMS}")
+
+
+def _seed(digits: str) -> int:
+    if len(digits) > len(str(MOST_SEED)) or int(digits) > MOST_SEED:
+        raise WeightsError(f"a seed is at most {MOST_SEED} (got {digits[:40]})")
+    return int(digits)
 
 
 def _nearest(weights: str) -> str:

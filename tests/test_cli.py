@@ -69,7 +69,7 @@ def test_a_plugin_runs_and_a_second_run_does_nothing(run: Cli, cli: Cli, workspa
     table = Path(first.out.strip())
     assert set(read_scores(table)["method"]) == {"copy-source", "tiny"}  # joined, not replaced
     before = tree(workspace)
-    assert run("tiny,tiny").code == 0
+    assert run("tiny").code == 0
     after = tree(workspace)
     changed = {path.name for path in after if after[path] != before.get(path)}
     assert changed == {"latest", "scores.csv", "provenance.json"}
@@ -188,6 +188,19 @@ def test_a_second_process_on_the_same_run_is_refused(run: Cli, workspace: Path) 
         (["--set", "split.test=50"], ["split.test=50"]),
         (["--set", "split.test=nowhere.csv"], ["nowhere.csv"]),
         (["--set", "grid.spacing_mm=9"], ["spacing_mm"]),
+        (["--set", "grid.shape=[1024,1024,1024]"], ["grid.shape", "GB of memory"]),
+        (["--set", "device.threads=1000"], ["'device.threads': at most"]),
+        (["--set", "metrics.extractor=random:" + "9" * 30], ["a seed is at most"]),
+        (["--methods", "vae,vae"], ["--methods: vae is listed twice"]),
+        (["--seeds", "1,1"], ["--seeds: 1 is listed twice"]),
+        (["--seeds", "0", "--seed", "1"], ["--seed and --seeds: give one of them"]),
+        (["--seeds", "9" * 23], ["is too large"]),
+        (["--seed", "1", "--set", "seed=2"], ["--set seed: it is also given as an option"]),
+        (["--cohort", ""], ["an empty value after '--cohort'"]),
+        (["--test-cohort="], ["an empty value after '--test-cohort'"]),
+        (["--workspace", ""], ["an empty value after '--workspace'"]),
+        (["--cohort", f"bids:/{'a' * 5000}"], ["File name too long", "(5,001 characters)"]),
+        (["--dry-run", "--launcher", "rai"], ["unknown launcher 'rai'"]),
     ],
 )
 def test_mistyped_options_are_named_and_nothing_is_written(
@@ -198,8 +211,66 @@ def test_mistyped_options_are_named_and_nothing_is_written(
     assert result.code == 2
     assert result.out == ""
     assert all(message in result.err for message in messages), result.err
-    assert "Traceback" not in result.err
+    assert len(result.err.splitlines()) == 1
     assert tree(workspace) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--methods", "copy-source", "--set", "split.test=0"], "'split.test'"),
+        (["run", "--methods", "copy-source", "--set", "split.test=500"], "split.test=500"),
+        (["run", "--methods", "copy-source", "--set", "split.test=none.csv"], "none.csv"),
+        (["run", "--methods", "copy-source", "--test-cohort", "bidz:/x"], "'bidz'"),
+        (["curve", "--methods", "ours", "--set", "split.test=500"], "split.test=500"),
+        (["prepare", "phantom", "--workers", "-1"], "'preparation.workers'"),
+        (["prepare", "phantom", "--workers", "1000"], "'preparation.workers': at most"),
+        (["cohort", "phantom", "--ids"], "--ids: only with --json"),
+        (["evaluate", ".", "--workers", "-1"], "'evaluation.workers'"),
+        (["evaluate", ".", "--name", "ours"], "--name ours: a registered method has this name"),
+        (["evaluate", ".", "--range", "0,inf"], "both numbers must be finite"),
+        (["evaluate", ".", "--against", "phantom", "--protocol", "x"], "--protocol names a"),
+        (["evaluate", ".", "--against", "phantom", "--part", "some"], "unknown --part 'some'"),
+        (["report", "--protocol", ""], "an empty value after '--protocol'"),
+    ],
+)
+def test_options_are_checked_before_a_workspace_exists(
+    cli: Cli, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    place = tmp_path / "runs"
+    result = cli(*arguments, "--workspace", place)
+    assert result.code == 2
+    assert message in result.err
+    assert len(result.err.splitlines()) == 1
+    assert not place.exists()
+
+
+def test_a_label_may_be_empty(run: Cli) -> None:
+    assert run("copy-source", "--label", "").code == 0
+
+
+@pytest.mark.parametrize("error", [MemoryError(), PermissionError(errno.EACCES, "no", "/x")])
+def test_what_the_system_refuses_is_one_line(
+    run: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("longibench.benchmark.runs.runner.build_protocol", refuse)
+    result = run("copy-source")
+    assert result.code == 2
+    assert re.fullmatch("error: .*\n", result.err)
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(
+    run: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a fault")
+
+    monkeypatch.setattr("longibench.benchmark.runs.runner.build_protocol", fail)
+    with pytest.raises(KeyError, match="a fault"):
+        run("copy-source")
 
 
 def test_weights_that_are_not_the_released_file_stop_before_anything_is_written(
@@ -240,6 +311,24 @@ def test_evaluate_adds_a_row(cli: Cli, workspace: Path, predictions: Path, tmp_p
     scores = read_scores(predictions.parents[1] / "scores.csv")
     values = [scores.loc[scores["method"] == m, "value"] for m in ("their-method", "copy-source")]
     np.testing.assert_array_equal(*values)
+
+
+def test_a_name_of_other_volumes_is_refused_until_they_are_deleted(
+    cli: Cli, workspace: Path, predictions: Path, tmp_path: Path
+) -> None:
+    mine = Path(shutil.copytree(predictions, tmp_path / "theirs"))
+    given = ["evaluate", mine, "--workspace", workspace, "--quiet"]
+    assert cli(*given).code == 0
+    assert cli(*given).code == 0  # the same volumes are the same row
+    files = sorted(mine.glob("*.nii.gz"))
+    shutil.copy(files[0], files[-1])
+    before = tree(workspace)
+    result = cli(*given)
+    assert result.code == 2
+    assert "--name theirs: a row of" in result.err
+    assert tree(workspace) == before
+    shutil.rmtree(re.search(r"or delete (\S+) to replace it", result.err)[1])  # type: ignore[index]
+    assert cli(*given).code == 0
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_auto_says_what_it_recognised(cli: Cli, study: Path, tmp_path: Path) -> 
         ("bids:/no/such/folder", "/no/such/folder: no such folder"),
         ("bidz:/data", "unknown cohort reader 'bidz'"),
         ("bids", "write it as bids:PATH"),
-        ("auto:/no/such/folder", "no such file or folder"),
+        ("auto:/no/such/folder", "/no/such/folder: no such folder"),
     ],
 )
 @pytest.mark.parametrize("command", ["cohort", "prepare"])

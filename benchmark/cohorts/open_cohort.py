@@ -1,5 +1,6 @@
 """Open a cohort by its spec: ``phantom`` or ``READER:PATH``."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from longibench.benchmark.cohorts.readers.bids import Bids
 from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.damage import is_whole, record_tree
-from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError, shortened
 from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.settings.messages import validate
@@ -19,6 +20,7 @@ from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.schema import Settings
 
 AUTO = "auto"
+PHANTOM = "phantom"
 
 
 def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Console) -> Cohort:
@@ -33,20 +35,42 @@ def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Co
     Raises:
         UserError: An unknown reader, a missing path, or data that the reader refuses.
     """
-    if spec == "phantom":
+    if spec == PHANTOM:
         return read_cohort(Bids, _simulated(settings, workspace, console), spec)
-    name, separator, place = spec.partition(":")
-    if not separator and Path(spec).expanduser().exists():
-        raise UserError(f"cohort '{spec}': name the reader too, such as {AUTO}:{spec}")
-    kind = None if name == AUTO else find_reader(name)
-    if not separator or not place:
-        raise UserError(f"cohort '{spec}': write it as {name}:PATH")
-    path = Path(place).expanduser()
+    kind, path = _parsed(spec)
     if kind is None:
         kind, why = recognise(path)
         console.say(f"{path}: read as {kind.name}, because {why}")
     own = settings.readers.get(kind.name, {})
-    return read_cohort(kind, path, f"{kind.name}:{place}", own)
+    return read_cohort(kind, path, f"{kind.name}:{spec.partition(':')[2]}", own)
+
+
+def check_spec(spec: str, settings: Settings) -> None:
+    """Check what can be checked of a cohort before anything is simulated or read.
+
+    Raises:
+        UserError: An unknown reader, a missing path, or settings of the phantom or of any reader
+            that are wrong.
+    """
+    if spec == PHANTOM:
+        phantom_of(settings)
+    else:
+        _, path = _parsed(spec)
+        if not path.exists():
+            raise UserError(f"cohort '{shortened(spec)}': {path}: no such folder or file")
+    for name, values in settings.readers.items():
+        validate(find_reader(name).Settings, values, f"readers.{name}")
+
+
+def _parsed(spec: str) -> tuple[type[Reader] | None, Path]:
+    """Reader and path of a spec; no reader for ``auto``."""
+    name, separator, place = spec.partition(":")
+    if not separator and Path(os.path.expanduser(spec)).exists():
+        raise UserError(f"cohort '{spec}': name the reader too, such as {AUTO}:{spec}")
+    kind = None if name == AUTO else find_reader(name)
+    if not separator or not place:
+        raise UserError(f"cohort '{spec}': write it as {name}:PATH")
+    return kind, Path(os.path.expanduser(place))
 
 
 def recognise(path: Path) -> tuple[type[Reader], str]:
@@ -64,8 +88,8 @@ def recognise(path: Path) -> tuple[type[Reader], str]:
     if known:
         reasons = "; ".join(f"{reader.name}, because {why}" for reader, why in known)
         raise UserError(f"{path}: could be several layouts ({reasons}); write NAME:{path}")
-    layouts = "\n".join(f"  {reader.name:<8} {reader.summary}" for reader in readers)
-    raise UserError(f"{path}: no known layout; the known ones are:\n{layouts}")
+    layouts = "; ".join(f"{reader.name}: {reader.summary}" for reader in readers)
+    raise UserError(f"{path}: no known layout; the known ones are {layouts}")
 
 
 def read_cohort(
@@ -86,11 +110,12 @@ def read_cohort(
     return assemble(kind(own).read(path), name, path)
 
 
-def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Path:
-    from longibench.benchmark.cohorts.phantom.dataset import (
-        write_phantom,  # torch is slow to import
-    )
+def phantom_of(settings: Settings) -> PhantomSettings:
+    """The simulated cohort of a run: on its grid.
 
+    Raises:
+        UserError: Another spacing than that of the grid, or one that cannot be simulated.
+    """
     own = settings.phantom
     if "spacing_mm" in own.model_fields_set and own.spacing_mm != settings.grid.spacing_mm:
         raise UserError(
@@ -99,6 +124,15 @@ def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Pa
         )
     values = {**settings.phantom.model_dump(), "spacing_mm": settings.grid.spacing_mm}
     phantom: PhantomSettings = validate(PhantomSettings, values, "phantom")
+    return phantom
+
+
+def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Path:
+    from longibench.benchmark.cohorts.phantom.dataset import (
+        write_phantom,  # torch is slow to import
+    )
+
+    phantom = phantom_of(settings)
     folder = workspace.cohorts / f"phantom-{digest(phantom.model_dump(mode='json'))}"
     with workspace.lock(folder):
         if folder.is_dir() and not is_whole(folder, workspace.root, console):

@@ -1,11 +1,18 @@
-"""Errors that a user can fix: shown as one message, exit code 2, no traceback."""
+"""Errors that a user can fix: shown as one line, exit code 2, no traceback."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 200  # characters of a value that a message repeats
+
 
 class UserError(Exception):
     """What was wrong, where (file, row, column), and what to do about it."""
+
+    def __str__(self) -> str:
+        """The message on one line, also if a library's message in it has several."""
+        lines = [line.strip() for line in super().__str__().splitlines()]
+        return "; ".join(line for line in lines if line)
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
@@ -22,4 +29,38 @@ def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
     names = sorted(known)
     nearest = get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
-    return UserError(f"unknown {what} '{given}'.{hint} Available: {', '.join(names)}")
+    return UserError(f"unknown {what} '{shortened(given)}'.{hint} Available: {', '.join(names)}")
+
+
+def shortened(text: str) -> str:
+    """A value for a message: the middle of a long one is left out."""
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]}...{text[-half:]} ({len(text):,} characters)"
+
+
+def of_system(error: Exception) -> UserError | None:
+    """The error for what the system refused: memory, a path, a file that may not be read.
+
+    Returns:
+        None for any other error, which is a fault of the program.
+    """
+    if _out_of_memory(error):
+        return UserError(
+            "the memory of this machine is not sufficient; choose a smaller grid, smaller batches "
+            f"or fewer workers ({shortened(str(error) or type(error).__name__)})"
+        )
+    if not isinstance(error, OSError):
+        return None
+    where = f"{shortened(str(error.filename))}: " if error.filename else ""
+    reason = error.strerror or shortened(str(error)) or type(error).__name__
+    return UserError(f"{where}{reason}; check the path and its permissions")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Torch raises a RuntimeError, of a class of its own on a GPU only."""
+    if isinstance(error, MemoryError):
+        return True
+    text = f"{type(error).__name__}: {error}"
+    return "OutOfMemoryError" in text or "can't allocate memory" in text

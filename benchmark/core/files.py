@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError, shortened
 
 DIGEST_LENGTH = 12
 UNFINISHED = ".unfinished-"  # beginning of the name of what is being written
@@ -106,8 +106,9 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
+        where = shortened(str(path))
         raise UserError(
-            f"cannot write {path}: {reason}. Free some space or choose another folder; "
+            f"cannot write {where}: {reason}. Free some space or choose another folder; "
             "finished work is kept, and the same command continues."
         ) from error
 

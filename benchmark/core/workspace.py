@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.errors import UserError, shortened, unknown
 from longibench.benchmark.core.files import sweep, write_text
 
 # Names of files. In a protocol's folder:
@@ -144,4 +144,5 @@ class Workspace:
                 f"another process is writing {folder}; wait for it, or use another --workspace"
             ) from None
         except OSError as error:
-            raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+            where = shortened(str(folder))
+            raise UserError(f"cannot write {where}: {error.strerror or error}") from error

@@ -1,6 +1,6 @@
 """The evaluate command: from its options to a scored submission."""
 
-import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -8,8 +8,10 @@ from typing import get_args
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.options import names
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.devices.fabric import resolved_here
+from longibench.benchmark.devices.machine import check_machine, require_cores
 from longibench.benchmark.evaluation.external_protocol import (
     Choice,
     Part,
@@ -24,11 +26,15 @@ from longibench.benchmark.evaluation.submission import (
     score_submission,
 )
 from longibench.benchmark.preparation.space import Fit, Rule
+from longibench.benchmark.protocol.checks import check_data, check_split
 from longibench.benchmark.protocol.protocol import Protocol, write_protocol
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
-from longibench.benchmark.settings.loading import load_settings
-from longibench.benchmark.settings.schema import Settings
+from longibench.benchmark.settings.loading import as_overrides, load_settings
+from longibench.benchmark.settings.messages import validate
+from longibench.benchmark.settings.plugins import load_methods
+from longibench.benchmark.settings.schema import EvaluationSettings, Settings
+from longibench.benchmark.training.least_memory import require_memory
 
 OF_DEVICE = "device."  # prefix of overrides that change no value
 
@@ -65,19 +71,22 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
     Raises:
         UserError: Anything that the user can fix; no score is written then.
     """
+    fit, name = _fit(options), _name(options)
+    _check(options)
     terms, device = None, _device(options)
-    take_over(workspace.folders(), workspace.root, console)
     if options.against is None:
-        _refuse_for_protocol(options)
-        terms = Terms.of(workspace.find_protocol(options.protocol))
+        folder = workspace.find_protocol(options.protocol)
+        take_over(workspace.folders(), workspace.root, console)
+        terms = Terms.of(folder)
     predictions = find_predictions(options.place, options.pattern)
-    name = options.name or options.place.resolve().name.partition(".")[0]
-    submission = Submission(predictions, name, _fit(options))
+    submission = Submission(predictions, name, fit)
     _ = submission.made_by  # a missing file is reported first
     protocol, metrics = None, []
     if terms is None:
         settings = _settings(options, predictions)
         metrics = build_metrics(settings.metrics, None, options.plugins)  # errors come first
+        _check_settings(options, settings)
+        take_over(workspace.folders(), workspace.root, console)
         protocol = _scoring_protocol(options, settings, predictions, workspace, console)
         terms = Terms(protocol.name, protocol.info, protocol.test_pairs, (settings.metrics,))
     scores = score_submission(
@@ -98,10 +107,6 @@ def _scoring_protocol(
     workspace: Workspace,
     console: Console,
 ) -> Protocol:
-    if options.protocol:
-        raise UserError("--protocol names a protocol that was run; leave it out, or --against")
-    if options.part not in get_args(Part):
-        raise unknown("--part", options.part, get_args(Part))
     choice = Choice(
         options.part,  # type: ignore[arg-type]
         options.some,
@@ -113,13 +118,49 @@ def _scoring_protocol(
 def _settings(options: Options, predictions: Predictions) -> Settings:
     """The preset with the grid of the volumes, changed by the options."""
     preset = options.preset or ("demo" if options.as_is else preset_for(predictions))
-    given = {"cohort": options.against, "pairs.rule": options.pairs}
-    given["metrics.extractor"] = _extractor(options.weights)
-    values = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
-    if options.metrics:
-        names = [name.strip() for name in options.metrics.split(",") if name.strip()]
-        values.append(f"metrics.names={json.dumps(names)}")
-    return load_settings(preset, [*values, *options.overrides])
+    given = {
+        "cohort": options.against,
+        "pairs.rule": options.pairs,
+        "metrics.extractor": _extractor(options.weights),
+        "metrics.names": names("--metrics", options.metrics) if options.metrics else None,
+    }
+    return load_settings(preset, [*as_overrides(given, options.overrides), *options.overrides])
+
+
+def _name(options: Options) -> str:
+    """Name in tables: by default that of the folder.
+
+    Raises:
+        UserError: A registered method has it.
+    """
+    name = options.name or options.place.resolve().name.partition(".")[0]
+    if name in load_methods(options.plugins):
+        raise UserError(
+            f"--name {name}: a registered method has this name in tables; choose another one, such "
+            f"as --name {name}-elsewhere"
+        )
+    return name
+
+
+def _check(options: Options) -> None:
+    """Check the options against each other, before any file is opened."""
+    if options.against is None:
+        _refuse_for_protocol(options)
+    elif options.protocol:
+        raise UserError("--protocol names a protocol that was run; leave it out, or --against")
+    if options.part not in get_args(Part):
+        raise unknown("--part", options.part, get_args(Part))
+    own = validate(EvaluationSettings, {"workers": options.workers}, "evaluation")
+    require_cores({"evaluation.workers": own.workers})
+
+
+def _check_settings(options: Options, settings: Settings) -> None:
+    """Check the settings before the cohort is opened."""
+    check_data(settings)
+    check_machine(settings)
+    require_memory(settings.grid, [])
+    if options.part == "test":
+        check_split(settings)
 
 
 def _device(options: Options) -> str:
@@ -163,6 +204,8 @@ def _range(text: str) -> tuple[float, float] | None:
         low, high = (float(part) for part in text.split(","))
     except ValueError:
         raise UserError(f"--range '{text}': write two numbers, such as --range 0,1") from None
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise UserError(f"--range '{text}': both numbers must be finite")
     if not low < high:
         raise UserError(f"--range '{text}': the first value must be the lower one")
     return low, high

@@ -17,7 +17,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, file_digest
 from longibench.benchmark.core.workspace import MANIFEST, RUN, SCORES, Workspace
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
-from longibench.benchmark.evaluation.generate import file_name
+from longibench.benchmark.evaluation.generate import file_name, read_run
 from longibench.benchmark.evaluation.predictions import Predictions, join_pairs
 from longibench.benchmark.evaluation.score_checks import refuse_broken, score_warnings
 from longibench.benchmark.evaluation.score_table import known_scores, merge_scores
@@ -139,8 +139,8 @@ def score_submission(
         device: Device of the metrics' networks.
 
     Raises:
-        UserError: A volume is missing, extra, unreadable, or has another geometry or range, or all
-            lie in [0, 1].
+        UserError: A volume is missing, extra, unreadable, or has another geometry or range; all lie
+            in [0, 1]; or a row of other volumes has the name.
     """
     groups = [
         metrics
@@ -150,6 +150,7 @@ def score_submission(
     if not groups:
         raise UserError(f"{terms.protocol}: none of its metrics can be computed here")
     _require_scale(submission, terms.pairs)  # raises before the extractor is loaded
+    _refuse_taken(submission, workspace.protocol(terms.protocol))
     split = terms.info["split"]["digest"]
     label = Label(terms.protocol, split, submission.name, submission.made_by, 0)
     scores = None
@@ -231,12 +232,33 @@ def _try(settings: MetricSettings, terms: Terms, plugins: Sequence[Path]) -> Non
             )
 
 
+def _refuse_taken(submission: Submission, protocol: Path) -> None:
+    """Refuse a name that a row of the protocol has, unless it is the row of the same volumes.
+
+    Raises:
+        UserError: Names the folder of that row.
+    """
+    for path in sorted((protocol / "predictions").glob(f"*/{RUN}")):
+        if path.parent == _place(submission, protocol):
+            continue
+        if read_run(path.parent)["method"] == submission.name:
+            raise UserError(
+                f"--name {submission.name}: a row of {protocol.name} has this name, from other "
+                f"volumes or options; choose another name, or delete {path.parent} to replace it"
+            )
+
+
+def _place(submission: Submission, protocol: Path) -> Path:
+    """The folder of a submission under a protocol."""
+    return protocol / "predictions" / f"{submission.name}-{submission.made_by}"
+
+
 def add_submission(
     submission: Submission, terms: Terms, scores: pd.DataFrame, workspace: Workspace
 ) -> None:
     """Add a scored submission to the tables of its protocol."""
     folder = workspace.protocol(terms.protocol)
-    place = folder / "predictions" / f"{submission.name}-{submission.made_by}"
+    place = _place(submission, folder)
     with workspace.lock(place):
         _write(place, submission, terms.pairs, scores)
     collect_scores(folder)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.core.process_pool import count_workers, run_parallel
@@ -57,6 +58,7 @@ def prepare_cohort(
     settings = settings or PreparationSettings()
     plan = resolve(settings, cohort)
     folder.mkdir(parents=True, exist_ok=True)
+    take_over([folder], folder, console)
     subjects = _subjects(cohort.visits, Digests(folder / DIGESTS, console), console)
     _refuse_duplicates(chain(*subjects), plan)
     if strict:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.options import whole_numbers
+from longibench.benchmark.settings.limits import MOST_FOLDS, MOST_SEED
 from longibench.benchmark.settings.messages import validate
 from longibench.benchmark.settings.schema import Settings, SplitSettings
 from longibench.benchmark.training.recipe import Recipe
@@ -32,15 +34,15 @@ class Matrix:
         """Read the options: numbers with commas, or ``all`` for folds.
 
         Raises:
-            UserError: Not numbers, or folds for a split without folds.
+            UserError: Not numbers, one of them twice, or folds for a split without folds.
         """
         if folds is not None and not settings.split.folds:
             raise UserError(
                 "--folds: the split has none; set their number, such as --set split.folds=5"
             )
         every = folds is not None and folds.strip() == ALL
-        chosen = tuple(range(settings.split.folds)) if every else _numbers("--folds", folds)
-        return cls(_numbers("--seeds", seeds), chosen)
+        chosen = tuple(range(settings.split.folds)) if every else _listed("--folds", folds)
+        return cls(_listed("--seeds", seeds), chosen)
 
     def by_fold(self, settings: Settings) -> list[Settings]:
         """The settings of each fold.
@@ -86,10 +88,6 @@ def _of_fold(settings: Settings, fold: int) -> Settings:
     return settings.model_copy(update={"split": split})
 
 
-def _numbers(option: str, text: str | None) -> tuple[int, ...]:
-    if text is None:
-        return ()
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isascii() and part.isdigit() for part in parts):
-        raise UserError(f"{option} {text}: write whole numbers with commas, such as 0,1,2")
-    return tuple(dict.fromkeys(int(part) for part in parts))
+def _listed(option: str, text: str | None) -> tuple[int, ...]:
+    most = MOST_SEED if option == "--seeds" else MOST_FOLDS
+    return () if text is None else whole_numbers(option, text, most)

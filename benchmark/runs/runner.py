@@ -29,6 +29,7 @@ from longibench.benchmark.protocol.protocol import (
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
 from longibench.benchmark.runs.cell import Cell, make_cell, remove_damage, scoring_of
+from longibench.benchmark.runs.checks import check_run
 from longibench.benchmark.runs.dry_run import Estimate, estimate
 from longibench.benchmark.runs.launchers import in_process, ray
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
@@ -84,9 +85,10 @@ def run(  # noqa: PLR0913 - the options of a run
         UserError: Anything that the user can fix.
         Stopped: By the user or the system; the same command continues.
     """
-    take_over(workspace.folders(), workspace.root, console)
     matrix = matrix or Matrix()
     recipes = read_recipes(methods, settings, plugins)
+    check_run(recipes, settings, matrix, cells_here=launcher != "ray")
+    take_over(workspace.folders(), workspace.root, console)
     unresolved, on_ray = settings, launcher == "ray"
     device = ray.resolved(settings, console) if on_ray else resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})
@@ -142,6 +144,7 @@ def dry_run(
     """
     matrix = matrix or Matrix()
     recipes = read_recipes(methods, settings, plugins)
+    check_run(recipes, settings, matrix)
     device = resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})
     load_extractors(build_metrics(settings.metrics, None, plugins, device.accelerator))

@@ -16,6 +16,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.files import digest
+from longibench.benchmark.core.options import names, whole_numbers
 from longibench.benchmark.core.workspace import PATIENCE, POINTS, PROVENANCE, Workspace
 from longibench.benchmark.devices.fabric import resolved_here
 from longibench.benchmark.evaluation.evaluate import collect_scores
@@ -29,9 +30,12 @@ from longibench.benchmark.runs.cell import (
     remove_damage,
     scoring_of,
 )
+from longibench.benchmark.runs.checks import check_run
+from longibench.benchmark.runs.matrix import Matrix
 from longibench.benchmark.runs.runner import provenance
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
+from longibench.methods.limits import MOST_STEPS
 from longibench.methods.samplers import SamplerSettings
 
 METRICS = ("fid", "ssim-head", "skill-head", "change-correlation", "sharpness")
@@ -60,12 +64,10 @@ class Sweep:
         """Read comma-separated lists.
 
         Raises:
-            UserError: A list is empty, or has an unknown name.
+            UserError: A list is empty, or has an unknown name or one twice.
         """
-        counts = _listed(steps)
-        if not all(count.isdecimal() for count in counts):
-            raise UserError(f"--steps {steps}: write whole numbers, such as 5,10,25")
-        return cls(_listed(methods), _listed(samplers), tuple(map(int, counts)), pairs)
+        counts = whole_numbers("--steps", steps, MOST_STEPS)
+        return cls(names("--methods", methods), names("--samplers", samplers), counts, pairs)
 
     def __post_init__(self) -> None:
         if not self.methods:
@@ -125,10 +127,11 @@ def sweep_samplers(
         UserError: Anything that the user can fix.
         KeyboardInterrupt: Stopped; the same command continues.
     """
-    take_over(workspace.folders(), workspace.root, console)
     few = settings.metrics.model_copy(update={"names": METRICS})
     settings = settings.model_copy(update={"metrics": few})
     own = [_recipe(name, settings, plugins) for name in dict.fromkeys(sweep.methods)]
+    check_run(own, settings, Matrix())
+    take_over(workspace.folders(), workspace.root, console)
     recipes = [variant for recipe in own for variant in _variants(recipe, sweep, console)]
     device = resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})
@@ -155,10 +158,6 @@ def sweep_samplers(
         write_json(folder / PROVENANCE, provenance(settings))
         write_json(folder / POINTS, [asdict(_point(cell, own)) for cell in cells])
     return folder
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _recipe(name: str, settings: Settings, plugins: tuple[Path, ...]) -> Recipe:

@@ -1,6 +1,7 @@
 """Read settings: a preset or a file, what it extends, and the overrides."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,25 @@ def load_settings(preset: str, overrides: Sequence[str] = ()) -> Settings:
     merged = merge({**values, "methods": own} if own else values, changes)
     name = preset if preset in presets() else Path(preset).stem
     return validate(Settings, {**merged, "preset": name}, "")
+
+
+def as_overrides(options: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
+    """Options of the command line as overrides; those that were not given (None) are left out.
+
+    Args:
+        options: Values by key of the settings.
+        overrides: Those of ``--set``.
+
+    Raises:
+        UserError: ``--set`` gives one of the options too.
+    """
+    keys = [override.partition("=")[0].strip() for override in overrides]
+    given = {key: value for key, value in options.items() if value is not None}
+    for key in given:
+        if any(key == other or key.startswith(f"{other}.") for other in keys):
+            raise UserError(f"--set {key}: it is also given as an option; give one of them")
+    # as JSON, so that a path that contains '#' or ': ' is not read as YAML
+    return [f"{key}={json.dumps(value)}" for key, value in given.items()]
 
 
 def _read_preset(name: str, extended_by: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -76,7 +96,8 @@ def _to_dict(build: Any, where: str) -> dict[str, Any]:
         if not isinstance(config, DictConfig):
             raise UserError(f"{where}: expected keys and values")
         return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
-    except (OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        # a TypeError where one override makes a list of what another one has keys of
         raise UserError(f"{where}: not valid YAML: {error}") from error
 
 

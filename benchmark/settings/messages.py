@@ -1,16 +1,21 @@
 """Turn a settings error into a message: the full key, what is wrong, the nearest valid key."""
 
+import math
+import re
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.errors import UserError, shortened
 
 RENAMED = {
     "training.explosion": "training.divergence_factor",
     "device.recompute": "device.activation_checkpointing",
 }
+
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")  # a tab may be
 
 
 def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
@@ -22,7 +27,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
         where: Path of the model inside the whole settings, such as ``"methods.ours"``.
 
     Returns:
-        One line per problem.
+        One line, problems apart by "; ".
     """
     lines = []
     for problem in error.errors():
@@ -32,12 +37,17 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
             lines.append(f"setting '{key}' is now called '{RENAMED[old]}'")
         elif problem["type"] == "extra_forbidden":
             lines.append(f"unknown setting '{key}'.{_hint(model, path)}")
+        elif problem["type"] in ("model_type", "dict_type"):
+            lines.append(
+                f"setting '{key}': keys and values are needed (got {_shown(problem['input'])})"
+            )
         elif problem["type"] == "missing":
             lines.append(f"setting '{key}' is missing")
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"setting '{key or model.__name__}': {message} (got {problem['input']!r})")
-    return "\n".join(dict.fromkeys(lines))
+            got = _shown(problem["input"])
+            lines.append(f"setting '{key or model.__name__}': {message} (got {got})")
+    return "; ".join(dict.fromkeys(lines))
 
 
 def _hint(model: type[BaseModel], path: list[str]) -> str:
@@ -49,14 +59,15 @@ def _hint(model: type[BaseModel], path: list[str]) -> str:
 
 def _fields(model: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
-        if part in model.model_fields:  # else a key inside a mapping of models
-            model = _model_in(model.model_fields[part].annotation)
+        field = model.model_fields.get(part)  # none for a key inside a mapping of models
+        model = (field and _model_in(field.annotation)) or model
     return list(model.model_fields)
 
 
-def _model_in(annotation: Any) -> type[BaseModel]:
+def _model_in(annotation: Any) -> type[BaseModel] | None:
     candidates = [annotation, *get_args(annotation)]
-    return next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    found = (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return next(found, None)
 
 
 def validate(model: type[BaseModel], values: dict[str, Any], where: str) -> Any:
@@ -66,6 +77,37 @@ def validate(model: type[BaseModel], values: dict[str, Any], where: str) -> Any:
         UserError: An unknown key (with the nearest valid one) or a wrong value.
     """
     try:
-        return model.model_validate(values)
+        found = model.model_validate(values)
     except ValidationError as error:
         raise UserError(explain(error, model, where)) from error
+    wrong = list(_converted(values, found, where))
+    if wrong:
+        raise UserError("; ".join(wrong))
+    return found
+
+
+def _converted(given: Any, found: Any, key: str) -> Iterator[str]:
+    """What pydantic accepts, and no setting may be: true as 1, infinity, control characters."""
+    if isinstance(given, Mapping):
+        for name, value in given.items():
+            yield from _converted(value, _member(found, name), f"{key}.{name}" if key else name)
+    elif isinstance(given, list | tuple) and isinstance(found, list | tuple):
+        for place, (value, its) in enumerate(zip(given, found, strict=False)):
+            yield from _converted(value, its, f"{key}.{place}")
+    elif isinstance(given, bool) and isinstance(found, int | float) and found is not given:
+        yield f"setting '{key}': a number is needed (got {given})"
+    elif isinstance(found, float) and not math.isfinite(found):
+        yield f"setting '{key}': a finite number is needed (got {found})"
+    elif isinstance(found, str) and UNPRINTABLE.search(found):
+        yield f"setting '{key}': contains a character that cannot be printed (got {_shown(found)})"
+
+
+def _member(found: Any, name: str) -> Any:
+    return found.get(name) if isinstance(found, Mapping) else getattr(found, str(name), None)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return shortened(repr(value))
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return "a number of too many digits"

@@ -1,12 +1,24 @@
 """What can be chosen about the simulated cohort, and the published numbers behind the defaults."""
 
 from itertools import pairwise
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from longibench.benchmark.settings.limits import MOST_SEED, MOST_YEARS
 from longibench.benchmark.settings.phantom_raw import RawSettings
 
 LEAST_YEARS = 0.085  # between visits: sessions are named after their month
+LIMIT = 2.0  # standard deviations between participants: no outliers that leave the grid
+
+Spread = Annotated[float, Field(ge=0, le=50)]  # a standard deviation
+Age = tuple[Annotated[float, Field(ge=0, le=120)], Spread]
+Rate = tuple[Annotated[float, Field(ge=-50, le=50)], Spread]  # percent per year
+Growth = tuple[Annotated[float, Field(gt=0, le=50)], Spread]
+Enlargement = tuple[Annotated[float, Field(gt=0, le=5)], Spread]
+Volume = Annotated[float, Field(ge=500, le=2500)]  # ml: adults have 900 to 1800
+Displacement = Annotated[float, Field(ge=0, le=10)]  # mm
+Years = Annotated[float, Field(gt=0, le=MOST_YEARS)]
 
 
 class GroupSettings(BaseModel):
@@ -23,10 +35,18 @@ class GroupSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     share: float = Field(ge=0, le=1)
-    age: tuple[float, float]
-    brain_loss: tuple[float, float]
-    ventricle_growth: tuple[float, float]
-    enlargement: tuple[float, float]
+    age: Age
+    brain_loss: Rate
+    ventricle_growth: Growth
+    enlargement: Enlargement
+
+    @field_validator("ventricle_growth", "enlargement")
+    @classmethod
+    def _above_zero(cls, values: tuple[float, float]) -> tuple[float, float]:
+        mean, deviation = values
+        if mean <= LIMIT * deviation:
+            raise ValueError(f"the mean must exceed {LIMIT:g} standard deviations")
+        return values
 
 
 class ScannerSettings(BaseModel):
@@ -82,15 +102,15 @@ class PhantomSettings(BaseModel):
 
     subjects: int = Field(96, ge=1, le=9999)
     spacing_mm: float = Field(5.0, ge=1.0, le=8.0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     follow_ups: int = Field(5, ge=1, le=10)
     missed: float = Field(0.08, ge=0, lt=1)
     dropout: float = Field(0.1, ge=0, lt=1)
     irregular: float = Field(0.2, ge=0, le=1)
-    follow_up_years: tuple[float, ...] | None = Field(None, min_length=1, max_length=20)
-    brain_ml: tuple[float, float] = (1210.0, 1365.0)
+    follow_up_years: tuple[Years, ...] | None = Field(None, min_length=1, max_length=20)
+    brain_ml: tuple[Volume, Volume] = (1210.0, 1365.0)
     brain_spread: float = Field(0.06, ge=0, le=0.15)
-    shape_mm: tuple[float, float] = (3.2, 1.3)
+    shape_mm: tuple[Displacement, Displacement] = (3.2, 1.3)
     groups: dict[str, GroupSettings] = {
         "CN": GroupSettings(
             share=0.4,
@@ -117,6 +137,13 @@ class PhantomSettings(BaseModel):
     scanner: ScannerSettings = ScannerSettings()
     scattered: bool = False
     raw: RawSettings = RawSettings()
+
+    @field_validator("groups")
+    @classmethod
+    def _some_share(cls, groups: dict[str, GroupSettings]) -> dict[str, GroupSettings]:
+        if not all(groups) or not any(group.share for group in groups.values()):
+            raise ValueError("needs a group with a name and a share above 0")
+        return groups
 
     @field_validator("follow_up_years")
     @classmethod

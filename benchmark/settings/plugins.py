@@ -62,6 +62,8 @@ def _import_file(path: Path) -> None:
     """Import a plugin once under a unique name; it may import files from its folder."""
     if not path.is_file():
         raise UserError(f"--plugin {path}: no such file")
+    if path.suffix != ".py":
+        raise UserError(f"--plugin {path}: not a Python file; its name must end in .py")
     path = path.resolve()
     name = plugin_name(path)
     if name in sys.modules:
@@ -70,7 +72,7 @@ def _import_file(path: Path) -> None:
         sys.path.append(str(path.parent))  # last: no file there hides a package
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
-    assert spec.loader is not None  # a path always has one
+    assert spec.loader is not None  # a path that ends in .py always has one
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     known = {*METHODS, *METRICS}
@@ -78,18 +80,20 @@ def _import_file(path: Path) -> None:
         with short_names_claimed():
             spec.loader.exec_module(module)
         _refuse_hidden(name, path)
-    except Exception as error:
+    except BaseException as error:  # a plugin may also end the process, by sys.exit(0)
         del sys.modules[name]
         for registry in (METHODS, METRICS):  # what was registered before the error is removed too
             for added in registry.keys() - known:
                 del registry[added]
-        if isinstance(error, UserError):
+        if isinstance(error, UserError | KeyboardInterrupt):
             raise
         problem = f"{type(error).__name__}: {error}{_whose(error)}"
+        if isinstance(error, SystemExit):
+            problem = f"it ends the process when it is imported ({problem})"
         raise UserError(f"--plugin {path}: {problem}") from error
 
 
-def _whose(error: Exception) -> str:
+def _whose(error: BaseException) -> str:
     """What to add where a plugin asked one of our packages for what only another one has."""
     top = short_name(getattr(error, "name", None) or "").partition(".")[0]
     if not isinstance(error, ImportError) or top not in SHORT_NAMES:

@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from longibench.benchmark.settings.limits import MOST_PARALLEL
+
 Step = Literal["bias", "brain", "registration"]
 
 AXES = re.compile(r"(?=.*[LR])(?=.*[AP])(?=.*[SI])[LRAPSI]{3}")
@@ -34,7 +36,15 @@ class PreparationSettings(BaseModel):
     registration: Literal["auto", "affine", "rigid", "none"] = "auto"
     axes: str = ""
     percentiles: tuple[float, float] = (1.0, 99.5)
-    workers: int = Field(0, ge=0)
+    workers: int = Field(0, ge=0, le=MOST_PARALLEL)
+
+    @field_validator("percentiles")
+    @classmethod
+    def _ascend(cls, percentiles: tuple[float, float]) -> tuple[float, float]:
+        low, high = percentiles
+        if not 0 <= low < high <= 100:
+            raise ValueError("needs two ascending numbers from 0 to 100, such as [1, 99.5]")
+        return percentiles
 
     @field_validator("axes")
     @classmethod

@@ -2,13 +2,30 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.settings.limits import (
+    MOST_AT_ONCE,
+    MOST_FACTOR,
+    MOST_FOLDS,
+    MOST_GB,
+    MOST_HOURS,
+    MOST_ITERATIONS,
+    MOST_NODES,
+    MOST_PARALLEL,
+    MOST_RATE,
+    MOST_RETRIES,
+    MOST_SAMPLES,
+    MOST_SEED,
+    MOST_YEARS,
+)
 from longibench.benchmark.settings.messages import validate
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.preparation import PreparationSettings
 
+Parallel = Annotated[int, Field(ge=0, le=MOST_PARALLEL)]  # threads or processes; 0: a default
+Iterations = Annotated[int, Field(ge=0, le=MOST_ITERATIONS)]
 Logger = Literal["csv", "tensorboard", "mlflow", "wandb"]
 
 PAPER_TEST_FRACTION = 114 / 1239  # section IV.A: 1,125 of 1,239 participants train
@@ -57,8 +74,8 @@ class SplitSettings(Section):
     key: str = "longibench"
     validation: int | float = Field(0, ge=0)
     stratify: bool | str = False
-    folds: int = Field(0, ge=0)
-    fold: int = Field(0, ge=0)
+    folds: int = Field(0, ge=0, le=MOST_FOLDS)
+    fold: int = Field(0, ge=0, le=MOST_FOLDS)
     leave_out: str = ""
 
     @property
@@ -66,6 +83,20 @@ class SplitSettings(Section):
         """Column and values of ``leave_out``; empty if nothing is left out."""
         column, _, listed = self.leave_out.partition("=")
         return column.strip(), tuple(value.strip() for value in listed.split(",") if value.strip())
+
+    @field_validator("test", "validation")
+    @classmethod
+    def _a_share(cls, amount: int | float | str, info: ValidationInfo) -> int | float | str:
+        """The rest depends on the cohort; see ``protocol.splits``."""
+        if info.field_name == "validation" and amount == 0:
+            return amount
+        if isinstance(amount, str) and not amount:
+            raise ValueError("a number of subjects, a fraction or a file")
+        if isinstance(amount, int) and amount < 1:
+            raise ValueError("a number of subjects is 1 or more")
+        if isinstance(amount, float) and not 0 < amount < 1:
+            raise ValueError("a fraction is between 0 and 1, both excluded")
+        return amount
 
     @model_validator(mode="after")
     def _agree(self) -> "SplitSettings":
@@ -96,7 +127,7 @@ class PairSettings(Section):
 
     rule: Literal["yearly", "all"] = "yearly"
     tolerance_years: float = Field(0.25, gt=0, lt=0.5)
-    most: int = Field(5, ge=1)
+    most: int = Field(5, ge=1, le=MOST_YEARS)
 
 
 class EMASettings(Section):
@@ -109,8 +140,8 @@ class EMASettings(Section):
     """
 
     decay: float = Field(0.0, ge=0, lt=1)
-    every: int = Field(1, ge=1)
-    start: int = Field(0, ge=0)
+    every: int = Field(1, ge=1, le=MOST_ITERATIONS)
+    start: Iterations = 0
 
 
 class ValidationSettings(Section):
@@ -122,9 +153,9 @@ class ValidationSettings(Section):
         pictures: How many of them are also generated and shown in a figure; 0 for none.
     """
 
-    every: int = Field(0, ge=0)
-    pairs: int = Field(16, ge=1)
-    pictures: int = Field(0, ge=0)
+    every: Iterations = 0
+    pairs: int = Field(16, ge=1, le=MOST_SAMPLES)
+    pictures: int = Field(0, ge=0, le=MOST_AT_ONCE)
 
 
 class TrainingSettings(Section):
@@ -148,17 +179,17 @@ class TrainingSettings(Section):
         loggers: Where losses are logged in addition to the checkpoint.
     """
 
-    iterations: int = Field(ge=1)
-    batch_size: int = Field(1, ge=1)
-    micro_batch: int = Field(0, ge=0)
-    learning_rate: float = Field(1e-3, gt=0)
+    iterations: int = Field(ge=1, le=MOST_ITERATIONS)
+    batch_size: int = Field(1, ge=1, le=MOST_AT_ONCE)
+    micro_batch: int = Field(0, ge=0, le=MOST_AT_ONCE)
+    learning_rate: float = Field(1e-3, gt=0, le=MOST_RATE)
     ema: EMASettings = EMASettings()
-    checkpoint_every: int = Field(1000, ge=1)
-    keep: int = Field(2, ge=1)
-    workers: int = Field(0, ge=0)
+    checkpoint_every: int = Field(1000, ge=1, le=MOST_ITERATIONS)
+    keep: int = Field(2, ge=1, le=MOST_ITERATIONS)
+    workers: Parallel = 0
     validation: ValidationSettings = ValidationSettings()
-    divergence_factor: float = Field(1000.0, ge=0)
-    restarts: int = Field(0, ge=0)
+    divergence_factor: float = Field(1000.0, ge=0, le=MOST_FACTOR)
+    restarts: int = Field(0, ge=0, le=MOST_RETRIES)
     loggers: tuple[Logger, ...] = ("csv",)
 
     def identity(self) -> dict[str, Any]:
@@ -169,8 +200,8 @@ class TrainingSettings(Section):
 class GenerationSettings(Section):
     """How many volumes are generated per pair, and how many at once (which changes no result)."""
 
-    samples: int = Field(1, ge=1)
-    batch_size: int = Field(4, ge=1)
+    samples: int = Field(1, ge=1, le=MOST_SAMPLES)
+    batch_size: int = Field(4, ge=1, le=MOST_AT_ONCE)
 
 
 class MetricSettings(Section):
@@ -196,7 +227,7 @@ class EvaluationSettings(Section):
         workers: Volumes scored in parallel; 0 means one per core.
     """
 
-    workers: int = Field(0, ge=0)
+    workers: Parallel = 0
 
 
 class DeviceSettings(Section):
@@ -223,17 +254,17 @@ class DeviceSettings(Section):
     """
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    devices: int = Field(1, ge=1)
-    num_nodes: int = Field(1, ge=1)
+    devices: int = Field(1, ge=1, le=MOST_PARALLEL)
+    num_nodes: int = Field(1, ge=1, le=MOST_NODES)
     precision: Literal["auto", "32-true", "bf16-mixed", "64-true"] = "auto"
-    threads: int = Field(0, ge=0)
+    threads: Parallel = 0
     compile: Literal["auto", "on", "off"] = "auto"
     fused: bool = True
     channels_last: bool = True
     keep_memory: bool = True
     tf32: bool = True
-    activation_checkpointing: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
-    memory_gb: float = Field(0.0, ge=0)
+    activation_checkpointing: Literal["auto"] | Parallel = "auto"
+    memory_gb: float = Field(0.0, ge=0, le=MOST_GB)
 
 
 class RaySettings(Section):
@@ -245,8 +276,8 @@ class RaySettings(Section):
             ``device.threads``.
     """
 
-    retries: int = Field(3, ge=0)
-    cpus: int = Field(0, ge=0)
+    retries: int = Field(3, ge=0, le=MOST_RETRIES)
+    cpus: Parallel = 0
 
 
 class SlurmSettings(Section):
@@ -264,13 +295,13 @@ class SlurmSettings(Section):
         setup: Lines of shell before the work, such as ``module load cuda``.
     """
 
-    hours: float = Field(24, gt=0)
+    hours: float = Field(24, gt=0, le=MOST_HOURS)
     partition: str = ""
     gres: str = ""
-    cpus: int = Field(0, ge=0)
-    memory_gb: int = Field(0, ge=0)
-    at_once: int = Field(0, ge=0)
-    warning: int = Field(300, ge=1)
+    cpus: Parallel = 0
+    memory_gb: int = Field(0, ge=0, le=MOST_GB)
+    at_once: int = Field(0, ge=0, le=MOST_NODES)
+    warning: int = Field(300, ge=1, le=3600 * MOST_HOURS)
     extra: tuple[str, ...] = ()
     setup: tuple[str, ...] = ()
 
@@ -291,9 +322,9 @@ class Settings(Section):
     """
 
     preset: str
-    cohort: str = "phantom"
-    test_cohort: str | None = None
-    seed: int = Field(0, ge=0)
+    cohort: str = Field("phantom", min_length=1)
+    test_cohort: str | None = Field(None, min_length=1)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     grid: Grid
     phantom: PhantomSettings = PhantomSettings()
     readers: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -317,7 +348,7 @@ class Settings(Section):
             UserError: An unknown key or a wrong type, named with its full path.
         """
         own = self.methods.get(method, {}).get("training", {})
-        merged = merge(self.training.model_dump(), own)
+        merged = merge(self.training.model_dump(), own) if isinstance(own, dict) else own
         return validate(TrainingSettings, merged, f"methods.{method}.training")
 
     def own_of(self, method: str) -> dict[str, Any]:

@@ -6,9 +6,12 @@ from longibench.benchmark.cohorts.open_cohort import open_cohort
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.grid import Grid
 from longibench.benchmark.core.workspace import PATIENCE, Workspace
+from longibench.benchmark.devices.machine import check_machine
 from longibench.benchmark.preparation.prepare import Prepared, prepare_cohort
 from longibench.benchmark.preparation.steps.mni import mni_affine, template_on
+from longibench.benchmark.protocol.checks import check_data
 from longibench.benchmark.settings.schema import Settings
+from longibench.benchmark.training.least_memory import require_memory
 from longibench.metrics.metric import Volume
 from longibench.reports.cohorts.description import describe_cohort, visits_digest
 from longibench.reports.cohorts.facts import Description
@@ -28,6 +31,7 @@ def report_cohort(
     Raises:
         UserError: A cohort that cannot be read, or a workspace that cannot be written.
     """
+    check_data(settings)
     cohort = open_cohort(settings.cohort, settings, workspace, console)
     description = describe_cohort(cohort, settings)
     folder = _folder(workspace, description.reader, description.digest)
@@ -53,6 +57,9 @@ def report_preparation(
     Raises:
         UserError: Reading or preparing the cohort fails.
     """
+    check_data(settings)
+    check_machine(settings)
+    require_memory(settings.grid, [])
     cohort = open_cohort(settings.cohort, settings, workspace, console)
     with workspace.lock(workspace.prepared, PATIENCE):
         prepared = prepare_cohort(

@@ -1,6 +1,6 @@
 """Describes a cohort from its tables: never opens a volume."""
 
-from pathlib import Path
+import os
 from typing import get_args
 
 import pandas as pd
@@ -88,7 +88,7 @@ def _field_changes(visits: pd.DataFrame) -> int:
 
 
 def _reasons(cohort: Cohort) -> tuple[Reason, ...]:
-    place = f"{Path(cohort.name.partition(':')[2]).expanduser()}/"
+    place = f"{os.path.expanduser(cohort.name.partition(':')[2])}/"
     reasons = [
         Reason(
             reason=str(reason),

@@ -10,7 +10,7 @@ import torch
 from longibench.metrics.medicalnet import with_random_weights
 from longibench.metrics.released import CHECKSUMS
 from longibench.metrics.weight_files import WeightsError, checksum
-from longibench.metrics.weights import EmbeddedWeights, parse
+from longibench.metrics.weights import MOST_SEED, EmbeddedWeights, parse
 
 
 class Payload:
@@ -68,6 +68,7 @@ def test_titles(name: str, title: str) -> None:
         "random:-1",
         "random:a",
         "medicalnet:",
+        "medicalnet:" + "9" * 5000,
         "medicalnet:50+22",
         "medicalnet:50@",
         "file:",
@@ -95,6 +96,14 @@ def test_unknown_names_are_refused(name: str) -> None:
 def test_the_nearest_name_is_suggested(name: str, near: str) -> None:
     with pytest.raises(WeightsError, match=f"did you mean {near}[?]"):
         parse(name)
+
+
+@pytest.mark.parametrize("prefix", ["random", "embedded-random"])
+def test_seeds_have_an_upper_end(prefix: str) -> None:
+    assert parse(f"{prefix}:{MOST_SEED}")
+    for seed in (MOST_SEED + 1, "9" * 5000):
+        with pytest.raises(WeightsError, match=f"a seed is at most {MOST_SEED}"):
+            parse(f"{prefix}:{seed}")
 
 
 def test_embedded_weights_have_a_seed_or_none() -> None:

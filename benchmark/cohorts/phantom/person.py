@@ -7,10 +7,9 @@ import numpy as np
 from numpy.random import Generator
 
 from longibench.benchmark.cohorts.phantom.template import BRAIN_ML
-from longibench.benchmark.settings.phantom import GroupSettings, PhantomSettings
+from longibench.benchmark.settings.phantom import LIMIT, GroupSettings, PhantomSettings
 
 YEAR = 365.25  # days
-LIMIT = 2.0  # standard deviations: no outliers that leave the grid
 
 
 @dataclass(frozen=True)

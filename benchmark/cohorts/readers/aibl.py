@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pydantic import Field
+
 from longibench.benchmark.cohorts.parsing.dates import MONTHS, YEAR
 from longibench.benchmark.cohorts.parsing.study_files import (
     MISSING_CODES,
@@ -30,6 +32,7 @@ from longibench.benchmark.cohorts.reader import (
     ReaderSettings,
 )
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.limits import MOST_DAYS
 
 RID = re.compile(r"\d{1,5}")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}_\d{2}_\d{2}\.\d+")
@@ -63,7 +66,7 @@ class AiblSettings(ReaderSettings):
     """
 
     sequences: tuple[str, ...] = SEQUENCES
-    clinical_days: int = 180
+    clinical_days: int = Field(180, ge=0, le=MOST_DAYS)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Reads Clinica's t1-linear output (CAPS): scans that are in MNI152 already."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -74,7 +75,7 @@ class Caps(Reader, name="caps"):
         if not self.settings.bids:
             return None
         return existing_folder(
-            Path(self.settings.bids).expanduser(), "readers.caps.bids a BIDS dataset"
+            Path(os.path.expanduser(self.settings.bids)), "readers.caps.bids a BIDS dataset"
         )
 
     def _subject(

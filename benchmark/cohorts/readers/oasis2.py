@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from longibench.benchmark.cohorts.parsing.study_files import (
     existing_folder,
@@ -27,6 +27,7 @@ from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.settings.preparation import check_axes
 
+MOST_NUMBER = 1000  # of an acquisition; sessions have four
 SESSION = re.compile(r"(OAS2_\d{4})_MR\d+")
 PART_OR_SESSION = re.compile(r"OAS2_(RAW_PART\d|\d{4}_MR\d+)")
 IMAGE = re.compile(r"mpr-(\d+)(\.nifti)?\.(img|nii|nii\.gz)")
@@ -49,7 +50,7 @@ class Oasis2Settings(ReaderSettings):
         cdr_half: The diagnosis for a Clinical Dementia Rating of 0.5.
     """
 
-    mpr: int = 1
+    mpr: int = Field(1, ge=1, le=MOST_NUMBER)
     axes: str = "ASL"
     cdr_half: str = "CDR 0.5"
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from longibench.benchmark.cohorts.parsing.dates import YEAR
 from longibench.benchmark.cohorts.parsing.study_files import (
     NearestRows,
@@ -26,6 +28,7 @@ from longibench.benchmark.cohorts.reader import (
 )
 from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.settings.limits import MOST_DAYS
 
 SESSION = re.compile(r"(OAS3\d{4})_MR_d(\d+)")
 RUN = re.compile(r"_run-(\d+)")
@@ -45,7 +48,7 @@ class Oasis3Settings(ReaderSettings):
     """
 
     run: Literal["first", "last"] = "first"
-    clinical_days: int = 180
+    clinical_days: int = Field(180, ge=0, le=MOST_DAYS)
     cdr_half: str = "CDR 0.5"
 
 

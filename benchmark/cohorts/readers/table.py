@@ -24,6 +24,7 @@ from longibench.benchmark.cohorts.reader import (
 )
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.settings.limits import MOST_DAYS
 from longibench.benchmark.settings.preparation import Step
 
 KEY = "readers.table"  # section of the settings
@@ -65,7 +66,7 @@ class TableSettings(ReaderSettings):
     labels: str = ""
     time: str = ""
     unit: Unit | Literal[""] = ""
-    age_unit: float | None = Field(None, gt=0)
+    age_unit: float | None = Field(None, gt=0, le=MOST_DAYS)
     covariates: dict[str, str | None] = Field(default_factory=dict)
     codes: dict[str, str] = Field(default_factory=dict)
     done: tuple[Step, ...] = ()
@@ -152,7 +153,7 @@ class Table(Reader, name="table"):
         aliases = {"subject": subject, **({"visit": visit} if visit else {})}
         return Layout(
             path,
-            path.parent / Path(own.root).expanduser(),
+            path.parent / Path(os.path.expanduser(own.root)),
             subject,
             visit or clock.column,
             PathTemplate(template, columns, aliases, f"{KEY}.path"),
@@ -185,7 +186,7 @@ def _entries(rows: dict[int, Row], layout: Layout) -> Iterator[FoundScan | LeftO
 
 def _located(layout: Layout, name: str) -> Path:
     """A file's normalised path, so that one file has one path."""
-    return Path(os.path.abspath(layout.root / Path(name).expanduser()))
+    return Path(os.path.abspath(layout.root / Path(os.path.expanduser(name))))
 
 
 def _labels(

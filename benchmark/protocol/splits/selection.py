@@ -31,13 +31,11 @@ def select_share(
         The selected subjects, and the rule in words.
 
     Raises:
-        UserError: An amount out of range, or an unusable column to stratify by.
+        UserError: More subjects than there are, or an unusable column to stratify by.
     """
     ids, key = list(subjects.index), settings.key
-    if isinstance(amount, int) and not 0 < amount < len(ids):
+    if isinstance(amount, int) and amount >= len(ids):
         raise UserError(f"split.{setting}={amount}: needs to be between 1 and {len(ids) - 1}")
-    if isinstance(amount, float) and not 0 < amount < 1:
-        raise UserError(f"split.{setting}={amount}: a fraction must be between 0 and 1")
     if settings.stratify:
         strata = _strata(subjects, settings)
         count = amount if isinstance(amount, int) else round(amount * len(ids))

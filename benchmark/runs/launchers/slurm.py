@@ -12,6 +12,7 @@ from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
 from longibench.benchmark.settings.schema import Settings
 
+SET = "--set="  # beginning of the options that give settings
 PROGRAM = [sys.executable, str(Path(__file__).parents[3] / "cli.py")]
 
 # outside of SLURM, a cell runs without srun
@@ -73,7 +74,8 @@ def write_array(
         for name in names
     ]
     cohorts = [settings.cohort, *([settings.test_cohort] if settings.test_cohort else [])]
-    commands = [_command("prepare", [cohort, *options], workspace) for cohort in cohorts]
+    others = [option for option in options if not option.startswith(f"{SET}cohort=")]
+    commands = [_command("prepare", [cohort, *others], workspace) for cohort in cohorts]
     name = f"{settings.preset}-{digest([cells, settings.slurm.model_dump()])}"
     folder = workspace.root / "slurm"
     first, array = folder / f"{name}-prepare.sh", folder / f"{name}.sh"

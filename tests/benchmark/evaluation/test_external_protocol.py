@@ -146,10 +146,10 @@ def test_another_grid_is_refused_or_resampled_on_request(
         image = nib.load(path)
         nib.save(image.slicer[1:, :, :], path)
     with pytest.raises(UserError, match=r"its shape is \(15, 18, 16\).*--grid resample"):
-        score()
-    scores = score(grid="resample")
+        score(name="cut")
+    scores = score(name="cut", grid="resample")
     assert scores.loc[scores["metric"] == "mae", "value"].mean() < 0.1
-    copies = list((tmp_path / "runs").glob("*/predictions/volumes-*/*_T1w.nii.gz"))
+    copies = list((tmp_path / "runs").glob("*/predictions/cut-*/*_T1w.nii.gz"))
     assert {nib.load(path).shape for path in copies} == {SHAPE}  # what the report will show
 
 

@@ -15,7 +15,7 @@ FOLDED = load_settings("demo", ["split.folds=3", "split.fold=1", "seed=4"])
 
 
 def test_every_fold_with_every_seed() -> None:
-    matrix = Matrix.parse("0, 1,1", "all", FOLDED)
+    matrix = Matrix.parse("0, 1", "all", FOLDED)
     points = [(one.split.fold, one.seed) for one in matrix.settings(FOLDED)]
     assert points == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
 
@@ -34,6 +34,11 @@ def test_by_default_seed_and_fold_are_those_of_the_settings() -> None:
         (",", None, "--seeds ,: write whole numbers"),
         (None, "every", "--folds every: write whole numbers"),
         (None, "3", "'split': fold 3 of 3"),
+        ("1,1", None, "--seeds: 1 is listed twice"),
+        ("1,01", None, "--seeds: 1 is listed twice"),
+        (None, "0,0", "--folds: 0 is listed twice"),
+        ("9" * 23, None, "--seeds .* is too large, 9223372036854775807 is the largest"),
+        ("9" * 5000, None, "--seeds .* is too large"),
     ],
 )
 def test_wrong_numbers_and_folds_are_named(

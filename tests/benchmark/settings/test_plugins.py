@@ -44,6 +44,8 @@ def test_a_plugin_is_imported_once(tiny: Path) -> None:
         ("import metrics.mine", "No module named 'metrics.mine' .'metrics' is longibench's own"),
         ("from methods import mine", "cannot import .* .'methods' is longibench's own here"),
         ("1 / 0", "ZeroDivisionError"),
+        ("import sys\nsys.exit(0)", "it ends the process when it is imported .SystemExit: 0"),
+        ("class Odd(BaseException): ...\nraise Odd('no')", "Odd: no"),
         ("def broken(:", "SyntaxError: .*line 1"),
         (
             "from methods.method import Method\nclass X(Method, name='half-done'): ...",
@@ -63,6 +65,20 @@ def test_a_broken_plugin_is_named_with_its_problem(tmp_path: Path, text: str, me
             load_methods([path])
     with pytest.raises(UserError, match=r"--plugin .*none\.py: no such file"):
         load_methods([tmp_path / "none.py"])
+
+
+def test_a_plugin_is_a_python_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("text")
+    with pytest.raises(UserError, match=r"--plugin .*x\.txt: not a Python file"):
+        load_methods([path])
+
+
+def test_ctrl_c_while_a_plugin_is_imported_is_no_error_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "slow.py"
+    path.write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load_methods([path])
 
 
 METHOD = """

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.settings.loading import load_settings, presets
+from longibench.benchmark.settings.loading import as_overrides, load_settings, presets
 from longibench.benchmark.settings.plugins import load_methods
 from longibench.benchmark.settings.schema import PAPER_TEST_FRACTION
 from longibench.benchmark.training.recipe import Recipe
@@ -67,7 +67,32 @@ def test_an_override_replaces_no_more_than_it_names() -> None:
         ("grid.spacing_mm=0", "'grid.spacing_mm'"),
         ("split.folds=1", "'split': fold 0 of 1: there must be two folds"),
         ("split.validation=-1", "'split.validation.*greater than or equal to 0"),
+        ("split.validation=1.5", "'split.validation': a fraction is between 0 and 1"),
+        ("split.test=1.5", "'split.test': a fraction is between 0 and 1"),
         ("split.stratifi=group", "'split.stratifi'.*Did you mean 'stratify'"),
+        ("seed=12345678901234567890123", "'seed'.*less than or equal to 9223372036854775807"),
+        ("seed=true", "'seed': a number is needed .got True"),
+        ("training.learning_rate=true", "'training.learning_rate': a number is needed .got True"),
+        ("training.learning_rate=.inf", "'training.learning_rate'"),
+        ("training.batch_size=100000000", "'training.batch_size'.*less than or equal to 4096"),
+        ("device.threads=100000", "'device.threads'.*less than or equal to 1024"),
+        ("grid.shape=[100000,8,8]", "'grid.shape.0'.*less than or equal to 1024"),
+        ("grid.shape=[true,8,8]", "'grid.shape.0': a number is needed .got True"),
+        ("grid.shape=[0,8,8]", "'grid.shape.0'"),
+        ("grid.spacing_mm=1e9", "'grid.spacing_mm'"),
+        ("phantom.groups.CN.age=[.nan,1]", "'phantom.groups.CN.age.0'"),
+        ("phantom.groups.CN.ventricle_growth=[1,2]", "must exceed 2 standard deviations"),
+        ("phantom.groups={}", "'phantom.groups': needs a group"),
+        ("phantom.groups.age.x=1", "unknown setting 'phantom.groups.age.x'.*Available: age"),
+        ("preparation.percentiles=[99,1]", "'preparation.percentiles': needs two ascending"),
+        ('cohort=""', "'cohort'"),
+        ('test_cohort=""', "'test_cohort'"),
+        ('split.key="a\\nb"', "'split.key': contains a character that cannot be printed"),
+        ("split.test=0", "'split.test': a number of subjects is 1 or more"),
+        ("split.test=-3", "'split.test': a number of subjects is 1 or more"),
+        ("split.test=1.0", "'split.test': a fraction is between 0 and 1"),
+        ("split.test=true", "'split.test': a number is needed"),
+        ('split.test=""', "'split.test': a number of subjects, a fraction or a file"),
         ("training", "write it as key=value"),
         ("training.iterations=[1", "not valid YAML"),
     ],
@@ -77,9 +102,32 @@ def test_wrong_overrides_are_named(override: str, message: str) -> None:
         load_settings("demo", [override])
 
 
+def test_several_problems_are_one_line() -> None:
+    with pytest.raises(UserError) as error:
+        load_settings("demo", ["seed=-1", "trainin.x=1", "grid.shape=[0,0,0]"])
+    assert len(str(error.value).splitlines()) == 1
+    assert str(error.value).count("; ") == 4
+
+
+def test_an_option_is_not_given_twice() -> None:
+    assert as_overrides({"seed": 1, "cohort": None}, ["split.test=2"]) == ["seed=1"]
+    for override in ("pairs.rule=all", "pairs={rule: all}"):
+        with pytest.raises(UserError, match=r"--set pairs.rule: it is also given as an option"):
+            as_overrides({"pairs.rule": "yearly"}, [override])
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("width=1000000000", "'methods.ours.width'.*less than or equal to 8192"),
+        ("width=true", "'methods.ours.width': a number is needed"),
+        ("unet.norm_groups=0", "'methods.ours.unet.norm_groups'"),
+        ("unet={channels: [3, 6], attention: [no, no], norm_groups: 3}", "must be even"),
+        ("diffusion.schedule.beta_start=1e-12", "over 1000 steps the share of the image"),
+        ("diffusion.schedule.beta_end=0.999", "over 1000 steps the share of the image"),
+        ("diffusion.schedule.steps=1000000", "'methods.ours.diffusion.schedule.steps'"),
+        ("unet={channels: [], attention: []}", "'methods.ours.unet.channels'"),
+        ("unet.channels=[1000000000]", "'methods.ours.unet.channels.0'"),
         ("unet.chanels=[1]", "'methods.ours.unet.chanels'.*Did you mean 'channels'"),
         ("width=wide", "'methods.ours.width'"),
         ("diffusion.sampler.steps=5000", r"sampler\.steps=5000 exceeds schedule\.steps=1000"),
@@ -89,6 +137,11 @@ def test_a_methods_own_settings_are_named_in_full(override: str, message: str) -
     settings = load_settings("demo", [f"methods.ours.{override}"])
     with pytest.raises(UserError, match=message):
         Recipe.of("ours", settings)
+
+
+def test_a_methods_training_is_a_section() -> None:
+    with pytest.raises(UserError, match=r"'methods\.ours\.training': keys and values are needed"):
+        load_settings("demo", ["methods.ours.training=5"]).training_of("ours")
 
 
 def test_a_methods_training_settings_are_named_in_full() -> None:

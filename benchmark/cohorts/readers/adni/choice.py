@@ -35,7 +35,9 @@ class AdniSettings(ReaderSettings):
     @classmethod
     def _as_text(cls, value: object) -> object:
         """``--set readers.adni.field=3`` is parsed as a number."""
-        return f"{value:g}" if isinstance(value, int | float) else value
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return str(value) if isinstance(value, int | float) else value
 
 
 @dataclass(frozen=True)

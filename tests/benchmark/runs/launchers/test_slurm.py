@@ -139,3 +139,17 @@ def test_the_cells_of_an_array_equal_those_of_one_process(
     alone = cli(*given, "--workspace", tmp_path / "alone")
     assert alone.code == 0, alone.err
     pd.testing.assert_frame_equal(read_sorted(Path(table)), read_sorted(Path(alone.out.strip())))
+
+
+def test_each_cohort_is_prepared_as_itself(cli: Cli, tmp_path: Path) -> None:
+    """Options that name the run's cohort would prepare it twice, and the test cohort never."""
+    cohorts = ["--cohort", "bids:/data/a", "--test-cohort", "bids:/data/b"]
+    place = ["--workspace", tmp_path, "--launcher", "slurm"]
+    assert cli("run", "--methods", "copy-source", *cohorts, *place).code == 0
+    (script,) = tmp_path.glob("slurm/*-prepare.sh")
+    commands = [line for line in script.read_text().splitlines() if " prepare bids:" in line]
+    assert [line.split(" prepare ")[1].split()[0] for line in commands] == [
+        "bids:/data/a",
+        "bids:/data/b",
+    ]
+    assert not any("--set=cohort=" in line for line in commands)
