@@ -4,8 +4,10 @@ Volumes of one subject are correlated, so subjects, not volumes, are the samplin
 coverage of each interval is in ``docs/statistics.md``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,8 @@ Array = NDArray[np.float64]
 CONFIDENCE = 0.95
 WIDEST = 0.9999  # below 1, at which quantiles are not finite
 RESAMPLES = 9_999  # with the estimate itself a round number, so that quantiles are resamples
+AT_ONCE = 2**16  # values in a batch of resamples: half a megabyte, which stays in a core's cache
+KEPT = 2**27  # most indices that are kept for the next sample of the same size: 268 MB
 
 
 @dataclass(frozen=True)
@@ -39,23 +43,23 @@ class Interval:
 
 
 def subject_means(
-    values: ArrayLike, groups: Sequence[str], seeds: Sequence[int] | None = None
+    values: ArrayLike, groups: ArrayLike, seeds: ArrayLike | None = None
 ) -> pd.Series:
     """Mean of each subject's values; missing values are ignored.
 
     Args:
         values: One value per volume, (N,).
-        groups: The subject of each, (N,).
+        groups: The subject of each, (N,), names or numbers.
         seeds: The training seed of each, (N,). With several, a subject's mean is that of its
             means for each seed, so that all seeds have equal weight.
 
     Returns:
         The means by subject, sorted.
     """
-    seed = np.zeros(len(groups)) if seeds is None else np.asarray(seeds)
-    table = pd.DataFrame(
-        {"value": np.asarray(values, float), "group": np.asarray(groups), "seed": seed}
-    ).dropna()
+    group = np.asarray(groups)
+    seed = np.zeros(len(group)) if seeds is None else np.asarray(seeds)
+    table = pd.DataFrame({"value": np.asarray(values, float), "group": group, "seed": seed})
+    table = table.dropna(subset=["value"])
     return table.groupby(["group", "seed"])["value"].mean().groupby("group").mean()
 
 
@@ -103,16 +107,45 @@ def bootstrap(
     found = stats.bootstrap(
         (values,),
         np.mean,
-        n_resamples=resamples,
+        n_resamples=0,  # scipy generates the same indices again for every sample
+        bootstrap_result=SimpleNamespace(
+            bootstrap_distribution=_resampled_means(values, resamples, seed)
+        ),
         confidence_level=widened(confidence, count),
+        batch=_batch(count),
         method="BCa",
-        rng=np.random.default_rng(seed),
     )
     low, high = found.confidence_interval
     # Nearly equal values can differ from their mean in the last bit.
     bounds = float(np.fmin(low, estimate)), float(np.fmax(high, estimate))
     error = float(found.standard_error)
     return Interval(estimate, *bounds, error, count), found.bootstrap_distribution
+
+
+def _resampled_means(values: Array, resamples: int, seed: int) -> Array:
+    """The mean of each resample, (resamples,), equal to scipy's in every bit."""
+    given = len(values), resamples, seed
+    indices = _kept_indices(*given) if len(values) * resamples <= KEPT else _indices(*given)
+    return np.concatenate([values.take(rows).mean(axis=-1) for rows in indices])
+
+
+@lru_cache(maxsize=4)
+def _kept_indices(count: int, resamples: int, seed: int) -> tuple[NDArray[np.unsignedinteger], ...]:
+    """All batches of ``_indices``: a report has thousands of samples of very few sizes."""
+    return tuple(_indices(count, resamples, seed))
+
+
+def _indices(count: int, resamples: int, seed: int) -> Iterator[NDArray[np.unsignedinteger]]:
+    """Indices of the values in each resample, in batches, (batch, count)."""
+    rng, batch = np.random.default_rng(seed), _batch(count)
+    smallest = np.min_scalar_type(count - 1)
+    for done in range(0, resamples, batch):
+        rows = min(batch, resamples - done)
+        yield rng.integers(0, count, (rows, count)).astype(smallest)
+
+
+def _batch(count: int) -> int:
+    return max(1, AT_ONCE // count)
 
 
 def widened(confidence: float, subjects: int) -> float:

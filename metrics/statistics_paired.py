@@ -70,8 +70,8 @@ def compare_means(
         resamples: Number of resamples of the subjects.
         seed: The same seed gives the same result.
     """
-    both = pd.concat([first, second], axis=1, join="inner").dropna().to_numpy(float).T
-    left, right = (both if best is None else _above(both, best)).round(12)
+    both = _paired(first, second)
+    left, right = _comparable(both, best)
     interval, resampled = bootstrap(
         left - right, confidence=confidence, resamples=resamples, seed=seed
     )
@@ -82,6 +82,12 @@ def compare_means(
         p_value=_wilcoxon(left - right),
         share_lower=_share_below(nearness[0].round(12) - nearness[1].round(12)),
     )
+
+
+def mean_difference(first: pd.Series, second: pd.Series, *, best: float | None = None) -> float:
+    """The estimate that ``compare_means`` has, alone; NaN without a common subject."""
+    left, right = _comparable(_paired(first, second), best)
+    return float((left - right).mean()) if len(left) else float("nan")
 
 
 def compare_leave_outs(
@@ -141,6 +147,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
         finally:
             gc.unfreeze()
     return [float(value) for value in adjusted]
+
+
+def _paired(first: pd.Series, second: pd.Series) -> Array:
+    """The values of common subjects, (2, n)."""
+    return pd.concat([first, second], axis=1, join="inner").dropna().to_numpy(float).T
+
+
+def _comparable(both: Array, best: float | None) -> Array:
+    """Values (2, n) whose difference counts: themselves, or their signed distances from best."""
+    return (both if best is None else _above(both, best)).round(12)
 
 
 def _sides(estimates: Array, best: float) -> Array:

@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +13,7 @@ from longibench.benchmark.cohorts.reader import (
     NOT_TAKEN,
     ONLY_SCAN,
     SAME_DAY,
+    Covariates,
     FoundScan,
     LeftOut,
     Listing,
@@ -42,20 +42,22 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
     left_out = list(listing.left_out)
     _refuse_shared_files(listing.scans, where)
     kept: list[FoundScan] = []
+    at_source: dict[str, Covariates] = {}  # by subject
     for scans in _by(listing.scans, lambda scan: scan.subject).values():
         visits = _one_each(scans, lambda scan: scan.visit, NOT_TAKEN, left_out)
         visits = _one_each(visits, lambda scan: int(scan.days // 1), SAME_DAY, left_out)
         visits.sort(key=lambda scan: scan.days)
         _refuse_disorder(visits, where)
         if len(visits) > 1:
-            kept += _with_covariates(visits)
+            kept += visits
+            at_source[visits[0].subject] = _at_source(visits[0])
         else:
             left_out += [LeftOut(scan.subject, scan.visit, ONLY_SCAN) for scan in visits]
     if not kept:
         raise UserError(_why_empty(left_out, where))
     return Cohort(
         name=name,
-        visits=_table(kept, where),
+        visits=_table(kept, at_source, where),
         shareable=listing.shareable,
         left_out=pd.DataFrame([_cells(entry) for entry in left_out], columns=[*LEFT_OUT]),
         done=listing.done,
@@ -73,11 +75,12 @@ def _by(scans: Iterable[FoundScan], key: Callable[[FoundScan], object]) -> dict[
 
 
 def _refuse_shared_files(scans: list[FoundScan], where: Path) -> None:
-    owners: dict[Path, str] = {}
+    owners: dict[str, str] = {}
     for scan in scans:
-        if owners.setdefault(scan.path, scan.subject) != scan.subject:
+        owner = owners.setdefault(str(scan.path), scan.subject)
+        if owner != scan.subject:
             raise UserError(
-                f"{where}: {scan.path} is listed under two subjects, {owners[scan.path]} and "
+                f"{where}: {scan.path} is listed under two subjects, {owner} and "
                 f"{scan.subject}; one person's scan must not be in two parts of a split"
             )
 
@@ -91,6 +94,9 @@ def _one_each(
     """The preferred scan of each group; the others are left out for a reason."""
     chosen = []
     for candidates in _by(scans, key).values():
+        if len(candidates) == 1:
+            chosen += candidates
+            continue
         best, *others = sorted(candidates, key=lambda scan: (scan.preference, scan.days, scan.path))
         chosen.append(best)
         for other in others:
@@ -118,30 +124,32 @@ def _refuse_disorder(visits: list[FoundScan], where: Path) -> None:
         last, before = month, scan.visit
 
 
-def _with_covariates(visits: list[FoundScan]) -> list[FoundScan]:
-    """Covariates known at the source are those of the first visit; the others are each visit's."""
-    source = dict(visits[0].covariates)
-    if source.get("group") is None:
-        source["group"] = source.get("diagnosis")
-    shared = {
-        name: source.get(name) for name, covariate in COVARIATES.items() if covariate.at_source
+def _at_source(first: FoundScan) -> Covariates:
+    """A subject's covariates, as known at the first visit."""
+    known = dict(first.covariates)
+    if known.get("group") is None:
+        known["group"] = known.get("diagnosis")
+    return known
+
+
+def _table(scans: list[FoundScan], at_source: dict[str, Covariates], where: Path) -> pd.DataFrame:
+    """Covariates known at the source are the subject's; the others are each visit's."""
+    of_subject = [at_source[scan.subject] for scan in scans]
+    of_visit = [scan.covariates for scan in scans]
+    covariates = {
+        name: [known.get(name) for known in (of_subject if covariate.at_source else of_visit)]
+        for name, covariate in COVARIATES.items()
     }
-    return [replace(scan, covariates={**scan.covariates, **shared}) for scan in visits]
-
-
-def _table(scans: list[FoundScan], where: Path) -> pd.DataFrame:
-    rows = [
+    table = pd.DataFrame(
         {
-            "subject": scan.subject,
-            "visit": scan.visit,
-            "years": scan.days / YEAR,
-            "path": str(scan.path),
-            **{name: scan.covariates.get(name) for name in COVARIATES},
-            "labels": str(scan.labels) if scan.labels else None,
+            "subject": [scan.subject for scan in scans],
+            "visit": [scan.visit for scan in scans],
+            "years": [scan.days / YEAR for scan in scans],
+            "path": [str(scan.path) for scan in scans],
+            **covariates,
+            "labels": [str(scan.labels) if scan.labels else None for scan in scans],
         }
-        for scan in scans
-    ]
-    table = pd.DataFrame(rows)
+    )
     empty = [name for name in (*COVARIATES, "labels") if table[name].isna().all()]
     return visit_table(table.drop(columns=empty), str(where))
 

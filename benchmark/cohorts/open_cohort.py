@@ -10,6 +10,7 @@ from longibench.benchmark.cohorts.assembly import assemble
 from longibench.benchmark.cohorts.reader import Reader, find_reader, load_readers
 from longibench.benchmark.cohorts.readers.bids import Bids
 from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.collector import uncollected
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.damage import is_whole, record_tree
 from longibench.benchmark.core.errors import UserError, shortened
@@ -107,7 +108,8 @@ def read_cohort(
         UserError: A setting that does not exist, or data that the reader refuses.
     """
     own = validate(kind.Settings, dict(values or {}), f"readers.{kind.name}")
-    return assemble(kind(own).read(path), name, path)
+    with uncollected():
+        return assemble(kind(own).read(path), name, path)
 
 
 def phantom_of(settings: Settings) -> PhantomSettings:

@@ -1,5 +1,6 @@
 """The visit table: one row per scan, validated once; the only representation of a cohort."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.settings.preparation import Step
 
 COLUMNS = ("subject", "visit", "years", "path")
+OTHER_SPELLING = re.compile(r"^\./|/\.?(/|$)")  # of a path that pathlib would shorten
 LEFT_OUT = ("subject", "visit", "reason", "detail")
 
 
@@ -92,7 +94,9 @@ def visit_table(rows: pd.DataFrame, where: str) -> pd.DataFrame:
     if rows.empty:
         raise UserError(f"{where}: no scan was found; see --help for the known layouts")
     table = rows.copy()
-    table["path"] = table["path"].map(lambda path: str(Path(path)))
+    table["path"] = [
+        str(Path(p)) if OTHER_SPELLING.search(p) else p for p in map(str, table["path"])
+    ]
     table["years"] = table["years"].astype(float)
     table["years"] -= table.groupby("subject")["years"].transform("min")
     table = table.sort_values(["subject", "years", "visit"], ignore_index=True)

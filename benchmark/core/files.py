@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
+from itertools import chain
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -15,6 +17,7 @@ from longibench.benchmark.core.errors import UserError, shortened
 
 DIGEST_LENGTH = 12
 UNFINISHED = ".unfinished-"  # beginning of the name of what is being written
+TEMPORARY = ("{}????????-{}", "{}{}-????????")  # patterns of the names of a file and of a folder
 
 FileState = tuple[int, int]
 
@@ -61,13 +64,19 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed process left unfinished in a folder that no other process writes to."""
-    for path in folder.glob(f"{UNFINISHED}*"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+def sweep(path: Path) -> None:
+    """Remove what a killed process left unfinished.
+
+    Args:
+        path: A file or folder that no other process writes: leftovers of it, next to it, and if it
+            is a folder those in it are removed.
+    """
+    beside = [path.parent.glob(name.format(UNFINISHED, escape(path.name))) for name in TEMPORARY]
+    for leftover in chain(path.glob(f"{UNFINISHED}*"), *beside):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """From raw scans to volumes on the benchmark's grid, cached by content."""
 
+import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -24,7 +25,7 @@ from longibench.benchmark.settings.preparation import PreparationSettings
 
 __all__ = ["Prepared", "Traits", "compare_traits", "prepare_cohort"]
 
-SAVE_EVERY = 100  # subjects whose digests a kill may lose
+SAVE_SECONDS = 30  # of reading that a kill may lose; every save writes all digests
 
 Outcome = tuple[Visit, Record]
 
@@ -96,6 +97,7 @@ def _run(tasks: list[Task], plan: Plan, workers: int, console: Console) -> Itera
 def _subjects(table: pd.DataFrame, digests: Digests, console: Console) -> list[list[Visit]]:
     """The scans by subject, in the order of time, with the digests of their bytes."""
     subjects = []
+    saved = time.monotonic()
     groups = list(table.groupby("subject", sort=True))
     for subject, rows in console.track(groups, "checking scans", len(groups)):
         visits: list[Visit] = []
@@ -108,8 +110,9 @@ def _subjects(table: pd.DataFrame, digests: Digests, console: Console) -> list[l
                 Visit(int(str(row.Index)), str(subject), label, path, content, source, problem)
             )
         subjects.append(visits)
-        if len(subjects) % SAVE_EVERY == 0:
+        if time.monotonic() - saved > SAVE_SECONDS:
             digests.save()
+            saved = time.monotonic()
     digests.save()
     return subjects
 

@@ -1,5 +1,10 @@
 """(source, target, interval) pairs: the first visit with later ones."""
 
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
 import pandas as pd
 
 from longibench.benchmark.core.errors import UserError
@@ -24,24 +29,15 @@ def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
     Raises:
         UserError: A follow-up that is not later than its source, or no pair at all.
     """
-    rows = []
-    for subject, visits in table.groupby("subject", sort=True):
-        ordered = visits.sort_values("years")
-        source, later = ordered.iloc[0], ordered.iloc[1:]
-        intervals = later["years"] - source["years"]
-        if (intervals <= 0).any():
+    rows: list[tuple[str, str, float, str, str]] = []
+    for subject, visits in _by_subject(table[["subject", "years", "visit", "volume"]]):
+        (_, start, _, source), *later = visits
+        intervals = [float(years - start) for _, years, *_ in later]
+        if any(interval <= 0 for interval in intervals):
             raise UserError(f"subject {subject}: a follow-up is not later than its source")
-        for position in _chosen(intervals.tolist(), settings):
-            target = later.iloc[position]
-            rows.append(
-                (
-                    subject,
-                    target["visit"],
-                    float(intervals.iloc[position]),
-                    source["volume"],
-                    target["volume"],
-                )
-            )
+        for place in _chosen(intervals, settings):
+            _, _, visit, target = later[place]
+            rows.append((subject, visit, intervals[place], source, target))
     if not rows:
         raise UserError(
             f"no pair under the rule '{settings.rule}' among "
@@ -62,11 +58,18 @@ def pair_intervals(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
         One row per pair, sorted by subject and interval: subject, interval_years.
     """
     rows: list[tuple[str, float]] = []
-    for subject, years in table.groupby("subject", sort=True)["years"]:
-        first, *later = sorted(years)
-        intervals = [float(time - first) for time in later]
-        rows += [(str(subject), intervals[place]) for place in _chosen(intervals, settings)]
+    for subject, visits in _by_subject(table[["subject", "years"]]):
+        (_, start), *later = visits
+        intervals = [float(years - start) for _, years in later]
+        rows += [(subject, intervals[place]) for place in _chosen(intervals, settings)]
     return pd.DataFrame(rows, columns=["subject", "interval_years"])
+
+
+def _by_subject(table: pd.DataFrame) -> Iterator[tuple[str, Iterator[tuple[Any, ...]]]]:
+    """Each subject with its rows in order of time; the columns start with subject and years."""
+    ordered = table.sort_values(["subject", "years"])
+    columns = [ordered[name].tolist() for name in ordered]
+    return groupby(zip(*columns, strict=True), key=itemgetter(0))
 
 
 def _chosen(intervals: list[float], settings: PairSettings) -> list[int]:

@@ -159,9 +159,9 @@ def write_protocol(protocol: Protocol, workspace: Workspace, console: Console) -
     with workspace.lock(folder / PROTOCOL, PATIENCE):
         remove_changed(folder, console)
         if not (folder / PAIRS).is_file():
-            pairs = protocol.test_pairs.copy()
+            pairs, root = protocol.test_pairs.copy(), workspace.root.resolve()
             for column in PATHS & set(pairs.columns):  # relative, so that a workspace can be moved
-                pairs[column] = [_relative(path, workspace.root) for path in pairs[column]]
+                pairs[column] = [_relative(path, root) for path in pairs[column]]
             write_table(folder / PAIRS, pairs)
         if format_of(folder) is None:
             write_json(folder / PROTOCOL, protocol.info)
@@ -260,7 +260,7 @@ def _of(table: pd.DataFrame, subjects: tuple[str, ...]) -> pd.DataFrame:
 
 def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
     """Subject, time and content of both scans; independent of where they are stored."""
-    content = table.set_index("volume")["content"]
+    content = dict(zip(table["volume"], table["content"], strict=True))
     columns = ["subject", "visit", "interval_years", "source", "target"]
     return [
         [subject, visit, round(years, 4), content[source], content[target]]
@@ -294,4 +294,4 @@ def _seen(split: Split) -> set[str]:
 def _relative(path: Any, root: Path) -> Any:
     if not isinstance(path, str):  # a visit without a label map
         return path
-    return str(Path(path).resolve().relative_to(root.resolve()))
+    return str(Path(path).resolve().relative_to(root))

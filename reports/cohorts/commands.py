@@ -36,7 +36,9 @@ def report_cohort(
     description = describe_cohort(cohort, settings)
     folder = _folder(workspace, description.reader, description.digest)
     title = f"{description.reader}: {description.subjects:,} subjects, {description.scans:,} scans"
-    (picture,) = save(draw_intervals(description.intervals, title), folder / "intervals", [".png"])
+    with workspace.lock(folder, PATIENCE):
+        figure = draw_intervals(description.intervals, title)
+        (picture,) = save(figure, folder / "intervals", [".png"])
     return description, picture
 
 
@@ -67,7 +69,9 @@ def report_preparation(
         )
     kind = cohort.name.partition(":")[0]
     folder = _folder(workspace, kind, visits_digest(cohort.visits)) / "quality"
-    return write_quality(prepared, kind, folder, _template(prepared, settings.grid), console)
+    template = _template(prepared, settings.grid)
+    with workspace.lock(folder, PATIENCE):
+        return write_quality(prepared, kind, folder, template, console)
 
 
 def _folder(workspace: Workspace, kind: str, digest: str) -> Path:

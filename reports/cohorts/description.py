@@ -66,7 +66,7 @@ def describe_cohort(cohort: Cohort, settings: Settings) -> Description:
 
 def visits_digest(visits: pd.DataFrame) -> str:
     """Digest of subjects, visits and times, independent of the paths of the scans."""
-    rows = visits[["subject", "visit", "years"]].itertuples(index=False)
+    rows = zip(*(visits[name].tolist() for name in ("subject", "visit", "years")), strict=True)
     return digest([[subject, visit, round(years, 4)] for subject, visit, years in rows])
 
 

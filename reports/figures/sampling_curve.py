@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from longibench.benchmark.core.files import write_text
+from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.methods.samplers import NAMES
 from longibench.reports.figures.sampling_figure import DEFAULT, draw_panels
 from longibench.reports.figures.sampling_points import (
@@ -44,10 +45,11 @@ def write_curve(folder: Path) -> Path:
     results = read_results(folder)
     points = read_points(results)
     stem = folder / FOLDER / "curve"
-    write_text(stem.with_suffix(".csv"), to_csv(curve_records(results, points)))
-    save(draw_panels(results, points), stem, (".png", ".pdf", ".svg"))
     table = stem.with_suffix(".md")
-    write_text(table, to_markdown(print_curve(results, points)))
+    with Workspace(folder.parent).lock(stem.parent, PATIENCE):
+        write_text(stem.with_suffix(".csv"), to_csv(curve_records(results, points)))
+        save(draw_panels(results, points), stem, (".png", ".pdf", ".svg"))
+        write_text(table, to_markdown(print_curve(results, points)))
     return table
 
 

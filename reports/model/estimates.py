@@ -12,11 +12,16 @@ from longibench.metrics.statistics import (
     seed_spread,
     subject_means,
 )
-from longibench.metrics.statistics_paired import Comparison, compare_leave_outs, compare_means
+from longibench.metrics.statistics_paired import (
+    Comparison,
+    compare_leave_outs,
+    compare_means,
+    mean_difference,
+)
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
 
-_VOLUME = ["subject", "visit", "sample"]
+NOTHING_IN_COMMON = "no volumes in common"
 _NOTHING = Interval(math.nan, math.nan, math.nan, math.nan, 0)
 
 
@@ -77,13 +82,14 @@ def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
     scored = values.dropna(subset=["value"])
     if scored.empty:
         return Estimate(_NOTHING, title, note=_note(values) or "not scored", floor=_floor(rows))
-    seeds = scored.groupby("training_seed")
+    numbers = results.values_of(entry, metric)
+    seeds = scored.groupby("training_seed")["n"]
     return Estimate(
-        interval=mean_interval(scored) if metric.by_subject else _set_interval(rows),
+        interval=mean_interval(numbers) if metric.by_subject else _set_interval(rows),
         title=title,
-        volumes=int(seeds["n"].sum().max() if metric.by_subject else scored["n"].max()),
-        by_seed=tuple(_mean_of_subjects(rows) for _, rows in seeds),
-        codes=frozenset(scored["code"]),
+        volumes=int(seeds.sum().max() if metric.by_subject else scored["n"].max()),
+        by_seed=tuple(_mean_of_subjects(one) for _, one in numbers.groupby("training_seed")),
+        codes=frozenset(scored["code"].unique()),
         note=_partly(values),
         floor=_floor(rows),
     )
@@ -98,32 +104,48 @@ def compare(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) ->
     Returns:
         The first entry against the second, or the reason why they cannot be compared.
     """
-    first, second = (results.scores_of(entry, metric) for entry in pair)
-    if first.empty or second.empty:
+    if not all(results.is_scored(entry, metric) for entry in pair):
         return "not scored"
-    sizes = sorted({count for rows in (first, second) for count in _volumes(rows)})
-    if not metric.by_subject and len(sizes) > 1:
-        return f"on different numbers of volumes: N = {', '.join(map(str, sizes))}"
-    compared = _paired_means if metric.by_subject else _paired_sets
-    comparison = compared(first, second, metric.best)
-    if comparison is None or math.isnan(comparison.difference.estimate):
-        return "no volumes in common"
+    comparison: Comparison | str
+    if metric.by_subject:
+        comparison = compare_means(*_paired_means(results, pair, metric), best=metric.best)
+    else:
+        comparison = _compare_sets(results, pair, metric)
+    if isinstance(comparison, Comparison) and math.isnan(comparison.difference.estimate):
+        return NOTHING_IN_COMMON
     return comparison
+
+
+def better_first(
+    results: Results, pair: tuple[Entry, Entry], metric: MetricFacts
+) -> tuple[Entry, Entry]:
+    """Order two entries by what ``compare`` finds, without its interval and test.
+
+    Returns:
+        The better one and the other; as given if they are equal or cannot be compared.
+    """
+    if metric.by_subject:
+        difference = mean_difference(*_paired_means(results, pair, metric), best=metric.best)
+    else:
+        compared = compare(results, pair, metric)
+        difference = math.nan if isinstance(compared, str) else compared.difference.estimate
+    ahead = difference if metric.higher_is_better else -difference
+    return pair[::-1] if ahead < 0 else pair
 
 
 def mean_interval(values: pd.DataFrame) -> Interval:
     """Interval of the mean of subject means; each subject's mean is over its training seeds.
 
     Args:
-        values: Rows of the score table with a value.
+        values: Subject, training seed and value, as of ``Results.values_of``.
     """
-    return bootstrap_interval(_means(values))
+    return bootstrap_interval(mean_by_subject(values))
 
 
-def _means(values: pd.DataFrame) -> pd.Series:
-    return subject_means(
-        values["value"].to_numpy(), values["subject"].tolist(), values["training_seed"].tolist()
-    )
+def mean_by_subject(values: pd.DataFrame) -> pd.Series:
+    """Each subject's mean over its training seeds; of the same values as ``mean_interval``."""
+    columns = ("value", "subject", "training_seed")
+    return subject_means(*(values[column].to_numpy() for column in columns))
 
 
 def _set_interval(rows: pd.DataFrame) -> Interval:
@@ -131,22 +153,28 @@ def _set_interval(rows: pd.DataFrame) -> Interval:
 
 
 def _paired_means(
-    first: pd.DataFrame, second: pd.DataFrame, best: float | None
-) -> Comparison | None:
-    rows = [table[table["role"] == "value"].dropna(subset=["value"]) for table in (first, second)]
-    volumes = [pd.MultiIndex.from_frame(table[_VOLUME]) for table in rows]
-    common = volumes[0].intersection(volumes[1])
-    kept = [table[at.isin(common)] for table, at in zip(rows, volumes, strict=True)]
-    return compare_means(_means(kept[0]), _means(kept[1]), best=best) if len(common) else None
+    results: Results, pair: tuple[Entry, Entry], metric: MetricFacts
+) -> tuple[pd.Series, pd.Series]:
+    """Both entries' subject means over the volumes that both have values of."""
+    first, second = (results.values_of(entry, metric) for entry in pair)
+    return (
+        mean_by_subject(first[first["volume"].isin(second["volume"])]),
+        mean_by_subject(second[second["volume"].isin(first["volume"])]),
+    )
 
 
-def _paired_sets(
-    first: pd.DataFrame, second: pd.DataFrame, best: float | None
-) -> Comparison | None:
+def _compare_sets(
+    results: Results, pair: tuple[Entry, Entry], metric: MetricFacts
+) -> Comparison | str:
+    first, second = (results.scores_of(entry, metric) for entry in pair)
+    sizes = sorted(_volumes(first) | _volumes(second))
+    if len(sizes) > 1:
+        return f"on different numbers of volumes: N = {', '.join(map(str, sizes))}"
     left_out = _left_out(first), _left_out(second)
     if left_out[0].keys() != left_out[1].keys():
-        return None
-    return compare_leave_outs((_set_value(first), _set_value(second)), *left_out, best=best)
+        return NOTHING_IN_COMMON
+    values = _set_value(first), _set_value(second)
+    return compare_leave_outs(values, *left_out, best=metric.best)
 
 
 def _volumes(rows: pd.DataFrame) -> set[int]:

@@ -23,6 +23,7 @@ from longibench.reports.model.metric_facts import MetricFacts
 
 REFERENCE = "copy-source"  # reference for every metric; it generates nothing
 PAPER_METHODS = ("vae", "med-ddpm", "ours")  # in the order of the paper's table
+VISIT = ["subject", "visit"]
 UNKNOWN = "~"  # sorts after every time
 FIRST_METRICS = ("fid", "ssim", "ssim-head")  # the metrics of the paper
 
@@ -135,9 +136,26 @@ class Results:
 
     def scores_of(self, entry: Entry, metric: MetricFacts) -> pd.DataFrame:
         """The score table's rows of one entry and metric, all roles and training seeds."""
-        place = (entry.method, entry.settings, metric.name, metric.definition)
-        rows = self._places.get(place, [])
-        return self.scores.iloc[rows]
+        return self.scores.iloc[self._rows_of(entry, metric)]
+
+    def values_of(self, entry: Entry, metric: MetricFacts) -> pd.DataFrame:
+        """The values of one entry and metric that could be computed, of all training seeds.
+
+        Returns:
+            Columns ``subject`` and ``visit`` as by ``numbered``, ``volume`` (a number for each
+            subject, visit and sample), ``training_seed`` and ``value``.
+        """
+        return self._values.iloc[self._rows_of(entry, metric)].dropna(subset=["value"])
+
+    def numbered(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table with subjects and visits as numbers: fast to compare, in the order of the names.
+
+        Those without a score have the number -1.
+        """
+        numbers = {
+            name: index.get_indexer(pd.Index(table[name])) for name, index in self._names.items()
+        }
+        return table.assign(**numbers)
 
     def newest(self, method: str) -> Entry | None:
         """The method's entry whose predictions are newest; None without scores."""
@@ -152,6 +170,15 @@ class Results:
     def runs_of(self, entry: Entry) -> list[Run]:
         """The entry's predictions, by training seed."""
         return self._runs_of(entry.method, entry.settings)
+
+    def is_scored(self, entry: Entry, metric: MetricFacts) -> bool:
+        """Whether there is any row of one entry and metric."""
+        return len(self._rows_of(entry, metric)) > 0
+
+    def _rows_of(self, entry: Entry, metric: MetricFacts) -> Any:
+        """Positions in the score table."""
+        place = (entry.method, entry.settings, metric.name, metric.definition)
+        return self._places.get(place, [])
 
     def _runs_of(self, method: str, settings: str) -> list[Run]:
         wanted = (method, settings)
@@ -179,6 +206,19 @@ class Results:
     def _places(self) -> dict[Any, Any]:
         """Row positions by entry and metric, an index for frequent look-ups."""
         return dict(self.scores.groupby(["method", "settings", *METRIC]).indices)
+
+    @cached_property
+    def _names(self) -> dict[str, pd.Index]:
+        """All subjects and visits of the scores, sorted."""
+        return {name: pd.Index(self.scores[name].unique()).sort_values() for name in VISIT}
+
+    @cached_property
+    def _values(self) -> pd.DataFrame:
+        """Rows as those of the scores, as numbers; other roles than "value" have no value."""
+        table = self.numbered(self.scores[[*VISIT, "sample", "training_seed"]])
+        table["volume"] = table.groupby([*VISIT, "sample"]).ngroup()
+        table["value"] = self.scores["value"].where(self.scores["role"] == "value")
+        return table.drop(columns="sample")
 
     def _written(self, entry: Entry) -> int:
         return max((run.written for run in self.runs_of(entry)), default=0)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from longibench.benchmark.core.console import Console
-from longibench.benchmark.core.files import write_text
+from longibench.benchmark.core.files import sweep, write_text
 from longibench.benchmark.preparation.outliers import Suspicion, suspicions
 from longibench.benchmark.preparation.prepare import Prepared
 from longibench.benchmark.preparation.store.volumes import read_volume
@@ -65,6 +65,7 @@ def write_quality(
         Path of ``index.html``.
     """
     pictures = folder / PICTURES
+    sweep(pictures)
     if template is not None:
         save(edges(template), pictures / "template.png")
     table = prepared.table

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.files import write_text
-from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.reports.figures.cohort_montage import draw_montage
 from longibench.reports.figures.figure_2 import HELD, draw_changes, draw_sheet
 from longibench.reports.figures.figure_2_subject import build_sheet
@@ -40,7 +40,8 @@ _PAPER = (".png", ".pdf", ".svg")
 def write_report(folder: Path, console: Console) -> Path:
     """Write ``report/`` in a protocol's folder.
 
-    Everything in it is a function of the folder: the same scores give the same bytes.
+    Everything in it is a function of the folder: the same scores give the same bytes. A second
+    report of the folder waits for the first; what a killed one left unfinished is removed.
 
     Args:
         folder: ``WORKSPACE/<protocol>``.
@@ -63,11 +64,16 @@ def write_report(folder: Path, console: Console) -> Path:
         )
     for warning in code_warnings(results):
         console.warn(warning)
-    with console.bar("Tables", total=2) as bar:
+    with Workspace(folder.parent).lock(target, PATIENCE):
+        return _write(results, target, console)
+
+
+def _write(results: Results, target: Path, console: Console) -> Path:
+    with console.bar("Tables", total=1) as bar:
         first, numbered = _numbered(results, target)
-        bar.advance(note="comparisons, strata")
-        tables = Tables(numbered, _comparisons(results, target), _strata(results, target))
-        bar.advance(note="done")
+        bar.advance()
+    comparisons = _comparisons(results, target, console)
+    tables = Tables(numbered, comparisons, _strata(results, target, console))
     pictures: list[Picture] = []
     absent: list[str] = []
     steps = {"Figure 2": _figure_2, "Training curves": _curves, "The cohort": _cohort}
@@ -102,9 +108,9 @@ def _numbered(results: Results, target: Path) -> tuple[Table, list[Printed]]:
     return tables[0], ready
 
 
-def _comparisons(results: Results, target: Path) -> list[Printed]:
+def _comparisons(results: Results, target: Path, console: Console) -> list[Printed]:
     """Write the paired comparisons; nothing if there is only one method."""
-    compared = build_comparisons(results)
+    compared = build_comparisons(results, console)
     tables = print_comparisons(compared)
     if compared:
         write_text(target / "comparisons.csv", to_csv(comparison_records(compared)))
@@ -112,9 +118,9 @@ def _comparisons(results: Results, target: Path) -> list[Printed]:
     return tables
 
 
-def _strata(results: Results, target: Path) -> list[Printed]:
+def _strata(results: Results, target: Path, console: Console) -> list[Printed]:
     """Write the strata; nothing if no metric has values by subject."""
-    values = build_strata(results)
+    values = build_strata(results, console)
     if values:
         write_text(target / "strata.csv", to_csv(strata_records(values)))
     return print_strata(values)

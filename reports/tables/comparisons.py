@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
+from longibench.benchmark.core.console import Console
 from longibench.metrics.statistics_paired import Comparison, holm
-from longibench.reports.model.estimates import compare
+from longibench.reports.model.estimates import better_first, compare
 from longibench.reports.model.formats import DASH, interval, p_value, percent
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import REFERENCE, Entry, Results
@@ -54,15 +55,16 @@ class Compared:
         return self.result.share_better(higher_is_better=self.metric.higher_is_better)
 
 
-def build_comparisons(results: Results) -> list[Compared]:
+def build_comparisons(results: Results, console: Console) -> list[Compared]:
     """Compare all methods except the reference, by every metric."""
     entries = [entry for entry in results.entries if entry.method != REFERENCE]
+    pairs, metrics = list(combinations(entries, 2)), results.metrics
+    if not pairs:
+        return []
     return [
         compared
-        for metric in results.metrics
-        for compared in _adjusted(
-            [_compare(results, metric, pair) for pair in combinations(entries, 2)]
-        )
+        for metric in console.track(metrics, "Comparisons", len(metrics))
+        for compared in _adjusted([_compare(results, metric, pair) for pair in pairs])
     ]
 
 
@@ -81,13 +83,8 @@ def print_comparisons(compared: list[Compared]) -> list[Printed]:
 
 
 def _compare(results: Results, metric: MetricFacts, pair: tuple[Entry, Entry]) -> Compared:
-    result = compare(results, pair, metric)
-    if not isinstance(result, str):
-        ahead = result.difference.estimate * (1 if metric.higher_is_better else -1)
-        if ahead < 0:
-            pair = pair[::-1]
-            result = compare(results, pair, metric)
-    return Compared(metric, *pair, result)
+    pair = better_first(results, pair, metric)
+    return Compared(metric, *pair, compare(results, pair, metric))
 
 
 def _adjusted(compared: list[Compared]) -> Iterator[Compared]:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from longibench.metrics.statistics import Interval, subject_means
+from longibench.benchmark.core.console import Console
+from longibench.metrics.statistics import Interval
 from longibench.reports.model.caption import ENOUGH
-from longibench.reports.model.estimates import mean_interval
+from longibench.reports.model.estimates import mean_by_subject, mean_interval
 from longibench.reports.model.metric_facts import MetricFacts
-from longibench.reports.model.results import Entry, Results
+from longibench.reports.model.results import VISIT, Entry, Results
 
-KEYS = ["subject", "visit"]
 FEWEST = 5  # subjects; the mean of fewer could reveal a participant's own value
 # Visits are planned every six months or every year and are rarely on the exact day, so that bounds
 # are a quarter of a year before the year: with bounds at 0.5 or 1 year planned visits would be on
@@ -67,17 +67,21 @@ class StratumValue:
     pairs: int
 
 
-def build_strata(results: Results) -> list[StratumValue]:
+def build_strata(results: Results, console: Console) -> list[StratumValue]:
     """Values of every metric that has values by subject, in each stratum."""
     pairs = _labelled(results.pairs)
     strata = [stratum for kind in KINDS if kind.column in pairs for stratum in _strata(kind, pairs)]
-    return [
-        value
-        for metric in results.metrics
-        if metric.by_subject
-        for entry in results.entries
-        for value in _values(results, metric, entry, strata, pairs)
+    places = [(m, entry) for m in results.metrics if m.by_subject for entry in results.entries]
+    if not places or not strata:
+        return []
+    numbered = results.numbered(pairs)
+    labelled = [_scored(results, metric, entry, numbered) for metric, entry in places]
+    # A stratum at a time, because its subjects are the same for all: see ``metrics.statistics``.
+    by_stratum = [
+        [_value(stratum, *place, rows) for place, rows in zip(places, labelled, strict=True)]
+        for stratum in console.track(strata, "Strata", len(strata))
     ]
+    return [value for of_place in zip(*by_stratum, strict=True) for value in of_place if value]
 
 
 def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
@@ -104,7 +108,7 @@ def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
 def _labelled(pairs: pd.DataFrame) -> pd.DataFrame:
     """Pairs with the stratum of each kind; without kinds that are unknown for all pairs."""
     cut = pd.cut(pairs["interval_years"], BOUNDS, right=False, labels=list(YEARS))
-    table = pairs[KEYS].assign(years=cut.astype(object))
+    table = pairs[VISIT].assign(years=cut.astype(object))
     for column in ("group", "sex"):
         if column in pairs and pairs[column].notna().any():
             table[column] = pairs[column].replace("", np.nan)
@@ -118,24 +122,25 @@ def _strata(kind: Kind, pairs: pd.DataFrame) -> Iterator[Stratum]:
         yield Stratum(kind, label, len(selected), selected["subject"].nunique())
 
 
-def _values(
-    results: Results,
-    metric: MetricFacts,
-    entry: Entry,
-    strata: list[Stratum],
-    pairs: pd.DataFrame,
-) -> Iterator[StratumValue]:
-    """The metric in each stratum; one value per subject cannot be stratified by interval."""
+def _scored(
+    results: Results, metric: MetricFacts, entry: Entry, pairs: pd.DataFrame
+) -> pd.DataFrame:
+    """Values with their labels; one value per subject cannot be stratified by interval."""
     if metric.kind == "subject":
         pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
-    scores = results.scores_of(entry, metric)
-    scored = scores[scores["role"] == "value"].dropna(subset=["value"])
-    labelled = scored.merge(pairs, on=[key for key in KEYS if key in pairs])
-    for stratum in strata:
-        if stratum.kind.column in labelled:
-            selected = labelled[labelled[stratum.kind.column] == stratum.label]
-            behind = len(selected[KEYS].drop_duplicates())
-            yield StratumValue(stratum, metric, entry, _interval(selected), behind)
+    values = results.values_of(entry, metric)
+    return values.merge(pairs, on=[key for key in VISIT if key in pairs])
+
+
+def _value(
+    stratum: Stratum, metric: MetricFacts, entry: Entry, labelled: pd.DataFrame
+) -> StratumValue | None:
+    """The metric in a stratum; None if its values have no such label."""
+    if stratum.kind.column not in labelled:
+        return None
+    selected = labelled[labelled[stratum.kind.column] == stratum.label]
+    pairs = len(selected[VISIT].drop_duplicates())
+    return StratumValue(stratum, metric, entry, _interval(selected), pairs)
 
 
 def _interval(values: pd.DataFrame) -> Interval:
@@ -143,10 +148,7 @@ def _interval(values: pd.DataFrame) -> Interval:
     subjects = values["subject"].nunique()
     if subjects >= ENOUGH:
         return mean_interval(values)
-    mean = math.nan
-    if subjects >= FEWEST:
-        seeds = values["training_seed"].tolist()
-        mean = float(subject_means(values["value"], values["subject"].tolist(), seeds).mean())
+    mean = float(mean_by_subject(values).mean()) if subjects >= FEWEST else math.nan
     return Interval(mean, math.nan, math.nan, math.nan, subjects)
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from longibench.metrics import statistics
 from longibench.metrics.fid import frechet_distance
 from longibench.metrics.statistics import (
+    bootstrap,
     bootstrap_interval,
     jackknife_interval,
     seed_spread,
@@ -144,3 +146,22 @@ def test_one_subject_has_no_interval() -> None:
 def test_spread_between_seeds_is_their_standard_deviation() -> None:
     assert seed_spread([1.0, 2.0, 3.0, np.nan]) == 1
     assert np.isnan(seed_spread([1.0, np.nan]))
+
+
+@pytest.mark.parametrize("count", [2, 7, 300])
+def test_bootstrap_is_scipys_in_every_bit(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(count).exponential(size=count)
+    expected = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=999,
+        confidence_level=widened(0.95, count),
+        method="BCa",
+        rng=np.random.default_rng(5),
+    )
+    for kept in (statistics.KEPT, 0):  # indices from before, and generated again
+        monkeypatch.setattr(statistics, "KEPT", kept)
+        found, means = bootstrap(values, resamples=999, seed=5)
+        assert (means == expected.bootstrap_distribution).all()
+        assert (found.low, found.high) == tuple(expected.confidence_interval)
+        assert found.standard_error == expected.standard_error

@@ -70,6 +70,7 @@ class Coding:
         """
         self._columns, self._reader, self._age_unit = columns, reader, age_unit
         self._codes = {name: self._parsed(name, text) for name, text in codes.items()}
+        self._read: dict[tuple[str, str], float | str | None] = {}  # values of cells that recur
 
     def read(self, row: Row, where: str) -> Covariates:
         """Covariates of a row.
@@ -79,20 +80,25 @@ class Coding:
         """
         known: Covariates = {}
         for name, column in self._columns.items():
-            cell = text_of(row[column], MISSING_CODES)
-            if cell is not None and name in self._codes:
-                cell = self._decoded(name, cell, f"{where}, column {column}")
-            elif cell is not None and name in NAMED and number_of(cell) is not None:
-                raise UserError(
-                    f"{where}, column {column}: '{cell}' is a code. Define the codes, such as "
-                    f"{self._reader}.codes.{name}={_example(name)}, or omit the column by "
-                    f"{self._reader}.covariates.{name}="
-                )
-            value = _value(name, cell)
-            if name == "age" and isinstance(value, float):
-                value *= self._age_unit
-            known[name] = value
+            key = name, row[column]
+            if key not in self._read:
+                self._read[key] = self._value(*key, f"{where}, column {column}")
+            known[name] = self._read[key]
         return known
+
+    def _value(self, name: str, text: str, where: str) -> float | str | None:
+        """One covariate's value from a cell."""
+        cell = text_of(text, MISSING_CODES)
+        if cell is not None and name in self._codes:
+            cell = self._decoded(name, cell, where)
+        elif cell is not None and name in NAMED and number_of(cell) is not None:
+            raise UserError(
+                f"{where}: '{cell}' is a code. Define the codes, such as "
+                f"{self._reader}.codes.{name}={_example(name)}, or omit the column by "
+                f"{self._reader}.covariates.{name}="
+            )
+        value = _value(name, cell)
+        return value * self._age_unit if name == "age" and isinstance(value, float) else value
 
     def _parsed(self, name: str, text: str) -> dict[str, str]:
         key = f"{self._reader}.codes.{name}"

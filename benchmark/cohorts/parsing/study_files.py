@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.dates import parse_date
-from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_table
+from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_records
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
 
@@ -104,7 +104,7 @@ def read_header(path: Path) -> list[str]:
     """Names of a table's columns in the plain spelling; empty if it cannot be read."""
     try:
         if path.suffix.lower() in SHEETS:
-            return list(read_table(path).columns)
+            return read_records(path)[0]
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             line = file.readline(100_000)
     except (OSError, UserError):
@@ -117,8 +117,7 @@ def read_tables(paths: Iterable[Path], *columns: str) -> list[Row]:
     """Rows of tables that have certain columns, concatenated without duplicate rows."""
     rows: dict[tuple[tuple[str, str], ...], Row] = {}
     for path in paths:
-        for cells in read_table(path, *columns).to_dict("records"):
-            row = {str(name): str(cell) for name, cell in cells.items()}
+        for row in read_records(path, *columns)[1]:
             rows.setdefault(tuple(row.items()), row)
     return list(rows.values())
 

@@ -11,11 +11,12 @@ from longibench.benchmark.core.errors import UserError
 
 MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?")
 SHEETS = (".xlsx", ".xls")
+FIRST_ROW = 2  # of a file, below its header
 
 Row = dict[str, str]  # cell by the plain name of its column
 
 
-def read_table(path: Path, *required: str) -> pd.DataFrame:
+def read_records(path: Path, *required: str) -> tuple[list[str], list[Row]]:
     """Read a table as text.
 
     Args:
@@ -23,19 +24,20 @@ def read_table(path: Path, *required: str) -> pd.DataFrame:
         required: Required columns, in the plain spelling.
 
     Returns:
-        All cells as stripped text, missing ones as ``""``; column names in the plain spelling
-        (``plain``); the index is the row in the file, with the header as row 1.
+        Names of the columns in the plain spelling (``plain``), of equal ones the first; and the
+        rows from ``FIRST_ROW`` of the file on, all cells as stripped text, missing ones as ``""``.
 
     Raises:
         UserError: The file cannot be read, or a column is missing.
     """
-    table = _read_sheet(path) if path.suffix.lower() in SHEETS else _read_text(path)
-    table.columns = pd.Index([plain(str(name)) for name in table.columns])
-    table = table.loc[:, ~table.columns.duplicated()].fillna("")
-    table = table.apply(lambda column: column.str.strip())
-    table.index = pd.RangeIndex(2, len(table) + 2, name="row")
-    _require(table.columns, required, path)
-    return table
+    header, lines = _read_sheet(path) if path.suffix.lower() in SHEETS else _parse(path)
+    places: dict[str, int] = {}
+    for place, name in enumerate(header):
+        places.setdefault(plain(name), place)
+    _require(places, required, path)
+    return list(places), [
+        {name: line[place].strip() for name, place in places.items()} for line in lines
+    ]
 
 
 def read_lines(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -49,24 +51,24 @@ def read_lines(path: Path) -> tuple[list[str], list[list[str]]]:
         first row is row 2 of the file.
 
     Raises:
-        UserError: As ``read_table``.
+        UserError: As ``read_records``.
     """
     header, lines = _parse(path)
     return [plain(name) for name in header], lines
 
 
 def read_rows(path: Path, key: str) -> dict[str, Row]:
-    """Read a small CSV or TSV by row names, much faster than ``read_table``.
+    """Read a small CSV or TSV by row names, without the cost of a data frame.
 
     Args:
         path: The table.
         key: The column that names the rows.
 
     Returns:
-        Rows by name, cells as in ``read_table``; of several rows with one name the first.
+        Rows by name, cells as in ``read_records``; of several rows with one name the first.
 
     Raises:
-        UserError: As ``read_table``.
+        UserError: As ``read_records``.
     """
     header, lines = _parse(path)
     names = [plain(name) for name in header]
@@ -108,11 +110,6 @@ def _require(columns: Iterable[str], required: Iterable[str], path: Path) -> Non
             raise UserError(f"{path}: has no column {name}; it has {', '.join(present)}")
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    header, lines = _parse(path)
-    return pd.DataFrame(lines, columns=header, dtype=str)
-
-
 def _parse(path: Path) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a CSV or TSV, each row as long as the header."""
     try:
@@ -141,9 +138,10 @@ def _fitted(line: list[str], header: list[str], path: Path, number: int) -> list
     return line[: len(header)] + [""] * (len(header) - len(line))
 
 
-def _read_sheet(path: Path) -> pd.DataFrame:
+def _read_sheet(path: Path) -> tuple[list[str], list[list[str]]]:
     try:
-        return pd.read_excel(path, dtype=str, keep_default_na=False)
+        table = pd.read_excel(path, dtype=str, keep_default_na=False).fillna("")
+        return [str(name) for name in table], table.to_numpy(str).tolist()
     except ImportError as error:
         raise UserError(
             f"{path}: to read Excel, pip install openpyxl, or save it as CSV"

@@ -12,7 +12,14 @@ from longibench.benchmark.cohorts.parsing.covariates import Coding, covariate_co
 from longibench.benchmark.cohorts.parsing.dates import Unit
 from longibench.benchmark.cohorts.parsing.path_templates import PathTemplate
 from longibench.benchmark.cohorts.parsing.study_files import TEXT_TABLES, read_header
-from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_table, text_of
+from longibench.benchmark.cohorts.parsing.tables import (
+    FIRST_ROW,
+    SHEETS,
+    Row,
+    plain,
+    read_records,
+    text_of,
+)
 from longibench.benchmark.cohorts.parsing.visit_times import Clock, age_unit, find_clock
 from longibench.benchmark.cohorts.reader import (
     NOT_ON_DISK,
@@ -79,8 +86,8 @@ class Layout:
     """How a table's rows are read.
 
     Attributes:
-        file: The table.
-        root: Folder to which files are relative.
+        name: The table, as messages name it.
+        root: Absolute path of the folder to which files are relative.
         subject: Column of the subject.
         visit: Column of the visit's label.
         path: Makes the file's name from a row.
@@ -89,8 +96,8 @@ class Layout:
         coding: Reads the covariates.
     """
 
-    file: Path
-    root: Path
+    name: str
+    root: str
     subject: str
     visit: str
     path: PathTemplate
@@ -120,14 +127,10 @@ class Table(Reader, name="table"):
         """
         if not path.is_file():
             raise UserError(f"{path}: no such file; give a table: table:FILE")
-        table = read_table(path)
-        if table.empty:
+        columns, rows = read_records(path)
+        if not rows:
             raise UserError(f"{path}: it has no rows")
-        rows = {
-            int(number): {str(name): str(cell) for name, cell in cells.items()}
-            for number, cells in zip(table.index, table.to_dict("records"), strict=True)
-        }
-        layout = self._layout(path, list(table.columns), list(rows.values()))
+        layout = self._layout(path, columns, rows)
         entries = list(_entries(rows, layout))
         clock = layout.clock
         return Listing(
@@ -152,8 +155,8 @@ class Table(Reader, name="table"):
         template = template or "{" + _column("path", own.path, columns, path) + "}"
         aliases = {"subject": subject, **({"visit": visit} if visit else {})}
         return Layout(
-            path,
-            path.parent / Path(os.path.expanduser(own.root)),
+            str(path),
+            os.path.abspath(path.parent / Path(os.path.expanduser(own.root))),
             subject,
             visit or clock.column,
             PathTemplate(template, columns, aliases, f"{KEY}.path"),
@@ -163,9 +166,9 @@ class Table(Reader, name="table"):
         )
 
 
-def _entries(rows: dict[int, Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
-    for number, row in rows.items():
-        where = f"{layout.file}, row {number}"
+def _entries(rows: list[Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
+    for number, row in enumerate(rows, FIRST_ROW):
+        where = f"{layout.name}, row {number}"
         cell = text_of(row[layout.subject])
         subject = canonical_subject(cell or "")
         visit = row[layout.visit] or row[layout.clock.column]
@@ -176,17 +179,17 @@ def _entries(rows: dict[int, Row], layout: Layout) -> Iterator[FoundScan | LeftO
             yield LeftOut(subject, visit, reason, where)
             continue
         file = _located(layout, name)
-        if not file.exists():
+        if not os.path.exists(file):
             yield LeftOut(subject, visit, NOT_ON_DISK, f"{where}: {file}")
             continue
         covariates = layout.coding.read(row, where)
         labels = _label_map(layout, row, where)
-        yield FoundScan(subject, visit, file, days, (number,), covariates, labels)
+        yield FoundScan(subject, visit, Path(file), days, (number,), covariates, labels)
 
 
-def _located(layout: Layout, name: str) -> Path:
-    """A file's normalised path, so that one file has one path."""
-    return Path(os.path.abspath(layout.root / Path(os.path.expanduser(name))))
+def _located(layout: Layout, name: str) -> str:
+    """A file's normalised path, so that one file has one path; text is made faster than a Path."""
+    return os.path.normpath(os.path.join(layout.root, os.path.expanduser(name)))
 
 
 def _labels(
@@ -203,9 +206,9 @@ def _label_map(layout: Layout, row: Row, where: str) -> Path | None:
     if name is None:
         return None
     file = _located(layout, name)
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise UserError(f"{where}: {file}: no such label map; empty the cell if there is none")
-    return file
+    return Path(file)
 
 
 def _column(role: str, given: str, columns: list[str], path: Path, needed: bool = True) -> str:

@@ -58,6 +58,7 @@ class Digests:
         """Write the computed digests."""
         if self._changed:
             write_json(self._path, self._known)
+            self._changed = False
 
 
 def _parts(file: Path) -> list[Path]:

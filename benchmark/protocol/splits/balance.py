@@ -139,7 +139,9 @@ def _compare_numbers(part: str, training: pd.Series, other: pd.Series) -> Compar
 def _compare_levels(part: str, training: pd.Series, other: pd.Series) -> Comparison:
     before, after = levels(training), levels(other)
     names = sorted({*before, *after})
-    counts = np.array([[(part == name).sum() for name in names] for part in (before, after)])
+    counts = np.array(
+        [part.value_counts().reindex(names, fill_value=0) for part in (before, after)]
+    )
     test, p = independence(counts)
     shares = counts / counts.sum(axis=1, keepdims=True)
     a, b = (

@@ -29,7 +29,14 @@ def subject_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def levels(values: pd.Series) -> pd.Series:
     """Values as the names of levels: 3.0 and 3 are ``"3"``, missing values are ``"n/a"``."""
-    return values.map(_level).astype(object)
+    known: dict[tuple[type, object], str] = {}  # a column has few values
+    found = []
+    for value in values.tolist():
+        key = type(value), value
+        if key not in known:
+            known[key] = _level(value)
+        found.append(known[key])
+    return pd.Series(found, values.index, object, values.name)
 
 
 def _level(value: object) -> str:

@@ -15,7 +15,7 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     read_tables,
     scan_in,
 )
-from longibench.benchmark.cohorts.parsing.tables import number_of, plain, read_table, text_of
+from longibench.benchmark.cohorts.parsing.tables import number_of, plain, read_records, text_of
 from longibench.benchmark.cohorts.parsing.values import (
     apoe4_of,
     diagnosis_of,
@@ -35,17 +35,17 @@ def write(path: Path, text: str) -> Path:
 @pytest.mark.parametrize("separator", [",", "\t"])
 def test_bom_case_spaces_quotes_and_short_rows(tmp_path: Path, separator: str) -> None:
     rows = ['\ufeff"Image Data ID"|"Acq Date "|MR-Delay', '"I1"| 3/20/2015 |0', "I2|"]
-    table = read_table(write(tmp_path / "t.csv", "\n".join(rows).replace("|", separator)))
-    assert table.columns.tolist() == ["image_data_id", "acq_date", "mr_delay"]
-    assert table.to_numpy().tolist() == [["I1", "3/20/2015", "0"], ["I2", "", ""]]
-    assert table.index.tolist() == [2, 3]  # as an editor counts the lines
+    path = write(tmp_path / "t.csv", "\n".join(rows).replace("|", separator))
+    columns, read = read_records(path)
+    assert columns == ["image_data_id", "acq_date", "mr_delay"]
+    assert [list(row.values()) for row in read] == [["I1", "3/20/2015", "0"], ["I2", "", ""]]
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"t\.csv: has no column rid; it has ptid, age"):
-        read_table(write(tmp_path / "t.csv", "PTID,Age\n1,2\n"), "rid")
+        read_records(write(tmp_path / "t.csv", "PTID,Age\n1,2\n"), "rid")
     with pytest.raises(UserError, match="cannot be read"):
-        read_table(tmp_path / "nowhere.csv")
+        read_records(tmp_path / "nowhere.csv")
 
 
 @pytest.mark.parametrize(

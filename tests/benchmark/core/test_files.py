@@ -1,6 +1,7 @@
 import errno
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,27 @@ def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == [kept]
         file.touch()
         folder.mkdir()
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "study[1]"])
+def test_what_is_left_beside_a_path_is_swept_with_it(tmp_path: Path, name: str) -> None:
+    left = [_left_by(tmp_path / name, atomic) for atomic in (atomic_file, atomic_folder)]
+    others = [
+        _left_by(tmp_path / f"my-{name}", atomic_file),
+        _left_by(tmp_path / f"{name}-2", atomic_folder),
+    ]
+    assert set(tmp_path.iterdir()) == {*left, *others}
+    sweep(tmp_path / name)
+    assert set(tmp_path.iterdir()) == set(others)
+
+
+def _left_by(path: Path, atomic: Callable[[Path], AbstractContextManager[Path]]) -> Path:
+    """The temporary file or folder that is there if the process is killed while it writes."""
+    with suppress(UserError), atomic(path) as temporary:
+        temporary.touch()
+        kept = temporary.rename(path.parent / "kept")
+        raise OSError
+    return kept.rename(temporary)
 
 
 def test_digests() -> None:

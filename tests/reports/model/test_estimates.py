@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from longibench.metrics.statistics_paired import Comparison
-from longibench.reports.model.estimates import compare, estimate
+from longibench.reports.model.estimates import better_first, compare, estimate
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results, read_results
 
@@ -122,3 +123,27 @@ def test_different_counts_are_not_compared(results: Results) -> None:
     pair = _entry(results, "ours"), _entry(results, "vae")
     reason = compare(replace(results, scores=scores), pair, results.metrics[0])
     assert reason == "on different numbers of volumes: N = 18, 36"
+
+
+def test_the_better_one_is_first(full: Results) -> None:
+    """Ordering needs no interval, and agrees with the comparison for every kind of metric."""
+    entries = [entry for entry in full.entries if entry.method != "copy-source"]
+    for metric in full.metrics:
+        for pair in permutations(entries, 2):
+            compared = compare(full, better_first(full, pair, metric), metric)
+            assert isinstance(compared, Comparison)
+            ahead = compared.difference.estimate
+            assert (ahead if metric.higher_is_better else -ahead) >= 0, metric.name
+
+
+def test_volumes_of_only_one_entry_do_not_count(results: Results) -> None:
+    scores = results.scores.copy()
+    chosen = (scores["metric"] == "ssim") & (scores["method"] == "ours")
+    scores.loc[chosen & (scores["visit"] != "ses-M012"), "value"] = np.nan
+    pair = _entry(results, "ours"), _entry(results, "med-ddpm")
+    fewer = replace(results, scores=scores)
+    assert set(fewer.values_of(pair[0], _metric(results, "ssim"))["visit"]) == {1}
+    compared = compare(fewer, pair, _metric(results, "ssim"))
+    first = results.scores["visit"] == "ses-M012"
+    alone = replace(results, scores=results.scores[first | (results.scores["visit"] == "")])
+    assert compared == compare(alone, pair, _metric(results, "ssim"))

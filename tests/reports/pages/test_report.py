@@ -6,6 +6,9 @@ import pytest
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import UNFINISHED
+from longibench.benchmark.core.workspace import Workspace
+from longibench.reports.pages import report
 from longibench.reports.pages.report import write_report
 
 FILES = {
@@ -68,3 +71,23 @@ def test_a_full_disk_is_explained(folder: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UserError, match="No space left"):
         write_report(folder, Console(quiet=True))
     assert list((folder / "report").iterdir()) == []
+
+
+def test_what_a_killed_report_left_is_removed(tmp_path: Path, fake: Any) -> None:
+    folder = replace(fake, methods=("ours",), subjects=2, follow_ups=1).write(tmp_path)
+    (folder / "report").mkdir()
+    (folder / "report" / f"{UNFINISHED}0a1b2c3d-figure_2.pdf").touch()
+    page = write_report(folder, Console(quiet=True))
+    assert {path.name for path in page.parent.iterdir()} == FILES
+
+
+def test_a_second_report_waits_for_the_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "PATIENCE", 0.1)
+    target = folder / "report"
+    with Workspace(folder.parent).lock(target):
+        unfinished = target / f"{UNFINISHED}0a1b2c3d-table_1.csv"
+        target.mkdir()
+        unfinished.touch()
+        with pytest.raises(UserError, match="another process is writing"):
+            write_report(folder, Console(quiet=True))
+        assert list(target.iterdir()) == [unfinished]

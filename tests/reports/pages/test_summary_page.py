@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from longibench.benchmark.core.console import Console
 from longibench.reports.model.results import Results, read_results
 from longibench.reports.pages.summary_page import Picture, Tables, headlines, render_page
 from longibench.reports.tables.comparisons import build_comparisons, print_comparisons
@@ -42,8 +43,8 @@ def render(results: Results, picture: Picture) -> str:
     costs = print_costs(results)
     tables = Tables(
         [*(printed(table) for table in build_tables(results)), *([costs] if costs else [])],
-        print_comparisons(build_comparisons(results)),
-        print_strata(build_strata(results)),
+        print_comparisons(build_comparisons(results, Console(quiet=True))),
+        print_strata(build_strata(results, Console(quiet=True))),
     )
     return render_page(results, first_table(results), tables, [picture])
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from longibench.benchmark.core.console import Console
 from longibench.reports.model.results import Results, read_results
 from longibench.reports.tables.comparisons import (
     Compared,
@@ -17,7 +18,7 @@ from longibench.reports.tables.comparisons import (
 
 @pytest.fixture(scope="module")
 def compared(full: Results) -> list[Compared]:
-    return build_comparisons(full)
+    return build_comparisons(full, Console(quiet=True))
 
 
 def _of(compared: list[Compared], metric: str) -> list[Compared]:
@@ -55,7 +56,7 @@ def test_what_cannot_be_compared_keeps_its_reason(results: Results) -> None:
     scores = results.scores.copy()
     chosen = (scores["metric"] == "fid") & (scores["method"] == "ours")
     scores.loc[chosen, "n"] = 36
-    found = build_comparisons(replace(results, scores=scores))
+    found = build_comparisons(replace(results, scores=scores), Console(quiet=True))
     record = comparison_records(found)[1]
     assert "on different numbers of volumes" in record["note"]
     assert record["difference"] is None
@@ -98,5 +99,5 @@ def test_a_difference_is_bold_by_the_corrected_p_alone(
 
 def test_one_method_has_nothing_to_compare(tmp_path: Path, fake: Any) -> None:
     results = read_results(replace(fake, methods=("ours", "copy-source")).write(tmp_path))
-    assert build_comparisons(results) == []
+    assert build_comparisons(results, Console(quiet=True)) == []
     assert print_comparisons([]) == []

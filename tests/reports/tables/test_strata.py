@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from longibench.benchmark.core.console import Console
 from longibench.reports.model.results import Results
 from longibench.reports.model.text_table import Printed
 from longibench.reports.tables.strata import YEARS, StratumValue, build_strata, strata_records
@@ -16,7 +17,7 @@ ADNI_MONTHS = {3: 0, 6: 0, 12: 1, 18: 1, 24: 2, 36: 3, 48: 4, 60: 5, 120: 5}
 
 @pytest.fixture(scope="module")
 def values(full: Results) -> list[StratumValue]:
-    return build_strata(full)
+    return build_strata(full, Console(quiet=True))
 
 
 def _of(values: list[StratumValue], metric: str, method: str, kind: str) -> list[StratumValue]:
@@ -33,7 +34,7 @@ def _moved(results: Results, **columns: Any) -> Results:
 
 
 def test_means_and_counts_by_interval(results: Results) -> None:
-    found = _of(build_strata(results), "ssim", "ours", "years")
+    found = _of(build_strata(results, Console(quiet=True)), "ssim", "ours", "years")
     assert [value.stratum.label for value in found] == ["1 year", "2 years", "3 years"]
     assert [(value.pairs, value.interval.subjects) for value in found] == [(6, 6)] * 3
     assert [value.interval.estimate for value in found] == pytest.approx([0.9] * 3)
@@ -45,12 +46,15 @@ def test_planned_visits_fall_well_inside_a_year(results: Results, late: float) -
     few = replace(results, scores=results.scores.head(20))  # what is scored does not matter here
     for month, place in ADNI_MONTHS.items():
         pairs = one.assign(interval_years=month / 12 + late)
-        (found,) = {value.stratum.label for value in build_strata(replace(few, pairs=pairs))}
+        (found,) = {
+            value.stratum.label
+            for value in build_strata(replace(few, pairs=pairs), Console(quiet=True))
+        }
         assert found == YEARS[place]
 
 
 def test_bounds_and_counts_stand_in_the_heads(results: Results) -> None:
-    table = print_strata(build_strata(results))[0]
+    table = print_strata(build_strata(results, Console(quiet=True)))[0]
     assert table.heads[1].text == "1 year"
     assert table.heads[1].small == ("0.75 to 1.75", "6 pairs", "6 subjects")
 
@@ -63,9 +67,13 @@ def test_diagnosis_and_sex_where_known(values: list[StratumValue]) -> None:
 
 
 def test_unknown_strata_are_left_out(results: Results) -> None:
-    assert {value.stratum.kind.column for value in build_strata(results)} == {"years"}
+    assert {value.stratum.kind.column for value in build_strata(results, Console(quiet=True))} == {
+        "years"
+    }
     empty = _moved(results, sex=np.nan, group="")
-    assert {value.stratum.kind.column for value in build_strata(empty)} == {"years"}
+    assert {value.stratum.kind.column for value in build_strata(empty, Console(quiet=True))} == {
+        "years"
+    }
 
 
 def test_metrics_by_subject_have_no_interval_and_set_metrics_no_strata(
@@ -84,7 +92,7 @@ def test_intervals_only_of_enough_and_means_not_of_few(
     assert math.isnan(ad.interval.low)
     assert not math.isnan(ad.interval.estimate)
     few = full.pairs[full.pairs["subject"] < "secret004"]
-    for value in build_strata(replace(full, pairs=few)):
+    for value in build_strata(replace(full, pairs=few), Console(quiet=True)):
         assert math.isnan(value.interval.estimate)
         assert value.interval.subjects <= 4
 
@@ -92,7 +100,9 @@ def test_intervals_only_of_enough_and_means_not_of_few(
 def test_missing_scores_leave_a_dash(results: Results) -> None:
     scores = results.scores
     late = (scores["method"] == "ours") & (scores["interval_years"] > 2.5)
-    table = print_strata(build_strata(replace(results, scores=scores[~late])))[0]
+    table = print_strata(build_strata(replace(results, scores=scores[~late]), Console(quiet=True)))[
+        0
+    ]
     assert [box.text for box in table.sections[0].lines[-1]] == [
         "Dao et al. (ours)",
         "0.900",

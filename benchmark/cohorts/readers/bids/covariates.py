@@ -40,7 +40,7 @@ class Covariates:
         ages = (number_of(session.get(name), MISSING_CODES) for name in TIME_COLUMNS["age"])
         known["age"] = next((age for age in ages if age is not None), known.get("age"))
         if known.get("field_tesla") is None:
-            known["field_tesla"] = _field_of_sidecar(scan)
+            known["field_tesla"] = _field_of_sidecar(tables, scan)
         return known
 
 
@@ -53,9 +53,11 @@ def find_covariates(root: Path) -> Covariates:
     return Covariates(participants)
 
 
-def _field_of_sidecar(scan: Path) -> float | None:
+def _field_of_sidecar(tables: SubjectTables, scan: Path) -> float | None:
     """``MagneticFieldStrength`` of the JSON file next to a scan."""
     path = scan.with_name(scan.name.partition(".")[0] + ".json")
+    if path.name not in tables.names(path.parent):
+        return None
     try:
         sidecar = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):  # a missing covariate is no reason to stop

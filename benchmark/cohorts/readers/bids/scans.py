@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from longibench.benchmark.cohorts.parsing.study_files import subfolders
 from longibench.benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 
@@ -40,14 +41,13 @@ def find_scans(tables: SubjectTables, prefer: str = "", run: str = "first") -> S
     paths: dict[str, Path] = {}
     left_out: list[tuple[str, str, str]] = []
     folder = tables.folder
-    sessions = sorted(path for path in folder.glob("ses-*") if path.is_dir())
+    sessions = [path for path in subfolders(folder) if path.name.startswith("ses-")]
     for session in sessions or [folder]:
         visit = session.name.removeprefix("ses-") if sessions else ONLY
-        images = [
-            path for path in (session / "anat").glob("*_T1w.nii*") if SUFFIX.search(path.name)
-        ]
+        anat = session / "anat"
+        images = [anat / name for name in tables.names(anat) if SUFFIX.search(name)]
         if not images:
-            left_out.append((visit, NO_T1W, str(session / "anat")))
+            left_out.append((visit, NO_T1W, str(anat)))
             continue
         chosen, *others = sorted(images, key=lambda path: _order(path, prefer, run))
         paths[visit] = chosen

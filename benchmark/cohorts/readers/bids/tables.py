@@ -1,5 +1,6 @@
-"""The tables in one subject's folder, each read once."""
+"""The tables in one subject's folder, each read once, as each of its folders is listed once."""
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,16 @@ class SubjectTables:
 
     folder: Path
     _scans: dict[Path, dict[Path, dict[str, Row]]] = field(default_factory=dict)
+    _names: dict[Path, frozenset[str]] = field(default_factory=dict)
+
+    def names(self, folder: Path) -> frozenset[str]:
+        """Names of all that is in one of the subject's folders; none if it cannot be listed."""
+        if folder not in self._names:
+            try:
+                self._names[folder] = frozenset(os.listdir(folder))
+            except OSError:
+                self._names[folder] = frozenset()
+        return self._names[folder]
 
     @property
     def sessions_path(self) -> Path:
@@ -36,8 +47,9 @@ class SubjectTables:
     def scans(self, session: Path) -> dict[Path, dict[str, Row]]:
         """Rows by file name of each ``*_scans.tsv`` in a session's folder."""
         if session not in self._scans:
+            tables = sorted(n for n in self.names(session) if n.endswith("_scans.tsv"))
             self._scans[session] = {
-                path: read_rows(path, "filename") for path in sorted(session.glob("*_scans.tsv"))
+                session / name: read_rows(session / name, "filename") for name in tables
             }
         return self._scans[session]
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from longibench.benchmark.cohorts.parsing.tables import read_rows, read_table
+from longibench.benchmark.cohorts.parsing.tables import read_records, read_rows
 from longibench.benchmark.core.errors import UserError
 
 MESSY = '\ufeffSubject ID, Image-Data  ID ,note\r\n a ,I1,"x, ""y""\nz"\r\n\r\nb,I2\r\na,I3,,\r\n'
@@ -17,22 +17,22 @@ def messy(tmp_path: Path) -> Path:
 
 
 def test_cells_are_plain_text_whatever_the_file_looks_like(messy: Path) -> None:
-    table = read_table(messy, "subject_id", "image_data_id")
-    assert table["subject_id"].tolist() == ["a", "b", "a"]
-    assert table["image_data_id"].tolist() == ["I1", "I2", "I3"]
-    assert table["note"].tolist() == ['x, "y"\nz', "", ""]
+    columns, rows = read_records(messy, "subject_id", "image_data_id")
+    assert columns == ["subject_id", "image_data_id", "note"]
+    cells = [("a", "I1", 'x, "y"\nz'), ("b", "I2", ""), ("a", "I3", "")]
+    assert rows == [dict(zip(columns, line, strict=True)) for line in cells]
 
 
 def test_rows_by_name_hold_the_same_cells_and_the_first_wins(messy: Path) -> None:
-    table = read_table(messy).drop_duplicates("subject_id").set_index("subject_id", drop=False)
-    assert read_rows(messy, "subject_id") == table.to_dict("index")
+    _, rows = read_records(messy)
+    assert read_rows(messy, "subject_id") == {"a": rows[0], "b": rows[1]}
 
 
 def test_tabs_and_repeated_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("id\tage\tAge\nx\t70, about\t3\n")
     assert read_rows(path, "id") == {"x": {"id": "x", "age": "70, about"}}
-    assert read_table(path).columns.tolist() == ["id", "age"]
+    assert read_records(path) == (["id", "age"], [{"id": "x", "age": "70, about"}])
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_what_is_no_table_is_named(tmp_path: Path, text: str, match: str) -> Non
     with pytest.raises(UserError, match=match):
         read_rows(path, "id")
     with pytest.raises(UserError, match=match):
-        read_table(path, "id")
+        read_records(path, "id")

@@ -153,6 +153,10 @@ def test_digests_are_cached_until_a_file_changes(
     digests = Digests(memory)
     first = digests.of(file)
     digests.save()
+    memory.rename(tmp_path / "kept")
+    digests.save()  # nothing is new
+    assert not memory.exists()
+    (tmp_path / "kept").rename(memory)
     assert first == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     file.write_bytes(b"abcd")
     assert Digests(memory).of(file) != first

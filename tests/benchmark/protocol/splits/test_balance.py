@@ -9,6 +9,7 @@ from longibench.benchmark.protocol.splits.differences import (
     standardised,
 )
 from longibench.benchmark.protocol.splits.split import Split, split_subjects
+from longibench.benchmark.protocol.splits.subjects import MISSING, levels
 from longibench.benchmark.settings.schema import SplitSettings
 from longibench.metrics.statistics_paired import holm
 
@@ -171,3 +172,11 @@ def test_parts_with_nothing_in_common_are_infinitely_apart() -> None:
         -np.inf,
         0,
     )
+
+
+def test_equal_values_of_other_types_are_other_levels() -> None:
+    values = pd.Series([1, True, 1.0, 2.5, None, np.nan, " a ", ""], index=range(8), dtype=object)
+    found = levels(values.rename("site"))
+    assert found.tolist() == ["1", "True", "1", "2.5", MISSING, MISSING, "a", MISSING]
+    assert found.name == "site"
+    assert found.dtype == object
