@@ -231,7 +231,7 @@ def judge(case: Case, undisturbed: Path, volumes: Path, scratch: Path) -> str:
     """The outcome of a case in words; a fault begins with ``WRONG``."""
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(undisturbed, scratch)
-    *others, path = sorted(scratch.glob(KINDS[case.kind]))
+    *others, path = _matches(case.kind, scratch)
     if case.damage == EXCHANGED:
         exchange(path, others)
     else:
@@ -258,6 +258,16 @@ def judge(case: Case, undisturbed: Path, volumes: Path, scratch: Path) -> str:
     if left and not _legitimate(case):
         return f"WRONG: not equal afterwards: {'; '.join(left[:3])}"
     return f"{outcome}, repaired"
+
+
+def _matches(kind: str, workspace: Path) -> list[Path]:
+    """The files of a kind, last the one to damage: of the prepared volumes, one that is shown."""
+    found = sorted(workspace.glob(KINDS[kind]))
+    if kind == "prepared volume":
+        (pairs,) = workspace.glob("*/pairs.csv")
+        shown = {workspace / name for name in pd.read_csv(pairs)["target"]}
+        found.sort(key=lambda path: path in shown)
+    return found
 
 
 def _legitimate(case: Case) -> bool:
