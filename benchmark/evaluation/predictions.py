@@ -14,6 +14,7 @@ from longibench.benchmark.core.workspace import FILE_DIGESTS, MANIFEST
 
 KEYS = ["subject", "visit"]
 COLUMNS = [*KEYS, "sample", "generated"]
+OPTIONAL = ["labels", "sha256"]
 ENDINGS = (".nii", ".nii.gz")
 CHANGED = f"{AGAIN}; if it was changed on purpose, delete {FILE_DIGESTS} beside it"
 FIELDS = ("subject", "visit", "sample")
@@ -27,8 +28,8 @@ class Predictions:
     Attributes:
         where: The manifest or the folder, for messages.
         folder: Files are relative to it.
-        table: Columns subject (canonical), visit, sample, generated, and labels if there are label
-            maps of the generated volumes.
+        table: Columns subject (canonical), visit, sample, generated; labels if there are label maps
+            of the generated volumes; sha256 if the list has digests, in hexadecimal.
     """
 
     where: Path
@@ -68,7 +69,7 @@ def find_predictions(place: Path, pattern: str = "") -> Predictions:
 
 
 def _read_csv(path: Path) -> Predictions:
-    """Read a list of volumes: columns subject, visit, generated; sample and labels are optional.
+    """Read a list of volumes: columns subject, visit, generated; others are optional.
 
     Raises:
         UserError: No manifest, a missing column, no row, a volume that is listed twice.
@@ -137,7 +138,7 @@ def _checked(table: pd.DataFrame, where: Path) -> pd.DataFrame:
             f"{where}: subject {row['subject']}, visit {row['visit']} is listed twice; several "
             "samples of one pair need a column sample"
         )
-    return table[[*COLUMNS, *(["labels"] if "labels" in table else [])]]
+    return table[[*COLUMNS, *(name for name in OPTIONAL if name in table)]]
 
 
 def join_pairs(predictions: Predictions, pairs: pd.DataFrame) -> pd.DataFrame:

@@ -71,16 +71,24 @@ class Submission:
         """Digest of the files and of how they are fitted.
 
         Raises:
-            UserError: A file does not exist.
+            UserError: A file does not exist, or has not the digest that the manifest lists.
         """
-        files = sorted(self._digest_of(file) for file in self.predictions.table["generated"])
+        table = self.predictions.table
+        listed = table["sha256"] if "sha256" in table else [""] * len(table)
+        named = zip(table["generated"], listed, strict=True)
+        files = sorted(self._digest_of(file, sha256) for file, sha256 in named)
         return digest(files if self.fit.is_plain else [*files, repr(self.fit)])
 
-    def _digest_of(self, file: str) -> str:
+    def _digest_of(self, file: str, listed: str) -> str:
         path = self.predictions.path(file)
         if not path.is_file():
             raise UserError(f"{path}: {self.predictions.where} lists it, but it does not exist")
-        return file_digest(path)
+        found = file_digest(path)
+        if listed and found != listed.strip().lower():
+            raise UserError(
+                f"{path}: its SHA256 is not the one that {self.predictions.where} lists"
+            )
+        return found
 
 
 @dataclass(frozen=True)

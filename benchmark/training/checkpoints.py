@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -29,7 +28,7 @@ from longibench.benchmark.core.folder_digests import DamagedFileError, Finding
 from longibench.benchmark.core.workspace import AVERAGE, INDEX, STATE, TRAINED, WEIGHTS
 
 # raised by a damaged checkpoint
-DAMAGE = (OSError, RuntimeError, UnpicklingError, SafetensorError, *CONTENT_ERRORS)
+DAMAGE = (OSError, SafetensorError, *CONTENT_ERRORS)
 
 Weights = dict[str, Tensor]
 
@@ -85,8 +84,7 @@ def load_latest(folder: Path, console: Console) -> Checkpoint | None:
         try:
             return _load(path)
         except DAMAGE as error:
-            reason = (str(error) or type(error).__name__).partition(". ")[0]  # torch's are pages
-            console.warn(f"{path} is damaged ({reason}); using the checkpoint before it")
+            console.warn(f"{path} is damaged ({error}); using the checkpoint before it")
     return None
 
 
@@ -141,9 +139,17 @@ def _load(path: Path) -> Checkpoint:
         step=index["step"],
         weights=load_file(path / WEIGHTS),
         average=load_file(path / AVERAGE),
-        state=torch.load(path / STATE, map_location="cpu", weights_only=True),
+        state=_state(path / STATE),
         losses=index["losses"],
     )
+
+
+def _state(path: Path) -> dict[str, Any]:
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # the unpickler raises whatever damaged bytes lead it to
+        reason = (str(error) or type(error).__name__).partition(". ")[0]  # torch's are pages
+        raise ValueError(f"{path.name} cannot be read: {reason}") from error
 
 
 def _checked(path: Path) -> dict[str, Any]:

@@ -1,24 +1,25 @@
 """Damage every kind of file of a finished workspace, run every command on it, and count outcomes.
 
-    python docs/examples/damage_table.py EMPTY_FOLDER [--only KIND ...]
+    python docs/examples/damage_table.py EMPTY_FOLDER TABLE.csv [--only KIND ...]
 
 Makes a small workspace: simulated cohort, copy-source and vae, and volumes scored by ``evaluate``.
 Each case damages one file of a copy, then runs ``run``, ``report`` or ``evaluate`` on it. Right:
 exit code 0 and all numbers of the undisturbed workspace, or exit code 2 and one line that names
 what is damaged. After ``run``, or after what the line advises, the workspace must equal the
-undisturbed one but for times, dates and costs. Prints the table of docs/reliability.md.
+undisturbed one but for times, dates and costs. With docs/damage.csv as the table, all of it, the
+section of docs/reliability.md is written too.
 """
 
 import argparse
 import contextlib
 import io
+import itertools
 import json
 import os
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from unittest import mock
 
@@ -34,6 +35,8 @@ SMALL = (
     *("--set", "metrics.names=[ssim,mae,fid,brain-error]"),
 )
 RUN = ("run", "--methods", "copy-source,vae", *SMALL)
+PAGE = Path(__file__).resolve().parents[1] / "reliability.md"
+BEGIN, END = "<!-- damage -->", "<!-- end -->"
 COMMANDS = ("run", "report", "evaluate")
 COSTS = ("second", "time", "created", "memory", "flops", "peak", "energy", "command", "parameters")
 
@@ -277,32 +280,58 @@ def _legitimate(case: Case) -> bool:
     ) or "checkpoint" in case.kind
 
 
+def render(outcomes: pd.DataFrame) -> str:
+    """The section of docs/reliability.md: counts, then a row a kind and a column a damage."""
+    wrong = outcomes["outcome"].str.startswith("WRONG")
+    right = outcomes["outcome"].str.startswith("right")
+    repaired = outcomes["outcome"].str.endswith("repaired")
+    lines = [
+        f"{len(outcomes)} cases: {right.sum()} right, {(~right & ~wrong).sum()} refused, "
+        f"{wrong.sum()} wrong; {repaired.sum()} equal to the undisturbed workspace afterwards.",
+        "",
+        f"| file | {' | '.join((*DAMAGES, EXCHANGED))} |",
+        "|---" * (2 + len(DAMAGES)) + "|",
+    ]
+    for kind, rows in outcomes.groupby("kind", sort=False):
+        cells = [
+            " ".join(_sign(its) for its in rows.loc[rows["damage"] == damage, "outcome"])
+            for damage in (*DAMAGES, EXCHANGED)
+        ]
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _sign(outcome: str) -> str:
+    return {"right": "+", "refused": "-"}.get(outcome.partition(",")[0], "WRONG")
+
+
+def write_section(outcomes: pd.DataFrame, page: Path) -> None:
+    """Replace the section between the two marks of the page."""
+    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    page.write_text(f"{head}{BEGIN}\n{render(outcomes)}\n{END}{tail}", encoding="utf-8")
+
+
 def main() -> None:
-    """Run the cases and print the table."""
+    """Run the cases and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("table", type=Path)
     parser.add_argument("--only", nargs="+", default=list(KINDS))
     given = parser.parse_args()
     os.environ["MPLBACKEND"] = "Agg"
     undisturbed, volumes = make(given.folder)
-    counts: Counter[str] = Counter()
-    damages = (*DAMAGES, EXCHANGED)
-    print(f"| file | {' | '.join(damages)} |\n|{'---|' * (1 + len(damages))}")
-    for kind in given.only:
-        row = []
-        for damage in damages:
-            found = []
-            for name in COMMANDS:
-                case = Case(kind, damage, name)
-                outcome = judge(case, undisturbed, volumes, given.folder / "scratch")
-                counts[outcome.partition(":")[0]] += 1
-                found.append(outcome.partition(":")[0])
-                if outcome.startswith("WRONG"):
-                    print(f"{case}: {outcome}", file=sys.stderr, flush=True)
-            row.append(", ".join(found))
-        print(f"| {kind} | " + " | ".join(row) + " |", flush=True)
-    print(dict(counts), file=sys.stderr)
-    sys.exit(any(outcome.startswith("WRONG") for outcome in counts))
+    rows = []
+    cases = itertools.product(given.only, (*DAMAGES, EXCHANGED), COMMANDS)
+    for case in itertools.starmap(Case, cases):
+        outcome = judge(case, undisturbed, volumes, given.folder / "scratch")
+        print(f"{case.kind}, {case.damage}, {case.command}: {outcome}", flush=True)
+        rows.append({**asdict(case), "outcome": outcome.partition(":")[0]})
+    table = pd.DataFrame(rows)
+    table.to_csv(given.table, index=False)
+    if given.table.resolve() == PAGE.with_name("damage.csv"):
+        write_section(table, PAGE)
+    sys.exit(bool(table["outcome"].str.startswith("WRONG").any()))
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     "scores.csv": lambda folder: read_scores(folder / "scores.csv"),
     "manifest.csv": lambda folder: find_predictions(folder),
     "split.csv": lambda folder: read_partitions(folder / "split.csv"),
-    "table.csv": lambda folder: tables.read_table(folder / "table.csv", "subject"),
-    "table.xlsx": lambda folder: tables.read_table(folder / "table.xlsx", "subject"),
+    "table.csv": lambda folder: tables.read_records(folder / "table.csv", "subject"),
+    "table.xlsx": lambda folder: tables.read_records(folder / "table.xlsx", "subject"),
     "latest": lambda folder: Workspace(folder).find_protocol(None),
 }
 
@@ -141,4 +141,4 @@ def test_a_broken_excel_table_is_named(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
         archive.writestr("[Content_Types].xml", "<broken")
     with pytest.raises(UserError, match=r"a\.xlsx: cannot be read as an Excel table"):
-        tables.read_table(tmp_path / "a.xlsx")
+        tables.read_records(tmp_path / "a.xlsx")

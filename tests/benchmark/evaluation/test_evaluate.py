@@ -146,6 +146,8 @@ def test_volumes_in_0_to_1_are_refused_until_their_range_is_given(
     evaluate(mine, protocol, intensities="0,1")
     found, own = values_of(protocol, "somebody"), values_of(protocol, "copy-source")
     np.testing.assert_allclose(found, own, atol=1e-6)
+    (scored,) = (protocol / "predictions").glob("somebody-*")
+    shutil.rmtree(scored)
     evaluate(mine, protocol, intensities="-1,1")  # the other option that the message names
 
 
