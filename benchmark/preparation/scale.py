@@ -9,6 +9,8 @@ from longibench.benchmark.preparation.space import RANGE_TOLERANCE, Volume
 
 OVERSHOOT = 0.1  # networks without a limit leave [0, 1] by about this
 
+BRIGHTEST = 0.5  # a brain in [0, 1] has brighter voxels; an untrained network's volumes may not
+
 
 @dataclass(frozen=True)
 class Bright:
@@ -34,7 +36,9 @@ class Bright:
 
 
 def all_bright(volumes: Iterable[Volume]) -> Bright | None:
-    """Whether no volume has a value clearly below 0; no further one is read once one has.
+    """Whether no volume has a value clearly below 0, and one is bright.
+
+    No further volume is read once one is dark.
 
     Args:
         volumes: Values (X, Y, Z) as they are stored.
@@ -45,4 +49,6 @@ def all_bright(volumes: Iterable[Volume]) -> Bright | None:
         highs.append(float(volume.max()))
         if lows[-1] < -OVERSHOOT:
             return None
-    return Bright(len(lows), min(lows), max(highs)) if lows else None
+    if not lows or max(highs) < BRIGHTEST:
+        return None
+    return Bright(len(lows), min(lows), max(highs))

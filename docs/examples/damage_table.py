@@ -156,7 +156,7 @@ def make(root: Path) -> tuple[Path, Path]:
     run = call(*command("run", workspace, volumes))
     if run.code:
         raise SystemExit(run.text)
-    (made,) = workspace.glob("*/predictions/vae-*")
+    (made,) = workspace.glob("*/predictions/copy-source-*")
     shutil.copytree(made, volumes)
     for name in ("run.json", "scores.csv", "digests.csv"):
         (volumes / name).unlink()

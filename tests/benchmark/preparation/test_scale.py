@@ -38,5 +38,6 @@ def test_one_dark_volume_is_enough_and_no_further_one_is_read() -> None:
     assert all_bright(volumes()) is None
 
 
-def test_no_volumes_have_no_scale() -> None:
-    assert all_bright([]) is None
+@pytest.mark.parametrize("volumes", [[], [BRAIN * np.float32(0.06), BRAIN * np.float32(-0.07)]])
+def test_no_volumes_and_those_of_an_untrained_network_are_not_judged(volumes: list) -> None:
+    assert all_bright(volumes) is None
