@@ -478,7 +478,7 @@ def test_a_full_disk_leaves_nothing_half_written(
 
     with monkeypatch.context() as patch:
         for room in (0, 5, 9, 40):
-            patch.setattr("longibench.benchmark.core.files._sync", fill(iter(range(room))))
+            patch.setattr("longibench.benchmark.core.files.sync", fill(iter(range(room))))
             result = run("tiny")
             assert result.code == 2
             assert re.search("cannot write .*: No space left on device", result.err)
@@ -587,6 +587,7 @@ def test_a_real_brain_that_grows_by_9_percent_a_year_is_marked(
         *("--test-cohort", f"bids:{real_data}", "--set", "test_pairs.rule=all"),
         *("--set", "metrics.names=[brain-bias]", "--set", "device.accelerator=cpu"),
         *("--set", "phantom.subjects=4", "--set", "split.test=1"),
+        *("--set", "preparation.bias=none"),  # which takes most of the time
     )
     assert result.code == 0, result.err
     assert "the real brain grows or shrinks by over 5% a year" in result.err

@@ -15,7 +15,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.damage import is_whole, record_tree
 from longibench.benchmark.core.errors import UserError, shortened
 from longibench.benchmark.core.files import digest
-from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.benchmark.settings.messages import validate
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.schema import Settings
@@ -136,10 +136,9 @@ def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Pa
 
     phantom = phantom_of(settings)
     folder = workspace.cohorts / f"phantom-{digest(phantom.model_dump(mode='json'))}"
-    with workspace.lock(folder):
+    with workspace.lock(folder, PATIENCE):
         if folder.is_dir() and not is_whole(folder, workspace.root, console):
             shutil.rmtree(folder)
         if not folder.is_dir():
-            write_phantom(folder, phantom, console)
-            record_tree(folder)
+            write_phantom(folder, phantom, console, finish=record_tree)
     return folder

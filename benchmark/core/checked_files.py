@@ -12,7 +12,7 @@ import pandas as pd
 from pandas.errors import ParserWarning
 from pydantic import TypeAdapter, ValidationError
 
-from longibench.benchmark.core.files import atomic_file, explained
+from longibench.benchmark.core.files import atomic_file, explained, sync
 from longibench.benchmark.core.folder_digests import (
     AGAIN,
     DamagedFileError,
@@ -39,6 +39,7 @@ def checked_file(path: Path) -> Iterator[Path]:
     with atomic_file(path) as temporary:
         yield temporary
         with explained(path):
+            sync(temporary)  # takes long; what follows, until the file appears, does not
             digests_of(path.parent).record(path.name, temporary)
 
 

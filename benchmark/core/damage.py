@@ -1,6 +1,6 @@
 """Find what was changed since it was written, name it, and remove it: it is then made again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from longibench.benchmark.core.workspace import FILE_DIGESTS
 LOG = ".log"  # is appended to, and read by people only
 
 
-def remove_changed(folder: Path, console: Console) -> set[str]:
+def remove_changed(folder: Path, console: Console, only: Container[str] | None = None) -> set[str]:
     """Remove the files of a folder whose bytes are not those that were written.
 
     The caller holds the folder's lock.
@@ -21,6 +21,7 @@ def remove_changed(folder: Path, console: Console) -> set[str]:
     Args:
         folder: A folder with digests, or without.
         console: Where each removed file is named.
+        only: Names of the files that may be removed; None for all.
 
     Returns:
         Names of the removed files.
@@ -28,8 +29,7 @@ def remove_changed(folder: Path, console: Console) -> set[str]:
     Raises:
         UserError: A file cannot be read or removed.
     """
-    digests = digests_of(folder)
-    changed = {name for name in digests.entries if digests.check(name) is Finding.CHANGED}
+    changed = {name for name in digests_of(folder).changed() if only is None or name in only}
     for name in sorted(changed):
         path = folder / name
         console.warn(f"{path}: {Finding.CHANGED.value}; it is removed and made again")
@@ -53,12 +53,11 @@ def record_tree(folder: Path) -> None:
         UserError: Writing failed.
     """
     with explained(folder):
-        for name in _tree(folder):
-            digests_of(folder).record(name, folder / name)
+        digests_of(folder).record_all(_tree(folder))
 
 
 def is_whole(folder: Path, root: Path, console: Console) -> bool:
-    """Whether the files below a folder are those of ``record_tree``; names the first that is not.
+    """Whether all files of ``record_tree`` are there as they were; names the first that is not.
 
     Without digests, the files are taken as they are, with a warning.
 
@@ -66,13 +65,21 @@ def is_whole(folder: Path, root: Path, console: Console) -> bool:
         folder: The folder.
         root: The workspace, for the warning.
         console: For warnings.
+
+    Raises:
+        UserError: There is a file that does not belong there.
     """
     digests, found = digests_of(folder), _tree(folder)
     if not digests.entries:
         console.warn(_taken_over(root, [folder]))
         record_tree(folder)
         return True
-    for name in sorted({*digests.entries, *found}):
+    for name in sorted(set(found) - set(digests.entries)):
+        raise UserError(
+            f"{folder / name}: does not belong to the simulated cohort; move it away, or delete "
+            f"{folder}, and run the same command again"
+        )
+    for name in sorted(digests.entries):
         finding = digests.check(name)
         if finding is not Finding.INTACT:
             console.warn(f"{folder / name}: {finding.value}; the cohort is simulated again")
@@ -82,7 +89,7 @@ def is_whole(folder: Path, root: Path, console: Console) -> bool:
 
 def _tree(folder: Path) -> list[str]:
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(name.as_posix() for name in found if name.name != FILE_DIGESTS)
+    return sorted(n.as_posix() for n in found if not n.name.startswith((".", FILE_DIGESTS)))
 
 
 def take_over(folders: Iterable[Path], root: Path, console: Console) -> None:
@@ -101,8 +108,7 @@ def take_over(folders: Iterable[Path], root: Path, console: Console) -> None:
     console.warn(_taken_over(root, [folder for folder, _ in old]))
     with suppress(OSError):  # a workspace that may only be read
         for folder, files in old:
-            for path in files:
-                digests_of(folder).record(path.name, path)
+            digests_of(folder).record_all(path.name for path in files)
 
 
 def _taken_over(root: Path, folders: Sequence[Path]) -> str:

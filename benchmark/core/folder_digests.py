@@ -4,12 +4,13 @@
 appended, so that several processes can write; of several lines for a file, the last one counts.
 """
 
+import errno
 import hashlib
 import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -65,16 +66,16 @@ class FolderDigests:
         self._lock = threading.Lock()
 
     @property
-    def exist(self) -> bool:
-        """Whether any digest is recorded."""
-        return bool(self.entries)
-
-    @property
     def entries(self) -> dict[str, Entry]:
         """The recorded files by name, relative to the folder."""
         with self._lock:
             self._refresh()
-            return self._entries
+            return dict(self._entries)
+
+    def _entry(self, name: str) -> Entry | None:
+        with self._lock:
+            self._refresh()
+            return self._entries.get(name)
 
     def record(self, name: str, written: Path) -> None:
         """Record the bytes of ``written``, which is or becomes the file of this name.
@@ -82,9 +83,21 @@ class FolderDigests:
         Raises:
             OSError: Writing failed.
         """
-        entry, known = Entry(file_digest(written), file_state(written)), self.entries.get(name)
+        entry, known = _entry_of(written), self._entry(name)
         if known is None or known.sha256 != entry.sha256 or entry.state[0] > SMALL:
-            self._append(name, entry)
+            self._append({name: entry})
+
+    def record_all(self, names: Iterable[str]) -> None:
+        """Record files that exist, in one write: all of them or none; one that vanishes is skipped.
+
+        Raises:
+            OSError: Writing failed.
+        """
+        found: dict[str, Entry] = {}
+        for name in names:
+            with suppress(FileNotFoundError):
+                found[name] = _entry_of(self._folder / name)
+        self._append(found)
 
     def check(self, name: str) -> Finding:
         """Compare a file with its digest; a large one with the recorded size and time is trusted.
@@ -98,8 +111,19 @@ class FolderDigests:
             found = self._check(name)
         return found
 
+    def changed(self) -> set[str]:
+        """Names of the recorded files whose bytes have changed.
+
+        Raises:
+            UserError: A file cannot be read.
+        """
+        names = {name for name in self.entries if self._check(name) is Finding.CHANGED}
+        if names:  # or they are being replaced
+            time.sleep(PATIENCE)
+        return {name for name in names if self._check(name) is Finding.CHANGED}
+
     def _check(self, name: str) -> Finding:
-        entry, path = self.entries.get(name), self._folder / name
+        entry, path = self._entry(name), self._folder / name
         try:
             state = file_state(path)
             if entry is None:
@@ -115,26 +139,26 @@ class FolderDigests:
             raise DamagedFileError(path, f"cannot be read: {error.strerror}") from error
         if not same and state[0] > SMALL:  # copied or moved: not hashed again next time
             with suppress(OSError):
-                self._append(name, Entry(entry.sha256, state))
+                self._append({name: Entry(entry.sha256, state)})
         return Finding.INTACT
 
     def verify(self, name: str, content: bytes) -> bool:
         """Whether bytes that were read are those of the file of this name."""
-        entry = self.entries.get(name)
+        entry = self._entry(name)
         return entry is not None and hashlib.sha256(content).hexdigest() == entry.sha256
 
-    def _append(self, name: str, entry: Entry) -> None:
-        if self.entries.get(name) == entry:
-            return
-        line = _line(name, entry)
+    def _append(self, entries: dict[str, Entry]) -> None:
+        lines = "".join(_line(name, entry) for name, entry in entries.items())
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
         descriptor = os.open(self._path, flags, 0o644)
         try:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":  # the end of an earlier write
-                line = "\n" + line
+                lines = "\n" + lines
             head = "" if size else ",".join(COLUMNS) + "\n"
-            os.write(descriptor, (head + line).encode())  # one write: lines do not mix
+            content = (head + lines).encode()
+            if os.write(descriptor, content) < len(content):  # one write: lines do not mix
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
 
@@ -155,6 +179,10 @@ class FolderDigests:
             self._seen = seen
         except OSError:
             self._entries, self._seen, self._end = {}, (), 0
+
+
+def _entry_of(path: Path) -> Entry:
+    return Entry(file_digest(path), file_state(path))
 
 
 def _line(name: str, entry: Entry) -> str:

@@ -33,6 +33,10 @@ FILE_DIGESTS = "digests.csv"
 PATIENCE = 600  # seconds to wait for other processes that use the same prepared scans
 
 
+class LockedError(UserError):
+    """Another process is writing a folder."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Layout of a workspace.
@@ -131,7 +135,8 @@ class Workspace:
             wait_seconds: How long to wait for another process before giving up.
 
         Raises:
-            UserError: Another process holds the lock, or the folder cannot be written.
+            LockedError: Another process holds the lock.
+            UserError: The folder cannot be written.
         """
         path = folder.with_name(f".{folder.name}.lock")
         try:
@@ -140,7 +145,7 @@ class Workspace:
                 sweep(folder)
                 yield
         except Timeout:
-            raise UserError(
+            raise LockedError(
                 f"another process is writing {folder}; wait for it, or use another --workspace"
             ) from None
         except OSError as error:

@@ -184,8 +184,10 @@ def _generate(fabric: "Fabric", job: GenerationJob) -> None:
     method = _loaded(fabric, job, console)
     _compiled(fabric, job, method, console)
     batches = _batches(requests(job), job.generation.batch_size)
-    # listed once, on rank 0: later another rank may have written files
-    missing: list[list[Request]] = fabric.broadcast(_unfinished(batches, job.folder))
+    # listed once, on rank 0: later another rank may have written files. If only run.json is
+    # missing, one batch is generated again, to measure what a volume costs
+    unfinished = _unfinished(batches, job.folder) or batches[:1]
+    missing: list[list[Request]] = fabric.broadcast(unfinished)
     total, left = sum(map(len, batches)), sum(map(len, missing))
     began, meter = time.monotonic(), start_meter(fabric.device.type, gpus_here(fabric))
     with console.bar(f"generate {job.recipe.name}", total, total - left) as bar:

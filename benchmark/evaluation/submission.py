@@ -286,7 +286,9 @@ def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "fit": {"rule": submission.fit.rule, "range": submission.fit.intensities},
         }
-        table = predictions.table.assign(generated=_as_scored(place, submission, pairs))
+        files = _as_scored(place, submission, pairs)
+        digests = [file_digest(place / file) for file in files]
+        table = predictions.table.assign(generated=files, sha256=digests)
         write_table(place / MANIFEST, table)
         write_json(place / RUN, run)
     path = place / SCORES

@@ -153,11 +153,11 @@ def finish_protocol(
 def write_protocol(protocol: Protocol, workspace: Workspace, console: Console) -> Path:
     """Write ``protocol.json`` and ``pairs.csv``, unless they exist and are undamaged.
 
-    Files of the folder that have changed are named and removed.
+    Those that have changed are named and written again.
     """
     folder = workspace.protocol(protocol.name)
     with workspace.lock(folder / PROTOCOL, PATIENCE):
-        remove_changed(folder, console)
+        remove_changed(folder, console, only=(PAIRS, PROTOCOL))
         if not (folder / PAIRS).is_file():
             pairs, root = protocol.test_pairs.copy(), workspace.root.resolve()
             for column in PATHS & set(pairs.columns):  # relative, so that a workspace can be moved

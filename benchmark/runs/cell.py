@@ -12,7 +12,7 @@ from longibench.benchmark.core.checked_files import write_table
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import FileState, digest, file_state
-from longibench.benchmark.core.workspace import SCORES, Workspace
+from longibench.benchmark.core.workspace import SCORES, LockedError, Workspace
 from longibench.benchmark.devices.fabric import (
     arithmetic,
     count_processes,
@@ -238,10 +238,10 @@ def remove_damage(cell: Cell, workspace: Workspace, console: Console) -> None:
     A folder that another process writes to is left alone: that process has checked it.
     """
     if cell.training and (folder := cell.training.folder).is_dir():
-        with suppress(UserError), workspace.lock(folder):
+        with suppress(LockedError), workspace.lock(folder):
             reopen_if_damaged(folder, console)
     if cell.folder.is_dir():
-        with suppress(UserError), workspace.lock(cell.folder):
+        with suppress(LockedError), workspace.lock(cell.folder):
             remove_damaged(cell.folder, console)
 
 

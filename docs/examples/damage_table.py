@@ -248,19 +248,29 @@ def judge(case: Case, undisturbed: Path, volumes: Path, scratch: Path) -> str:
             return "WRONG: other numbers"
     else:
         outcome = "refused"
-        lines = [line for line in done.text.splitlines() if line.startswith("error:")]
-        if len(lines) != 1:
-            return f"WRONG: no message of one line: {done.text[-300:]}"
-        for name in ("evaluate", "run") if "submission" in case.kind else ("run",):
-            again = call(*command(name, scratch, volumes))
-            if again.code:
-                return f"WRONG: after '{lines[0]}', {name} ends with {again.text[-300:]}"
+        wrong = _follow_advice(case, done.text, scratch, volumes)
+        if wrong:
+            return f"WRONG: {wrong}"
     if case.command != "run" and done.code == 0:
         return outcome
     left = differences(undisturbed, scratch)
     if left and not _legitimate(case):
         return f"WRONG: not equal afterwards: {'; '.join(left[:3])}"
     return f"{outcome}, repaired"
+
+
+def _follow_advice(case: Case, text: str, scratch: Path, volumes: Path) -> str:
+    """Do what an error's line advises; returns what is wrong with it, or nothing."""
+    lines = [line for line in text.splitlines() if line.startswith("error:")]
+    if len(lines) != 1:
+        return f"no message of one line: {text[-300:]}"
+    if "delete it" in lines[0]:
+        Path(lines[0].removeprefix("error: ").partition(": ")[0]).unlink()
+    for name in ("evaluate", "run") if "submission" in case.kind else ("run",):
+        again = call(*command(name, scratch, volumes))
+        if again.code:
+            return f"after '{lines[0]}', {name} ends with {again.text[-300:]}"
+    return ""
 
 
 def _matches(kind: str, workspace: Path) -> list[Path]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from longibench.benchmark.core.files import file_digest
+from longibench.benchmark.core.folder_digests import DamagedFileError
 from longibench.benchmark.core.workspace import MANIFEST
 from longibench.benchmark.evaluation.evaluate import read_manifest
 from longibench.reports.figures.view import AbsentVolumeError, View, Volume, choose_view, load
@@ -97,8 +99,21 @@ def _generated(
     folder = runs[0].volumes  # of the first training seed
     listed = read_manifest(folder)
     first = listed[(listed["subject"] == subject) & (listed["sample"] == listed["sample"].min())]
+    _refuse_changed(first, folder)
     files = dict(zip(first["visit"], first["generated"], strict=True))
     return tuple(_on_disk(folder / files[visit]) if visit in files else None for visit in visits)
+
+
+def _refuse_changed(listed: pd.DataFrame, folder: Path) -> None:
+    """Refuse volumes made elsewhere that are not those that were scored."""
+    if "sha256" not in listed:
+        return
+    for file, sha256 in zip(listed["generated"], listed["sha256"], strict=True):
+        path = folder / file
+        if path.is_file() and file_digest(path) != sha256:
+            raise DamagedFileError(
+                path, "has changed since it was scored", f"delete {folder} and evaluate it again"
+            )
 
 
 def _on_disk(path: Path) -> Volume | None:

@@ -1,6 +1,6 @@
 """Writes the simulated cohort as a BIDS dataset, with its ground truth."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -57,13 +57,19 @@ class Simulation:
     site: Site
 
 
-def write_phantom(out: Path, settings: PhantomSettings, console: Console) -> None:
+def write_phantom(
+    out: Path,
+    settings: PhantomSettings,
+    console: Console,
+    finish: Callable[[Path], None] | None = None,
+) -> None:
     """Simulate the cohort and write it as a valid BIDS dataset; the same settings, the same bytes.
 
     Args:
         out: The folder to create; it must not exist, or be empty.
         settings: The cohort.
         console: Where progress is shown.
+        finish: Called with the written files' folder, before it appears as ``out``.
 
     Raises:
         UserError: The folder is not empty, or cannot be written.
@@ -84,6 +90,8 @@ def write_phantom(out: Path, settings: PhantomSettings, console: Console) -> Non
                 truth += rows
         _write_modes(folder / TRUTH, simulation.modes)
         tables.write_cohort(folder, TRUTH, settings, participants, pd.DataFrame(truth))
+        if finish:
+            finish(folder)
 
 
 def _simulation(settings: PhantomSettings) -> Simulation:

@@ -11,6 +11,7 @@ from longibench.benchmark.core.damage import (
     remove_changed,
     take_over,
 )
+from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.folder_digests import digests_of
 from longibench.benchmark.core.measured_files import MeasuredFiles
 
@@ -48,8 +49,8 @@ def test_a_folder_of_an_earlier_version_gets_digests_with_one_warning(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("what", ["change", "remove", "add"])
-def test_a_tree_is_whole_until_a_file_changes_goes_or_comes(folder: Path, what: str) -> None:
+@pytest.mark.parametrize("what", ["change", "remove"])
+def test_a_tree_is_whole_until_a_file_changes_or_goes(folder: Path, what: str) -> None:
     deep = folder / "sub-1" / "anat"
     deep.mkdir(parents=True)
     (deep / "scan").write_text("1")
@@ -58,10 +59,25 @@ def test_a_tree_is_whole_until_a_file_changes_goes_or_comes(folder: Path, what: 
     changes = {
         "change": lambda: (deep / "scan").write_text("2"),
         "remove": (deep / "scan").unlink,
-        "add": lambda: (deep / "second").write_text("1"),
     }
     changes[what]()
     assert not is_whole(folder, folder, CONSOLE)
+
+
+def test_a_foreign_file_in_a_tree_is_refused_and_kept(folder: Path) -> None:
+    record_tree(folder)
+    (folder / ".DS_Store").write_text("of the system")
+    assert is_whole(folder, folder, CONSOLE)
+    (folder / "sub-2").write_text("of the user")
+    with pytest.raises(UserError, match="sub-2: does not belong to the simulated cohort"):
+        is_whole(folder, folder, CONSOLE)
+
+
+def test_only_some_files_are_removed(folder: Path) -> None:
+    for name in ("a.json", "b.json"):
+        (folder / name).write_text("1")
+    assert remove_changed(folder, CONSOLE, only=("b.json",)) == {"b.json"}
+    assert (folder / "a.json").exists()
 
 
 def test_a_measured_value_that_was_changed_is_named_and_lost(

@@ -54,7 +54,7 @@ def test_a_full_disk_is_a_message_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_json(tmp_path / "a.json", 1)
-    monkeypatch.setattr("longibench.benchmark.core.files._sync", full)
+    monkeypatch.setattr("longibench.benchmark.core.files.sync", full)
     with pytest.raises(UserError, match=r"a\.json: No space left on device"):
         write_json(tmp_path / "a.json", 2)
     with (

@@ -70,6 +70,19 @@ def test_digests_that_cannot_be_read_are_none(tmp_path: Path, content: bytes) ->
     assert FolderDigests(tmp_path).check("a") is Finding.UNLISTED
 
 
+def test_a_full_disk_is_an_error_and_no_half_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "a", b"1")
+    real = os.write
+    monkeypatch.setattr(folder_digests.os, "write", lambda fd, data: real(fd, data[:9]))
+    with pytest.raises(OSError, match="No space left"):
+        FolderDigests(tmp_path).record("b", path)
+    monkeypatch.undo()
+    write(tmp_path, "c", b"3")
+    assert set(FolderDigests(tmp_path).entries) == {"a", "c"}
+
+
 def test_equal_bytes_are_recorded_once(tmp_path: Path) -> None:
     for _ in range(3):
         write(tmp_path, "a", b"1")
