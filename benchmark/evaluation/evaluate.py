@@ -19,6 +19,7 @@ from longibench.benchmark.core.checked_files import (
     write_table,
 )
 from longibench.benchmark.core.console import Bar, Console
+from longibench.benchmark.core.folder_digests import digests_of
 from longibench.benchmark.core.process_pool import count_workers
 from longibench.benchmark.core.workspace import PAIRS, SCORES, Workspace
 from longibench.benchmark.evaluation.predictions import (
@@ -272,13 +273,21 @@ def collect_scores(protocol_folder: Path) -> Path:
 
     Returns:
         The path of ``scores.csv``.
+
+    Raises:
+        UserError: A folder's scores are damaged or gone.
     """
     path = protocol_folder / SCORES
     with Workspace(protocol_folder.parent).lock(path, wait_seconds=60):
-        found = sorted(protocol_folder.glob(f"predictions/*/{SCORES}"))
-        parts = [read_scores(part) for part in found]
+        folders = sorted(protocol_folder.glob("predictions/*/"))
+        parts = [read_scores(folder / SCORES) for folder in folders if _was_scored(folder)]
         write_table(path, pd.concat(parts, ignore_index=True))
     return path
+
+
+def _was_scored(folder: Path) -> bool:
+    """Whether a folder has scores, or had: they are then missed."""
+    return (folder / SCORES).is_file() or SCORES in digests_of(folder).entries
 
 
 def read_pairs(protocol_folder: Path) -> pd.DataFrame:

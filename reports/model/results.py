@@ -257,7 +257,8 @@ def read_results(folder: Path) -> Results:
 
 
 def _read_runs(folder: Path) -> tuple[Run, ...]:
-    runs = [Run(path.parent, read_run(path.parent)) for path in folder.glob(f"*/{RUN}")]
+    scored = {path.parent for name in (RUN, SCORES) for path in folder.glob(f"*/{name}")}
+    runs = [Run(place, read_run(place)) for place in scored]
     keys = ("method", "settings", "training_seed")
     return tuple(sorted(runs, key=lambda run: [run.facts[key] for key in keys]))
 
