@@ -16,6 +16,7 @@ import io
 import itertools
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -267,6 +268,8 @@ def _follow_advice(case: Case, text: str, scratch: Path, volumes: Path) -> str:
     lines = [line for line in text.splitlines() if line.startswith("error:")]
     if len(lines) != 1:
         return f"no message of one line: {text[-300:]}"
+    if folder := re.search(r"or delete (\S+), and run", lines[0]):
+        shutil.rmtree(folder[1])
     if "delete it" in lines[0]:
         Path(lines[0].removeprefix("error: ").partition(": ")[0]).unlink()
     for name in ("evaluate", "run") if "submission" in case.kind else ("run",):
