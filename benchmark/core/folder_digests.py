@@ -52,6 +52,11 @@ class Entry:
     sha256: str
     state: FileState
 
+    def is_same(self, other: "Entry") -> bool:
+        """Whether both are of the same bytes; of a large file also of the same time."""
+        same = (self.sha256, self.state[0]) == (other.sha256, other.state[0])
+        return same and (self.state[0] <= SMALL or self.state == other.state)
+
 
 class FolderDigests:
     """The digests of one folder, read again when another process has added some."""
@@ -84,7 +89,7 @@ class FolderDigests:
             OSError: Writing failed.
         """
         entry, known = _entry_of(written), self._entry(name)
-        if known is None or known.sha256 != entry.sha256 or entry.state[0] > SMALL:
+        if known is None or not known.is_same(entry):
             self._append({name: entry})
 
     def record_all(self, names: Iterable[str]) -> None:

@@ -83,6 +83,15 @@ def test_a_full_disk_is_an_error_and_no_half_digest(
     assert set(FolderDigests(tmp_path).entries) == {"a", "c"}
 
 
+def test_a_damaged_line_is_replaced_when_the_file_is_written_again(tmp_path: Path) -> None:
+    write(tmp_path, "a", b"123")
+    digests = tmp_path / "digests.csv"
+    digests.write_text(digests.read_text().replace(",3,", ",4,"))  # another size
+    assert FolderDigests(tmp_path).check("a") is Finding.CHANGED
+    write(tmp_path, "a", b"123")
+    assert FolderDigests(tmp_path).check("a") is Finding.INTACT
+
+
 def test_equal_bytes_are_recorded_once(tmp_path: Path) -> None:
     for _ in range(3):
         write(tmp_path, "a", b"1")
