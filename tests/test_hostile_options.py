@@ -1,6 +1,5 @@
 """Options through the command line: exit code 0 or 2, and with 2 nothing is written."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,19 +94,6 @@ def commands(draw: st.DrawFn) -> list[str]:
     return [name, *FIXED.get(name, []), *given]
 
 
-def main(arguments: list[str]) -> int:
-    """The exit code; any other exception fails the test."""
-    from longibench.cli import main as entry
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["longibench", *arguments])
-        try:
-            entry()
-        except SystemExit as ending:
-            return int(ending.code or 0)
-    return 0
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The current folder: a file, and a folder of no volumes."""
@@ -136,16 +122,14 @@ def refuse(*_: object) -> Path:
 )
 @given(commands())
 def test_any_options_end_with_0_or_with_2_and_one_line(
-    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+    folder: Path, cli: Cli, arguments: list[str]
 ) -> None:
-    capsys.readouterr()
-    code = main(arguments)
-    printed = capsys.readouterr()
-    assert code in (0, 2), printed.err
-    if code == 2 and "Usage:" not in printed.err:  # else it is of the parser of options
+    printed = cli(*arguments)
+    assert printed.code in (0, 2), printed.err
+    if printed.code == 2 and "Usage:" not in printed.err:  # else it is of the parser of options
         *before, message = printed.err.splitlines()
         assert message.startswith("error: ")
         assert not [line for line in before if line.startswith("Traceback")]
         assert printed.out == ""
-    if code == 2:
+    if printed.code == 2:
         assert sorted(path.name for path in folder.iterdir()) == ["file", "volumes"]

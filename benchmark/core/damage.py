@@ -74,10 +74,11 @@ def is_whole(folder: Path, root: Path, console: Console) -> bool:
         console.warn(_taken_over(root, [folder]))
         record_tree(folder)
         return True
-    for name in sorted(set(found) - set(digests.entries)):
+    foreign = sorted(set(found) - set(digests.entries))
+    if foreign:
         raise UserError(
-            f"{folder / name}: does not belong to the simulated cohort; move it away, or delete "
-            f"{folder}, and run the same command again"
+            f"{folder / foreign[0]}: does not belong to the simulated cohort; move it away, or "
+            f"delete {folder}, and run the same command again"
         )
     for name in sorted(digests.entries):
         finding = digests.check(name)
@@ -88,8 +89,13 @@ def is_whole(folder: Path, root: Path, console: Console) -> bool:
 
 
 def _tree(folder: Path) -> list[str]:
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(n.as_posix() for n in found if not n.name.startswith((".", FILE_DIGESTS)))
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if _is_kept(p))
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a file gets a digest: none of the system's, no log, not the digests themselves."""
+    hidden = path.name.startswith((".", FILE_DIGESTS))
+    return path.is_file() and not hidden and path.suffix != LOG
 
 
 def take_over(folders: Iterable[Path], root: Path, console: Console) -> None:
@@ -123,6 +129,4 @@ def _without_digests(folder: Path) -> list[Path]:
     """The files of a folder in which no digest is recorded; empty for any other folder."""
     if not folder.is_dir() or digests_of(folder).entries:
         return []
-    skipped = (".", FILE_DIGESTS)
-    found = (path for path in folder.iterdir() if not path.name.startswith(skipped))
-    return sorted(path for path in found if path.is_file() and path.suffix != LOG)
+    return sorted(path for path in folder.iterdir() if _is_kept(path))

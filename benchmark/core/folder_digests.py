@@ -42,7 +42,6 @@ class DamagedFileError(UserError):
     def __init__(self, path: Path, problem: str, advice: str = AGAIN) -> None:
         """Args: the file; what is wrong with it; what to do."""
         super().__init__(f"{path}: {problem}; {advice}")
-        self.path = path
 
 
 @dataclass(frozen=True)
