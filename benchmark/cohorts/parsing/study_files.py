@@ -149,7 +149,7 @@ class NearestRows:
             for number, (other, _) in enumerate(self._rows.get(subject, []))
             if abs(other - day) <= within
         ]
-        return self._rows[subject][min(rows)[2]][1] if rows else {}
+        return self._rows[subject][min(rows)[2]][1] if rows else Row()
 
 
 def day_of(text: str) -> float | None:

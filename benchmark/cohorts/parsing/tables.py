@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,22 @@ MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?")
 SHEETS = (".xlsx", ".xls")
 FIRST_ROW = 2  # of a file, below its header
 
-Row = dict[str, str]  # cell by the plain name of its column
+
+class Row(dict[str, str]):
+    """Cells by the plain name of their column.
+
+    Attributes:
+        where: The table and the row, as messages name them: ``FILE, row 3``; empty if unknown.
+    """
+
+    __slots__ = ("where",)
+
+    def __init__(
+        self, cells: Mapping[str, str] | Iterable[tuple[str, str]] = (), where: str = ""
+    ) -> None:
+        """Args: the cells, and where they stand."""
+        super().__init__(cells)
+        self.where = where
 
 
 def read_records(path: Path, *required: str) -> tuple[list[str], list[Row]]:
@@ -36,7 +51,8 @@ def read_records(path: Path, *required: str) -> tuple[list[str], list[Row]]:
         places.setdefault(plain(name), place)
     _require(places, required, path)
     return list(places), [
-        {name: line[place].strip() for name, place in places.items()} for line in lines
+        Row(((name, line[place].strip()) for name, place in places.items()), f"{path}, row {row}")
+        for row, line in enumerate(lines, FIRST_ROW)
     ]
 
 
@@ -74,8 +90,8 @@ def read_rows(path: Path, key: str) -> dict[str, Row]:
     names = [plain(name) for name in header]
     _require(names, (key,), path)
     rows: dict[str, Row] = {}
-    for line in lines:
-        row: Row = {}
+    for number, line in enumerate(lines, FIRST_ROW):
+        row = Row(where=f"{path}, row {number}")
         for name, cell in zip(names, line, strict=True):
             row.setdefault(name, cell.strip())
         rows.setdefault(row[key], row)

@@ -141,7 +141,7 @@ class Aibl(Reader, name="aibl"):
         return scans, left_out
 
     def _covariates(self, tables: Tables, rid: str, day: float) -> Covariates:
-        person, genes = tables.demographics.get(rid, {}), tables.genes.get(rid, {})
+        person, genes = tables.demographics.get(rid, Row()), tables.genes.get(rid, Row())
         clinical = tables.clinical.near(rid, day, self.settings.clinical_days)
         return {
             "age": _age(person.get("ptdob", ""), day),
@@ -178,13 +178,13 @@ def _visits(rows: list[Row]) -> Iterator[tuple[str, float, Row]]:
     """
     visits: dict[tuple[str, str], Row] = {}
     for cells in rows:
-        row = visits.setdefault((cells["rid"], cells["viscode"].lower()), {})
+        row = visits.setdefault((cells["rid"], cells["viscode"].lower()), Row(where=cells.where))
         for name, cell in cells.items():
             if text_of(cell, MISSING_CODES) is not None:
                 row.setdefault(name, cell)
     for (rid, code), row in visits.items():
         day = day_of(row.get("examdate", ""))
-        start = day_of(visits.get((rid, "bl"), {}).get("examdate", ""))
+        start = day_of(visits.get((rid, "bl"), Row()).get("examdate", ""))
         match = VISIT.fullmatch(code)
         if day is None and start is not None and match:
             day = start + int(match[1] or 0) * YEAR / MONTHS

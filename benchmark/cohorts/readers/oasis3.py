@@ -116,7 +116,7 @@ class Oasis3(Reader, name="oasis3"):
         return special, run if self.settings.run == "first" else -run, image.name
 
     def _covariates(self, tables: Tables, session: str, subject: str, days: float) -> Covariates:
-        person = tables.demographics.get(subject, {})
+        person = tables.demographics.get(subject, Row())
         clinical = tables.clinical.near(subject, days, self.settings.clinical_days)
         entry = number_of(person.get("ageatentry"))
         return {
@@ -126,7 +126,7 @@ class Oasis3(Reader, name="oasis3"):
             "apoe4": apoe4_of(person.get("apoe")),
             "diagnosis": diagnosis_of_cdr(clinical.get("cdrtot"), self.settings.cdr_half),
             "mmse": number_of(clinical.get("mmse"), ("-1", "-4")),
-            "field_tesla": number_of(tables.scanners.get(session, {}).get(SCANNERS[1])),
+            "field_tesla": number_of(tables.scanners.get(session, Row()).get(SCANNERS[1])),
         }
 
 

@@ -34,9 +34,9 @@ class Covariates:
     def of(self, tables: SubjectTables, subject: str, visit: str, scan: Path) -> reader.Covariates:
         """Covariates of one subject at one session; a scan's own table overrides the session's."""
         known_of_scan = {name: cell for name, cell in tables.scan(scan).items() if text_of(cell)}
-        known = _values(self.participants.get(subject, {}), PARTICIPANT)
-        session = tables.sessions.get(visit, {})
-        known |= _values({**session, **known_of_scan}, SESSION)
+        known = _values(self.participants.get(subject, Row()), PARTICIPANT)
+        session = tables.sessions.get(visit, Row())
+        known |= _values(Row({**session, **known_of_scan}, session.where), SESSION)
         ages = (number_of(session.get(name), MISSING_CODES) for name in TIME_COLUMNS["age"])
         known["age"] = next((age for age in ages if age is not None), known.get("age"))
         if known.get("field_tesla") is None:

@@ -59,4 +59,4 @@ class SubjectTables:
         for rows in self.scans(path.parent.parent).values():
             if name in rows:
                 return rows[name]
-        return {}
+        return Row()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from longibench.benchmark.cohorts.parsing.dates import MONTHS, TIME_COLUMNS, YEAR, Unit, parse_date
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
-from longibench.benchmark.cohorts.parsing.tables import text_of
+from longibench.benchmark.cohorts.parsing.tables import Row, text_of
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 
 COLUMN_TO_ADD = (
@@ -77,11 +77,11 @@ def _time_records(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[
 
 
 def _columns(tables: SubjectTables, scans: Mapping[str, Path], unit: Unit) -> Iterator[_TimeRecord]:
-    columns = next(iter(tables.sessions.values()), {})
+    columns = next(iter(tables.sessions.values()), Row())
     missing = MISSING_CODES if unit in ("date", "age") else ()
     for name in TIME_COLUMNS[unit]:
         if name in columns:
-            cells = {v: text_of(tables.sessions.get(v, {}).get(name), missing) for v in scans}
+            cells = {v: text_of(tables.sessions.get(v, Row()).get(name), missing) for v in scans}
             what = f"sub-*_sessions.tsv, column {name}"
             yield _TimeRecord(what, f"{tables.sessions_path}, column {name}", READERS[unit], cells)
 

@@ -1,0 +1,63 @@
+"""Cells that are neither empty nor readable: they count as missing, and the user is told."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of, text_of
+
+T = TypeVar("T")
+ENTITY = re.compile(r"(sub|ses)-[^_]+(?=_)")  # in a file's name: a participant's or a session's
+
+
+@dataclass
+class UnreadCells:
+    """Reads cells, and counts those that cannot be read, by table and column."""
+
+    _cells: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def number(self, row: Row, column: str, missing: Iterable[str] = ()) -> float | None:
+        """A cell's number; None if it is missing, or is no number, which is counted."""
+        return self.value(row, column, number_of, missing)
+
+    def value(
+        self,
+        row: Row,
+        column: str,
+        read: Callable[[str], T | None],
+        missing: Iterable[str] = (),
+    ) -> T | None:
+        """A cell's value.
+
+        Args:
+            row: The row; it may lack the column.
+            column: The column in the plain spelling.
+            read: Makes the value; returns None for a cell that it cannot read.
+            missing: The study's codes for a missing value.
+
+        Returns:
+            The value, None if the cell is missing or cannot be read.
+        """
+        text = text_of(row.get(column), missing)
+        if text is None:
+            return None
+        value = read(text)
+        if value is None:
+            self.add(row, column, text)
+        return value
+
+    def add(self, row: Row, column: str, text: str) -> None:
+        """Count a cell that cannot be read."""
+        table, _, place = row.where.rpartition(", row ")
+        kind = ENTITY.sub(r"\1-*", Path(table).name)
+        self._cells.setdefault((kind, column), []).append(f"'{text}' in row {place}")
+
+    def notes(self) -> tuple[str, ...]:
+        """A note for each column with such cells, with the first of them; no participant's id."""
+        return tuple(
+            f"{table}, column {column}: {len(cells)} cell{'s' * (len(cells) > 1)} cannot be read "
+            f"and count as missing, such as {cells[0]}"
+            for (table, column), cells in self._cells.items()
+        )
