@@ -16,7 +16,7 @@ ENTITY = re.compile(r"(sub|ses)-[^_]+(?=_)")  # in a file's name: a participant'
 class UnreadCells:
     """Reads cells, and counts those that cannot be read, by table and column."""
 
-    _cells: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _cells: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
     def number(self, row: Row, column: str, missing: Iterable[str] = ()) -> float | None:
         """A cell's number; None if it is missing, or is no number, which is counted."""
@@ -49,15 +49,15 @@ class UnreadCells:
         return value
 
     def add(self, row: Row, column: str, text: str) -> None:
-        """Count a cell that cannot be read."""
+        """Count a cell that cannot be read, once however often it is looked up."""
         table, _, place = row.where.rpartition(", row ")
         kind = ENTITY.sub(r"\1-*", Path(table).name)
-        self._cells.setdefault((kind, column), []).append(f"'{text}' in row {place}")
+        self._cells.setdefault((kind, column), {})[row.where] = f"'{text}' in row {place}"
 
     def notes(self) -> tuple[str, ...]:
         """A note for each column with such cells, with the first of them; no participant's id."""
         return tuple(
             f"{table}, column {column}: {len(cells)} cell{'s' * (len(cells) > 1)} cannot be read "
-            f"and count as missing, such as {cells[0]}"
+            f"and count as missing, such as {next(iter(cells.values()))}"
             for (table, column), cells in self._cells.items()
         )

@@ -10,7 +10,8 @@ from pathlib import Path
 from longibench.benchmark.cohorts import reader
 from longibench.benchmark.cohorts.parsing.dates import YEAR, parse_date
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
-from longibench.benchmark.cohorts.parsing.tables import number_of, text_of
+from longibench.benchmark.cohorts.parsing.tables import Row, text_of
+from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import diagnosis_of, sex_of
 from longibench.benchmark.cohorts.readers.adni.records import nominal_tesla
 from longibench.benchmark.cohorts.readers.adni.tables import Kind, newest, rows_of
@@ -35,15 +36,16 @@ class Examination:
     """
 
     day: int
-    cells: dict[str, str]
+    cells: Row
 
 
 class Clinical:
     """Looks up clinical data of a participant at a day."""
 
-    def __init__(self, examinations: dict[int, list[Examination]]) -> None:
-        """Args: by RID, the last number of a participant's id."""
+    def __init__(self, examinations: dict[int, list[Examination]], unread: UnreadCells) -> None:
+        """Args: by RID, the last number of a participant's id; and what counts unreadable cells."""
         self.examinations = examinations
+        self._unread = unread
 
     def of(self, subject: str) -> list[Examination]:
         """A participant's examinations."""
@@ -51,34 +53,37 @@ class Clinical:
 
     def nearest(self, subject: str, day: int, column: str) -> str | None:
         """The value of a column that is nearest in time, at most ``NEAR`` days away."""
-        known = [exam for exam in self.of(subject) if exam.cells.get(column) is not None]
+        return self._nearest(subject, day, column).get(column)
+
+    def _nearest(self, subject: str, day: int, column: str) -> Row:
+        known = [exam for exam in self.of(subject) if column in exam.cells]
         known = [exam for exam in known if abs(exam.day - day) <= NEAR]
         best = min(known, key=lambda exam: (abs(exam.day - day), exam.day), default=None)
-        return best.cells.get(column) if best else None
+        return best.cells if best else Row()
 
-    def first(self, subject: str, column: str) -> str | None:
-        """A value that does not change, from the first examination that has it."""
-        values = (exam.cells.get(column) for exam in self.of(subject))
-        return next((value for value in values if value is not None), None)
+    def _first(self, subject: str, column: str) -> Row:
+        """The first examination that has a value which does not change."""
+        rows = (exam.cells for exam in self.of(subject))
+        return next((row for row in rows if column in row), Row())
 
     def covariates(self, subject: str, day: int) -> reader.Covariates:
         """Covariates at a day; None if no table contains them."""
-        diagnosis = diagnosis_of(self.nearest(subject, day, "dx"))
+        read = self._unread
         return {
             "age": self._age(subject, day),
-            "sex": sex_of(self.first(subject, "ptgender")),
-            "group": self.first(subject, "dxbl"),
-            "education": number_of(self.first(subject, "pteducat")),
-            "apoe4": number_of(self.first(subject, "apoe4")),
-            "diagnosis": diagnosis,
-            "mmse": number_of(self.nearest(subject, day, "mmse")),
+            "sex": read.value(self._first(subject, "ptgender"), "ptgender", sex_of),
+            "group": self._first(subject, "dxbl").get("dxbl"),
+            "education": read.number(self._first(subject, "pteducat"), "pteducat"),
+            "apoe4": read.number(self._first(subject, "apoe4"), "apoe4"),
+            "diagnosis": diagnosis_of(self.nearest(subject, day, "dx")),
+            "mmse": read.number(self._nearest(subject, day, "mmse"), "mmse"),
             "field_tesla": nominal_tesla(self.nearest(subject, day, "fldstreng")),
         }
 
     def _age(self, subject: str, day: int) -> float | None:
         """ADNIMERGE's AGE is that at EXAMDATE_bl, in every row."""
-        age = number_of(self.first(subject, "age"))
-        start = self.first(subject, "examdatebl")
+        age = self._unread.number(self._first(subject, "age"), "age")
+        start = self._first(subject, "examdatebl").get("examdatebl")
         entry = parse_date(start).toordinal() if start else self._first_day(subject)
         return None if age is None or entry is None else round(age + (day - entry) / YEAR, 2)
 
@@ -91,7 +96,9 @@ def rid_of(subject: str) -> int:
     return int(match[0]) if (match := LAST_NUMBER.search(subject)) else -1
 
 
-def read_clinical(tables: dict[Kind, list[Path]], subjects: Iterable[str]) -> Clinical:
+def read_clinical(
+    tables: dict[Kind, list[Path]], subjects: Iterable[str], unread: UnreadCells
+) -> Clinical:
     """Read the newest ADNIMERGE and then the newest DXSUM.
 
     Raises:
@@ -105,8 +112,8 @@ def read_clinical(tables: dict[Kind, list[Path]], subjects: Iterable[str]) -> Cl
     if "diagnoses" in tables:
         for rid, exam in _examinations(newest(tables["diagnoses"]), wanted):
             if diagnosis := _stated(exam.cells.get("diagnosis") or ""):
-                found[rid].append(Examination(exam.day, {"dx": diagnosis}))
-    return Clinical(dict(found))
+                found[rid].append(Examination(exam.day, Row({"dx": diagnosis})))
+    return Clinical(dict(found), unread)
 
 
 def _stated(cell: str) -> str | None:
@@ -122,8 +129,9 @@ def _examinations(path: Path, wanted: set[int]) -> Iterator[tuple[int, Examinati
             continue
         _day(path, row, "examdatebl", cells.get("examdatebl", ""))  # refused where the row is known
         if day := _day(path, row, "examdate", cells["examdate"]):
-            known = {name: text_of(cell, MISSING_CODES) for name, cell in cells.items()}
-            yield rid, Examination(day.toordinal(), {k: v for k, v in known.items() if v})
+            known = ((name, text_of(cell, MISSING_CODES)) for name, cell in cells.items())
+            row_of = Row(((name, text) for name, text in known if text), cells.where)
+            yield rid, Examination(day.toordinal(), row_of)
 
 
 def _day(path: Path, row: int, column: str, cell: str) -> date | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.dates import parse_date
+from longibench.benchmark.cohorts.parsing.tables import Row
 from longibench.benchmark.cohorts.reader import NOT_ON_DISK, FoundScan, LeftOut
 from longibench.benchmark.cohorts.readers.adni.clinical import NEAR, Clinical
 from longibench.benchmark.cohorts.readers.adni.grouping import Dated, taken_of
@@ -16,7 +17,7 @@ MEANING: dict[Kind, str] = {
     "listing": "lists of the images",
     "merge": "ADNIMERGE",
     "diagnoses": "diagnoses",
-    "meta": "field strengths and sequences",
+    "meta": "field strengths, sequences and visits of the study's images",
     "image quality": "Mayo's quality ratings",
     "series quality": "quality checks",
 }
@@ -83,7 +84,12 @@ def _of_tables(tables: Mapping[Kind, list[Path]], records: Records) -> list[str]
         elif used:
             lines.append(f"{MEANING[kind]}: {', '.join(used)}")
     lines += [f"{name} lists no participant of ADNI and is not read" for name in records.foreign]
-    if tables.keys().isdisjoint(("merge", "listing", "diagnoses")):
+    lines += [
+        f"{name} lists {count:,} participants of whom nothing is here: it is read as a list of "
+        "more than this download; if it is this download's own, the rest is not unpacked yet"
+        for name, count in records.wider.items()
+    ]
+    if tables.keys().isdisjoint(("merge", "listing", "diagnoses", "meta")):
         lines.append("no table was found next to the images: no ages, diagnoses or field strengths")
     return lines
 
@@ -104,7 +110,7 @@ def _of_images(records: Records, images: Sequence[Image]) -> list[str]:
 
 
 def _differs(records: Records, image: Image) -> bool:
-    stated = records.of_image.get(image.image, {}).get("date")
+    stated = records.of_image.get(image.image, Row()).get("date")
     if stated is None:
         return False
     try:

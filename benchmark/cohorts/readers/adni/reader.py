@@ -3,6 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
+from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.reader import LeftOut, Listing, Reader
 from longibench.benchmark.cohorts.readers.adni.choice import AdniSettings
 from longibench.benchmark.cohorts.readers.adni.clinical import read_clinical
@@ -40,9 +41,10 @@ class Adni(Reader, name="adni"):
         images, left_out = list_images(participants)
         tables = find_tables(around)
         records = read_records(tables, images)
-        clinical = read_clinical(tables, {image.subject for image in images})
+        unread = UnreadCells()
+        clinical = read_clinical(tables, {image.subject for image in images}, unread)
         dated: dict[str, list[Dated]] = defaultdict(list)
-        scans = Scans(records, clinical, self.settings)
+        scans = Scans(records, clinical, self.settings, unread)
         for image in images:
             found = scans.of(image)
             if isinstance(found, LeftOut):
@@ -54,5 +56,5 @@ class Adni(Reader, name="adni"):
         return Listing(
             [scan for own in visits.values() for scan in own],
             [*left_out, *records.left_out, *absent(records, images)],
-            notes=tuple(notes),
+            notes=(*notes, *unread.notes()),
         )

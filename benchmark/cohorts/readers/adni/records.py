@@ -2,16 +2,21 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
-from longibench.benchmark.cohorts.parsing.tables import text_of
+from longibench.benchmark.cohorts.parsing.tables import Row, text_of
 from longibench.benchmark.cohorts.reader import LISTED_TWICE, LeftOut
 from longibench.benchmark.cohorts.readers.adni.images import Image
-from longibench.benchmark.cohorts.readers.adni.tables import LISTED_IMAGE, Kind, rows_of
+from longibench.benchmark.cohorts.readers.adni.tables import (
+    LISTED_IMAGE,
+    STUDY_IMAGE,
+    Kind,
+    rows_of,
+)
 from longibench.benchmark.cohorts.subject_ids import ADNI_ID, canonical_subject
 from longibench.benchmark.core.errors import UserError
 
@@ -24,11 +29,11 @@ COLUMNS = {
     "group": ("group", "researchgroup"),
     "sex": ("sex",),
     "age": ("age",),
-    "visit": ("visit",),
-    "modality": ("modality",),
-    "description": ("description", "sequence"),
-    "type": ("type", "origproc"),
-    "date": ("acqdate", "studydate", "scandate"),
+    "visit": ("viscode2", "visit"),
+    "modality": ("modality", "imagemodality"),
+    "description": ("description", "sequence", "imagedescription"),
+    "type": ("type", "origproc", "imagetype"),
+    "date": ("acqdate", "studydate", "scandate", "imagedate"),
     "phase": ("phase", "project"),
     "protocol": ("imagingprotocol",),
     "tesla": ("magstrength",),
@@ -37,7 +42,7 @@ COLUMNS = {
     "selected": ("seriesselected",),
     "quality": ("seriesquality",),
 }
-Record = dict[str, str]  # data of an image; keys as in COLUMNS, without missing ones
+Record = Row  # data of an image; keys as in COLUMNS, without missing ones
 
 
 @dataclass
@@ -50,13 +55,16 @@ class Records:
         listed: Image ids of the download's own lists, with the table and row.
         left_out: Rows of lists that are not used: duplicates, and those of another study.
         foreign: Tables that are ignored, since they list another study's participants.
+        wider: By list, the participants of whom nothing is on disk, where these are the most: it is
+            a list of the study or of a larger download, and they are no loss of this one.
     """
 
-    of_image: dict[str, Record] = field(default_factory=lambda: defaultdict(dict))
+    of_image: dict[str, Record] = field(default_factory=lambda: defaultdict(Row))
     passed: dict[str, bool] = field(default_factory=dict)
     listed: dict[str, str] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    wider: dict[str, int] = field(default_factory=dict)
 
 
 def read_records(tables: dict[Kind, list[Path]], images: Iterable[Image]) -> Records:
@@ -73,10 +81,10 @@ def read_records(tables: dict[Kind, list[Path]], images: Iterable[Image]) -> Rec
     records, owners = Records(), {image.image: image.subject for image in images}
     subjects = frozenset(owners.values())
     for path in tables.get("listing", []):
-        _add_listing(records, path, owners.keys())
-    for kind, column in (("meta", "imageuid"), ("image quality", "loniimage")):
+        _add_listing(records, path, owners.keys(), subjects)
+    for kind, columns in (("meta", STUDY_IMAGE), ("image quality", ("loniimage",))):
         for path in tables.get(kind, []):  # type: ignore[call-overload]
-            for _, image, cells in _rows(path, column, subjects=subjects):
+            for _, image, cells in _rows(path, *columns, subjects=subjects):
                 if image in owners:
                     _add(records.of_image[image], cells)
     for path in tables.get("series quality", []):
@@ -98,12 +106,17 @@ def nominal_tesla(text: str | None) -> float | None:
     return near[0] if near else value or None
 
 
-def _add_listing(records: Records, path: Path, on_disk: Container[str]) -> None:
+def _add_listing(records: Records, path: Path, on_disk: Set[str], subjects: Set[str]) -> None:
     rows = list(_rows(path, *LISTED_IMAGE))
-    foreign = [cells for *_, cells in rows if not ADNI_ID.fullmatch(cells.get("subject", ""))]
-    if len(foreign) == len(rows):
+    people = {cells.get("subject", "") for *_, cells in rows}
+    people = {canonical_subject(person) for person in people if ADNI_ID.fullmatch(person)}
+    if not people:
         records.foreign.append(path.name)
         return
+    absent = people - subjects
+    if len(absent) > len(people) / 2:
+        records.wider[path.name] = len(absent)
+        rows = [row for row in rows if row[1] in on_disk]
     seen = set()
     for row, image, cells in rows:
         subject = cells.get("subject", "")
@@ -141,7 +154,7 @@ def _add_verdicts(records: Records, path: Path) -> None:
 
 
 def _rows(
-    path: Path, *ids: str, subjects: Container[str] | None = None
+    path: Path, *ids: str, subjects: Set[str] | None = None
 ) -> Iterator[tuple[int, str, Record]]:
     """Row number, image id (digits) and non-missing cells of every row with an image id.
 
@@ -164,9 +177,9 @@ def _rows(
             )
 
 
-def _record(cells: dict[str, str]) -> Record:
+def _record(cells: Row) -> Record:
     """The cells by the keys of ``COLUMNS``, without missing ones."""
-    record = {}
+    record = Row(where=cells.where)
     for key, spellings in COLUMNS.items():
         values = (text_of(cells.get(name), MISSING_CODES) for name in spellings)
         value = next((value for value in values if value is not None), None)
@@ -176,5 +189,6 @@ def _record(cells: dict[str, str]) -> Record:
 
 
 def _add(record: Record, cells: Record) -> None:
+    record.where = record.where or cells.where
     for key, value in cells.items():
         record.setdefault(key, value)

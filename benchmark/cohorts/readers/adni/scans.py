@@ -5,7 +5,8 @@ from datetime import date
 
 from longibench.benchmark.cohorts import reader
 from longibench.benchmark.cohorts.parsing.dates import parse_date
-from longibench.benchmark.cohorts.parsing.tables import number_of
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of
+from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import sex_of
 from longibench.benchmark.cohorts.reader import FoundScan, LeftOut
 from longibench.benchmark.cohorts.readers.adni.choice import (
@@ -42,11 +43,13 @@ class Scans:
         records: Data of images from the tables.
         clinical: Data of participants from the tables.
         settings: How one of several scans of a visit is chosen.
+        unread: Counts cells that cannot be read.
     """
 
     records: Records
     clinical: Clinical
     settings: AdniSettings
+    unread: UnreadCells
 
     def of(self, image: Image) -> Dated | LeftOut:
         """The scan, or why it is not used.
@@ -54,7 +57,7 @@ class Scans:
         Raises:
             UserError: A table assigns the image to another participant.
         """
-        record = self.records.of_image.get(image.image, {})
+        record = self.records.of_image.get(image.image, Row())
         self._refuse_other_owner(image, record)
         day = _date(image.date) or _date(record.get("date", ""))
         reason = self._why_not(image, record, day)
@@ -107,10 +110,10 @@ class Scans:
         """ADNIMERGE's values, or those of the image's own row if it has none."""
         known = self.clinical.covariates(subject, day)
         row: reader.Covariates = {
-            "age": number_of(record.get("age")),
-            "sex": sex_of(record.get("sex")),
+            "age": self.unread.number(record, "age"),
+            "sex": self.unread.value(record, "sex", sex_of),
             "group": record.get("group"),
-            "mmse": number_of(record.get("mmse")),
+            "mmse": self.unread.number(record, "mmse"),
         }
         missing = {name: value for name, value in row.items() if known.get(name) is None}
         return {**known, **missing, "site": subject[:3], "field_tesla": tesla}

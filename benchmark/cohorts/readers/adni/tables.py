@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from longibench.benchmark.cohorts.parsing.study_files import read_header
-from longibench.benchmark.cohorts.parsing.tables import plain, read_lines
+from longibench.benchmark.cohorts.parsing.tables import FIRST_ROW, Row, plain, read_lines
 
 Kind = Literal["listing", "merge", "diagnoses", "meta", "image quality", "series quality"]
 
 LISTED_IMAGE = ("imagedataid", "imageid")  # columns of an image's id; the first one present is used
+STUDY_IMAGE = ("imageuid", "imageid")
+STUDY_COLUMNS = ("imagedescription", "imagetype")  # of [PREFIX]_All_Images_[DATE].csv (since 2024)
 PERSON = ("ptid", "subject", "subjectid", "rid")
 STAMP = re.compile(r"(\d{1,2}[A-Za-z]{3}\d{4})")
 
@@ -36,6 +38,8 @@ def kind_of(names: frozenset[str]) -> Kind | None:
     person = not names.isdisjoint(PERSON)
     if {"ptid", "viscode", "examdate", "dxbl"} <= names:
         return "merge"
+    if person and "imageid" in names and not names.isdisjoint(STUDY_COLUMNS):
+        return "meta"
     if person and not names.isdisjoint(LISTED_IMAGE):
         return "listing"
     if {"loniuid", "pass"} <= names:
@@ -47,7 +51,7 @@ def kind_of(names: frozenset[str]) -> Kind | None:
     return "meta" if person and {"imageuid", "magstrength"} <= names else None
 
 
-def rows_of(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def rows_of(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, Row]]:
     """The rows of a table as text: the row's number, and its cells.
 
     Args:
@@ -60,8 +64,9 @@ def rows_of(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, dict[str,
     header, lines = read_lines(path)
     places = {squeezed(name): place for place, name in reversed(list(enumerate(header)))}
     wanted = {name: places[name] for name in columns if name in places}
-    for row, cells in enumerate(lines, start=2):
-        yield row, {name: cells[place].strip() for name, place in wanted.items()}
+    for row, cells in enumerate(lines, FIRST_ROW):
+        named = ((name, cells[place].strip()) for name, place in wanted.items())
+        yield row, Row(named, f"{path}, row {row}")
 
 
 def squeezed(name: str) -> str:

@@ -117,3 +117,57 @@ def test_wrong_image_ids_of_study_wide_tables(download: Any) -> None:
     meta.write_text("SUBJECT,IMAGEUID,MAGSTRENGTH\n002_S_4711,scan1,1.5\n")
     with pytest.raises(UserError, match=r"row 2, column imageuid: 'scan1' is not an image id"):
         download.read()
+
+
+def test_the_studys_list_of_images_is_not_the_downloads(download: Any) -> None:
+    """Since 2024 LONI has one ``*_All_Images_*.csv``: its rows describe images, none is missing."""
+    download.scan(ONE, FIRST, "-")
+    download.scan(ONE, LATER, "-")
+    row = "{},{},1,{},{},MRI,MPRAGE,{},{}"
+    download.rows = [
+        row.format(40001, ONE, "bl", FIRST, "Pre-processed", 1),
+        row.format(40002, ONE, "m12", LATER, "Original", 2),
+        *(row.format(90000 + n, f"003_S_{n:04d}", "bl", FIRST, "Original", n) for n in range(9)),
+        row.format(90100, ONE, "m24", LATER, "Original", 9),
+    ]
+    header = (
+        "image_id,subject_id,study_id,VISCODE2,image_date,image_modality,image_description,"
+        "image_type,series_id"
+    )
+    download.write_rows(header, "My_All_Images_15Dec2025.csv")
+    cohort = download.read()
+    assert cohort.left_out.empty
+    assert any(
+        note.endswith("of the study's images: My_All_Images_15Dec2025.csv") for note in cohort.notes
+    )
+
+
+def test_a_list_of_mostly_other_people_is_told_in_one_note(download: Any) -> None:
+    """It may be that of a larger download: its people are counted, not left out one by one."""
+    download.scan(ONE, FIRST, "bl")
+    download.scan(ONE, LATER, "m12")
+    for number in range(3):
+        download.count += 1
+        download.list_row(f"003_S_{number:04d}", "bl", "3/20/2015")
+    download.write_rows()
+    cohort = download.read()
+    assert cohort.left_out.empty
+    assert any("lists 3 participants of whom nothing is here" in note for note in cohort.notes)
+
+
+def test_cells_that_cannot_be_read_are_told(download: Any) -> None:
+    """In the collection's table and in ADNIMERGE, each cell once."""
+    download.scan(ONE, FIRST, "bl")
+    download.scan(ONE, LATER, "m12")
+    download.rows = [row.replace('"71"', '"seventy"') for row in download.rows]
+    download.write_rows()
+    row = "4711,ADNI1,002_S_4711,2,{},{},CN,,?,16,1,twenty,1.5 Tesla MRI,CN,2006-11-02"
+    download.rows = [row.format("bl", FIRST), row.format("m12", LATER)]
+    download.write_rows(download.merge_header, "ADNIMERGE.csv")
+    told = [note for note in download.read().notes if "cannot be read" in note]
+    assert told == [
+        "ADNIMERGE.csv, column mmse: 2 cells cannot be read and count as missing, "
+        "such as 'twenty' in row 2",
+        "t1_7_04_2026.csv, column age: 2 cells cannot be read and count as missing, "
+        "such as 'seventy' in row 2",
+    ]
