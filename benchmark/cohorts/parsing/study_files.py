@@ -4,7 +4,7 @@ import csv
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.dates import parse_date
@@ -128,6 +128,23 @@ def first_rows(rows: Iterable[Row], key: str) -> dict[str, Row]:
     for row in rows:
         first.setdefault(row[key], row)
     return first
+
+
+def no_table(columns: Iterable[str]) -> str:
+    """A note that a study's table was not found."""
+    return f"no table with the columns {', '.join(columns)}: its covariates are not known"
+
+
+def without_row(table: str, listed: Iterable[object], people: Set[object]) -> tuple[str, ...]:
+    """A note on the people of whom a table has no row; none if it is empty or has them all."""
+    known = set(listed)
+    missing = len(people - known) if known else 0
+    if not missing:
+        return ()
+    return (
+        f"the table with {table} has no row of {missing} of {len(people)} participants: "
+        "their covariates are not known",
+    )
 
 
 class NearestRows:

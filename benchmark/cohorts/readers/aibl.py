@@ -17,11 +17,14 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     find_folders,
     find_tables,
     first_rows,
+    no_table,
     read_tables,
     scan_in,
     subfolders,
+    without_row,
 )
-from longibench.benchmark.cohorts.parsing.tables import Row, number_of, text_of
+from longibench.benchmark.cohorts.parsing.tables import Row, text_of
+from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import apoe4_of
 from longibench.benchmark.cohorts.reader import (
     Covariates,
@@ -49,6 +52,9 @@ SEQUENCES = (  # T1w, preferred ones first: accepted scans, repeats, then other 
     "MPRAGESAGISOp2ND",
 )
 SEXES = {"1": "M", "2": "F"}
+DEMOGRAPHICS = ("rid", "ptdob", "ptgender")  # columns of the tables
+GENES = ("rid", "apgen1", "apgen2")
+CLINICAL = ("rid", "viscode")
 DIAGNOSES = {"1": "CN", "2": "MCI", "3": "AD"}
 VISIT = re.compile(r"bl|m(\d+)", re.IGNORECASE)
 BIRTH = re.compile(r"/?(\d{4})")
@@ -106,7 +112,8 @@ class Aibl(Reader, name="aibl"):
             UserError: No such folder, or no participant in it.
         """
         root = existing_folder(path, "the folder that contains one folder per participant")
-        tables = _tables(root)
+        unread = UnreadCells()
+        tables, notes = _tables(root, unread)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         for person in find_folders(root, RID, depth=2):
@@ -114,15 +121,17 @@ class Aibl(Reader, name="aibl"):
                 if sequence.name not in self.settings.sequences:
                     left_out.append(LeftOut(f"AIBL{person.name}", "", NOT_T1, str(sequence)))
                     continue
-                found, problems = self._sequence(person.name, sequence, tables)
+                found, problems = self._sequence(person.name, sequence, tables, unread)
                 scans += found
                 left_out += problems
         if not scans and not left_out:
             raise UserError(f"{root}: not AIBL: it contains no folder <RID>/<sequence>/<date>")
-        return Listing(scans, left_out)
+        people = {_rid(scan.subject.removeprefix("AIBL")) for scan in scans}
+        notes += without_row(", ".join(DEMOGRAPHICS), tables.demographics.keys(), people)
+        return Listing(scans, left_out, notes=(*notes, *unread.notes()))
 
     def _sequence(
-        self, rid: str, sequence: Path, tables: Tables
+        self, rid: str, sequence: Path, tables: Tables, unread: UnreadCells
     ) -> tuple[list[FoundScan], list[LeftOut]]:
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
@@ -135,22 +144,27 @@ class Aibl(Reader, name="aibl"):
                 if image is None or day is None:
                     left_out.append(LeftOut(f"AIBL{rid}", visit, NO_SCAN, str(leaf)))
                     continue
-                known = self._covariates(tables, rid, day)
+                known = self._covariates(tables, _rid(rid), day, unread)
                 order = (float(rank), leaf.name)
                 scans.append(FoundScan(f"AIBL{rid}", visit, image, day, order, known))
         return scans, left_out
 
-    def _covariates(self, tables: Tables, rid: str, day: float) -> Covariates:
+    def _covariates(self, tables: Tables, rid: str, day: float, unread: UnreadCells) -> Covariates:
         person, genes = tables.demographics.get(rid, Row()), tables.genes.get(rid, Row())
         clinical = tables.clinical.near(rid, day, self.settings.clinical_days)
         return {
-            "age": _age(person.get("ptdob", ""), day),
-            "sex": SEXES.get(person.get("ptgender", "")),
+            "age": unread.value(person, "ptdob", lambda cell: _age(cell, day), MISSING_CODES),
+            "sex": unread.value(person, "ptgender", SEXES.get, MISSING_CODES),
             "site": text_of(person.get("siteid"), MISSING_CODES),
             "apoe4": apoe4_of(genes.get("apgen1", "") + genes.get("apgen2", "")),
-            "diagnosis": DIAGNOSES.get(clinical.get("dxcurren", "")),
-            "mmse": number_of(clinical.get("mmscore"), MISSING_CODES),
+            "diagnosis": unread.value(clinical, "dxcurren", DIAGNOSES.get, MISSING_CODES),
+            "mmse": unread.number(clinical, "mmscore", MISSING_CODES),
         }
+
+
+def _rid(text: str) -> str:
+    """A participant's number in one spelling: ``12``, ``0012`` and a spreadsheet's ``12.0``."""
+    return text.removesuffix(".0").lstrip("0")
 
 
 def _age(birth: str, day: float) -> float | None:
@@ -159,18 +173,28 @@ def _age(birth: str, day: float) -> float | None:
     return (day - date(int(match[1]), *MIDYEAR).toordinal()) / YEAR if match else None
 
 
-def _tables(root: Path) -> Tables:
-    def read(*columns: str) -> list[Row]:
-        found = find_tables(root, *columns, skip=RID)
-        own = [path for path in found if path.name.lower().startswith("aibl")]
-        return read_tables(own or found, *columns)  # ADNI's tables use the same numbers
+def _tables(root: Path, unread: UnreadCells) -> tuple[Tables, tuple[str, ...]]:
+    people, genes, visits = (_read(root, *columns) for columns in (DEMOGRAPHICS, GENES, CLINICAL))
+    notes = tuple(
+        no_table(columns)
+        for columns, rows in ((DEMOGRAPHICS, people), (GENES, genes), (CLINICAL, visits))
+        if not rows
+    )
+    clinical = NearestRows(_visits(visits, unread))
+    return Tables(first_rows(people, "rid"), first_rows(genes, "rid"), clinical), notes
 
-    demographics = first_rows(read("rid", "ptdob", "ptgender"), "rid")
-    genes = first_rows(read("rid", "apgen1", "apgen2"), "rid")
-    return Tables(demographics, genes, NearestRows(_visits(read("rid", "viscode"))))
+
+def _read(root: Path, *columns: str) -> list[Row]:
+    """The rows of the tables with some columns, participants' numbers in one spelling."""
+    found = find_tables(root, *columns, skip=RID)
+    own = [path for path in found if path.name.lower().startswith("aibl")]
+    rows = read_tables(own or found, *columns)  # ADNI's tables use the same numbers
+    for row in rows:
+        row["rid"] = _rid(row["rid"])
+    return rows
 
 
-def _visits(rows: list[Row]) -> Iterator[tuple[str, float, Row]]:
+def _visits(rows: list[Row], unread: UnreadCells) -> Iterator[tuple[str, float, Row]]:
     """One row per visit, merged from all tables, and its day.
 
     Most tables have no date (-4) but a visit's code; a visit then has the date of another table, or
@@ -183,8 +207,8 @@ def _visits(rows: list[Row]) -> Iterator[tuple[str, float, Row]]:
             if text_of(cell, MISSING_CODES) is not None:
                 row.setdefault(name, cell)
     for (rid, code), row in visits.items():
-        day = day_of(row.get("examdate", ""))
-        start = day_of(visits.get((rid, "bl"), Row()).get("examdate", ""))
+        day = unread.value(row, "examdate", day_of)
+        start = unread.value(visits.get((rid, "bl"), Row()), "examdate", day_of)
         match = VISIT.fullmatch(code)
         if day is None and start is not None and match:
             day = start + int(match[1] or 0) * YEAR / MONTHS

@@ -13,6 +13,7 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     read_tables,
 )
 from longibench.benchmark.cohorts.parsing.tables import Row, number_of
+from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import diagnosis_of_cdr, sex_of
 from longibench.benchmark.cohorts.reader import (
     NOT_ON_DISK,
@@ -82,13 +83,13 @@ class Oasis2(Reader, name="oasis2"):
             UserError: No such folder, or no table with ``MRI ID`` and ``MR Delay``.
         """
         root = existing_folder(path, "the folder that contains OAS2_RAW_PART1 and OAS2_RAW_PART2")
-        rows = _demographics(root)
+        rows, unread = _demographics(root), UnreadCells()
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         seen = set()
         for session in find_folders(root, SESSION):
             seen.add(session.name)
-            found, problems = self._session(session, rows.get(session.name))
+            found, problems = self._session(session, rows.get(session.name), unread)
             scans += found
             left_out += problems
         for visit in rows.keys() - seen:
@@ -96,9 +97,12 @@ class Oasis2(Reader, name="oasis2"):
             left_out.append(LeftOut(subject, visit, NOT_ON_DISK, f"no folder {visit}"))
         left_out.sort(key=lambda entry: (entry.subject, entry.visit))
         axes = self.settings.axes
-        return Listing(scans, left_out, axes=axes, notes=(ORIENTATION.format(axes=axes),))
+        notes = (ORIENTATION.format(axes=axes), *unread.notes())
+        return Listing(scans, left_out, axes=axes, notes=notes)
 
-    def _session(self, folder: Path, row: Row | None) -> tuple[list[FoundScan], list[LeftOut]]:
+    def _session(
+        self, folder: Path, row: Row | None, unread: UnreadCells
+    ) -> tuple[list[FoundScan], list[LeftOut]]:
         subject, visit = folder.name.split("_MR")
         subject, visit = canonical_subject(subject), f"MR{visit}"
         if row is None:
@@ -110,19 +114,20 @@ class Oasis2(Reader, name="oasis2"):
         images, left_out = _images(folder)
         if not images and not left_out:
             left_out.append(("", NO_IMAGE, str(folder / "RAW")))
-        known = self._covariates(row)
+        known = self._covariates(row, unread)
         return [
             FoundScan(subject, visit, image, days, (number != self.settings.mpr, number), known)
             for number, image in images
         ], [LeftOut(subject, visit, reason, detail) for _, reason, detail in left_out]
 
-    def _covariates(self, row: Row) -> Covariates:
+    def _covariates(self, row: Row, unread: UnreadCells) -> Covariates:
+        half = self.settings.cdr_half
         return {
-            "age": number_of(row.get("age")),
-            "sex": sex_of(row.get("m_f")),
-            "education": number_of(row.get("educ")),
-            "mmse": number_of(row.get("mmse")),
-            "diagnosis": diagnosis_of_cdr(row.get("cdr"), self.settings.cdr_half),
+            "age": unread.number(row, "age"),
+            "sex": unread.value(row, "m_f", sex_of),
+            "education": unread.number(row, "educ"),
+            "mmse": unread.number(row, "mmse"),
+            "diagnosis": unread.value(row, "cdr", lambda cell: diagnosis_of_cdr(cell, half)),
         }
 
 

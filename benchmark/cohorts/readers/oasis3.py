@@ -9,14 +9,18 @@ from pydantic import Field
 
 from longibench.benchmark.cohorts.parsing.dates import YEAR
 from longibench.benchmark.cohorts.parsing.study_files import (
+    MISSING_CODES,
     NearestRows,
     existing_folder,
     find_folders,
     find_tables,
     first_rows,
+    no_table,
     read_tables,
+    without_row,
 )
-from longibench.benchmark.cohorts.parsing.tables import Row, number_of
+from longibench.benchmark.cohorts.parsing.tables import Row
+from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import apoe4_of, diagnosis_of_cdr
 from longibench.benchmark.cohorts.reader import (
     Covariates,
@@ -86,7 +90,8 @@ class Oasis3(Reader, name="oasis3"):
             UserError: No such folder, or no session in it.
         """
         root = existing_folder(path, "the folder that contains OAS3*_MR_d*")
-        tables, notes = _tables(root)
+        unread = UnreadCells()
+        tables, notes = _tables(root, unread)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         for session in find_folders(root, SESSION):
@@ -97,7 +102,7 @@ class Oasis3(Reader, name="oasis3"):
             if not images:
                 left_out.append(LeftOut(subject, f"d{digits}", NO_T1W, str(session)))
                 continue
-            known = self._covariates(tables, session.name, subject, float(digits))
+            known = self._covariates(tables, session.name, subject, float(digits), unread)
             scans += [
                 FoundScan(subject, f"d{digits}", image, float(digits), self._order(image), known)
                 for image in images
@@ -106,7 +111,9 @@ class Oasis3(Reader, name="oasis3"):
             raise UserError(
                 f"{root}: not OASIS-3: it contains no folder named like OAS30001_MR_d0757"
             )
-        return Listing(scans, left_out, notes=notes)
+        people = {scan.subject for scan in scans}
+        notes += without_row(", ".join(DEMOGRAPHICS), tables.demographics.keys(), people)
+        return Listing(scans, left_out, notes=(*notes, *unread.notes()))
 
     def _order(self, image: Path) -> tuple[bool, int, str]:
         """Plain names before those with ``acq-`` or ``echo-``, then by run."""
@@ -115,22 +122,27 @@ class Oasis3(Reader, name="oasis3"):
         special = "_acq-" in image.name or "_echo-" in image.name
         return special, run if self.settings.run == "first" else -run, image.name
 
-    def _covariates(self, tables: Tables, session: str, subject: str, days: float) -> Covariates:
+    def _covariates(
+        self, tables: Tables, session: str, subject: str, days: float, unread: UnreadCells
+    ) -> Covariates:
         person = tables.demographics.get(subject, Row())
         clinical = tables.clinical.near(subject, days, self.settings.clinical_days)
-        entry = number_of(person.get("ageatentry"))
+        half = self.settings.cdr_half
+        entry = unread.number(person, "ageatentry")
         return {
             "age": None if entry is None else entry + days / YEAR,
-            "sex": SEXES.get(person.get("gender", "")),
-            "education": number_of(person.get("educ")),
-            "apoe4": apoe4_of(person.get("apoe")),
-            "diagnosis": diagnosis_of_cdr(clinical.get("cdrtot"), self.settings.cdr_half),
-            "mmse": number_of(clinical.get("mmse"), ("-1", "-4")),
-            "field_tesla": number_of(tables.scanners.get(session, Row()).get(SCANNERS[1])),
+            "sex": unread.value(person, "gender", SEXES.get),
+            "education": unread.number(person, "educ"),
+            "apoe4": unread.value(person, "apoe", apoe4_of),
+            "diagnosis": unread.value(
+                clinical, "cdrtot", lambda cell: diagnosis_of_cdr(cell, half)
+            ),
+            "mmse": unread.number(clinical, "mmse", MISSING_CODES),
+            "field_tesla": unread.number(tables.scanners.get(session, Row()), SCANNERS[1]),
         }
 
 
-def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
+def _tables(root: Path, unread: UnreadCells) -> tuple[Tables, tuple[str, ...]]:
     found = {
         columns: find_tables(root, *columns, skip=SESSION)
         for columns in (DEMOGRAPHICS, CLINICAL, SCANNERS)
@@ -141,17 +153,13 @@ def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
     visits = [
         (row["oasisid"], days, row)
         for row in clinical
-        if (days := number_of(row["days_to_visit"])) is not None
-        and number_of(row["cdrtot"]) is not None
+        if (days := unread.number(row, "days_to_visit")) is not None
+        and unread.number(row, "cdrtot") is not None
     ]
     labels = {
         match[0]: row
         for label, row in first_rows(scanners, "label").items()
         if (match := SESSION.search(label))
     }
-    notes = tuple(
-        f"no table with the columns {', '.join(names)}: its covariates are not known"
-        for names, paths in found.items()
-        if not paths
-    )
+    notes = tuple(no_table(names) for names, paths in found.items() if not paths)
     return Tables(first_rows(demographics, "oasisid"), NearestRows(visits), labels), notes

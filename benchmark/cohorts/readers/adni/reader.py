@@ -3,10 +3,11 @@
 from collections import defaultdict
 from pathlib import Path
 
+from longibench.benchmark.cohorts.parsing.study_files import without_row
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.reader import LeftOut, Listing, Reader
 from longibench.benchmark.cohorts.readers.adni.choice import AdniSettings
-from longibench.benchmark.cohorts.readers.adni.clinical import read_clinical
+from longibench.benchmark.cohorts.readers.adni.clinical import read_clinical, rid_of
 from longibench.benchmark.cohorts.readers.adni.grouping import Dated, name_visits
 from longibench.benchmark.cohorts.readers.adni.images import list_images
 from longibench.benchmark.cohorts.readers.adni.notes import absent, notes_on_tables, notes_on_visits
@@ -53,6 +54,8 @@ class Adni(Reader, name="adni"):
                 dated[image.subject].append(found)
         visits = {subject: name_visits(own) for subject, own in dated.items()}
         notes = notes_on_tables(tables, records, images) + notes_on_visits(dated, visits, clinical)
+        people = {rid_of(subject) for subject in dated}
+        notes += without_row("the clinical data", clinical.examinations.keys(), people)
         return Listing(
             [scan for own in visits.values() for scan in own],
             [*left_out, *records.left_out, *absent(records, images)],

@@ -92,3 +92,23 @@ def test_other_sequences_and_empty_series_are_named(aibl: Path) -> None:
 def test_another_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not AIBL"):
         read(tmp_path)
+
+
+def test_numbers_of_participants_in_any_spelling(aibl: Path) -> None:
+    """A spreadsheet writes 4711 as 4711.0, another program as 004711."""
+    table = aibl / "Data_extract" / "aibl_ptdemog_01-Jun-2018.csv"
+    table.write_text(table.read_text().replace("\n4711,", "\n004711.0,"))
+    cohort = read(aibl)
+    assert cohort.visits["sex"].notna().all()
+    assert not any("has no row" in note for note in cohort.notes)
+
+
+def test_what_tables_lack_is_told(aibl: Path) -> None:
+    """A participant without a row, a cell that cannot be read, a table that is not there."""
+    table = aibl / "Data_extract" / "aibl_ptdemog_01-Jun-2018.csv"
+    text = table.read_text().replace("\n4711,", "\n9999,").replace(",2\n", ",female\n")
+    table.write_text(text)
+    notes = read(aibl).notes
+    assert "no table with the columns rid, apgen1, apgen2: its covariates are not known" in notes
+    assert any("has no row of 1 of" in note for note in notes)
+    assert any("column ptgender: " in note and "such as 'female'" in note for note in notes)

@@ -110,3 +110,11 @@ def test_without_the_table_it_says_which(oasis2: Path) -> None:
         read(oasis2)
     with pytest.raises(UserError, match="no such folder"):
         read(oasis2 / "nowhere")
+
+
+def test_a_cell_that_cannot_be_read_is_told(oasis2: Path) -> None:
+    """It is not the same as an empty one."""
+    edit(oasis2, ",12,,28,", ",twelve,,28,")
+    cohort = read(oasis2)
+    assert "education" not in cohort.visits
+    assert any("column educ: " in note and "such as 'twelve'" in note for note in cohort.notes)

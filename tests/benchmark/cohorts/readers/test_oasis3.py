@@ -83,3 +83,12 @@ def test_a_session_without_t1w_is_left_out(oasis3: Path) -> None:
 def test_another_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not OASIS-3"):
         read(tmp_path)
+
+
+def test_what_tables_lack_is_told(oasis3: Path) -> None:
+    """A participant without a row and a cell that cannot be read."""
+    table = oasis3 / "OASIS3_demographics.csv"
+    table.write_text(table.read_text().replace("OAS34711", "OAS39999").replace(",16,", ",many,"))
+    notes = read(oasis3).notes
+    assert any("has no row of 1 of" in note for note in notes)
+    assert any("column educ: " in note and "such as 'many' in row" in note for note in notes)
