@@ -1,4 +1,4 @@
-"""Cells that are neither empty nor readable: they count as missing, and the user is told."""
+"""Cells that are neither empty nor readable: they count as missing and are reported."""
 
 import re
 from collections.abc import Callable, Iterable

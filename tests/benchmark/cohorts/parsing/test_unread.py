@@ -1,4 +1,4 @@
-"""Cells that are neither empty nor readable are counted and told."""
+"""Cells that are neither empty nor readable are counted and reported."""
 
 from pathlib import Path
 
