@@ -1,9 +1,11 @@
-"""Canonical subject ids: one id per person, for all spellings of the layouts."""
+"""Canonical ids of persons and labels of visits: one for all spellings of the layouts."""
 
 import re
 
 ADNI_ID = re.compile(r"(?:ADNI)?(\d{3})_?S_?(\d{4,5})", re.IGNORECASE)
 OASIS_ID = re.compile(r"OAS(?:IS)?([123])_?(\d{4})", re.IGNORECASE)  # OASIS-3 is written without _
+NUMBERED = re.compile(r"([a-z]*)0*(\d+)")  # M012, d0757, V1, 01
+FIRST = ("bl", "baseline")
 
 
 def is_worldwide(subject: str) -> bool:
@@ -25,3 +27,17 @@ def canonical_subject(label: str) -> str:
     if match := OASIS_ID.fullmatch(bare):
         return f"OAS{match[1]}{'' if match[1] == '3' else '_'}{match[2]}"
     return bare
+
+
+def canonical_visit(label: str) -> str:
+    """The form in which labels of one subject's visits are compared; what is shown is the label.
+
+    Without ``ses-``, spaces, case and padding: ``ses-M012``, ``M12`` and ``m12`` are one visit, and
+    so are ``d0757`` and ``d757``, or ``01`` and ``1``, which spreadsheets make of it. ``bl`` and
+    ``baseline`` are month 0, as in Clinica.
+    """
+    bare = label.strip().removeprefix("ses-").strip().lower()
+    if bare in FIRST:
+        return "m0"
+    match = NUMBERED.fullmatch(bare)
+    return match[1] + match[2] if match else bare

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from longibench.benchmark.cohorts.parsing.numbers import parse_number
 from longibench.benchmark.core.errors import UserError
 
 MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?")
@@ -106,17 +107,14 @@ def plain(name: str) -> str:
 def text_of(cell: str | None, missing: Iterable[str] = ()) -> str | None:
     """A cell's text, or None if it is empty, n/a or one of the study's codes for missing."""
     text = (cell or "").strip()
-    return None if text.lower() in MISSING or text in missing else text
+    missed = text.lower() in MISSING or text.replace(",", ".") in missing  # also -4,0
+    return None if missed else text
 
 
 def number_of(cell: str | None, missing: Iterable[str] = ()) -> float | None:
-    """A cell's number, or None if it is missing or not a finite number."""
+    """A cell's number, or None if it is missing, no finite number, or ambiguous (``1,234``)."""
     text = text_of(cell, missing)
-    try:
-        value = float(text) if text is not None else float("nan")
-    except ValueError:
-        return None
-    return value if abs(value) < float("inf") else None
+    return None if text is None else parse_number(text)
 
 
 def _require(columns: Iterable[str], required: Iterable[str], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cells that are neither empty nor readable: they count as missing and are reported."""
+"""Cells that are neither empty nor readable: they count as missing, and a note reports them."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -7,20 +7,31 @@ from pathlib import Path
 from typing import TypeVar
 
 from longibench.benchmark.cohorts.parsing.tables import Row, number_of, text_of
+from longibench.benchmark.cohorts.parsing.values import age_of, lower_bound_of
 
 T = TypeVar("T")
 ENTITY = re.compile(r"(sub|ses)-[^_]+(?=_)")  # in a file's name: a participant's or a session's
+
+Cells = dict[tuple[str, str], dict[str, str]]  # by table and column: a cell by its row
 
 
 @dataclass
 class UnreadCells:
     """Reads cells, and counts those that cannot be read, by table and column."""
 
-    _cells: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _cells: Cells = field(default_factory=dict)
+    _bounds: Cells = field(default_factory=dict)
 
     def number(self, row: Row, column: str, missing: Iterable[str] = ()) -> float | None:
         """A cell's number; None if it is missing, or is no number, which is counted."""
         return self.value(row, column, number_of, missing)
+
+    def age(self, row: Row, column: str, missing: Iterable[str] = ()) -> float | None:
+        """A cell's age; the lower bound of one such as ``89+``, which is counted too."""
+        text = text_of(row.get(column), missing) or ""
+        if lower_bound_of(text) is not None:
+            _count(self._bounds, row, column, text)
+        return self.value(row, column, age_of, missing)
 
     def value(
         self,
@@ -50,14 +61,23 @@ class UnreadCells:
 
     def add(self, row: Row, column: str, text: str) -> None:
         """Count a cell that cannot be read, once however often it is looked up."""
-        table, _, place = row.where.rpartition(", row ")
-        kind = ENTITY.sub(r"\1-*", Path(table).name)
-        self._cells.setdefault((kind, column), {})[row.where] = f"'{text}' in row {place}"
+        _count(self._cells, row, column, text)
 
     def notes(self) -> tuple[str, ...]:
         """A note for each column with such cells, with the first of them; no participant's id."""
-        return tuple(
-            f"{table}, column {column}: {len(cells)} cell{'s' * (len(cells) > 1)} cannot be read "
-            f"and count as missing, such as {next(iter(cells.values()))}"
-            for (table, column), cells in self._cells.items()
-        )
+        unread = _notes(self._cells, "cannot be read and count as missing")
+        return (*unread, *_notes(self._bounds, "are lower bounds and taken as the age"))
+
+
+def _count(cells: Cells, row: Row, column: str, text: str) -> None:
+    table, _, place = row.where.rpartition(", row ")
+    kind = ENTITY.sub(r"\1-*", Path(table).name)
+    cells.setdefault((kind, column), {})[row.where] = f"'{text}' in row {place}"
+
+
+def _notes(counted: Cells, verdict: str) -> list[str]:
+    return [
+        f"{table}, column {column}: {len(cells)} cell{'s' * (len(cells) > 1)} {verdict}, such as "
+        f"{next(iter(cells.values()))}"
+        for (table, column), cells in counted.items()
+    ]

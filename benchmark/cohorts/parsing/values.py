@@ -32,7 +32,23 @@ SESSION = {
 }
 CHANGE = re.compile(r".+\bto\s+(\w+)", re.IGNORECASE)  # as in MCI to Dementia
 GENOTYPE = re.compile(r"e?([234])[/ ,]?e?([234])", re.IGNORECASE)
+AT_LEAST = re.compile(  # 89+, >89, >= 90, 89 or older: how ages above a limit are hidden
+    r"(?:>=?|\u2265|over|above)\s*(\d+)|(\d+)\s*(?:\+|(?:or|and) (?:older|over|above|more))",
+    re.IGNORECASE,
+)
 NUMBERS = ("age", "education", "apoe4", "mmse", "field_tesla")
+
+
+def lower_bound_of(text: str) -> float | None:
+    """The 89 of an age such as ``89+``, ``>89`` or ``89 or older``; None for any other text."""
+    match = AT_LEAST.fullmatch(text.strip())
+    return float(match[1] or match[2]) if match else None
+
+
+def age_of(text: str) -> float | None:
+    """An age, or the lower bound of one such as ``89+``; None if it is neither."""
+    value = number_of(text)
+    return lower_bound_of(text) if value is None else value
 
 
 def sex_of(cell: str | None) -> str | None:

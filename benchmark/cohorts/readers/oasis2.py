@@ -123,7 +123,7 @@ class Oasis2(Reader, name="oasis2"):
     def _covariates(self, row: Row, unread: UnreadCells) -> Covariates:
         half = self.settings.cdr_half
         return {
-            "age": unread.number(row, "age"),
+            "age": unread.age(row, "age"),
             "sex": unread.value(row, "m_f", sex_of),
             "education": unread.number(row, "educ"),
             "mmse": unread.number(row, "mmse"),

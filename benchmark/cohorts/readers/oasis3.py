@@ -128,7 +128,7 @@ class Oasis3(Reader, name="oasis3"):
         person = tables.demographics.get(subject, Row())
         clinical = tables.clinical.near(subject, days, self.settings.clinical_days)
         half = self.settings.cdr_half
-        entry = unread.number(person, "ageatentry")
+        entry = unread.age(person, "ageatentry")
         return {
             "age": None if entry is None else entry + days / YEAR,
             "sex": unread.value(person, "gender", SEXES.get),

@@ -82,7 +82,7 @@ class Clinical:
 
     def _age(self, subject: str, day: int) -> float | None:
         """ADNIMERGE's AGE is that at EXAMDATE_bl, in every row."""
-        age = self._unread.number(self._first(subject, "age"), "age")
+        age = self._unread.age(self._first(subject, "age"), "age")
         start = self._first(subject, "examdatebl").get("examdatebl")
         entry = parse_date(start).toordinal() if start else self._first_day(subject)
         return None if age is None or entry is None else round(age + (day - entry) / YEAR, 2)

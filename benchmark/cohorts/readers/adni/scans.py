@@ -110,7 +110,7 @@ class Scans:
         """ADNIMERGE's values, or those of the image's own row if it has none."""
         known = self.clinical.covariates(subject, day)
         row: reader.Covariates = {
-            "age": self.unread.number(record, "age"),
+            "age": self.unread.age(record, "age"),
             "sex": self.unread.value(record, "sex", sex_of),
             "group": record.get("group"),
             "mmse": self.unread.number(record, "mmse"),
