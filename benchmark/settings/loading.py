@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.settings import presets as preset_files
 from longibench.benchmark.settings.messages import validate
+from longibench.benchmark.settings.preset_checks import refuse_computed, refuse_multiplied
 from longibench.benchmark.settings.schema import Settings, merge
 
 
@@ -26,12 +27,13 @@ def load_settings(preset: str, overrides: Sequence[str] = ()) -> Settings:
     """Read a preset and apply overrides.
 
     Args:
-        preset: Name of a preset, or path of a YAML file; a file may contain ``extends: NAME``.
+        preset: Name of a preset, or path of a YAML file; a file may contain ``extends: NAME`` and
+            refer to its own values, ``${grid.spacing_mm}``.
         overrides: ``key.path=value`` each. ``training.*`` applies to every method, even if the
             preset sets it for single ones; ``methods.NAME.training.*`` applies to one.
 
     Raises:
-        UserError: An unknown preset, key or type.
+        UserError: An unknown preset, key or type, or a value from the environment.
     """
     values, changes = _read_preset(preset), _parse(overrides)
     own = _without(_part(values, "methods"), changes.get("training"))
@@ -62,13 +64,18 @@ def as_overrides(options: Mapping[str, Any], overrides: Sequence[str]) -> list[s
 def _read_preset(name: str, extended_by: tuple[str, ...] = ()) -> dict[str, Any]:
     if name in extended_by:
         raise UserError(f"{name}: extends itself, through {', '.join(extended_by)}")
-    values = _to_dict(lambda: OmegaConf.create(_text_of_preset(name)), name)
+    values = _to_dict(lambda: _parsed(_text_of_preset(name), name), name)
     parent = values.pop("extends", None)
     if parent is None:
         return values
     relative = Path(name).parent / str(parent)  # a file extends a file relative to itself
     base = str(relative) if relative.is_file() else str(parent)
     return merge(_read_preset(base, (*extended_by, name)), values)
+
+
+def _parsed(text: str, name: str) -> Any:
+    refuse_multiplied(text, name)
+    return OmegaConf.create(text)
 
 
 def _text_of_preset(name: str) -> str:
@@ -95,6 +102,7 @@ def _to_dict(build: Any, where: str) -> dict[str, Any]:
         config = build()
         if not isinstance(config, DictConfig):
             raise UserError(f"{where}: expected keys and values")
+        refuse_computed(OmegaConf.to_container(config, resolve=False), where)
         return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         # a TypeError where one override makes a list of what another one has keys of
