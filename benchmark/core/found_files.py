@@ -27,7 +27,7 @@ POINTERS = {
     ),
     b"/annex/objects/": "a pointer of git-annex without its content; {fetch}",
 }
-NO_SUCH = "no such file or folder"
+NO_SUCH = "no such folder or file"
 FETCH = "run git annex get {name} (or datalad get {name}) in its folder"
 
 
