@@ -9,6 +9,7 @@ import pandas as pd
 
 from longibench.benchmark.cohorts.parsing.numbers import parse_number
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import require_content
 
 MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?")
 SHEETS = (".xlsx", ".xls")
@@ -126,6 +127,7 @@ def _require(columns: Iterable[str], required: Iterable[str], path: Path) -> Non
 
 def _parse(path: Path) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a CSV or TSV, each row as long as the header."""
+    require_content(path)
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             first = file.readline()
@@ -153,6 +155,7 @@ def _fitted(line: list[str], header: list[str], path: Path, number: int) -> list
 
 
 def _read_sheet(path: Path) -> tuple[list[str], list[list[str]]]:
+    require_content(path)
     try:
         table = pd.read_excel(path, dtype=str, keep_default_na=False).fillna("")
         return [str(name) for name in table], table.to_numpy(str).tolist()

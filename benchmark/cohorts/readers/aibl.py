@@ -21,11 +21,13 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     read_tables,
     scan_in,
     subfolders,
+    tables_not_on_disk,
     without_row,
 )
 from longibench.benchmark.cohorts.parsing.tables import Row, text_of
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import apoe4_of
+from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import (
     Covariates,
     FoundScan,
@@ -117,7 +119,10 @@ class Aibl(Reader, name="aibl"):
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         for person in find_folders(root, RID, depth=2):
-            for sequence in subfolders(person):
+            sequences = subfolders(person)
+            if not sequences:
+                left_out.append(LeftOut(f"AIBL{person.name}", "", *nothing_in(person, NO_SCAN)))
+            for sequence in sequences:
                 if sequence.name not in self.settings.sequences:
                     left_out.append(LeftOut(f"AIBL{person.name}", "", NOT_T1, str(sequence)))
                     continue
@@ -128,6 +133,7 @@ class Aibl(Reader, name="aibl"):
             raise UserError(f"{root}: not AIBL: it contains no folder <RID>/<sequence>/<date>")
         people = {_rid(scan.subject.removeprefix("AIBL")) for scan in scans}
         notes += without_row(", ".join(DEMOGRAPHICS), tables.demographics.keys(), people)
+        notes += tables_not_on_disk(root, RID)
         return Listing(scans, left_out, notes=(*notes, *unread.notes()))
 
     def _sequence(
@@ -142,7 +148,7 @@ class Aibl(Reader, name="aibl"):
             for leaf in subfolders(folder) or [folder]:
                 image = scan_in(leaf)
                 if image is None or day is None:
-                    left_out.append(LeftOut(f"AIBL{rid}", visit, NO_SCAN, str(leaf)))
+                    left_out.append(LeftOut(f"AIBL{rid}", visit, *nothing_in(leaf, NO_SCAN)))
                     continue
                 known = self._covariates(tables, _rid(rid), day, unread)
                 order = (float(rank), leaf.name)

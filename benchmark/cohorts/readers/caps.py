@@ -6,15 +6,18 @@ from typing import Literal
 
 from longibench.benchmark.cohorts.parsing.dates import YEAR
 from longibench.benchmark.cohorts.parsing.study_files import (
+    SUBJECT,
     existing_folder,
-    subfolders,
+    find_folders,
     subject_folders,
 )
+from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
 from longibench.benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
-from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W
+from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W, SESSION, T1W
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 from longibench.benchmark.cohorts.readers.bids.times import NoTimeError, visit_years
+from longibench.benchmark.core.found_files import files_in
 from longibench.benchmark.settings.preparation import Step
 
 NO_TIME = "no time for its session"
@@ -49,7 +52,7 @@ class Caps(Reader, name="caps"):
     @classmethod
     def recognises(cls, path: Path) -> str:
         """By its folder ``subjects`` with folders ``sub-*``."""
-        subject = next((path / "subjects").glob("sub-*"), None)
+        subject = next(find_folders(path / "subjects", SUBJECT, depth=1), None)
         return f"it contains subjects/{subject.name}" if subject else ""
 
     def read(self, path: Path) -> Listing:
@@ -82,22 +85,23 @@ class Caps(Reader, name="caps"):
         self, subject: str, folder: Path, tables: SubjectTables, covariates: Covariates
     ) -> tuple[list[FoundScan], list[LeftOut]]:
         images = {
-            session.name.removeprefix("ses-"): sorted(session.glob("t1_linear/*_T1w.nii*"))
-            for session in subfolders(folder)
-            if session.name.startswith("ses-")
+            session.name.removeprefix("ses-"): files_in(session / "t1_linear", T1W)
+            for session in find_folders(folder, SESSION, depth=1)
         }
         left_out = [
-            LeftOut(subject, visit, NO_T1W, f"{folder.name}/ses-{visit} has no t1_linear output")
+            LeftOut(subject, visit, *nothing_in(folder / f"ses-{visit}" / "t1_linear", NO_T1W))
             for visit, paths in images.items()
             if not paths
         ]
+        if not images:
+            left_out.append(LeftOut(subject, "", *nothing_in(folder, NO_T1W)))
         first = {visit: paths[0] for visit, paths in images.items() if paths}
         try:
             raw = {visit: _as_found(tables, visit) or image for visit, image in first.items()}
             years = visit_years(tables, raw)[0] if len(first) > 1 else dict.fromkeys(first, 0.0)
         except NoTimeError as error:
             return [], left_out + [LeftOut(subject, v, NO_TIME, str(error)) for v in first]
-        return [
+        found = [
             FoundScan(
                 subject,
                 visit,
@@ -108,7 +112,8 @@ class Caps(Reader, name="caps"):
             )
             for visit in first
             for image in images[visit]
-        ], left_out
+        ]
+        return found, left_out + [LeftOut(subject, *entry) for entry in tables.unread]
 
     def _unwanted(self, image: Path) -> bool:
         return ("_desc-Crop_" in image.name) != (self.settings.crop == "cropped")
@@ -116,5 +121,5 @@ class Caps(Reader, name="caps"):
 
 def _as_found(tables: SubjectTables, visit: str) -> Path | None:
     """The scan of a visit in the BIDS dataset, which its tables name."""
-    scans = sorted((tables.folder / f"ses-{visit}" / "anat").glob("*_T1w.nii*"))
+    scans = files_in(tables.folder / f"ses-{visit}" / "anat", T1W)
     return scans[0] if scans else None

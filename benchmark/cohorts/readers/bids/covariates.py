@@ -17,8 +17,11 @@ from longibench.benchmark.cohorts.parsing.values import (
 )
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.found_files import is_present, why_absent
 
 Names = dict[str, tuple[str, ...]]
+
+NO_SIDECAR = "a JSON file without content on disk: no field strength"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Covariates:
         ages = (number_of(session.get(name), MISSING_CODES) for name in TIME_COLUMNS["age"])
         known["age"] = next((age for age in ages if age is not None), known.get("age"))
         if known.get("field_tesla") is None:
-            known["field_tesla"] = _field_of_sidecar(tables, scan)
+            known["field_tesla"] = _field_of_sidecar(tables, visit, scan)
         return known
 
 
@@ -48,15 +51,18 @@ def find_covariates(root: Path) -> Covariates:
     """Read ``participants.tsv``, if there is one."""
     path = root / "participants.tsv"
     participants: dict[str, Row] = {}
-    for label, row in (read_rows(path, "participant_id") if path.is_file() else {}).items():
+    for label, row in (read_rows(path, "participant_id") if is_present(path) else {}).items():
         participants.setdefault(canonical_subject(label), row)
     return Covariates(participants)
 
 
-def _field_of_sidecar(tables: SubjectTables, scan: Path) -> float | None:
+def _field_of_sidecar(tables: SubjectTables, visit: str, scan: Path) -> float | None:
     """``MagneticFieldStrength`` of the JSON file next to a scan."""
     path = scan.with_name(scan.name.partition(".")[0] + ".json")
     if path.name not in tables.names(path.parent):
+        return None
+    if problem := why_absent(path):
+        tables.unread.append((visit, NO_SIDECAR, f"{path}: {problem}"))
         return None
     try:
         sidecar = json.loads(path.read_text(encoding="utf-8-sig"))

@@ -4,11 +4,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from longibench.benchmark.cohorts.parsing.study_files import subfolders
+from longibench.benchmark.cohorts.parsing.study_files import find_folders
+from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
+from longibench.benchmark.core.found_files import why_absent
 
-SUFFIX = re.compile(r"_T1w\.nii(\.gz)?$")
+SUFFIX = re.compile(r"_T1w\.(?i:nii(\.gz)?)\Z")
+T1W = re.compile(rf".+{SUFFIX.pattern}")
+SESSION = re.compile("ses-.+")
 NO_T1W = "a visit without a T1w scan"
 NO_FOLDER = "a listed session without a folder"
 ONLY = "only"  # visit label of a scan outside any session
@@ -41,13 +45,17 @@ def find_scans(tables: SubjectTables, prefer: str = "", run: str = "first") -> S
     paths: dict[str, Path] = {}
     left_out: list[tuple[str, str, str]] = []
     folder = tables.folder
-    sessions = [path for path in subfolders(folder) if path.name.startswith("ses-")]
+    sessions = [*find_folders(folder, SESSION, depth=1)]
     for session in sessions or [folder]:
         visit = session.name.removeprefix("ses-") if sessions else ONLY
         anat = session / "anat"
-        images = [anat / name for name in tables.names(anat) if SUFFIX.search(name)]
+        named = [anat / name for name in tables.names(anat) if T1W.fullmatch(name)]
+        problems = {path: why_absent(path) for path in sorted(named)}
+        left_out += [(visit, NOT_ON_DISK, f"{p}: {why}") for p, why in problems.items() if why]
+        images = [path for path, why in problems.items() if not why]
+        if not named:
+            left_out.append((visit, *nothing_in(anat, NO_T1W)))
         if not images:
-            left_out.append((visit, NO_T1W, str(anat)))
             continue
         chosen, *others = sorted(images, key=lambda path: _order(path, prefer, run))
         paths[visit] = chosen
@@ -75,7 +83,7 @@ def _listed_but_absent(tables: SubjectTables, session: Path) -> list[str]:
         f"{path.name} lists {name}, which does not exist"
         for path, rows in tables.scans(session).items()
         for name in rows
-        if SUFFIX.search(name) and not (session / name).is_file()
+        if SUFFIX.search(name) and Path(name).name not in tables.names((session / name).parent)
     ]
 
 

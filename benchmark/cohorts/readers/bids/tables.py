@@ -1,11 +1,11 @@
 """The tables in one subject's folder, each read once, as each of its folders is listed once."""
 
-import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.tables import Row, read_rows
+from longibench.benchmark.core.found_files import is_present, names_in
 
 
 @dataclass
@@ -14,17 +14,19 @@ class SubjectTables:
 
     Attributes:
         folder: The subject's folder, ``sub-*``.
+        unread: (session label, reason, detail) of files that would have been read.
     """
 
     folder: Path
+    unread: list[tuple[str, str, str]] = field(default_factory=list)
     _scans: dict[Path, dict[Path, dict[str, Row]]] = field(default_factory=dict)
     _names: dict[Path, frozenset[str]] = field(default_factory=dict)
 
     def names(self, folder: Path) -> frozenset[str]:
-        """Names of all that is in one of the subject's folders; none if it cannot be listed."""
+        """Names of what may be data in a folder of the subject; none if it cannot be listed."""
         if folder not in self._names:
             try:
-                self._names[folder] = frozenset(os.listdir(folder))
+                self._names[folder] = frozenset(names_in(folder))
             except OSError:
                 self._names[folder] = frozenset()
         return self._names[folder]
@@ -37,7 +39,7 @@ class SubjectTables:
     @cached_property
     def sessions(self) -> dict[str, Row]:
         """Rows of ``sub-*_sessions.tsv`` by session label without ``ses-``; empty without one."""
-        if not self.sessions_path.is_file():
+        if not is_present(self.sessions_path):
             return {}
         rows: dict[str, Row] = {}
         for name, row in read_rows(self.sessions_path, "session_id").items():
