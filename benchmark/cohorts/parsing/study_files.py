@@ -1,6 +1,5 @@
 """Shared by the readers of study downloads: find tables by columns and folders by name."""
 
-import csv
 import os
 import re
 from collections import defaultdict
@@ -8,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.dates import parse_date
-from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_records
+from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, read_columns, read_records
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
 
@@ -103,14 +102,9 @@ def find_tables(root: Path, *columns: str, skip: re.Pattern[str] | None = None) 
 def read_header(path: Path) -> list[str]:
     """Names of a table's columns in the plain spelling; empty if it cannot be read."""
     try:
-        if path.suffix.lower() in SHEETS:
-            return read_records(path)[0]
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            line = file.readline(100_000)
-    except (OSError, UserError):
+        return read_columns(path)
+    except UserError:
         return []
-    separator = "\t" if line.count("\t") > line.count(",") else ","
-    return [plain(name) for name in next(csv.reader([line], delimiter=separator), [])]
 
 
 def read_tables(paths: Iterable[Path], *columns: str) -> list[Row]:
