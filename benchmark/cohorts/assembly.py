@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from longibench.benchmark.cohorts.parsing.dates import YEAR
+from longibench.benchmark.cohorts.presence import refuse_shared_files
 from longibench.benchmark.cohorts.reader import (
     LISTED_TWICE,
+    NOT_ON_DISK,
     NOT_TAKEN,
     ONLY_SCAN,
     SAME_DAY,
@@ -43,11 +45,11 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
         The cohort of all subjects with two or more visits.
 
     Raises:
-        UserError: Nothing usable, one file under two subjects, or visits whose labels contradict
-            their dates.
+        UserError: Nothing usable, one file under two subjects or visits, or visits whose labels
+            contradict their dates.
     """
     left_out = list(listing.left_out)
-    _refuse_shared_files(listing.scans, where)
+    refuse_shared_files(listing.scans, "subjects", lambda scan: scan.subject, where)
     kept: list[FoundScan] = []
     at_source: dict[str, Covariates] = {}  # by subject
     for scans in _by(listing.scans, lambda scan: scan.subject).values():
@@ -67,6 +69,7 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
         raise UserError(_why_empty(left_out, where))
     notes = time_notes(_by(kept, lambda scan: scan.subject).values())
     notes += without_impossible_ages(at_source)
+    refuse_shared_files(kept, "visits", lambda scan: f"{scan.subject} {scan.visit}", where)
     return Cohort(
         name=name,
         visits=_table(kept, at_source, where),
@@ -84,17 +87,6 @@ def _by(scans: Iterable[FoundScan], key: Callable[[FoundScan], object]) -> dict[
     for scan in scans:
         groups[key(scan)].append(scan)
     return groups
-
-
-def _refuse_shared_files(scans: list[FoundScan], where: Path) -> None:
-    owners: dict[str, str] = {}
-    for scan in scans:
-        owner = owners.setdefault(str(scan.path), scan.subject)
-        if owner != scan.subject:
-            raise UserError(
-                f"{where}: {scan.path} is listed under two subjects, {owner} and "
-                f"{scan.subject}; one person's scan must not be in two parts of a split"
-            )
 
 
 def _one_each(
@@ -174,9 +166,11 @@ def _why_empty(left_out: list[LeftOut], where: Path) -> str:
     if not left_out:
         return f"{where}: no scan was found; 'python cli.py cohort auto:{where}' describes it"
     informative = [entry for entry in left_out if entry.reason != ONLY_SCAN] or left_out
-    first = informative[0]
+    absent = [entry for entry in informative if entry.reason == NOT_ON_DISK]
+    first = (absent or informative)[0]
     return (
         f"{where}: no subject has two usable scans; {first.subject or 'unknown'}"
         f"{', ' + first.visit if first.visit else ''}: {first.reason}"
+        f"{f' (as {len(absent) - 1} more)' if len(absent) > 1 else ''}"
         f"{': ' + first.detail if first.detail else ''}"
     )

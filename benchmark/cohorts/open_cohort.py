@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from longibench.benchmark.cohorts.assembly import assemble
+from longibench.benchmark.cohorts.presence import only_present
 from longibench.benchmark.cohorts.reader import Reader, find_reader, load_readers
 from longibench.benchmark.cohorts.readers.bids import Bids
 from longibench.benchmark.cohorts.visit_table import Cohort
@@ -15,6 +16,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.damage import is_whole, record_tree
 from longibench.benchmark.core.errors import UserError, shortened
 from longibench.benchmark.core.files import digest
+from longibench.benchmark.core.found_files import require_content, why_absent
 from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.benchmark.settings.messages import validate
 from longibench.benchmark.settings.phantom import PhantomSettings
@@ -57,8 +59,8 @@ def check_spec(spec: str, settings: Settings) -> None:
         phantom_of(settings)
     else:
         _, path = _parsed(spec)
-        if not path.exists():
-            raise UserError(f"cohort '{shortened(spec)}': {path}: no such folder or file")
+        if not path.is_dir() and (problem := why_absent(path)):
+            raise UserError(f"cohort '{shortened(spec)}': {path}: {problem}")
     for name, values in settings.readers.items():
         validate(find_reader(name).Settings, values, f"readers.{name}")
 
@@ -66,7 +68,7 @@ def check_spec(spec: str, settings: Settings) -> None:
 def _parsed(spec: str) -> tuple[type[Reader] | None, Path]:
     """Reader and path of a spec; no reader for ``auto``."""
     name, separator, place = spec.partition(":")
-    if not separator and Path(os.path.expanduser(spec)).exists():
+    if not separator and os.path.lexists(os.path.expanduser(spec)):
         raise UserError(f"cohort '{spec}': name the reader too, such as {AUTO}:{spec}")
     kind = None if name == AUTO else find_reader(name)
     if not separator or not place:
@@ -80,8 +82,8 @@ def recognise(path: Path) -> tuple[type[Reader], str]:
     Raises:
         UserError: No such path, or no reader or several readers recognise it.
     """
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        require_content(path)
     readers = load_readers().values()
     known = [(reader, why) for reader in readers if (why := reader.recognises(path))]
     if len(known) == 1:
@@ -109,7 +111,7 @@ def read_cohort(
     """
     own = validate(kind.Settings, dict(values or {}), f"readers.{kind.name}")
     with uncollected():
-        return assemble(kind(own).read(path), name, path)
+        return assemble(only_present(kind(own).read(path)), name, path)
 
 
 def phantom_of(settings: Settings) -> PhantomSettings:

@@ -171,7 +171,9 @@ def _device(options: Options) -> str:
 
 def _extractor(weights: str | None) -> str | None:
     """The setting for weights; a path means the weights in that file."""
-    return f"file:{weights}" if weights and Path(weights).is_file() else weights
+    if not weights or not (Path(weights).is_file() or Path(weights).is_symlink()):
+        return weights
+    return f"file:{weights}"
 
 
 def _refuse_for_protocol(options: Options) -> None:

@@ -10,6 +10,7 @@ from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.checked_files import read_table
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.folder_digests import AGAIN
+from longibench.benchmark.core.found_files import files_below, is_present
 from longibench.benchmark.core.workspace import FILE_DIGESTS, MANIFEST
 
 KEYS = ["subject", "visit"]
@@ -54,13 +55,13 @@ def find_predictions(place: Path, pattern: str = "") -> Predictions:
         UserError: Nothing is found, there is neither manifest nor pattern, a volume is listed
             twice, or a file does not match the pattern.
     """
-    if place.is_file():
-        return _read_csv(place)
     if not place.is_dir():
-        raise UserError(f"{place}: no such folder or CSV file")
+        if not is_present(place):
+            raise UserError(f"{place}: no such folder or CSV file")
+        return _read_csv(place)
     if pattern:
         return _by_pattern(place, pattern)
-    if not (place / MANIFEST).is_file():
+    if not is_present(place / MANIFEST):
         raise UserError(
             f"{place / MANIFEST}: no manifest; write one with the columns subject, visit, "
             f"generated, or give the names of the files: --pattern '{PATTERN}'"
@@ -90,8 +91,7 @@ def _read_csv(path: Path) -> Predictions:
 def _by_pattern(folder: Path, pattern: str) -> Predictions:
     expression = _expression(pattern)
     rows, unmatched = [], []
-    files = sorted(path for path in folder.rglob("*") if path.name.endswith(ENDINGS))
-    for path in files:
+    for path in files_below(folder, ENDINGS):
         name = path.relative_to(folder).as_posix()
         match = expression.fullmatch(name)
         if match is None:

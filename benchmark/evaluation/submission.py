@@ -15,6 +15,7 @@ from longibench.benchmark.core.checked_files import checked_file, write_json, wr
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, file_digest
+from longibench.benchmark.core.found_files import why_absent
 from longibench.benchmark.core.workspace import MANIFEST, RUN, SCORES, Workspace
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
 from longibench.benchmark.evaluation.generate import file_name, read_run
@@ -81,8 +82,8 @@ class Submission:
 
     def _digest_of(self, file: str, listed: str) -> str:
         path = self.predictions.path(file)
-        if not path.is_file():
-            raise UserError(f"{path}: {self.predictions.where} lists it, but it does not exist")
+        if problem := why_absent(path):
+            raise UserError(f"{path}: {self.predictions.where} lists it: {problem}")
         found = file_digest(path)
         if listed and found != listed.strip().lower():
             raise UserError(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import is_present
 from longibench.benchmark.core.measured_files import MeasuredFiles
 from longibench.benchmark.protocol.metric_identity import identify, instrument_code
 from longibench.benchmark.settings.plugins import find_metric, load_metrics
@@ -13,7 +14,7 @@ from longibench.benchmark.settings.schema import MetricSettings
 from longibench.metrics.cache import VectorCache
 from longibench.metrics.instruments import Instruments
 from longibench.metrics.metric import Metric, MetricError, shared_instruments
-from longibench.metrics.weights import WeightsError
+from longibench.metrics.weights import WeightsError, parse
 
 
 def build_metrics(
@@ -40,6 +41,7 @@ def build_metrics(
     if not settings.names:
         raise UserError("metrics.names: name at least one; see 'python cli.py metrics'")
     with _weights_explained():
+        _refuse_absent_weights(settings.extractor)
         instruments = Instruments(
             settings.extractor,
             settings.input,
@@ -102,6 +104,12 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "definition": identify(metric).definition,
         "defined_by": metric.definition,
     }
+
+
+def _refuse_absent_weights(extractor: str) -> None:
+    path = getattr(parse(extractor), "path", None)
+    if isinstance(path, Path):
+        is_present(path)  # raises if only a pointer is; reading it names a wrong path
 
 
 @contextmanager

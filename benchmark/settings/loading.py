@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.found_files import is_present
 from longibench.benchmark.settings import presets as preset_files
 from longibench.benchmark.settings.messages import validate
 from longibench.benchmark.settings.schema import Settings, merge
@@ -76,7 +77,7 @@ def _text_of_preset(name: str) -> str:
         return resources.files(preset_files).joinpath(f"{name}.yaml").read_text("utf-8")
     if not name.endswith((".yaml", ".yml")):
         raise unknown("preset", name, presets())
-    if not Path(name).is_file():
+    if not is_present(Path(name)):
         raise UserError(f"{name}: no such preset file")
     return Path(name).read_text(encoding="utf-8")
 

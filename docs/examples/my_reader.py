@@ -1,10 +1,14 @@
 """A complete reader: ``<subject>/<YYYY-MM-DD>.nii.gz``, one folder a subject, one file a visit."""
 
+import re
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.study_files import day_of, existing_folder, subfolders
 from longibench.benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
+from longibench.benchmark.core.found_files import files_in
+
+SCAN = re.compile(r".+\.nii\.gz", re.IGNORECASE)
 
 
 class Dated(Reader, name="dated"):
@@ -15,7 +19,8 @@ class Dated(Reader, name="dated"):
     @classmethod
     def recognises(cls, path: Path) -> str:
         """By the first file that is named by a date."""
-        first = next(path.glob("*/????-??-??.nii.gz"), None)
+        files = (file for folder in subfolders(path) for file in files_in(folder, SCAN))
+        first = next((file for file in files if day_of(file.name[:-7])), None)
         return f"it holds {first.parent.name}/{first.name}" if first else ""
 
     def read(self, path: Path) -> Listing:
@@ -23,8 +28,8 @@ class Dated(Reader, name="dated"):
         scans, left_out = [], []
         for folder in subfolders(existing_folder(path, "the folder with one folder per person")):
             subject = canonical_subject(folder.name)
-            for file in sorted(folder.glob("*.nii.gz")):
-                visit = file.name.removesuffix(".nii.gz")
+            for file in files_in(folder, SCAN):
+                visit = file.name[:-7]
                 day = day_of(visit)
                 if day is None:
                     left_out.append(LeftOut(subject, visit, "its name is no date", str(file)))

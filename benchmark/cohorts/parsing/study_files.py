@@ -1,6 +1,5 @@
 """Shared by the readers of study downloads: find tables by columns and folders by name."""
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,8 +9,12 @@ from longibench.benchmark.cohorts.parsing.dates import parse_date
 from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, read_columns, read_records
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import files_in, folders_in, why_absent
 
 TEXT_TABLES = (".csv", ".tsv", ".txt")
+TABLE = re.compile(rf".+({'|'.join(map(re.escape, (*TEXT_TABLES, *SHEETS)))})", re.IGNORECASE)
+NIFTI = re.compile(r".+\.nii(\.gz)?", re.IGNORECASE)
+DICOM = re.compile(r".+\.(dcm|dicom|ima)", re.IGNORECASE)
 SUBJECT = re.compile("sub-.+")
 DEPTH = 3  # levels of folders that downloads add around the data
 MISSING_CODES = ("-1", "-4", "-1.0", "-4.0")  # LONI's codes: confirmed missing, not applicable
@@ -29,14 +32,14 @@ def existing_folder(path: Path, what: str) -> Path:
 
 
 def find_folders(root: Path, name: re.Pattern[str], depth: int = DEPTH) -> Iterator[Path]:
-    """Folders whose whole name matches a pattern, sorted by name.
+    """Folders whose whole name matches a pattern, sorted by name; also links without a target.
 
     Args:
         root: Where to search.
         name: Pattern of the name; the content of a match is not searched.
         depth: How many levels to search; 1 searches only ``root`` itself.
     """
-    for folder in subfolders(root):
+    for folder in folders_in(root, lost=True):
         if name.fullmatch(folder.name):
             yield folder
         elif depth > 1:
@@ -69,7 +72,7 @@ def subject_folders(root: Path, layout: str) -> dict[str, Path]:
 
 def subfolders(folder: Path) -> list[Path]:
     """The folders directly in a folder, by name, without hidden ones."""
-    return [Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
+    return folders_in(folder)
 
 
 def find_tables(root: Path, *columns: str, skip: re.Pattern[str] | None = None) -> list[Path]:
@@ -85,9 +88,7 @@ def find_tables(root: Path, *columns: str, skip: re.Pattern[str] | None = None) 
     Returns:
         The tables, nearest to ``root`` first, then by name.
     """
-    files = _tables_in(root, skip, DEPTH)
-    if root.resolve().parent != root.resolve():
-        files += _tables_in(root.resolve().parent, skip, 0)
+    files = _tables_around(root, skip)
     for suffixes in (TEXT_TABLES, SHEETS):
         found = [
             path
@@ -99,8 +100,21 @@ def find_tables(root: Path, *columns: str, skip: re.Pattern[str] | None = None) 
     return []
 
 
+def tables_not_on_disk(root: Path, skip: re.Pattern[str] | None = None) -> tuple[str, ...]:
+    """Notes on the tables that ``find_tables`` cannot read because their content is elsewhere."""
+    return notes_on_absent(_tables_around(root, skip))
+
+
+def notes_on_absent(tables: Iterable[Path]) -> tuple[str, ...]:
+    """A note for each table without content on disk, with the remedy."""
+    problems = {path.name: problem for path in tables if (problem := why_absent(path))}
+    return tuple(f"{name} is not read: {problem}" for name, problem in problems.items())
+
+
 def read_header(path: Path) -> list[str]:
     """Names of a table's columns in the plain spelling; empty if it cannot be read."""
+    if why_absent(path):
+        return []
     try:
         return read_columns(path)
     except UserError:
@@ -157,35 +171,26 @@ def day_of(text: str) -> float | None:
 def scan_in(leaf: Path) -> Path | None:
     """The image of a series' folder: its NIfTI file, else the folder itself if it contains DICOM.
 
-    Of several NIfTI files the first by name is taken; None if there is neither.
+    Of several NIfTI files the first by name is taken, of those with content on disk; None if there
+    is neither.
     """
-    files = [Path(entry.path) for entry in _entries(leaf) if entry.is_file()]
-    for suffixes in ((".nii", ".nii.gz"), (".dcm", ".dicom", ".ima")):
-        fitting = [path for path in files if path.name.lower().endswith(suffixes)]
-        if fitting:
-            return fitting[0] if suffixes[0] == ".nii" else leaf
-    return None
+    candidates = [(path, path) for path in files_in(leaf, NIFTI)]
+    candidates += [(path, leaf) for path in files_in(leaf, DICOM)[:1]]
+    present = (scan for file, scan in candidates if not why_absent(file))
+    return next(present, candidates[0][1] if candidates else None)
+
+
+def _tables_around(root: Path, skip: re.Pattern[str] | None) -> list[Path]:
+    """All tables in a study's folder, then those next to it."""
+    parent = root.resolve().parent
+    beside = files_in(parent, TABLE) if parent != root.resolve() else []
+    return [*_tables_in(root, skip, DEPTH), *beside]
 
 
 def _tables_in(folder: Path, skip: re.Pattern[str] | None, depth: int) -> list[Path]:
-    entries = _entries(folder)
-    files = [
-        Path(entry.path)
-        for entry in entries
-        if entry.name.lower().endswith((*TEXT_TABLES, *SHEETS)) and entry.is_file()
-    ]
+    files = files_in(folder, TABLE)
     if depth > 0:
-        for entry in entries:
-            if entry.is_dir() and not (skip and skip.fullmatch(entry.name)):
-                files += _tables_in(Path(entry.path), skip, depth - 1)
+        for below in folders_in(folder):
+            if not (skip and skip.fullmatch(below.name)):
+                files += _tables_in(below, skip, depth - 1)
     return files
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Entries of a folder, by name, without hidden ones; empty if it cannot be read."""
-    try:
-        with os.scandir(folder) as found:
-            shown = [entry for entry in found if not entry.name.startswith((".", "__MACOSX"))]
-    except OSError:
-        return []
-    return sorted(shown, key=lambda entry: entry.name)

@@ -12,6 +12,7 @@ from longibench.benchmark.cohorts.parsing.sheets import SHEETS as SHEETS
 from longibench.benchmark.cohorts.parsing.sheets import parse_workbook
 from longibench.benchmark.cohorts.parsing.text_tables import HEAD, parse_text
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import require_content
 
 MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?", ".", "#n/a", "<na>", "nat")
 
@@ -184,6 +185,7 @@ def _grid(path: Path, wanted: Collection[str] = (), content: bytes | None = None
 
 
 def _bytes(path: Path, size: int = -1) -> bytes:
+    require_content(path)
     try:
         with path.open("rb") as file:
             return file.read(size)

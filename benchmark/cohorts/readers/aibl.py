@@ -20,9 +20,11 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     read_tables,
     scan_in,
     subfolders,
+    tables_not_on_disk,
 )
 from longibench.benchmark.cohorts.parsing.tables import Row, number_of, text_of
 from longibench.benchmark.cohorts.parsing.values import apoe4_of
+from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import (
     Covariates,
     FoundScan,
@@ -110,7 +112,10 @@ class Aibl(Reader, name="aibl"):
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         for person in find_folders(root, RID, depth=2):
-            for sequence in subfolders(person):
+            sequences = subfolders(person)
+            if not sequences:
+                left_out.append(LeftOut(f"AIBL{person.name}", "", *nothing_in(person, NO_SCAN)))
+            for sequence in sequences:
                 if sequence.name not in self.settings.sequences:
                     left_out.append(LeftOut(f"AIBL{person.name}", "", NOT_T1, str(sequence)))
                     continue
@@ -119,7 +124,7 @@ class Aibl(Reader, name="aibl"):
                 left_out += problems
         if not scans and not left_out:
             raise UserError(f"{root}: not AIBL: it contains no folder <RID>/<sequence>/<date>")
-        return Listing(scans, left_out)
+        return Listing(scans, left_out, notes=tables_not_on_disk(root, RID))
 
     def _sequence(
         self, rid: str, sequence: Path, tables: Tables
@@ -133,7 +138,7 @@ class Aibl(Reader, name="aibl"):
             for leaf in subfolders(folder) or [folder]:
                 image = scan_in(leaf)
                 if image is None or day is None:
-                    left_out.append(LeftOut(f"AIBL{rid}", visit, NO_SCAN, str(leaf)))
+                    left_out.append(LeftOut(f"AIBL{rid}", visit, *nothing_in(leaf, NO_SCAN)))
                     continue
                 known = self._covariates(tables, rid, day)
                 order = (float(rank), leaf.name)

@@ -6,10 +6,12 @@ from typing import Literal
 
 from longibench.benchmark.cohorts.parsing.dates import YEAR
 from longibench.benchmark.cohorts.parsing.study_files import (
+    SUBJECT,
     existing_folder,
-    subfolders,
+    find_folders,
     subject_folders,
 )
+from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import (
     Covariates,
     FoundScan,
@@ -24,11 +26,13 @@ from longibench.benchmark.cohorts.readers.bids.reader import NO_TIME, time_notes
 from longibench.benchmark.cohorts.readers.bids.scans import (
     NO_T1W,
     SUFFIX,
+    T1W,
     one_folder_each,
     plainest,
 )
-from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
+from longibench.benchmark.cohorts.readers.bids.tables import SESSION_FOLDER, SubjectTables
 from longibench.benchmark.cohorts.readers.bids.times import NoTimeError, Timed, visit_years
+from longibench.benchmark.core.found_files import files_in
 from longibench.benchmark.settings.preparation import Step
 
 KEY = "readers.caps.bids"
@@ -63,7 +67,7 @@ class Caps(Reader, name="caps"):
     @classmethod
     def recognises(cls, path: Path) -> str:
         """By its folder ``subjects`` with folders ``sub-*``."""
-        subject = next((path / "subjects").glob("sub-*"), None)
+        subject = next(find_folders(path / "subjects", SUBJECT, depth=1), None)
         return f"it contains subjects/{subject.name}" if subject else ""
 
     def read(self, path: Path) -> Listing:
@@ -95,6 +99,7 @@ class Caps(Reader, name="caps"):
                 known = covariates.of(tables, subject, visit, _raw(tables, visit, paths))
                 days = times[-1].years.get(visit, 0.0) * YEAR
                 scans += self._found(subject, visit, paths, days, known)
+            left_out += [LeftOut(subject, *entry) for entry in tables.unread]
         done: frozenset[Step] = frozenset({"bias", "registration"})
         notes = (*NOTES, *(bids.notes() if bids else ()), *time_notes(times), *covariates.notes())
         return Listing(scans, left_out, done, space="MNI152", notes=notes)
@@ -117,17 +122,18 @@ class Caps(Reader, name="caps"):
 
 def _images(subject: str, folder: Path) -> tuple[dict[str, list[Path]], list[LeftOut]]:
     """Output of each session by its label, and what is left out."""
-    named = [path for path in subfolders(folder) if path.name.startswith("ses-")]
-    sessions, same = one_folder_each(named)
+    sessions, same = one_folder_each([*find_folders(folder, SESSION_FOLDER, depth=1)])
     images = {
-        session.name.removeprefix("ses-"): sorted(session.glob("t1_linear/*_T1w.nii*"))
+        session.name.removeprefix("ses-"): files_in(session / "t1_linear", T1W)
         for session in sessions
     }
     without = [
-        (visit, NO_T1W, f"{folder.name}/ses-{visit} has no t1_linear output")
+        (visit, *nothing_in(folder / f"ses-{visit}" / "t1_linear", NO_T1W))
         for visit, paths in images.items()
         if not paths
     ]
+    if not images and not same:
+        without.append(("", *nothing_in(folder, NO_T1W)))
     left_out = [LeftOut(subject, *entry) for entry in (*same, *without)]
     return {visit: paths for visit, paths in images.items() if paths}, left_out
 

@@ -11,9 +11,11 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     find_tables,
     first_rows,
     read_tables,
+    tables_not_on_disk,
 )
 from longibench.benchmark.cohorts.parsing.tables import Row, number_of
 from longibench.benchmark.cohorts.parsing.values import diagnosis_of_cdr, sex_of
+from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import (
     NOT_ON_DISK,
     Covariates,
@@ -25,12 +27,13 @@ from longibench.benchmark.cohorts.reader import (
 )
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import files_in, why_absent
 from longibench.benchmark.settings.preparation import check_axes
 
 MOST_NUMBER = 1000  # of an acquisition; sessions have four
 SESSION = re.compile(r"(OAS2_\d{4})_MR\d+")
 PART_OR_SESSION = re.compile(r"OAS2_(RAW_PART\d|\d{4}_MR\d+)")
-IMAGE = re.compile(r"mpr-(\d+)(\.nifti)?\.(img|nii|nii\.gz)")
+IMAGE = re.compile(r"mpr-(\d+)(\.nifti)?\.(?i:img|nii|nii\.gz)")
 NO_IMAGE = "a visit without a T1w scan"
 NO_HEADER = "an image without its .hdr file"
 NOT_LISTED = "on disk but not in the demographics table"
@@ -96,7 +99,8 @@ class Oasis2(Reader, name="oasis2"):
             left_out.append(LeftOut(subject, visit, NOT_ON_DISK, f"no folder {visit}"))
         left_out.sort(key=lambda entry: (entry.subject, entry.visit))
         axes = self.settings.axes
-        return Listing(scans, left_out, axes=axes, notes=(ORIENTATION.format(axes=axes),))
+        notes = (ORIENTATION.format(axes=axes), *tables_not_on_disk(root, SESSION))
+        return Listing(scans, left_out, axes=axes, notes=notes)
 
     def _session(self, folder: Path, row: Row | None) -> tuple[list[FoundScan], list[LeftOut]]:
         subject, visit = folder.name.split("_MR")
@@ -109,7 +113,7 @@ class Oasis2(Reader, name="oasis2"):
             return [], [LeftOut(subject, visit, NO_TIME, detail)]
         images, left_out = _images(folder)
         if not images and not left_out:
-            left_out.append(("", NO_IMAGE, str(folder / "RAW")))
+            left_out.append(("", *nothing_in(folder / "RAW", NO_IMAGE)))
         known = self._covariates(row)
         return [
             FoundScan(subject, visit, image, days, (number != self.settings.mpr, number), known)
@@ -130,9 +134,10 @@ def _demographics(root: Path) -> dict[str, Row]:
     """The table's rows by session (``MRI ID``)."""
     tables = find_tables(root, "mri_id", "mr_delay", skip=SESSION)
     if not tables:
+        absent = "".join(f"; {note}" for note in tables_not_on_disk(root, SESSION))
         raise UserError(
-            f"{root}: no table with the columns MRI ID and MR Delay in it or next to it; download "
-            "OASIS-2's demographics and put them there, as CSV, or as .xlsx after "
+            f"{root}: no table with the columns MRI ID and MR Delay in it or next to it{absent}; "
+            "download OASIS-2's demographics and put them there, as CSV, or as .xlsx after "
             "pip install openpyxl"
         )
     return first_rows(read_tables(tables, "mri_id", "mr_delay"), "mri_id")
@@ -142,12 +147,10 @@ def _images(folder: Path) -> tuple[list[tuple[int, Path]], list[tuple[str, str, 
     """Numbered images of a session, and those that cannot be used."""
     images: list[tuple[int, Path]] = []
     left_out: list[tuple[str, str, str]] = []
-    for path in sorted((folder / "RAW").glob("mpr-*")):
-        match = IMAGE.fullmatch(path.name)
-        if match is None:
-            continue
-        if path.suffix == ".img" and not path.with_suffix(".hdr").is_file():
-            left_out.append((path.name, NO_HEADER, str(path)))
+    for path in files_in(folder / "RAW", IMAGE):
+        problem = why_absent(path.with_suffix(".hdr")) if path.suffix == ".img" else ""
+        if problem:
+            left_out.append((path.name, NO_HEADER, f"{path}: {problem}"))
         else:  # the .img, not the .hdr: its content identifies scans
-            images.append((int(match[1]), path))
+            images.append((int(path.name.removeprefix("mpr-").partition(".")[0]), path))
     return images, left_out

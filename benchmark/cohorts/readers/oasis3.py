@@ -15,9 +15,12 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     find_tables,
     first_rows,
     read_tables,
+    subfolders,
+    tables_not_on_disk,
 )
 from longibench.benchmark.cohorts.parsing.tables import Row, number_of
 from longibench.benchmark.cohorts.parsing.values import apoe4_of, diagnosis_of_cdr
+from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import (
     Covariates,
     FoundScan,
@@ -26,8 +29,9 @@ from longibench.benchmark.cohorts.reader import (
     Reader,
     ReaderSettings,
 )
-from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W
+from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W, T1W
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import files_in
 from longibench.benchmark.settings.limits import MOST_DAYS
 
 SESSION = re.compile(r"(OAS3\d{4})_MR_d(\d+)")
@@ -91,11 +95,9 @@ class Oasis3(Reader, name="oasis3"):
         left_out: list[LeftOut] = []
         for session in find_folders(root, SESSION):
             subject, digits = session.name.split("_MR_d")
-            images = sorted(
-                {*session.glob("anat*/*_T1w.nii*"), *session.glob("anat*/*/*_T1w.nii*")}
-            )
+            images = _images(session)
             if not images:
-                left_out.append(LeftOut(subject, f"d{digits}", NO_T1W, str(session)))
+                left_out.append(LeftOut(subject, f"d{digits}", *nothing_in(session, NO_T1W)))
                 continue
             known = self._covariates(tables, session.name, subject, float(digits))
             scans += [
@@ -130,6 +132,13 @@ class Oasis3(Reader, name="oasis3"):
         }
 
 
+def _images(session: Path) -> list[Path]:
+    """The T1w scans in a session's folders ``anat*`` and in theirs, such as ``NIFTI``."""
+    anat = [folder for folder in subfolders(session) if folder.name.startswith("anat")]
+    folders = [*anat, *(below for folder in anat for below in subfolders(folder))]
+    return sorted(image for folder in folders for image in files_in(folder, T1W))
+
+
 def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
     found = {
         columns: find_tables(root, *columns, skip=SESSION)
@@ -154,4 +163,5 @@ def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
         for names, paths in found.items()
         if not paths
     )
+    notes += tables_not_on_disk(root, SESSION)
     return Tables(first_rows(demographics, "oasisid"), NearestRows(visits), labels), notes

@@ -30,6 +30,7 @@ from longibench.benchmark.cohorts.reader import (
 )
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.found_files import why_absent
 from longibench.benchmark.settings.limits import MOST_DAYS
 from longibench.benchmark.settings.preparation import Step
 
@@ -114,7 +115,7 @@ class Table(Reader, name="table"):
     @classmethod
     def recognises(cls, path: Path) -> str:
         """By the file's extension and a header line."""
-        is_table = path.suffix.lower() in (*TEXT_TABLES, *SHEETS) and path.is_file()
+        is_table = path.suffix.lower() in (*TEXT_TABLES, *SHEETS)
         return "it is a table" if is_table and read_header(path) else ""
 
     def read(self, path: Path) -> Listing:
@@ -124,8 +125,8 @@ class Table(Reader, name="table"):
             UserError: No such file, a column that is missing or not recognised, or a row that
                 contradicts itself.
         """
-        if not path.is_file():
-            raise UserError(f"{path}: no such file; give a table: table:FILE")
+        if problem := why_absent(path) or ("it is a folder" if path.is_dir() else ""):
+            raise UserError(f"{path}: {problem}; give a table: table:FILE")
         columns, rows = read_records(path)
         if not rows:
             raise UserError(f"{path}: it has no rows")
@@ -178,8 +179,8 @@ def _entries(rows: list[Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
             yield LeftOut(subject, visit, reason, where)
             continue
         file = _located(layout, name)
-        if not os.path.exists(file):
-            yield LeftOut(subject, visit, NOT_ON_DISK, f"{where}: {file}")
+        if problem := why_absent(file):
+            yield LeftOut(subject, visit, NOT_ON_DISK, f"{where}: {file}: {problem}")
             continue
         covariates = layout.coding.read(row, where)
         labels = _label_map(layout, row, where)
@@ -205,8 +206,8 @@ def _label_map(layout: Layout, row: Row, where: str) -> Path | None:
     if name is None:
         return None
     file = _located(layout, name)
-    if not os.path.isfile(file):
-        raise UserError(f"{where}: {file}: no such label map; empty the cell if there is none")
+    if problem := why_absent(file):
+        raise UserError(f"{where}: {file}: {problem}; empty the cell if there is no label map")
     return Path(file)
 
 

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from longibench.benchmark.preparation.reading.problems import DICOM, NOT_NOW, DamagedScanError
+from longibench.benchmark.core.found_files import names_in
+from longibench.benchmark.preparation.reading.problems import (
+    DICOM,
+    NOT_NOW,
+    DamagedScanError,
+    refuse_absent,
+)
 
 SECONDS = 600  # longest conversion
 OPTIONS = (
@@ -48,8 +54,12 @@ def open_dicom(folder: Path) -> Iterator[Path]:
         The file, which is removed when the block ends.
 
     Raises:
-        DamagedScanError: No DICOM in the folder, several series or volumes, or dcm2niix failed.
+        DamagedScanError: A slice is not on disk, no DICOM in the folder, several series or
+            volumes, or dcm2niix failed.
     """
+    for name in names_in(folder):
+        if not (folder / name).is_dir():
+            refuse_absent(folder / name, f"{name}: ")
     with tempfile.TemporaryDirectory() as out:
         output = _run(folder, Path(out))
         files = sorted(Path(out).glob("*.nii"))

@@ -19,6 +19,7 @@ from longibench.benchmark.preparation.reading.problems import (
     UNREADABLE,
     DamagedScanError,
     named_problems,
+    refuse_absent,
 )
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -91,6 +92,7 @@ def check_room(shape: tuple[int, ...], size: int, held: int, packed: bool) -> No
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     """The file, uncompressed; every error within is a ``DamagedScanError``."""
+    refuse_absent(path)
     with named_problems():
         packed = _is_packed(path)
         _check_kind(path, packed)

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from gzip import BadGzipFile
+from pathlib import Path
 
 from nibabel.filebasedimages import ImageFileError
+
+from longibench.benchmark.core.found_files import why_absent
 
 
 class DamagedScanError(Exception):
@@ -43,6 +46,20 @@ FIRST_DAMAGED = "the subject's first scan is damaged"
 # Failures that the bytes need not cause: of the disk, of the memory, of the file's name.
 RETRIED = (NOT_NOW, NO_IMAGE)
 ONLY_ONE = "the subject's only usable scan"
+
+
+def refuse_absent(path: Path, where: str = "") -> None:
+    """Refuse a file without content on disk, such as a pointer of git-annex.
+
+    Args:
+        path: The file.
+        where: Begins the detail, such as the slice of a series.
+
+    Raises:
+        DamagedScanError: With the reason, and how to get the content.
+    """
+    if problem := why_absent(path):
+        raise DamagedScanError(UNREADABLE, where + problem)
 
 
 @contextmanager

@@ -20,13 +20,13 @@ from longibench.benchmark.preparation.reading.orientation import is_oriented, or
 from longibench.benchmark.preparation.reading.problems import (
     CONSTANT,
     NO_HEAD,
-    NO_IMAGE,
     NO_ORIENTATION,
     NOT_3D,
     NOT_FINITE,
     TOO_SMALL,
     DamagedScanError,
     named_problems,
+    refuse_absent,
 )
 
 SAME_MM = 1e-3  # affines that agree to this are one space
@@ -141,8 +141,7 @@ def _oriented(image: Any, axes: str) -> Any:
 
 
 def _load(path: Path, axes: str) -> Any:
-    if path.is_dir():
-        raise DamagedScanError(NO_IMAGE, "it is a folder named like a file")
+    refuse_absent(path)
     if path.name.lower().endswith((".nii", ".nii.gz")):
         image = read_nifti(path)
         check_scan(image.header, placed=not axes)

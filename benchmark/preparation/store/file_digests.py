@@ -8,7 +8,12 @@ from longibench.benchmark.core.checked_files import read_json, write_json
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.files import digest, file_digest, file_state
 from longibench.benchmark.core.folder_digests import DamagedFileError
-from longibench.benchmark.preparation.reading.problems import UNREADABLE, DamagedScanError
+from longibench.benchmark.core.found_files import may_be_data
+from longibench.benchmark.preparation.reading.problems import (
+    UNREADABLE,
+    DamagedScanError,
+    refuse_absent,
+)
 
 Known = tuple[int, str, str]  # number of files, digest of their states, SHA256
 
@@ -34,9 +39,10 @@ class Digests:
         file, is that of all files' names and bytes.
 
         Raises:
-            DamagedScanError: It cannot be read, or is empty.
+            DamagedScanError: It cannot be read, is not on disk, or is empty.
         """
         try:
+            refuse_absent(file)
             files = _parts(file)
             if file.is_dir() and not files:
                 raise DamagedScanError(UNREADABLE, "an empty folder")
@@ -66,7 +72,8 @@ def _parts(file: Path) -> list[Path]:
     pair = [file.with_suffix(suffix) for suffix in (".hdr", ".img")]
     if file in pair and all(path.is_file() for path in pair):
         return pair
-    return sorted(path for path in file.rglob("*") if path.is_file())
+    below = [path for path in file.rglob("*") if path.is_file()]
+    return sorted(path for path in below if may_be_data(path.relative_to(file)))
 
 
 def _joint_digest(files: list[Path]) -> str:

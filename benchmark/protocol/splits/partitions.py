@@ -7,6 +7,7 @@ import pandas as pd
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.checked_files import CONTENT_ERRORS
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import why_absent
 
 PARTITIONS = ("train", "validation", "test")
 
@@ -41,8 +42,8 @@ def read_partitions(path: Path) -> dict[str, str]:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise UserError(f"split.test={path}: neither a number nor an existing file")
+    if problem := why_absent(path):
+        raise UserError(f"split.test={path}: neither a number nor an existing file: {problem}")
     separator = "\t" if path.suffix == ".tsv" else ","
     try:
         table = pd.read_csv(

@@ -34,6 +34,19 @@ def test_names_that_follow_a_pattern(tmp_path: Path) -> None:
     assert len(join_pairs(found, PAIRS)) == 3
 
 
+def test_what_systems_write_beside_volumes_is_no_volume(tmp_path: Path) -> None:
+    files(tmp_path, *COMPLETE, *(f"._{name}" for name in COMPLETE), f"__MACOSX/{COMPLETE[0]}")
+    (tmp_path / "again").symlink_to(tmp_path)
+    assert len(find_predictions(tmp_path, "sub-{subject}_{visit}.nii").table) == 3
+
+
+def test_a_manifest_that_is_not_on_disk_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").symlink_to(".git/annex/objects/x/manifest.csv")
+    for place in (tmp_path, tmp_path / "manifest.csv"):
+        with pytest.raises(UserError, match=r"manifest\.csv: .* git annex get manifest\.csv"):
+            find_predictions(place)
+
+
 def test_a_pattern_of_folders_and_samples(tmp_path: Path) -> None:
     files(tmp_path, "001/M012/sample-0.nii", "001/M012/sample-1.nii")
     found = find_predictions(tmp_path, "{subject}/{visit}/sample-{sample}.nii")

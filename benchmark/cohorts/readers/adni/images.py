@@ -1,20 +1,22 @@
 """The images of a download, each a NIfTI file or the folder of a DICOM series."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import LISTED_TWICE, LeftOut
 from longibench.benchmark.cohorts.readers.adni.sequences import why_not_t1
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import folders_in, names_in, why_absent
 
 IMAGE_ID = re.compile(r"_I(\d+)\.(?:nii(?:\.gz)?|dcm)$", re.IGNORECASE)
 SERIES_ID = re.compile(r"_S(\d+)_I\d+\.", re.IGNORECASE)
 LEAF = re.compile(r"([IDS])(\d+)", re.IGNORECASE)
 NIFTI = (".nii", ".nii.gz")
+ONLY_XML = {".xml"}  # of the archive; the images are elsewhere
 
 NO_IMAGE = "a folder without an image"
 UNREADABLE = "a folder that cannot be listed"
@@ -63,36 +65,41 @@ def _images_of(person: Path) -> Iterator[Image | LeftOut]:
     for leaf, problem in _leaves(person, levels=3):
         reason = problem or why_not_t1(leaf.parent.parent.name)
         if reason:
-            yield LeftOut(subject, "", reason, str(leaf))
+            yield LeftOut(subject, "", *nothing_in(leaf, reason))
         else:
             yield from _images_in(subject, leaf)
 
 
 def _leaves(folder: Path, levels: int) -> Iterator[tuple[Path, str]]:
     """Folders at a depth, each with a problem if its branch ends earlier, else empty."""
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-    except OSError:
-        yield folder, UNREADABLE
-        return
-    if not names:
-        yield folder, NO_IMAGE
-    for name in names:
+    below = folders_in(folder, lost=True)
+    if not below:
+        yield folder, NO_IMAGE if _can_be_listed(folder) else UNREADABLE
+    for path in below:
         if levels == 1:
-            yield folder / name, ""
+            yield path, ""
         else:
-            yield from _leaves(folder / name, levels - 1)
+            yield from _leaves(path, levels - 1)
+
+
+def _can_be_listed(folder: Path) -> bool:
+    try:
+        names_in(folder)
+    except OSError:
+        return False
+    return True
 
 
 def _images_in(subject: str, leaf: Path) -> Iterator[Image | LeftOut]:
     """The images of a leaf: each NIfTI file is one, a DICOM series as a whole is one."""
     try:
-        names = _image_names(leaf)
+        present = names_in(leaf)
     except OSError as error:
-        yield LeftOut(subject, "", UNREADABLE, f"{leaf}: {error.strerror}")
+        reason, detail = nothing_in(leaf, UNREADABLE)
+        yield LeftOut(subject, "", reason, f"{leaf}: {error.strerror}" if leaf.is_dir() else detail)
         return
-    if not names and not _only_xml(leaf):
+    names = _image_names(leaf, present)
+    if not names and {Path(name).suffix.lower() for name in present} != ONLY_XML:
         yield LeftOut(subject, "", NO_IMAGE, f"{leaf}: neither .nii, .nii.gz nor .dcm")
     folder = LEAF.fullmatch(leaf.name)
     of_folder = {folder[1].upper().replace("D", "I"): folder[2]} if folder else {}
@@ -108,38 +115,26 @@ def _images_in(subject: str, leaf: Path) -> Iterator[Image | LeftOut]:
         )
 
 
-def _image_names(leaf: Path) -> list[str]:
-    """All NIfTI files; of a DICOM series, which may have hundreds of files, the first one found."""
-    niftis = []
-    with os.scandir(leaf) as entries:
-        for entry in entries:
-            low = entry.name.lower()
-            if low.startswith("."):
-                continue
-            if low.endswith(".dcm"):
-                return [entry.name]
-            if low.endswith(NIFTI):
-                niftis.append(entry.name)
-    return sorted(niftis)
-
-
-def _only_xml(leaf: Path) -> bool:
-    """Whether it contains only the archive's XML files; their images are elsewhere."""
-    suffixes = {path.suffix.lower() for path in leaf.iterdir() if not path.name.startswith(".")}
-    return suffixes == {".xml"}
+def _image_names(leaf: Path, present: list[str]) -> list[str]:
+    """The first file of a DICOM series; all NIfTI files if there is none, or not on disk."""
+    slices = [name for name in present if name.lower().endswith(".dcm")][:1]
+    niftis = [name for name in present if name.lower().endswith(NIFTI)]
+    return slices if slices and not (niftis and why_absent(leaf / slices[0])) else niftis
 
 
 def _without_copies(images: Iterable[Image], left_out: list[LeftOut]) -> list[Image]:
-    """One image per image id; downloads overlap, and a NIfTI is preferred to its DICOM series."""
+    """One image per image id: on disk, and a NIfTI rather than its DICOM series."""
     kept: dict[str, Image] = {}
     for image in sorted(images, key=lambda one: (not one.is_nifti, one.path)):
-        first = kept.setdefault(image.image or str(image.path), image)
+        key = image.image or str(image.path)
+        first = kept.setdefault(key, image)
         if first.subject != image.subject:
             raise UserError(
                 f"{image.path}: image {image.image} belongs to two participants, "
                 f"{first.subject} and {image.subject} ({first.path}); remove the wrong one"
             )
         if first is not image:
-            detail = f"{image.path}: the same image as {first.path}"
+            kept[key], other = (image, first) if why_absent(first.path) else (first, image)
+            detail = f"{other.path}: the same image as {kept[key].path}"
             left_out.append(LeftOut(image.subject, "", LISTED_TWICE, detail))
     return list(kept.values())

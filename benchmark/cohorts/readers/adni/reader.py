@@ -3,6 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
+from longibench.benchmark.cohorts.parsing.study_files import notes_on_absent
 from longibench.benchmark.cohorts.reader import LeftOut, Listing, Reader
 from longibench.benchmark.cohorts.readers.adni.choice import AdniSettings
 from longibench.benchmark.cohorts.readers.adni.clinical import read_clinical
@@ -11,7 +12,7 @@ from longibench.benchmark.cohorts.readers.adni.images import list_images
 from longibench.benchmark.cohorts.readers.adni.notes import absent, notes_on_tables, notes_on_visits
 from longibench.benchmark.cohorts.readers.adni.records import read_records
 from longibench.benchmark.cohorts.readers.adni.scans import Scans
-from longibench.benchmark.cohorts.readers.adni.tables import find_tables
+from longibench.benchmark.cohorts.readers.adni.tables import csv_files, find_tables
 from longibench.benchmark.cohorts.readers.adni.tree import find_participants, is_download
 
 
@@ -54,5 +55,5 @@ class Adni(Reader, name="adni"):
         return Listing(
             [scan for own in visits.values() for scan in own],
             [*left_out, *records.left_out, *absent(records, images)],
-            notes=tuple(notes),
+            notes=(*notes, *notes_on_absent(csv_files(around))),
         )

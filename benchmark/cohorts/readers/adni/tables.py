@@ -9,11 +9,13 @@ from typing import Literal
 
 from longibench.benchmark.cohorts.parsing.study_files import read_header
 from longibench.benchmark.cohorts.parsing.tables import plain, read_lines
+from longibench.benchmark.core.found_files import files_in
 
 Kind = Literal["listing", "merge", "diagnoses", "meta", "image quality", "series quality"]
 
 LISTED_IMAGE = ("imagedataid", "imageid")  # columns of an image's id; the first one present is used
 PERSON = ("ptid", "subject", "subjectid", "rid")
+CSV = re.compile(r".+\.csv", re.IGNORECASE)
 STAMP = re.compile(r"(\d{1,2}[A-Za-z]{3}\d{4})")
 
 
@@ -24,11 +26,16 @@ def find_tables(folders: Iterable[Path]) -> dict[Kind, list[Path]]:
         folders: Folders to search, without subfolders.
     """
     found: dict[Kind, list[Path]] = defaultdict(list)
-    for path in sorted({path for folder in folders for path in folder.glob("*.[cC][sS][vV]")}):
-        kind = kind_of(frozenset(map(squeezed, read_header(path)))) if path.is_file() else None
+    for path in csv_files(folders):
+        kind = kind_of(frozenset(map(squeezed, read_header(path))))
         if kind:
             found[kind].append(path)
     return found
+
+
+def csv_files(folders: Iterable[Path]) -> list[Path]:
+    """All CSV files directly in the folders."""
+    return sorted({path for folder in folders for path in files_in(folder, CSV)})
 
 
 def kind_of(names: frozenset[str]) -> Kind | None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.study_files import existing_folder, subfolders
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import files_in, folders_in
 
+ZIP = re.compile(r".+\.zip", re.IGNORECASE)
 PTID = re.compile(r"\d{3}_S_\d{4,5}", re.IGNORECASE)
 MANY = 100  # folders of a level that are searched; a download has few parts
 DEEPEST = 4  # levels from the given path to a participant's folder, as in path/part2/ADNI/PTID
@@ -46,11 +48,11 @@ def find_participants(root: Path) -> tuple[list[Path], list[Path]]:
     level = [existing_folder(root, "the one that holds ADNI/ or its parts")]
     for _ in range(DEEPEST):
         around += level
-        below = [sub for folder in level for sub in subfolders(folder)]
+        below = [sub for folder in level for sub in folders_in(folder, lost=True)]
         participants += [folder for folder in below if PTID.fullmatch(folder.name)]
         level = [folder for folder in below if not PTID.fullmatch(folder.name)]
     if not participants:
-        packed = next(root.glob("*.zip"), None)
+        packed = next(iter(files_in(root, ZIP)), None)
         hint = f"unpack {packed.name} first" if packed else "folders must be named like 002_S_4711"
         raise UserError(f"{root}: not a download of ADNI: no participant's folder; {hint}")
     if any(person.parent == root for person in participants):

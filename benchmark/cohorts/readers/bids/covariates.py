@@ -26,9 +26,12 @@ from longibench.benchmark.cohorts.readers.bids.tables import (
     SessionTable,
     SubjectTables,
 )
+from longibench.benchmark.core.found_files import why_absent
 
 Names = Mapping[str, tuple[str, ...]]
 AGE = {"age": TIME_COLUMNS["age"]}
+
+NO_SIDECAR = "a JSON file without content on disk: no field strength"
 
 
 @dataclass
@@ -64,7 +67,7 @@ class Covariates:
             known |= self._values(row, {**SESSION, **_age(table)}, table.dictionary)
         known |= self._values(tables.scan(scan), SESSION, self.sessions)
         if known.get("field_tesla") is None:
-            known["field_tesla"] = self._field_of_sidecar(tables, scan)
+            known["field_tesla"] = self._field_of_sidecar(tables, visit, scan)
         return known
 
     def notes(self) -> tuple[str, ...]:
@@ -115,10 +118,13 @@ class Covariates:
         text = meaning if meaning and number_of(code) is not None else code
         return diagnosis_of(text) if covariate == "diagnosis" else text
 
-    def _field_of_sidecar(self, tables: SubjectTables, scan: Path) -> float | None:
+    def _field_of_sidecar(self, tables: SubjectTables, visit: str, scan: Path) -> float | None:
         """``MagneticFieldStrength`` of the JSON file next to a scan."""
         path = scan.with_name(scan.name.partition(".")[0] + ".json")
         if path.name not in tables.names(path.parent):
+            return None
+        if problem := why_absent(path):
+            tables.unread.append((visit, NO_SIDECAR, f"{path}: {problem}"))
             return None
         try:
             sidecar = json.loads(path.read_text(encoding="utf-8-sig"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.dates import MONTHS, YEAR
 from longibench.benchmark.cohorts.parsing.tables import number_of, plain
+from longibench.benchmark.core.found_files import is_present
 
 UNITS = {  # how many of them a year has
     1.0: ("", "year", "years", "yr", "yrs", "y", "a"),
@@ -30,7 +31,7 @@ class DataDictionary:
 
     def add(self, path: Path) -> None:
         """Read a JSON file, if there is one; its descriptions come before those already read."""
-        if not path.is_file():
+        if not is_present(path):
             return
         try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))

@@ -1,5 +1,6 @@
 """The BIDS dataset that another layout was made from, for its dates and covariates."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,11 @@ from longibench.benchmark.cohorts.parsing.study_files import (
 from longibench.benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import files_in, folders_in
 
 TABLES = "participants.tsv, sub-*_sessions.tsv or *_scans.tsv"
-USED = ("*_sessions.tsv", "*_scans.tsv", "ses-*/*_scans.tsv", "ses-*/anat/*_T1w.json")
+PARTICIPANTS = re.compile(r"participants\.tsv")
+USED = re.compile(r".+_(sessions\.tsv|scans\.tsv|T1w\.json)")
 
 
 @dataclass
@@ -85,13 +88,20 @@ def open_linked(root: Path, people: Iterable[str], key: str) -> LinkedDataset:
             f"it; it has {len(folders)} others, such as {next(iter(folders.values())).name}. "
             f"Give the dataset that the scans were made from, or leave {key} out"
         )
-    named = (root / "participants.tsv").is_file()
-    if not named and not any(next(f.glob(name), None) for f in shared for name in USED):
+    covariates = find_covariates(root)
+    if not covariates.participants.present and not any(map(_is_useful, shared)):
         raise UserError(
             f"{key}={root}: there is nothing to use in it, neither {TABLES}"
             f"{_instead(root)}; leave {key} out to take times from session labels"
         )
-    return LinkedDataset(key, folders, find_covariates(root))
+    return LinkedDataset(key, folders, covariates)
+
+
+def _is_useful(folder: Path) -> bool:
+    """Whether there is a file about dates or covariates in a subject's folder."""
+    sessions = folders_in(folder)
+    places = (folder, *sessions, *(session / "anat" for session in sessions))
+    return any(files_in(place, USED) for place in places)
 
 
 def _instead(root: Path) -> str:
@@ -99,5 +109,5 @@ def _instead(root: Path) -> str:
     below = sorted({folder.parent for folder in find_folders(root, SUBJECT, depth=2)} - {root})
     above = [folder for folder in root.absolute().parents[:2] if SUBJECT.fullmatch(root.name)]
     found = [f for f in (*below, *above) if any(find_folders(f, SUBJECT, depth=1))]
-    found.sort(key=lambda folder: not (folder / "participants.tsv").is_file())
+    found.sort(key=lambda folder: not files_in(folder, PARTICIPANTS))
     return f"; did you mean {found[0]}?" if found else "; give the root of the BIDS dataset"

@@ -10,6 +10,7 @@ from longibench.benchmark.cohorts.parsing.values import PARTICIPANT
 from longibench.benchmark.cohorts.readers.bids.dictionary import DataDictionary
 from longibench.benchmark.cohorts.readers.bids.tables import SessionTable
 from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit
+from longibench.benchmark.core.found_files import is_present
 
 NAME = "participants.tsv"
 SESSION_COLUMNS = ("session_id", "session", "ses", "visit_id", "visit", "timepoint")
@@ -23,7 +24,8 @@ class Participants:
     """The rows of ``participants.tsv``.
 
     Attributes:
-        path: The table, which may not exist.
+        path: The table.
+        present: Whether it exists.
         rows: Rows by canonical id.
         session: The column of sessions; empty if the rows are about participants.
         repeated: Makes one row of several.
@@ -32,6 +34,7 @@ class Participants:
     """
 
     path: Path
+    present: bool
     rows: dict[str, list[Row]]
     session: str
     repeated: RepeatedRows
@@ -49,7 +52,7 @@ class Participants:
         """
         always = self._always(subject)
         now = self._at_session(subject, visit)
-        if self.rows and not (now or (always and not self.session)):
+        if self.present and not (now or (always and not self.session)):
             self.without_row.add((subject, canonical_visit(visit)))
         filled = {name: cell for name, cell in now.items() if text_of(cell) is not None}
         return Row({**now, **always, **filled}, now.where or always.where)
@@ -67,8 +70,6 @@ class Participants:
 
     def notes(self) -> tuple[str, ...]:
         """Notes on participants and sessions without a row, and on the columns' description."""
-        if not self.path.is_file():
-            return ()
         people = {subject for subject, _ in self.without_row if subject not in self.rows}
         visits = [subject for subject, _ in self.without_row if subject in self.rows]
         counts = ((len(people), "participants"), (len(visits), "sessions"))
@@ -96,12 +97,13 @@ class Participants:
 def read_participants(root: Path, repeated: RepeatedRows) -> Participants:
     """Read ``participants.tsv`` and ``participants.json``; no rows without them."""
     path = root / NAME
-    columns, listed = read_records(path, "participant_id") if path.is_file() else ([], [])
+    present = is_present(path)
+    columns, listed = read_records(path, "participant_id") if present else ([], [])
     rows = grouped(listed, lambda row: canonical_subject(row["participant_id"]))
     dictionary = DataDictionary(NAME)
     dictionary.add(root / "participants.json")
     session = _session_column(columns, rows.values())
-    return Participants(path, rows, session, repeated, dictionary)
+    return Participants(path, present, rows, session, repeated, dictionary)
 
 
 def _session_column(columns: list[str], groups: Iterable[list[Row]]) -> str:

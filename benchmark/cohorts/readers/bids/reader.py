@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from longibench.benchmark.cohorts.parsing.dates import YEAR
-from longibench.benchmark.cohorts.parsing.study_files import existing_folder, subject_folders
+from longibench.benchmark.cohorts.parsing.study_files import (
+    SUBJECT,
+    existing_folder,
+    find_folders,
+    subject_folders,
+)
 from longibench.benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
 from longibench.benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
 from longibench.benchmark.cohorts.readers.bids.records import COLUMN_TO_ADD
@@ -15,6 +20,7 @@ from longibench.benchmark.cohorts.readers.bids.scans import Scans, find_scans
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 from longibench.benchmark.cohorts.readers.bids.times import NoTimeError, Timed, visit_years
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.found_files import is_present
 from longibench.benchmark.settings.preparation import Step
 
 SHAREABLE = "LongibenchShareable"  # keys of dataset_description.json
@@ -45,7 +51,7 @@ class Bids(Reader, name="bids"):
         """By its folders ``sub-*``; a derivative of a dataset is not the raw dataset."""
         if path.is_dir() and _description(path).get("DatasetType") == "derivative":
             return ""
-        folder = next((entry for entry in path.glob("sub-*") if entry.is_dir()), None)
+        folder = next(find_folders(path, SUBJECT, depth=1), None)
         return f"it contains {folder.name}" if folder else ""
 
     def read(self, path: Path) -> Listing:
@@ -74,6 +80,7 @@ class Bids(Reader, name="bids"):
                 left_out += [LeftOut(subject, v, NO_TIME, str(error)) for v in found.paths]
                 continue
             scans += _timed(subject, tables, found, times[-1].years, covariates)
+            left_out += [LeftOut(subject, *entry) for entry in tables.unread]
         if untimed and not scans:
             raise UserError(f"{untimed} ({COLUMN_TO_ADD})")
         notes = (*time_notes(times), *covariates.notes())
@@ -134,7 +141,7 @@ def _steps(root: Path) -> frozenset[Step]:
 
 def _description(root: Path) -> dict[str, object]:
     path = root / "dataset_description.json"
-    if not path.is_file():
+    if not is_present(path):
         return {}
     try:
         description = json.loads(path.read_text(encoding="utf-8-sig"))

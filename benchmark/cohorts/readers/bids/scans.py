@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables, scan_key
 from longibench.benchmark.cohorts.subject_ids import canonical_visit
+from longibench.benchmark.core.found_files import why_absent
 
-SUFFIX = re.compile(r"_T1w\.nii(\.gz)?$")
+SUFFIX = re.compile(r"_T1w\.(?i:nii(\.gz)?)\Z")
+T1W = re.compile(rf".+{SUFFIX.pattern}")
 NO_T1W = "a visit without a T1w scan"
 NO_FOLDER = "a listed session without a folder"
 SAME_SESSION = "two folders of one session"
@@ -47,9 +50,13 @@ def find_scans(tables: SubjectTables, prefer: str = "", run: str = "first") -> S
     for session in sessions or ([] if left_out else [folder]):
         visit = session.name.removeprefix("ses-") if sessions else ONLY
         anat = session / "anat"
-        images = [anat / name for name in tables.names(anat) if SUFFIX.search(name)]
+        named = [anat / name for name in tables.names(anat) if T1W.fullmatch(name)]
+        problems = {path: why_absent(path) for path in sorted(named)}
+        left_out += [(visit, NOT_ON_DISK, f"{p}: {why}") for p, why in problems.items() if why]
+        images = [path for path, why in problems.items() if not why]
+        if not named:
+            left_out.append((visit, *nothing_in(anat, NO_T1W)))
         if not images:
-            left_out.append((visit, NO_T1W, str(anat)))
             continue
         chosen, *others = sorted(images, key=lambda path: _order(path, prefer, run))
         paths[visit] = chosen

@@ -1,6 +1,5 @@
 """The tables in one subject's folder, each read once, as each of its folders is listed once."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,12 +7,14 @@ from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.dates import TIME_COLUMNS
 from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
-from longibench.benchmark.cohorts.parsing.study_files import subfolders
+from longibench.benchmark.cohorts.parsing.study_files import find_folders
 from longibench.benchmark.cohorts.parsing.tables import Row, read_records
 from longibench.benchmark.cohorts.parsing.values import PARTICIPANT, SESSION
 from longibench.benchmark.cohorts.readers.bids.dictionary import DataDictionary
 from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit
+from longibench.benchmark.core.found_files import is_present, names_in
 
+SESSION_FOLDER = re.compile("ses-.+")
 SESSIONS = "sub-*_sessions.tsv"
 COLUMNS = frozenset(
     column
@@ -53,20 +54,22 @@ class SubjectTables:
         repeated: Makes one row of several about a session or a scan.
         dictionary: Description of the columns of all ``sub-*_sessions.tsv``.
         in_participants: The subject's rows of ``participants.tsv`` if it has one for each session.
+        unread: (session label, reason, detail) of files that would have been read.
     """
 
     folder: Path
     repeated: RepeatedRows = field(default_factory=lambda: RepeatedRows(COLUMNS))
     dictionary: DataDictionary = field(default_factory=lambda: DataDictionary(SESSIONS))
     in_participants: SessionTable | None = None
+    unread: list[tuple[str, str, str]] = field(default_factory=list)
     _scans: dict[Path, dict[Path, dict[str, Row]]] = field(default_factory=dict)
     _names: dict[Path, frozenset[str]] = field(default_factory=dict)
 
     def names(self, folder: Path) -> frozenset[str]:
-        """Names of all that is in one of the subject's folders; none if it cannot be listed."""
+        """Names of what may be data in a folder of the subject; none if it cannot be listed."""
         if folder not in self._names:
             try:
-                self._names[folder] = frozenset(os.listdir(folder))
+                self._names[folder] = frozenset(names_in(folder))
             except OSError:
                 self._names[folder] = frozenset()
         return self._names[folder]
@@ -80,7 +83,7 @@ class SubjectTables:
     def sessions(self) -> SessionTable:
         """``sub-*_sessions.tsv``; no rows without one."""
         rows: dict[str, Row] = {}
-        if self.sessions_path.is_file():
+        if is_present(self.sessions_path):
             listed = read_records(self.sessions_path, "session_id")[1]
             rows = self.repeated.by(listed, lambda row: canonical_visit(row["session_id"]))
             self.dictionary.add(self.sessions_path.with_suffix(".json"))
@@ -94,7 +97,7 @@ class SubjectTables:
     @cached_property
     def session_folders(self) -> list[Path]:
         """The folders ``ses-*``, by name."""
-        return [path for path in subfolders(self.folder) if path.name.startswith("ses-")]
+        return [*find_folders(self.folder, SESSION_FOLDER, depth=1)]
 
     def session_folder(self, visit: str) -> Path:
         """The folder of a session, for any spelling of its label; it may not exist."""

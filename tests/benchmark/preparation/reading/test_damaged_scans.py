@@ -109,7 +109,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "huge": (patched(42, np.array([20000, 20000, 20000], "i2")), "announces"),
     "longer": (longer(12), "longer"),
     "shorter": (longer(-12), "cut off"),
-    "link to nowhere": (link_to_nowhere, "No such file"),
+    "link to nowhere": (link_to_nowhere, "gone.nii.gz, which does not exist"),
     "folder": (folder, "folder"),
     "wrong checksum": (packed(checksum), "CRC"),
     "noise alone": (lambda path: save(path, NOISE), "no head in it"),

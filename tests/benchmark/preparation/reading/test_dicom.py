@@ -72,3 +72,20 @@ def test_a_folder_has_a_digest_of_all_its_files(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(DamagedScanError, match="cannot be read: an empty folder"):
         digests.of(tmp_path / "none")
+
+
+def test_hidden_files_are_no_slices_and_a_slice_that_is_not_on_disk_is_named(
+    tmp_path: Path,
+) -> None:
+    write_series(tmp_path / "I1")
+    digest = Digests(tmp_path / "d.json").of(tmp_path / "I1")
+    plain = read_scan(tmp_path / "I1")
+    for path in [*(tmp_path / "I1").iterdir()]:
+        path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07" + bytes(99))
+    assert np.array_equal(read_scan(tmp_path / "I1").data, plain.data)
+    assert Digests(tmp_path / "d.json").of(tmp_path / "I1") == digest
+    middle = tmp_path / "I1" / "1-007.dcm"
+    middle.unlink()
+    middle.symlink_to("../.git/annex/objects/x/1-007.dcm")
+    with pytest.raises(DamagedScanError, match=r"1-007\.dcm: .*git annex get 1-007\.dcm"):
+        read_scan(tmp_path / "I1")

@@ -221,3 +221,10 @@ def test_any_header_gives_values_or_the_named_error(
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 3e7
+
+
+def test_a_pointer_is_named_with_its_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "a.nii.gz"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(DamagedScanError, match=r"a pointer of Git LFS .*git lfs pull"):
+        read_nifti(path)
