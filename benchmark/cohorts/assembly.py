@@ -20,6 +20,13 @@ from longibench.benchmark.cohorts.reader import (
     LeftOut,
     Listing,
 )
+from longibench.benchmark.cohorts.subject_ids import canonical_visit
+from longibench.benchmark.cohorts.time_checks import (
+    TOO_LONG,
+    impossible_times,
+    time_notes,
+    without_impossible_ages,
+)
 from longibench.benchmark.cohorts.visit_table import COVARIATES, LEFT_OUT, Cohort, visit_table
 from longibench.benchmark.core.errors import UserError
 
@@ -46,9 +53,12 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
     kept: list[FoundScan] = []
     at_source: dict[str, Covariates] = {}  # by subject
     for scans in _by(listing.scans, lambda scan: scan.subject).values():
-        visits = _one_each(scans, lambda scan: scan.visit, NOT_TAKEN, left_out)
+        visits = _one_each(scans, lambda scan: canonical_visit(scan.visit), NOT_TAKEN, left_out)
         visits = _one_each(visits, lambda scan: int(scan.days // 1), SAME_DAY, left_out)
         visits.sort(key=lambda scan: scan.days)
+        if problem := impossible_times(visits):
+            left_out += [LeftOut(scan.subject, scan.visit, TOO_LONG, problem) for scan in visits]
+            continue
         _refuse_disorder(visits, where)
         if len(visits) > 1:
             kept += visits
@@ -57,6 +67,8 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
             left_out += [LeftOut(scan.subject, scan.visit, ONLY_SCAN) for scan in visits]
     if not kept:
         raise UserError(_why_empty(left_out, where))
+    notes = time_notes(_by(kept, lambda scan: scan.subject).values())
+    notes += without_impossible_ages(at_source)
     refuse_shared_files(kept, "visits", lambda scan: f"{scan.subject} {scan.visit}", where)
     return Cohort(
         name=name,
@@ -66,7 +78,7 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
         done=listing.done,
         space=listing.space,
         axes=listing.axes,
-        notes=listing.notes,
+        notes=(*listing.notes, *notes),
     )
 
 

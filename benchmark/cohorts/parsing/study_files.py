@@ -1,13 +1,12 @@
 """Shared by the readers of study downloads: find tables by columns and folders by name."""
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.dates import parse_date
-from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, plain, read_records
+from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, read_columns, read_records
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import files_in, folders_in, why_absent
@@ -117,14 +116,9 @@ def read_header(path: Path) -> list[str]:
     if why_absent(path):
         return []
     try:
-        if path.suffix.lower() in SHEETS:
-            return read_records(path)[0]
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            line = file.readline(100_000)
-    except (OSError, UserError):
+        return read_columns(path)
+    except UserError:
         return []
-    separator = "\t" if line.count("\t") > line.count(",") else ","
-    return [plain(name) for name in next(csv.reader([line], delimiter=separator), [])]
 
 
 def read_tables(paths: Iterable[Path], *columns: str) -> list[Row]:

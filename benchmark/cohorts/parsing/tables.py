@@ -1,19 +1,20 @@
-"""Reads the tables that come with a study: CSV, TSV or Excel, with any spelling of headers."""
+"""Reads the tables that come with a study: text or Excel, as programs and people write them."""
 
-import csv
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from longibench.benchmark.cohorts.parsing.numbers import parse_number
+from longibench.benchmark.cohorts.parsing.encodings import PACKED, is_workbook, unpacked
+from longibench.benchmark.cohorts.parsing.grids import Grid, plain_names, unwrapped
+from longibench.benchmark.cohorts.parsing.grids import plain as plain
+from longibench.benchmark.cohorts.parsing.numbers import parse_number, settled
+from longibench.benchmark.cohorts.parsing.sheets import SHEETS as SHEETS
+from longibench.benchmark.cohorts.parsing.sheets import parse_workbook
+from longibench.benchmark.cohorts.parsing.text_tables import HEAD, parse_text
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import require_content
 
-MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?")
-SHEETS = (".xlsx", ".xls")
-FIRST_ROW = 2  # of a file, below its header
+MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?", ".", "#n/a", "<na>", "nat")
 
 
 class Row(dict[str, str]):
@@ -33,76 +34,128 @@ class Row(dict[str, str]):
         self.where = where
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table's cells.
+
+    Attributes:
+        columns: Names in the plain spelling (``grids.plain``), of equal ones the first; an unnamed
+            column is ``column_1`` by its place, and is absent if it is empty.
+        rows: The rows that are not empty, all cells as stripped text.
+        notes: How the table was read, if that is not obvious.
+        repeated: Names that several columns have whose cells differ.
+    """
+
+    columns: list[str]
+    rows: list[Row]
+    notes: tuple[str, ...] = ()
+    repeated: frozenset[str] = frozenset()
+
+    def require(self, columns: Iterable[str], path: Path) -> None:
+        """Check columns.
+
+        Raises:
+            UserError: One is missing, or two columns with its name contradict each other.
+        """
+        for name in columns:
+            if name not in self.columns:
+                raise UserError(f"{path}: has no column {name}; it has {', '.join(self.columns)}")
+            if name in self.repeated:
+                raise UserError(f"{path}: two columns {name} differ; rename or remove one of them")
+
+
+def parse_table(path: Path, wanted: Collection[str] = (), content: bytes | None = None) -> Table:
+    """Read a table.
+
+    Args:
+        path: Text with commas, semicolons, tabs or bars, in UTF-8, UTF-16, UTF-32 or cp1252, also
+            compressed by gzip; or Excel.
+        wanted: Columns in the plain spelling that decide which sheet of a workbook is read.
+        content: The file's bytes, if they were read before.
+
+    Raises:
+        UserError: The file cannot be read; the message has the remedy.
+    """
+    grid = _grid(path, wanted, content)
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(plain_names(grid.header)):
+        if grid.header[place] or any(line.cells[place].strip() for line in grid.lines):
+            places.setdefault(name, []).append(place)
+    rows = [
+        Row(
+            ((name, unwrapped(line.cells[place])) for name, (place, *_) in places.items()),
+            f"{path}, row {line.number}",
+        )
+        for line in grid.lines
+    ]
+    repeated = frozenset(name for name, equal in places.items() if _differ(equal, grid))
+    return Table(list(places), rows, grid.notes, repeated)
+
+
 def read_records(path: Path, *required: str) -> tuple[list[str], list[Row]]:
     """Read a table as text.
 
     Args:
-        path: CSV, TSV (also ``.txt`` with tabs) or Excel.
+        path: As for ``parse_table``.
         required: Required columns, in the plain spelling.
 
     Returns:
-        Names of the columns in the plain spelling (``plain``), of equal ones the first; and the
-        rows from ``FIRST_ROW`` of the file on, all cells as stripped text, missing ones as ``""``.
+        Columns and rows of the ``Table``.
 
     Raises:
-        UserError: The file cannot be read, or a column is missing.
+        UserError: The file cannot be read, or ``Table.require``.
     """
-    header, lines = _read_sheet(path) if path.suffix.lower() in SHEETS else _parse(path)
-    places: dict[str, int] = {}
-    for place, name in enumerate(header):
-        places.setdefault(plain(name), place)
-    _require(places, required, path)
-    return list(places), [
-        Row(((name, line[place].strip()) for name, place in places.items()), f"{path}, row {row}")
-        for row, line in enumerate(lines, FIRST_ROW)
-    ]
+    table = parse_table(path, required)
+    table.require(required, path)
+    return table.columns, table.rows
 
 
 def read_lines(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Read a large CSV or TSV of which few columns are needed.
+    """Read a large table of which few columns are needed.
 
     Args:
-        path: The table.
+        path: As for ``parse_table``.
 
     Returns:
-        Names of the columns in the plain spelling, and the cells of each row, not yet stripped; the
-        first row is row 2 of the file.
+        Names of the columns in the plain spelling, and the cells of each row, not yet stripped.
 
     Raises:
-        UserError: As ``read_records``.
+        UserError: As ``parse_table``.
     """
-    header, lines = _parse(path)
-    return [plain(name) for name in header], lines
+    grid = _grid(path)
+    return plain_names(grid.header), [line.cells for line in grid.lines]
 
 
 def read_rows(path: Path, key: str) -> dict[str, Row]:
-    """Read a small CSV or TSV by row names, without the cost of a data frame.
+    """Read a table by row names.
 
     Args:
-        path: The table.
+        path: As for ``parse_table``.
         key: The column that names the rows.
 
     Returns:
-        Rows by name, cells as in ``read_records``; of several rows with one name the first.
+        Rows by name; of several rows with one name the first.
 
     Raises:
         UserError: As ``read_records``.
     """
-    header, lines = _parse(path)
-    names = [plain(name) for name in header]
-    _require(names, (key,), path)
     rows: dict[str, Row] = {}
-    for number, line in enumerate(lines, FIRST_ROW):
-        row = Row(where=f"{path}, row {number}")
-        for name, cell in zip(names, line, strict=True):
-            row.setdefault(name, cell.strip())
+    for row in read_records(path, key)[1]:
         rows.setdefault(row[key], row)
     return rows
 
 
-def plain(name: str) -> str:
-    """A column's name in lower case, words joined by ``_``: ``Image Data ID`` is image_data_id."""
-    return re.sub(r"[^0-9a-z]+", "_", name.strip().lower()).strip("_")
+def read_columns(path: Path) -> list[str]:
+    """Names of a table's columns in the plain spelling, from the beginning of the file.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    head = _bytes(path, HEAD)
+    if head.startswith(PACKED):
+        return plain_names(_grid(path).header)
+    is_workbook(path, head)
+    return plain_names(parse_text(path, head, whole=False).header)
 
 
 def text_of(cell: str | None, missing: Iterable[str] = ()) -> str | None:
@@ -118,51 +171,33 @@ def number_of(cell: str | None, missing: Iterable[str] = ()) -> float | None:
     return None if text is None else parse_number(text)
 
 
-def _require(columns: Iterable[str], required: Iterable[str], path: Path) -> None:
-    present = list(columns)
-    for name in required:
-        if name not in present:
-            raise UserError(f"{path}: has no column {name}; it has {', '.join(present)}")
+def _grid(path: Path, wanted: Collection[str] = (), content: bytes | None = None) -> Grid:
+    """Cells as written, but for numbers whose column settles what a comma means in them."""
+    packed = _bytes(path) if content is None else content
+    content = unpacked(path, packed)
+    is_sheet = is_workbook(path, content)
+    grid = parse_workbook(path, content, wanted) if is_sheet else parse_text(path, content)
+    for place, cells in enumerate(zip(*(line.cells for line in grid.lines), strict=True)):
+        if (known := settled(cells)) is not cells:
+            for line, cell in zip(grid.lines, known, strict=True):
+                line.cells[place] = cell
+    return grid
 
 
-def _parse(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a CSV or TSV, each row as long as the header."""
+def _bytes(path: Path, size: int = -1) -> bytes:
     require_content(path)
     try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            separator = "\t" if first.count("\t") > first.count(",") else ","
-            reader = csv.reader(file, delimiter=separator, strict=True)
-            header = next(reader, [])
-            lines = [_fitted(line, header, path, reader.line_num) for line in reader if line]
-    except (OSError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as a table: {error}") from error
-    if not header:
-        raise UserError(f"{path}: cannot be read as a table: it is empty")
-    return header, lines
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read as a table: {error.strerror}") from error
 
 
-def _fitted(line: list[str], header: list[str], path: Path, number: int) -> list[str]:
-    """Pad a short row; refuse a longer one, unless its surplus cells are empty."""
-    surplus = line[len(header) :]
-    if any(cell.strip() for cell in surplus):
-        raise UserError(
-            f"{path}, line {number}: {len(line)} cells under {len(header)} columns; "
-            "a cell that contains the separator needs quotes"
-        )
-    return line[: len(header)] + [""] * (len(header) - len(line))
-
-
-def _read_sheet(path: Path) -> tuple[list[str], list[list[str]]]:
-    require_content(path)
-    try:
-        table = pd.read_excel(path, dtype=str, keep_default_na=False).fillna("")
-        return [str(name) for name in table], table.to_numpy(str).tolist()
-    except ImportError as error:
-        raise UserError(
-            f"{path}: to read Excel, pip install openpyxl, or save it as CSV"
-        ) from error
-    except Exception as error:  # the parser's own: of zip, of XML, of missing parts
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: cannot be read as an Excel table: {reason}") from error
+def _differ(places: list[int], grid: Grid) -> bool:
+    """Whether columns of one name have different cells."""
+    first, *others = places
+    return any(
+        line.cells[first].strip() != line.cells[other].strip()
+        for other in others
+        for line in grid.lines
+    )

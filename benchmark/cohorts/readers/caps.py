@@ -1,6 +1,6 @@
 """Reads Clinica's t1-linear output (CAPS): scans that are in MNI152 already."""
 
-import os
+from os.path import expanduser
 from pathlib import Path
 from typing import Literal
 
@@ -12,15 +12,30 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     subject_folders,
 )
 from longibench.benchmark.cohorts.presence import nothing_in
-from longibench.benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
-from longibench.benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
-from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W, SESSION, T1W
-from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
-from longibench.benchmark.cohorts.readers.bids.times import NoTimeError, visit_years
+from longibench.benchmark.cohorts.reader import (
+    Covariates,
+    FoundScan,
+    LeftOut,
+    Listing,
+    Reader,
+    ReaderSettings,
+)
+from longibench.benchmark.cohorts.readers.bids.covariates import find_covariates
+from longibench.benchmark.cohorts.readers.bids.linked import open_linked
+from longibench.benchmark.cohorts.readers.bids.reader import NO_TIME, time_notes
+from longibench.benchmark.cohorts.readers.bids.scans import (
+    NO_T1W,
+    SUFFIX,
+    T1W,
+    one_folder_each,
+    plainest,
+)
+from longibench.benchmark.cohorts.readers.bids.tables import SESSION_FOLDER, SubjectTables
+from longibench.benchmark.cohorts.readers.bids.times import NoTimeError, Timed, visit_years
 from longibench.benchmark.core.found_files import files_in
 from longibench.benchmark.settings.preparation import Step
 
-NO_TIME = "no time for its session"
+KEY = "readers.caps.bids"
 NOTES = (
     "t1-linear registers every visit separately, by an affine with 12 parameters: this removes a "
     "part of the change between visits, which a registration within subjects would preserve",
@@ -62,64 +77,80 @@ class Caps(Reader, name="caps"):
             UserError: No such folder, not CAPS, two folders of one person, or no times at all.
         """
         root = existing_folder(path, "the CAPS folder, which contains subjects/") / "subjects"
-        bids = self._bids()
-        covariates = find_covariates(bids or root)
+        dataset = self._dataset()
+        folders = subject_folders(root, "CAPS")
+        bids = open_linked(dataset, folders, KEY) if dataset else None
+        covariates = bids.covariates if bids else find_covariates(root)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
-        for subject, folder in subject_folders(root, "CAPS").items():
-            tables = SubjectTables(bids / folder.name if bids else folder)
-            found, problems = self._subject(subject, folder, tables, covariates)
-            scans += found
+        times: list[Timed] = []
+        for subject, folder in folders.items():
+            images, problems = _images(subject, folder)
             left_out += problems
-        done: frozenset[Step] = frozenset({"bias", "registration"})
-        return Listing(scans, left_out, done, space="MNI152", notes=NOTES)
-
-    def _bids(self) -> Path | None:
-        if not self.settings.bids:
-            return None
-        return existing_folder(
-            Path(os.path.expanduser(self.settings.bids)), "readers.caps.bids a BIDS dataset"
-        )
-
-    def _subject(
-        self, subject: str, folder: Path, tables: SubjectTables, covariates: Covariates
-    ) -> tuple[list[FoundScan], list[LeftOut]]:
-        images = {
-            session.name.removeprefix("ses-"): files_in(session / "t1_linear", T1W)
-            for session in find_folders(folder, SESSION, depth=1)
-        }
-        left_out = [
-            LeftOut(subject, visit, *nothing_in(folder / f"ses-{visit}" / "t1_linear", NO_T1W))
-            for visit, paths in images.items()
-            if not paths
-        ]
-        if not images:
-            left_out.append(LeftOut(subject, "", *nothing_in(folder, NO_T1W)))
-        first = {visit: paths[0] for visit, paths in images.items() if paths}
-        try:
-            raw = {visit: _as_found(tables, visit) or image for visit, image in first.items()}
-            years = visit_years(tables, raw)[0] if len(first) > 1 else dict.fromkeys(first, 0.0)
-        except NoTimeError as error:
-            return [], left_out + [LeftOut(subject, v, NO_TIME, str(error)) for v in first]
-        found = [
-            FoundScan(
-                subject,
-                visit,
-                image,
-                years[visit] * YEAR,
-                (self._unwanted(image), image.name),
-                covariates.of(tables, subject, visit, raw[visit]),
+            tables = (
+                bids.tables(subject, folder, images) if bids else covariates.tables(subject, folder)
             )
-            for visit in first
-            for image in images[visit]
+            try:
+                times.append(_times(tables, images))
+            except NoTimeError as error:
+                left_out += [LeftOut(subject, v, NO_TIME, str(error)) for v in images]
+                continue
+            for visit, paths in images.items():
+                known = covariates.of(tables, subject, visit, _raw(tables, visit, paths))
+                days = times[-1].years.get(visit, 0.0) * YEAR
+                scans += self._found(subject, visit, paths, days, known)
+            left_out += [LeftOut(subject, *entry) for entry in tables.unread]
+        done: frozenset[Step] = frozenset({"bias", "registration"})
+        notes = (*NOTES, *(bids.notes() if bids else ()), *time_notes(times), *covariates.notes())
+        return Listing(scans, left_out, done, space="MNI152", notes=notes)
+
+    def _dataset(self) -> Path | None:
+        given = self.settings.bids
+        return existing_folder(Path(expanduser(given)), f"{KEY} a BIDS dataset") if given else None
+
+    def _found(
+        self, subject: str, visit: str, images: list[Path], days: float, known: Covariates
+    ) -> list[FoundScan]:
+        return [
+            FoundScan(subject, visit, image, days, (self._unwanted(image), image.name), known)
+            for image in images
         ]
-        return found, left_out + [LeftOut(subject, *entry) for entry in tables.unread]
 
     def _unwanted(self, image: Path) -> bool:
         return ("_desc-Crop_" in image.name) != (self.settings.crop == "cropped")
 
 
-def _as_found(tables: SubjectTables, visit: str) -> Path | None:
-    """The scan of a visit in the BIDS dataset, which its tables name."""
-    scans = files_in(tables.folder / f"ses-{visit}" / "anat", T1W)
-    return scans[0] if scans else None
+def _images(subject: str, folder: Path) -> tuple[dict[str, list[Path]], list[LeftOut]]:
+    """Output of each session by its label, and what is left out."""
+    sessions, same = one_folder_each([*find_folders(folder, SESSION_FOLDER, depth=1)])
+    images = {
+        session.name.removeprefix("ses-"): files_in(session / "t1_linear", T1W)
+        for session in sessions
+    }
+    without = [
+        (visit, *nothing_in(folder / f"ses-{visit}" / "t1_linear", NO_T1W))
+        for visit, paths in images.items()
+        if not paths
+    ]
+    if not images and not same:
+        without.append(("", *nothing_in(folder, NO_T1W)))
+    left_out = [LeftOut(subject, *entry) for entry in (*same, *without)]
+    return {visit: paths for visit, paths in images.items() if paths}, left_out
+
+
+def _times(tables: SubjectTables, images: dict[str, list[Path]]) -> Timed:
+    """Times of a subject's sessions; a single one needs none."""
+    raw = {visit: _raw(tables, visit, paths) for visit, paths in images.items()}
+    return visit_years(tables, raw) if len(raw) > 1 else Timed({}, "")
+
+
+def _raw(tables: SubjectTables, visit: str, images: list[Path]) -> Path:
+    """A visit's scan in the BIDS dataset, on disk or only listed in ``*_scans.tsv``.
+
+    It is the output's first image if there is neither.
+    """
+    session = tables.session_folder(visit)
+    listed = (Path(name).name for rows in tables.scans(session).values() for name in rows)
+    on_disk = [name for name in tables.names(session / "anat") if SUFFIX.search(name)]
+    names = on_disk or [name for name in listed if SUFFIX.search(name)]
+    return plainest([session / "anat" / name for name in names]) or images[0]

@@ -13,7 +13,6 @@ from longibench.benchmark.cohorts.parsing.dates import Unit
 from longibench.benchmark.cohorts.parsing.path_templates import PathTemplate
 from longibench.benchmark.cohorts.parsing.study_files import TEXT_TABLES, read_header
 from longibench.benchmark.cohorts.parsing.tables import (
-    FIRST_ROW,
     SHEETS,
     Row,
     plain,
@@ -168,7 +167,7 @@ class Table(Reader, name="table"):
 
 
 def _entries(rows: list[Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
-    for number, row in enumerate(rows, FIRST_ROW):
+    for number, row in enumerate(rows, 2):
         where = f"{layout.name}, row {number}"
         cell = text_of(row[layout.subject])
         subject = canonical_subject(cell or "")

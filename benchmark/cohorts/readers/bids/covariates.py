@@ -1,13 +1,16 @@
 """Covariates of a BIDS dataset: participants.tsv, sessions.tsv, scans.tsv."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from longibench.benchmark.cohorts import reader
 from longibench.benchmark.cohorts.parsing.dates import TIME_COLUMNS
+from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
-from longibench.benchmark.cohorts.parsing.tables import Row, number_of, read_rows, text_of
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of, text_of
+from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import (
     NUMBERS,
     PARTICIPANT,
@@ -15,75 +18,131 @@ from longibench.benchmark.cohorts.parsing.values import (
     diagnosis_of,
     sex_of,
 )
-from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
-from longibench.benchmark.cohorts.subject_ids import canonical_subject
-from longibench.benchmark.core.found_files import is_present, why_absent
+from longibench.benchmark.cohorts.readers.bids.dictionary import DataDictionary
+from longibench.benchmark.cohorts.readers.bids.participants import Participants, read_participants
+from longibench.benchmark.cohorts.readers.bids.tables import (
+    COLUMNS,
+    SESSIONS,
+    SessionTable,
+    SubjectTables,
+)
+from longibench.benchmark.core.found_files import why_absent
 
-Names = dict[str, tuple[str, ...]]
+Names = Mapping[str, tuple[str, ...]]
+AGE = {"age": TIME_COLUMNS["age"]}
 
 NO_SIDECAR = "a JSON file without content on disk: no field strength"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Covariates:
-    """Looks up covariates of a participant at a session.
+    """Looks up covariates of participants at their sessions.
 
     Attributes:
-        participants: Rows of ``participants.tsv`` by canonical id.
+        participants: Rows of ``participants.tsv``.
+        repeated: Makes one row of several about the same thing.
+        sessions: Description of the columns of all ``sub-*_sessions.tsv``.
     """
 
-    participants: dict[str, Row]
+    participants: Participants
+    repeated: RepeatedRows
+    sessions: DataDictionary
+    unread: UnreadCells = field(default_factory=UnreadCells)
+    _of_person: dict[str, reader.Covariates] = field(default_factory=dict)
+    _without_row: set[tuple[str, str]] = field(default_factory=set)
+    _unread_sidecars: set[Path] = field(default_factory=set)
+
+    def tables(self, subject: str, folder: Path) -> SubjectTables:
+        """The tables of a subject, whose folder is ``folder``."""
+        listed = self.participants.sessions(subject)
+        return SubjectTables(folder, self.repeated, self.sessions, listed)
 
     def of(self, tables: SubjectTables, subject: str, visit: str, scan: Path) -> reader.Covariates:
         """Covariates of one subject at one session; a scan's own table overrides the session's."""
-        known_of_scan = {name: cell for name, cell in tables.scan(scan).items() if text_of(cell)}
-        known = _values(self.participants.get(subject, Row()), PARTICIPANT)
-        session = tables.sessions.get(visit, Row())
-        known |= _values(Row({**session, **known_of_scan}, session.where), SESSION)
-        ages = (number_of(session.get(name), MISSING_CODES) for name in TIME_COLUMNS["age"])
-        known["age"] = next((age for age in ages if age is not None), known.get("age"))
+        known = self._of_participant(subject, visit)
+        for table in reversed(tables.session_tables):
+            row = table.row(visit)
+            if table.rows and not row and table is tables.sessions:
+                self._without_row.add((subject, visit))
+            known |= self._values(row, {**SESSION, **_age(table)}, table.dictionary)
+        known |= self._values(tables.scan(scan), SESSION, self.sessions)
         if known.get("field_tesla") is None:
-            known["field_tesla"] = _field_of_sidecar(tables, visit, scan)
+            known["field_tesla"] = self._field_of_sidecar(tables, visit, scan)
         return known
+
+    def notes(self) -> tuple[str, ...]:
+        """What of the tables could not be used."""
+        listed = (
+            (len(self._without_row), f"{SESSIONS} has no row for {{}} of the sessions with scans"),
+            (len(self._unread_sidecars), "{} JSON files next to scans cannot be read"),
+        )
+        return (
+            *self.participants.notes(),
+            *sorted(self.sessions.problems),
+            *(text.format(count) for count, text in listed if count),
+            *self.repeated.notes(),
+            *self.unread.notes(),
+        )
+
+    def _of_participant(self, subject: str, visit: str) -> reader.Covariates:
+        """Values of a row that belongs to several sessions; its cells are read and counted once."""
+        row = self.participants.at(subject, visit)
+        if row.where not in self._of_person:
+            dictionary = self.participants.dictionary
+            self._of_person[row.where] = self._values(row, PARTICIPANT, dictionary)
+        return dict(self._of_person[row.where])
+
+    def _values(self, row: Row, names: Names, dictionary: DataDictionary) -> reader.Covariates:
+        """The covariates that a row has a value for, each from the first column with one."""
+        values: reader.Covariates = {}
+        for covariate, spellings in names.items():
+            for column in spellings:
+                if values.get(covariate) is None and text_of(row.get(column)) is not None:
+                    value = self._value(covariate, row, column, dictionary)
+                    values.update({} if value is None else {covariate: value})
+        return values
+
+    def _value(
+        self, covariate: str, row: Row, column: str, dictionary: DataDictionary
+    ) -> float | str | None:
+        if covariate == "age":
+            age = self.unread.age(row, column, MISSING_CODES)
+            return None if age is None else age / dictionary.per_year(column)
+        if covariate in NUMBERS:
+            return self.unread.number(row, column, MISSING_CODES)
+        code = text_of(row[column], MISSING_CODES)
+        meaning = None if code is None else dictionary.meaning(column, code)
+        if covariate == "sex":
+            first_word = (meaning or "").partition(" ")[0]
+            return sex_of(first_word) or self.unread.value(row, column, sex_of, MISSING_CODES)
+        text = meaning if meaning and number_of(code) is not None else code
+        return diagnosis_of(text) if covariate == "diagnosis" else text
+
+    def _field_of_sidecar(self, tables: SubjectTables, visit: str, scan: Path) -> float | None:
+        """``MagneticFieldStrength`` of the JSON file next to a scan."""
+        path = scan.with_name(scan.name.partition(".")[0] + ".json")
+        if path.name not in tables.names(path.parent):
+            return None
+        if problem := why_absent(path):
+            tables.unread.append((visit, NO_SIDECAR, f"{path}: {problem}"))
+            return None
+        try:
+            sidecar = json.loads(path.read_text(encoding="utf-8-sig"))
+            value = sidecar.get("MagneticFieldStrength")
+        except (OSError, ValueError, AttributeError):  # a missing covariate is no reason to stop
+            self._unread_sidecars.add(path)
+            return None
+        if value is not None and number_of(str(value)) is None:
+            self._unread_sidecars.add(path)
+        return number_of(str(value))
 
 
 def find_covariates(root: Path) -> Covariates:
-    """Read ``participants.tsv``, if there is one."""
-    path = root / "participants.tsv"
-    participants: dict[str, Row] = {}
-    for label, row in (read_rows(path, "participant_id") if is_present(path) else {}).items():
-        participants.setdefault(canonical_subject(label), row)
-    return Covariates(participants)
+    """Read ``participants.tsv`` and the descriptions of columns at a dataset's root, if any."""
+    repeated, sessions = RepeatedRows(COLUMNS), DataDictionary(SESSIONS)
+    sessions.add(root / "sessions.json")
+    return Covariates(read_participants(root, repeated), repeated, sessions)
 
 
-def _field_of_sidecar(tables: SubjectTables, visit: str, scan: Path) -> float | None:
-    """``MagneticFieldStrength`` of the JSON file next to a scan."""
-    path = scan.with_name(scan.name.partition(".")[0] + ".json")
-    if path.name not in tables.names(path.parent):
-        return None
-    if problem := why_absent(path):
-        tables.unread.append((visit, NO_SIDECAR, f"{path}: {problem}"))
-        return None
-    try:
-        sidecar = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):  # a missing covariate is no reason to stop
-        return None
-    value = sidecar.get("MagneticFieldStrength") if isinstance(sidecar, dict) else None
-    return number_of(str(value))
-
-
-def _values(row: Row, names: Names) -> reader.Covariates:
-    values: reader.Covariates = {}
-    for covariate, spellings in names.items():
-        column = next((name for name in spellings if name in row), None)
-        if column is not None:
-            values[covariate] = _value(covariate, row[column])
-    return values
-
-
-def _value(covariate: str, cell: str) -> float | str | None:
-    if covariate in NUMBERS:
-        return number_of(cell, MISSING_CODES)
-    if covariate == "sex":
-        return sex_of(cell)
-    return diagnosis_of(cell) if covariate == "diagnosis" else text_of(cell, MISSING_CODES)
+def _age(table: SessionTable) -> Names:
+    return AGE if table.what == SESSIONS else {}

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,9 +15,10 @@ from longibench.benchmark.cohorts.parsing.study_files import (
 )
 from longibench.benchmark.cohorts.reader import FoundScan, LeftOut, Listing, Reader, ReaderSettings
 from longibench.benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
+from longibench.benchmark.cohorts.readers.bids.records import COLUMN_TO_ADD
 from longibench.benchmark.cohorts.readers.bids.scans import Scans, find_scans
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
-from longibench.benchmark.cohorts.readers.bids.times import COLUMN_TO_ADD, NoTimeError, visit_years
+from longibench.benchmark.cohorts.readers.bids.times import NoTimeError, Timed, visit_years
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import is_present
 from longibench.benchmark.settings.preparation import Step
@@ -66,31 +68,39 @@ class Bids(Reader, name="bids"):
         left_out: list[LeftOut] = []
         covariates = find_covariates(path)
         untimed = ""
-        origins: Counter[str] = Counter()
+        times: list[Timed] = []
         for subject, folder in sorted(subject_folders(path, "a BIDS dataset").items()):
-            tables = SubjectTables(folder)
+            tables = covariates.tables(subject, folder)
             found = find_scans(tables, self.settings.prefer, self.settings.run)
             left_out += [LeftOut(subject, *entry) for entry in found.left_out]
             try:
-                years, what = _years(tables, found)
+                times.append(_times(tables, found))
             except NoTimeError as error:
                 untimed = untimed or str(error)
                 left_out += [LeftOut(subject, v, NO_TIME, str(error)) for v in found.paths]
                 continue
-            origins[what] += 1
-            scans += _timed(subject, tables, found, years, covariates)
+            scans += _timed(subject, tables, found, times[-1].years, covariates)
             left_out += [LeftOut(subject, *entry) for entry in tables.unread]
         if untimed and not scans:
             raise UserError(f"{untimed} ({COLUMN_TO_ADD})")
-        notes = tuple(
-            f"times from {what} ({count} subjects)" for what, count in origins.most_common() if what
-        )
+        notes = (*time_notes(times), *covariates.notes())
         return Listing(scans, left_out, _steps(path), shareable=_shareable(path), notes=notes)
 
 
-def _years(tables: SubjectTables, found: Scans) -> tuple[dict[str, float], str]:
+def time_notes(times: Iterable[Timed]) -> tuple[str, ...]:
+    """Which records the times are from, which were not used and why, each with its subjects."""
+    used = list(times)
+    origins = Counter(f"times from {timed.what}" for timed in used if timed.what)
+    remarks = Counter(remark for timed in used for remark in timed.remarks)
+    return tuple(
+        f"{text} ({count} subjects)"
+        for text, count in (*origins.most_common(), *remarks.most_common())
+    )
+
+
+def _times(tables: SubjectTables, found: Scans) -> Timed:
     """Times of a subject's scans; a single one needs none, because it cannot be paired."""
-    return visit_years(tables, found.paths) if len(found.paths) > 1 else ({}, "")
+    return visit_years(tables, found.paths) if len(found.paths) > 1 else Timed({}, "")
 
 
 def _timed(

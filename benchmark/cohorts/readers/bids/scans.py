@@ -1,20 +1,22 @@
 """Finds one T1w scan per session."""
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from longibench.benchmark.cohorts.parsing.study_files import find_folders
 from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
-from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
+from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables, scan_key
+from longibench.benchmark.cohorts.subject_ids import canonical_visit
 from longibench.benchmark.core.found_files import why_absent
 
 SUFFIX = re.compile(r"_T1w\.(?i:nii(\.gz)?)\Z")
 T1W = re.compile(rf".+{SUFFIX.pattern}")
-SESSION = re.compile("ses-.+")
 NO_T1W = "a visit without a T1w scan"
 NO_FOLDER = "a listed session without a folder"
+SAME_SESSION = "two folders of one session"
 ONLY = "only"  # visit label of a scan outside any session
 
 
@@ -43,10 +45,9 @@ def find_scans(tables: SubjectTables, prefer: str = "", run: str = "first") -> S
         run: ``"first"`` or ``"last"``.
     """
     paths: dict[str, Path] = {}
-    left_out: list[tuple[str, str, str]] = []
     folder = tables.folder
-    sessions = [*find_folders(folder, SESSION, depth=1)]
-    for session in sessions or [folder]:
+    sessions, left_out = one_folder_each(tables.session_folders)
+    for session in sessions or ([] if left_out else [folder]):
         visit = session.name.removeprefix("ses-") if sessions else ONLY
         anat = session / "anat"
         named = [anat / name for name in tables.names(anat) if T1W.fullmatch(name)]
@@ -61,8 +62,30 @@ def find_scans(tables: SubjectTables, prefer: str = "", run: str = "first") -> S
         paths[visit] = chosen
         left_out += [(visit, NOT_TAKEN, f"{o}: {chosen.name} instead") for o in others]
         left_out += [(visit, NOT_ON_DISK, detail) for detail in _listed_but_absent(tables, session)]
-    left_out += _sessions_without_folder(tables, {path.name for path in sessions})
+    left_out += _sessions_without_folder(tables)
     return Scans(paths, left_out)
+
+
+def one_folder_each(folders: list[Path]) -> tuple[list[Path], list[tuple[str, str, str]]]:
+    """The folders that are a session's only one, and what is left out.
+
+    ``ses-M12`` and ``ses-M012`` are one session: which of them is right is not decided here.
+    """
+    same: dict[str, list[Path]] = defaultdict(list)
+    for folder in folders:
+        same[canonical_visit(folder.name)].append(folder)
+    detail = "keep one of {}"
+    return [group[0] for group in same.values() if len(group) == 1], [
+        (path.name.removeprefix("ses-"), SAME_SESSION, detail.format(", ".join(map(str, group))))
+        for group in same.values()
+        for path in group
+        if len(group) > 1
+    ]
+
+
+def plainest(images: Iterable[Path]) -> Path | None:
+    """The image with the plainest name, as ``find_scans`` chooses; None if there is none."""
+    return min(images, key=lambda path: _order(path, "", "first"), default=None)
 
 
 def _order(path: Path, prefer: str, run: str) -> tuple[bool, int, int, str]:
@@ -79,19 +102,20 @@ def _order(path: Path, prefer: str, run: str) -> tuple[bool, int, int, str]:
 
 def _listed_but_absent(tables: SubjectTables, session: Path) -> list[str]:
     """The T1w scans that ``*_scans.tsv`` lists and that do not exist."""
+    present = {scan_key(name) for name in tables.names(session / "anat")}
     return [
         f"{path.name} lists {name}, which does not exist"
         for path, rows in tables.scans(session).items()
         for name in rows
-        if SUFFIX.search(name) and Path(name).name not in tables.names((session / name).parent)
+        if SUFFIX.search(name) and scan_key(name) not in present
     ]
 
 
-def _sessions_without_folder(
-    tables: SubjectTables, present: set[str]
-) -> list[tuple[str, str, str]]:
+def _sessions_without_folder(tables: SubjectTables) -> list[tuple[str, str, str]]:
+    present = {canonical_visit(path.name) for path in tables.session_folders}
+    listed = {v: row["session_id"].removeprefix("ses-") for v, row in tables.sessions.rows.items()}
     return [
         (label, NO_FOLDER, f"{tables.sessions_path.name} lists ses-{label}")
-        for label in tables.sessions
-        if f"ses-{label}" not in present
+        for visit, label in listed.items()
+        if visit not in present
     ]

@@ -1,53 +1,80 @@
-"""Times of the sessions of a BIDS subject."""
+"""Times of the sessions of a BIDS subject: the first record of them that can be true."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from longibench.benchmark.cohorts.parsing.dates import MONTHS, TIME_COLUMNS, YEAR, Unit, parse_date
-from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
-from longibench.benchmark.cohorts.parsing.tables import Row, text_of
-from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
-
-COLUMN_TO_ADD = (
-    "add the column days_since_first, or acq_time with dates such as 2011-05-03, to each "
-    "sub-*/sub-*_sessions.tsv"
+from longibench.benchmark.cohorts.parsing.plausible import (
+    AGE_SLACK,
+    FIRST_MRI,
+    LABEL_SLACK,
+    LONGEST,
+    disagree,
+    label_years,
+    out_of_order,
+    too_long,
 )
-TIMED = re.compile(r"\d{4}-\d{2}-\d{2}[T ]")  # a date with the time of day
-
-Times = dict[str, float]  # years by session label
-Cells = Mapping[str, str | None]  # one column: cell by session label
+from longibench.benchmark.cohorts.readers.bids.records import (
+    TimeRecord,
+    Times,
+    UnfitError,
+    ages_of,
+    time_records,
+)
+from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
 
 
 class NoTimeError(Exception):
     """No times could be determined for a subject's sessions."""
 
 
-def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> tuple[Times, str]:
-    """Find the times of a subject's sessions, in years from an arbitrary start.
+class Timed(NamedTuple):
+    """Times of a subject's sessions.
 
-    The first record with distinct times for all sessions is used: days of ``sub-*_sessions.tsv``,
-    dates of ``*_scans.tsv`` (the scans' own), dates, years, months or age of
-    ``sub-*_sessions.tsv``, labels.
+    Attributes:
+        years: Years from an arbitrary start, by session label.
+        what: The record that they are from, the same for every subject.
+        remarks: What was not used and why, and what is known only roughly; the same texts for
+            every subject.
+    """
+
+    years: Times
+    what: str
+    remarks: tuple[str, ...] = ()
+
+
+def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> Timed:
+    """Find the times of a subject's sessions.
+
+    The first record with distinct times for all sessions that can be true is used: days of
+    ``sub-*_sessions.tsv``, dates of ``*_scans.tsv`` (the scans' own), dates, years, months or age
+    of ``sub-*_sessions.tsv``, labels. Dates of which only the year is left are used last.
 
     Args:
         tables: The subject's tables.
         scans: The scan of each session, by session label without ``ses-``.
 
-    Returns:
-        The times, and a description of the record that is the same for every subject.
-
     Raises:
         NoTimeError: No record is usable; the message lists what was tried and which column to add.
     """
-    problems = []
-    for record in _time_records(tables, scans):
+    problems, remarks = [], []
+    rough: Timed | None = None
+    for record in time_records(tables, scans):
         try:
-            return _complete(record.read(record.cells), scans), record.what
-        except ValueError as error:
+            times = _judged(record, tables, scans)
+        except UnfitError as error:
             problems.append(f"{record.where}: {error}")
+            remarks.append(f"{record.what}: not used, because {error.kind}")
+            continue
+        if record.unit != "date" or not _only_years(record.days().values()):
+            return Timed(times, record.what, (*remarks, *_shift(record)))
+        remark = f"{record.what}: every date is 1 January, only the year is known"
+        rough = rough or Timed(times, record.what, (*remarks, remark))
+        remarks.append(remark)
+    if rough:
+        return rough
     raise NoTimeError(
         "; ".join(problems)
         or f"{tables.folder.name}: no time for its sessions ({', '.join(scans)}); add the column "
@@ -55,132 +82,76 @@ def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> tuple[Times
     )
 
 
-class _TimeRecord(NamedTuple):
-    """A record of session times: description, location, how it is read, and its cells."""
+def _judged(record: TimeRecord, tables: SubjectTables, scans: Mapping[str, Path]) -> Times:
+    """The times of a record.
 
-    what: str
-    where: str
-    read: Callable[[Cells], Times]
-    cells: Cells
-
-
-def _time_records(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[_TimeRecord]:
-    """The records in order of reliability."""
-    yield from _columns(tables, scans, "days")
-    yield from _scan_dates(tables, scans)
-    later: tuple[Unit, ...] = ("date", "years", "months", "age")
-    for unit in later:
-        yield from _columns(tables, scans, unit)
-    if any(LABEL.fullmatch(visit) for visit in scans):
-        cells = {visit: visit for visit in scans}
-        yield _TimeRecord("session labels", f"{tables.folder}, session labels", _labels, cells)
-
-
-def _columns(tables: SubjectTables, scans: Mapping[str, Path], unit: Unit) -> Iterator[_TimeRecord]:
-    columns = next(iter(tables.sessions.values()), Row())
-    missing = MISSING_CODES if unit in ("date", "age") else ()
-    for name in TIME_COLUMNS[unit]:
-        if name in columns:
-            cells = {v: text_of(tables.sessions.get(v, Row()).get(name), missing) for v in scans}
-            what = f"sub-*_sessions.tsv, column {name}"
-            yield _TimeRecord(what, f"{tables.sessions_path}, column {name}", READERS[unit], cells)
-
-
-def _scan_dates(tables: SubjectTables, scans: Mapping[str, Path]) -> Iterator[_TimeRecord]:
-    dates = {visit: text_of(tables.scan(path).get("acq_time")) for visit, path in scans.items()}
-    if any(dates.values()):
-        what = "*_scans.tsv, column acq_time"
-        yield _TimeRecord(what, f"{tables.folder}/**/{what}", _dates, dates)
+    Raises:
+        UnfitError: They are not complete, or cannot be true.
+    """
+    times = _complete(record.years(), scans)
+    if too_long(times):
+        raise UnfitError(f"more than {LONGEST:g} years would be between two scans")
+    labels = label_years(scans)
+    if pair := out_of_order(times, labels):
+        before, visit = pair
+        raise UnfitError(
+            "the order of the session labels is another one",
+            f"session {visit} would come after {before}",
+        )
+    if record.unit == "date":
+        _check_days(record.days(), times, labels, ages_of(tables, scans))
+    return times
 
 
 def _complete(times: Times, scans: Iterable[str]) -> Times:
-    """Check that all sessions have distinct times; raise a ValueError if not."""
+    """Check that all sessions have distinct times."""
     seen: dict[float, str] = {}
     for visit in scans:
         if visit not in times:
-            raise ValueError(f"no value for session {visit}")
+            raise UnfitError("a session has no value", f"no value for session {visit}")
         if times[visit] in seen:
-            raise ValueError(f"sessions {seen[times[visit]]} and {visit} have the same value")
+            raise UnfitError(
+                "two sessions have the same value",
+                f"sessions {seen[times[visit]]} and {visit} have the same value",
+            )
         seen[times[visit]] = visit
     return times
 
 
-def _numbers(unit: float) -> Callable[[Cells], Times]:
-    """A reader of numbers with ``unit`` of them per year."""
+def _check_days(days: Mapping[str, date], times: Times, labels: Times, ages: Times) -> None:
+    """Refuse dates that anonymisation made equal, or moved other than by one shift.
 
-    def read(cells: Cells) -> Times:
-        times = {}
-        for visit, cell in cells.items():
-            if cell is not None:
-                times[visit] = _finite(visit, cell) / unit
-        return times
-
-    return read
-
-
-def _finite(visit: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = float("nan")
-    if not abs(value) < float("inf"):
-        raise ValueError(f"'{cell}' of session {visit} is not a number")
-    return value
-
-
-def _dates(cells: Cells) -> Times:
-    """Years from dates; in whole days if one of them has no time of day."""
-    moments = {visit: _moment(visit, cell) for visit, cell in cells.items() if cell is not None}
-    if any(cell is not None and not TIMED.match(cell) for cell in cells.values()):
-        moments = {
-            visit: moment.replace(hour=0, minute=0, second=0, microsecond=0)
-            for visit, moment in moments.items()
-        }
-    return {visit: moment.timestamp() / 86400 / YEAR for visit, moment in moments.items()}
+    Dates before MRI are shifted: their differences are right, unless labels or ages contradict
+    them. Labels do not overrule real dates, because visits are often late.
+    """
+    if len(days) > 1 and len(set(days.values())) == 1:
+        raise UnfitError("all sessions have the same date")
+    if len({_era(day) for day in days.values()}) > 1:
+        raise UnfitError("some dates are before MRI or in the future, and others are not")
+    ordered = sorted(days, key=lambda visit: days[visit])
+    for before, visit in pairwise(ordered):
+        counted = before in labels and visit in labels
+        apart = counted and abs(labels[visit] - labels[before]) > LABEL_SLACK
+        if apart and days[visit] == days[before]:
+            raise UnfitError("two sessions that are months apart have the same date")
+    if any(_era(day) for day in days.values()):
+        for witness, slack, name in ((labels, LABEL_SLACK, "labels"), (ages, AGE_SLACK, "ages")):
+            if disagree(times, witness, slack):
+                raise UnfitError(f"its dates are shifted, and {name} contradict them")
 
 
-def _moment(visit: str, cell: str) -> datetime:
-    """A date with at least the day; a time zone is dropped, because all are of one scanner."""
-    try:
-        if TIMED.match(cell):
-            return datetime.fromisoformat(cell).replace(tzinfo=UTC)
-        return datetime.combine(parse_date(cell), time.min, UTC)
-    except ValueError:
-        raise ValueError(
-            f"'{cell}' of session {visit} is not a full date such as 2011-05-03"
-        ) from None
+def _era(day: date) -> int:
+    """-1 before there was MRI, 1 in the future, else 0."""
+    return (day > datetime.now(UTC).date()) - (day < FIRST_MRI)
 
 
-def _ages(cells: Cells) -> Times:
-    """Years from ages that are more precise than whole years."""
-    times = _numbers(1)(cells)
-    if all(value == int(value) for value in times.values()):
-        raise ValueError("ages in whole years are too coarse for the time between scans")
-    return times
+def _only_years(days: Iterable[date]) -> bool:
+    """Whether every date is 1 January, which replaces days and months that are left out."""
+    return all((day.month, day.day) == (1, 1) for day in days)
 
 
-LABEL = re.compile(r"(?P<unit>[MmDd])(?P<count>\d+)|bl|baseline", re.IGNORECASE)
-
-
-def _labels(cells: Cells) -> Times:
-    """Years from labels that count months (M012) or days (d0757) from the first visit."""
-    times, units = {}, set()
-    for visit in cells:
-        match = LABEL.fullmatch(visit)
-        if match is None:
-            raise ValueError(f"'{visit}' is not a time; {COLUMN_TO_ADD}")
-        unit = (match["unit"] or "").lower()
-        units.add(unit)
-        times[visit] = float(match["count"] or 0) / (MONTHS if unit == "m" else YEAR)
-    if {"m", "d"} <= units:
-        raise ValueError(f"labels count both months and days; {COLUMN_TO_ADD}")
-    return times
-
-
-READERS: dict[str, Callable[[Cells], Times]] = {
-    "days": _numbers(YEAR),
-    "date": _dates,
-    "years": _numbers(1),
-    "months": _numbers(MONTHS),
-    "age": _ages,
-}
+def _shift(record: TimeRecord) -> tuple[str, ...]:
+    """A remark on dates that are shifted."""
+    shifted = record.unit == "date" and any(_era(day) for day in record.days().values())
+    remark = f"{record.what}: dates are before MRI or in the future: only differences are used"
+    return (remark,) if shifted else ()

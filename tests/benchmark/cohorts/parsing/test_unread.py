@@ -10,7 +10,7 @@ from longibench.benchmark.cohorts.parsing.values import sex_of
 def test_an_unreadable_cell_is_counted_and_an_empty_one_is_not(tmp_path: Path) -> None:
     """The note has the table, the column, the number of cells and the first of them."""
     table = tmp_path / "people.csv"
-    table.write_text("age,sex\n70.5,F\nseventy,x\n,\nn/a,M\n-4,F\nold,F\n")
+    table.write_text("age,sex\n70.5,F\nseventy,x\n,n/a\nn/a,M\n-4,F\nold,F\n")
     rows, unread = read_records(table)[1], UnreadCells()
     ages = [unread.number(row, "age", ("-4",)) for row in rows]
     sexes = [unread.value(row, "sex", sex_of) for row in rows]

@@ -1,0 +1,102 @@
+"""Checks of every cohort's times: what cannot be true is left out, what is doubtful is reported."""
+
+from collections.abc import Callable, Iterable
+
+from longibench.benchmark.cohorts.parsing.dates import YEAR
+from longibench.benchmark.cohorts.parsing.plausible import (
+    AGE_SLACK,
+    LABEL_SLACK,
+    LONGEST,
+    OLDEST,
+    disagree,
+    label_years,
+    too_long,
+)
+from longibench.benchmark.cohorts.reader import Covariates, FoundScan
+
+TOO_LONG = "times that cannot be true"
+Times = dict[str, float]  # years by visit
+
+
+def impossible_times(visits: list[FoundScan]) -> str:
+    """Why a subject's times cannot be true; empty if they can.
+
+    Args:
+        visits: One scan for each visit, in order of time; at least one.
+    """
+    if not too_long(_times(visits)):
+        return ""
+    first, last = visits[0], visits[-1]
+    return (
+        f"{(last.days - first.days) / YEAR:.0f} years from {first.visit} to {last.visit}, and more "
+        f"than {LONGEST:g} cannot be between two MRI scans; correct the times of {first.path} or "
+        f"{last.path}"
+    )
+
+
+def time_notes(subjects: Iterable[list[FoundScan]]) -> tuple[str, ...]:
+    """Notes on subjects whose labels or ages contradict the times of their visits.
+
+    Args:
+        subjects: The visits of each subject.
+    """
+    groups = list(subjects)
+    texts = (
+        (_labels, LABEL_SLACK, "the labels of their visits, which count months or days"),
+        (_ages, AGE_SLACK, "the ages at their visits"),
+    )
+    notes = (_note(groups, witness, slack, name) for witness, slack, name in texts)
+    return tuple(note for note in notes if note)
+
+
+def without_impossible_ages(people: dict[str, Covariates]) -> tuple[str, ...]:
+    """Remove ages that cannot be true, with a note.
+
+    Args:
+        people: Covariates at the source by subject; they are changed.
+    """
+    wrong = [known for known in people.values() if not _possible(known.get("age"))]
+    ages = [known.pop("age") for known in wrong]
+    if not ages:
+        return ()
+    return (
+        f"ages of {len(ages)} subjects are not between 0 and {OLDEST:g} years and count as "
+        f"missing, such as {ages[0]}",
+    )
+
+
+def _note(
+    groups: list[list[FoundScan]],
+    witness: Callable[[list[FoundScan]], Times],
+    slack: float,
+    name: str,
+) -> str:
+    """A note with the number of subjects and the first contradiction; no participant's id."""
+    examples = []
+    for visits in groups:
+        years, other = _times(visits), witness(visits)
+        if pair := disagree(years, other, slack):
+            apart = [times[pair[1]] - times[pair[0]] for times in (years, other)]
+            examples.append(f"{apart[0]:.1f} and {apart[1]:.1f} years from {pair[0]} to {pair[1]}")
+    if not examples:
+        return ""
+    return f"times of {len(examples)} subjects contradict {name}, such as {examples[0]}: check both"
+
+
+def _times(visits: list[FoundScan]) -> Times:
+    return {scan.visit: scan.days / YEAR for scan in visits}
+
+
+def _labels(visits: list[FoundScan]) -> Times:
+    return label_years(scan.visit for scan in visits)
+
+
+def _ages(visits: list[FoundScan]) -> Times:
+    """Ages of the visits, unless they are one age that is repeated."""
+    known = {scan.visit: scan.covariates.get("age") for scan in visits}
+    ages = {v: age for v, age in known.items() if isinstance(age, float) and _possible(age)}
+    return ages if len(set(ages.values())) > 1 else {}
+
+
+def _possible(age: float | str | None) -> bool:
+    return not isinstance(age, float | int) or 0 <= age <= OLDEST
