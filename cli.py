@@ -123,11 +123,11 @@ def run(  # noqa: PLR0913 - one argument per option
             lambda: estimate(names, settings, place, console, tuple(plugin), matrix),
         )
         if found is not None:
-            typer.echo(estimate_table(found))
+            _echo(estimate_table(found))
         return
     if launcher == "slurm":
         repeated = ["--preset", preset, *(f"--set={value}" for value in overrides)]
-        typer.echo(write_array(names, settings, matrix, place, repeated, tuple(plugin), label))
+        _echo(write_array(names, settings, matrix, place, repeated, tuple(plugin), label))
         return
     tables = _with_devices(
         settings.device if launcher == "in-process" else DeviceSettings(),  # cells have the devices
@@ -136,7 +136,7 @@ def run(  # noqa: PLR0913 - one argument per option
         ),
     )
     for table in tables or []:
-        typer.echo(table)
+        _echo(table)
 
 
 @app.command(cls=Command)
@@ -173,8 +173,8 @@ def curve(  # noqa: PLR0913 - one argument per option
     if folder is None:
         return
     table = write_curve(folder)
-    typer.echo(table.read_text(encoding="utf-8"))
-    typer.echo(table)
+    _echo(table.read_text(encoding="utf-8"))
+    _echo(table)
 
 
 @app.command(cls=Command)
@@ -186,8 +186,8 @@ def report(protocol: ProtocolName = None, workspace: Place = RUNS, quiet: Quiet 
 
     written = write_report(Workspace(workspace).find_protocol(protocol), Console(quiet))
     for table in sorted(written.parent.glob("table_*.md"))[:1]:  # there may be no Table I
-        typer.echo(table.read_text(encoding="utf-8"))
-    typer.echo(written)
+        _echo(table.read_text(encoding="utf-8"))
+    _echo(written)
 
 
 @app.command(cls=Command)
@@ -195,7 +195,7 @@ def methods(plugin: Plugins = []) -> None:  # noqa: B006
     """List the methods: name, summary, paper, parameters, what they condition on."""
     from longibench.reports.tables.method_list import method_table
 
-    typer.echo(method_table(plugin))
+    _echo(method_table(plugin))
 
 
 @app.command(cls=Command)
@@ -203,7 +203,7 @@ def metrics(plugin: Plugins = []) -> None:  # noqa: B006
     """List the metrics: name, full title, direction, unit, citation."""
     from longibench.reports.tables.metric_list import metric_table
 
-    typer.echo(metric_table(plugin))
+    _echo(metric_table(plugin))
 
 
 @app.command(cls=Command)
@@ -265,8 +265,8 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         protocol=protocol, workers=workers,
     )  # fmt: skip
     found, method = submit(chosen, Workspace(workspace), Console(quiet))
-    typer.echo(summary(found, method))
-    typer.echo(found / "scores.csv")
+    _echo(summary(found, method))
+    _echo(found / "scores.csv")
 
 
 @app.command(cls=Command)
@@ -301,7 +301,7 @@ def cohort(
     console = Console(quiet)
     description, picture = report_cohort(settings, Workspace(workspace), console)
     if as_json:
-        typer.echo(cohort_json(description, ids))
+        _echo(cohort_json(description, ids))
     else:
         print_description(description, picture)
 
@@ -327,7 +327,7 @@ def prepare(
 
     options = {"cohort": spec, "preparation.workers": workers}
     settings = load_settings(preset, [*as_overrides(options, set_), *set_])
-    typer.echo(report_preparation(settings, Workspace(workspace), Console(quiet), strict))
+    _echo(report_preparation(settings, Workspace(workspace), Console(quiet), strict))
 
 
 @app.command(cls=Command)
@@ -351,7 +351,14 @@ def phantom(
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     given["scattered"] = scattered
     write_phantom(out, validate(PhantomSettings, given, "phantom"), Console(quiet))
-    typer.echo(out)
+    _echo(out)
+
+
+def _echo(text: object, err: bool = False) -> None:
+    """Print text without any character that a terminal would act on."""
+    from longibench.benchmark.core.text import visible
+
+    typer.echo(visible(str(text)), err=err)
 
 
 def _with_devices(settings: "DeviceSettings", work: Callable[[], Result]) -> Result | None:
@@ -384,16 +391,16 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        typer.echo(f"error: {error}", err=True)
+        _echo(f"error: {error}", err=True)
         sys.exit(2)
     except Exception as error:
         if (problem := of_system(error)) is None:
             raise
-        typer.echo(f"error: {problem}", err=True)
+        _echo(f"error: {problem}", err=True)
         sys.exit(2)
     except SystemExit as ending:
         if ending.code in (INTERRUPTED, RESUMABLE):
-            typer.echo("stopped; finished work is kept, the same command continues", err=True)
+            _echo("stopped; finished work is kept, the same command continues", err=True)
         raise
 
 

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -29,6 +30,7 @@ from longibench.benchmark.cohorts.time_checks import (
 )
 from longibench.benchmark.cohorts.visit_table import COVARIATES, LEFT_OUT, Cohort, visit_table
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.names import check_name, check_text
 
 MONTH_LABEL = re.compile(r"m(\d+)|bl|baseline", re.IGNORECASE)
 
@@ -45,14 +47,15 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
         The cohort of all subjects with two or more visits.
 
     Raises:
-        UserError: Nothing usable, one file under two subjects or visits, or visits whose labels
-            contradict their dates.
+        UserError: Nothing usable, a name that the rule refuses, one file under two subjects or
+            visits, or visits whose labels contradict their dates.
     """
     left_out = list(listing.left_out)
-    refuse_shared_files(listing.scans, "subjects", lambda scan: scan.subject, where)
+    found = [_named(scan, where) for scan in listing.scans]
+    refuse_shared_files(found, "subjects", lambda scan: scan.subject, where)
     kept: list[FoundScan] = []
     at_source: dict[str, Covariates] = {}  # by subject
-    for scans in _by(listing.scans, lambda scan: scan.subject).values():
+    for scans in _by(found, lambda scan: scan.subject).values():
         visits = _one_each(scans, lambda scan: canonical_visit(scan.visit), NOT_TAKEN, left_out)
         visits = _one_each(visits, lambda scan: int(scan.days // 1), SAME_DAY, left_out)
         visits.sort(key=lambda scan: scan.days)
@@ -80,6 +83,17 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
         axes=listing.axes,
         notes=(*listing.notes, *notes),
     )
+
+
+def _named(scan: FoundScan, where: Path) -> FoundScan:
+    """The scan with subject and visit as ``check_name`` returns them."""
+    path = check_text(str(scan.path), "path", where)
+    place = f"{where}, scan {path}"
+    subject = check_name(scan.subject, "subject", place)
+    visit = check_name(scan.visit, "visit", place)
+    if (subject, visit) == (scan.subject, scan.visit):
+        return scan
+    return replace(scan, subject=subject, visit=visit)
 
 
 def _by(scans: Iterable[FoundScan], key: Callable[[FoundScan], object]) -> dict[object, list]:

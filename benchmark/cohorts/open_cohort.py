@@ -17,6 +17,7 @@ from longibench.benchmark.core.damage import is_whole, record_tree
 from longibench.benchmark.core.errors import UserError, shortened
 from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.found_files import require_content, why_absent
+from longibench.benchmark.core.names import check_text
 from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.benchmark.settings.messages import validate
 from longibench.benchmark.settings.phantom import PhantomSettings
@@ -67,7 +68,7 @@ def check_spec(spec: str, settings: Settings) -> None:
 
 def _parsed(spec: str) -> tuple[type[Reader] | None, Path]:
     """Reader and path of a spec; no reader for ``auto``."""
-    name, separator, place = spec.partition(":")
+    name, separator, place = check_text(spec, "cohort", "--cohort").partition(":")
     if not separator and os.path.lexists(os.path.expanduser(spec)):
         raise UserError(f"cohort '{spec}': name the reader too, such as {AUTO}:{spec}")
     kind = None if name == AUTO else find_reader(name)

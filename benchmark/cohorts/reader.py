@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from longibench.benchmark.core.errors import unknown
+from longibench.benchmark.core.names import check_name
 from longibench.benchmark.settings.preparation import Step
 
 Covariates = dict[str, float | str | None]
@@ -106,8 +107,8 @@ class Reader(ABC):
 
     def __init_subclass__(cls, name: str) -> None:
         """Register the reader under the name that precedes the colon."""
-        cls.name = name
-        Reader.registry[name] = cls
+        cls.name = check_name(name, "reader", f"{cls.__module__}.{cls.__qualname__}")
+        Reader.registry[cls.name] = cls
 
     def __init__(self, settings: Any) -> None:
         """Args: an object of the class's ``Settings``."""

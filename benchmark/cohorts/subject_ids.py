@@ -1,6 +1,7 @@
 """Canonical ids of persons and labels of visits: one for all spellings of the layouts."""
 
 import re
+from unicodedata import normalize
 
 ADNI_ID = re.compile(r"(?:ADNI)?(\d{3})_?S_?(\d{4,5})", re.IGNORECASE)
 OASIS_ID = re.compile(r"OAS(?:IS)?([123])_?(\d{4})", re.IGNORECASE)  # OASIS-3 is written without _
@@ -18,9 +19,10 @@ def canonical_subject(label: str) -> str:
 
     ``002_S_0295``, ``sub-ADNI002S0295`` and ``ADNI002S0295`` are one person, ``002_S_0295``; ADNI's
     last number has 4 or 5 digits. ``sub-OAS20001`` and ``OAS2_0001`` are ``OAS2_0001``,
-    ``sub-OASIS30001`` is ``OAS30001``. Other labels are unchanged, except that ``sub-`` is removed.
+    ``sub-OASIS30001`` is ``OAS30001``. Other labels are unchanged, except that ``sub-`` is removed
+    and that letters with accents are in Unicode's form NFC, so that they are equal on all systems.
     """
-    bare = label.strip().removeprefix("sub-")
+    bare = normalize("NFC", label).strip().removeprefix("sub-").strip()
     match = ADNI_ID.fullmatch(bare)
     if match:
         return f"{match[1]}_S_{match[2]}"

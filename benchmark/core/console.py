@@ -17,6 +17,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from longibench.benchmark.core.text import one_line, visible
+
 T = TypeVar("T")
 
 
@@ -40,7 +42,7 @@ class Bar:
 
     def advance(self, by: int = 1, note: str = "") -> None:
         """Advance by some items."""
-        self._progress.update(self._task, advance=by, note=note)
+        self._progress.update(self._task, advance=by, note=one_line(note))
 
 
 class Console:
@@ -48,30 +50,31 @@ class Console:
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self._rich = RichConsole(stderr=True, highlight=False)
+        self._rich = RichConsole(stderr=True, highlight=False, emoji=False)
 
     def say(self, message: str) -> None:
         """Report what is being done."""
         if not self.quiet:
-            self._rich.print(message, markup=False, soft_wrap=True)
+            self._rich.print(visible(message), markup=False, soft_wrap=True)
 
     def warn(self, message: str) -> None:
         """Warn of what affects the results; shown even when quiet."""
-        self._rich.print(f"warning: {message}", style="yellow", markup=False, soft_wrap=True)
+        text = f"warning: {visible(message)}"
+        self._rich.print(text, style="yellow", markup=False, soft_wrap=True)
 
     @contextmanager
     def bar(self, label: str, total: int, done: int = 0) -> Iterator[Bar]:
         """Show a bar with count, rate and remaining time; at the end, the elapsed time."""
         columns = (
-            TextColumn("{task.description:<20}"),
+            TextColumn("{task.description:<20}", markup=False),
             BarColumn(bar_width=12),
             MofNCompleteColumn(),
             RateColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         )
         with Progress(*columns, console=self._rich, disable=self.quiet) as progress:
-            task = progress.add_task(label, total=total, completed=done, note="")
+            task = progress.add_task(one_line(label), total=total, completed=done, note="")
             yield Bar(progress, task)
 
     def track(self, items: Iterable[T], label: str, total: int) -> Iterator[T]:

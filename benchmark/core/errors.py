@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from longibench.benchmark.core.text import visible
+
 LONGEST = 200  # characters of a value that a message repeats
 
 
@@ -10,9 +12,9 @@ class UserError(Exception):
     """What was wrong, where (file, row, column), and what to do about it."""
 
     def __str__(self) -> str:
-        """The message on one line, also if a library's message in it has several."""
+        """The message on one line, also if a library's message in it has several, and visible."""
         lines = [line.strip() for line in super().__str__().splitlines()]
-        return "; ".join(line for line in lines if line)
+        return visible("; ".join(line for line in lines if line))
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> UserError:

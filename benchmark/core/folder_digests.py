@@ -19,6 +19,7 @@ from pathlib import Path
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import FileState, file_digest, file_state
+from longibench.benchmark.core.names import is_inside
 from longibench.benchmark.core.workspace import FILE_DIGESTS
 
 COLUMNS = ("file", "sha256", "size", "mtime_ns")
@@ -199,8 +200,9 @@ def _parsed(text: str) -> Iterator[tuple[str, Entry]]:
     for line in text.splitlines():
         with suppress(ValueError):
             name, sha256, size, changed = line.rsplit(",", 3)
-            if len(sha256) == 64:
-                yield json.loads(f'"{name}"'), Entry(sha256, (int(size), int(changed)))
+            file = json.loads(f'"{name}"')
+            if len(sha256) == 64 and is_inside(file):  # a listed file that changed is removed
+                yield file, Entry(sha256, (int(size), int(changed)))
 
 
 @lru_cache(maxsize=256)

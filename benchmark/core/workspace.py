@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from longibench.benchmark.core.errors import UserError, shortened, unknown
 from longibench.benchmark.core.files import sweep, write_text
+from longibench.benchmark.core.names import inside
 
 # Names of files. In a protocol's folder:
 PROTOCOL, PAIRS, SCORES = "protocol.json", "pairs.csv", "scores.csv"
@@ -66,15 +67,15 @@ class Workspace:
 
     def model(self, run: str) -> Path:
         """Checkpoints, losses and settings of one training run."""
-        return self.root / "models" / run
+        return inside(self.root / "models", run)
 
     def protocol(self, protocol: str) -> Path:
         """Everything that belongs to one protocol."""
-        return self.root / protocol
+        return inside(self.root, protocol)
 
     def predictions(self, protocol: str, run: str) -> Path:
         """Generated volumes of one model under one protocol."""
-        return self.root / protocol / "predictions" / run
+        return inside(self.protocol(protocol) / "predictions", run)
 
     def protocols(self) -> list[str]:
         """Names of the protocols that have been run in this workspace."""

@@ -20,6 +20,7 @@ from longibench.benchmark.core.checked_files import (
 )
 from longibench.benchmark.core.console import Bar, Console
 from longibench.benchmark.core.folder_digests import digests_of
+from longibench.benchmark.core.names import check_name
 from longibench.benchmark.core.process_pool import count_workers
 from longibench.benchmark.core.workspace import PAIRS, SCORES, Workspace
 from longibench.benchmark.evaluation.predictions import (
@@ -295,14 +296,21 @@ def read_pairs(protocol_folder: Path) -> pd.DataFrame:
 
     Raises:
         DamagedFileError: The file is missing or damaged.
+        UserError: The rule for names refuses a subject or a visit.
     """
     path, types = protocol_folder / PAIRS, dict.fromkeys([*KEYS, *STRATA, *PATHS], str)
-    pairs = read_table(path, options={"dtype": types})
+    known = {"keep_default_na": False, "na_values": [""]}  # a subject may be called NA
+    pairs = read_table(path, options={"dtype": types, **known})
     with understood(path):
         lacking = [column for column in COLUMNS if column not in pairs]
         if lacking:
             raise ValueError(f"column {lacking[0]} is missing")
         pairs["interval_years"] = pairs["interval_years"].astype(float)
+    for column in KEYS:
+        pairs[column] = [
+            check_name(name, column, f"{path}, row {row}")
+            for row, name in enumerate(pairs[column], 2)
+        ]
     for column in PATHS & set(pairs.columns):
         paths = pairs[column]
         pairs[column] = paths.where(paths.isna(), str(protocol_folder.parent) + "/" + paths)

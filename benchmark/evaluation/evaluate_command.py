@@ -8,6 +8,7 @@ from typing import get_args
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.names import check_name
 from longibench.benchmark.core.options import names
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.devices.fabric import resolved_here
@@ -131,9 +132,10 @@ def _name(options: Options) -> str:
     """Name in tables: by default that of the folder.
 
     Raises:
-        UserError: A registered method has it.
+        UserError: The rule for names refuses it, or a registered method has it.
     """
-    name = options.name or options.place.resolve().name.partition(".")[0]
+    given = options.name or options.place.resolve().name.partition(".")[0]
+    name = check_name(given, "name", "--name")
     if name in load_methods(options.plugins):
         raise UserError(
             f"--name {name}: a registered method has this name in tables; choose another one, such "

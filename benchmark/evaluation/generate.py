@@ -1,6 +1,7 @@
 """Generate follow-ups with a trained method: volumes on disk and a manifest, sample by sample."""
 
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +24,8 @@ from longibench.benchmark.core.checked_files import (
 from longibench.benchmark.core.console import Bar, Console
 from longibench.benchmark.core.damage import remove_changed
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import digest
+from longibench.benchmark.core.names import CUT, file_name_part, inside
 from longibench.benchmark.core.seeds import sample_seed
 from longibench.benchmark.core.signals import Stopped, interruptible
 from longibench.benchmark.core.workspace import COMPILED_GENERATION, MANIFEST, RUN, SCORES
@@ -139,14 +142,27 @@ def manifest(job: GenerationJob) -> pd.DataFrame:
         for sample in range(job.generation.samples)
     ]
     table = pd.DataFrame(rows, columns=["subject", "visit", "interval_years", "sample", "seed"])
-    named = zip(table["subject"], table["visit"], table["sample"], strict=True)
-    table["generated"] = [file_name(subject, visit, sample) for subject, visit, sample in named]
-    return table
+    return table.assign(generated=file_names(table))
 
 
-def file_name(subject: str, visit: str, sample: int) -> str:
-    """Name of a generated volume."""
-    return f"sub-{subject}_{visit}_sample-{sample}_T1w.nii.gz"
+def file_names(table: pd.DataFrame) -> list[str]:
+    """Names of generated volumes, one a row; no two are equal, also where case does not count.
+
+    Args:
+        table: Subject, visit and sample of each volume.
+    """
+    keys = list(zip(table["subject"], table["visit"], table["sample"], strict=True))
+    names = [_file_name(*key) for key in keys]
+    counts = Counter(name.casefold() for name in names)
+    return [
+        name if counts[name.casefold()] == 1 else _file_name(*key, f"{CUT}{digest(key[:2])}")
+        for name, key in zip(names, keys, strict=True)
+    ]
+
+
+def _file_name(subject: str, visit: str, sample: int, mark: str = "") -> str:
+    parts = f"{file_name_part(subject)}_{file_name_part(visit)}{mark}"
+    return f"sub-{parts}_sample-{sample}_T1w.nii.gz"
 
 
 def requests(job: GenerationJob) -> list[Request]:
@@ -176,7 +192,7 @@ def missing_requests(job: GenerationJob) -> list[Request]:
 
 
 def _files_exist(request: Request, folder: Path) -> bool:
-    return all((folder / name).is_file() for name in request.files)
+    return all(inside(folder, name).is_file() for name in request.files)
 
 
 def _generate(fabric: "Fabric", job: GenerationJob) -> None:
@@ -297,7 +313,7 @@ def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
         record_in(image, clamping)
         image.set_qform(affine, code="scanner")
         image.set_sform(affine, code="scanner")
-        with checked_file(folder / name) as temporary:
+        with checked_file(inside(folder, name)) as temporary:
             nib.save(image, temporary)
 
 

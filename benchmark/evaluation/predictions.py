@@ -11,6 +11,7 @@ from longibench.benchmark.core.checked_files import read_table
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.folder_digests import AGAIN
 from longibench.benchmark.core.found_files import files_below, is_present
+from longibench.benchmark.core.names import check_name
 from longibench.benchmark.core.workspace import FILE_DIGESTS, MANIFEST
 
 KEYS = ["subject", "visit"]
@@ -19,6 +20,7 @@ OPTIONAL = ["labels", "sha256"]
 ENDINGS = (".nii", ".nii.gz")
 CHANGED = f"{AGAIN}; if it was changed on purpose, delete {FILE_DIGESTS} beside it"
 FIELDS = ("subject", "visit", "sample")
+SAMPLE = r"[0-9]{1,6}"
 PATTERN = "sub-{subject}_{visit}.nii.gz"  # an example for messages
 
 
@@ -53,7 +55,8 @@ def find_predictions(place: Path, pattern: str = "") -> Predictions:
 
     Raises:
         UserError: Nothing is found, there is neither manifest nor pattern, a volume is listed
-            twice, or a file does not match the pattern.
+            twice, the rule for names refuses a subject or a visit, or a file does not match the
+            pattern.
     """
     if not place.is_dir():
         if not is_present(place):
@@ -85,7 +88,11 @@ def _read_csv(path: Path) -> Predictions:
         empty = table.index[table[column].str.strip() == ""]
         if len(empty):
             raise UserError(f"{path}, row {empty[0] + 2}: column {column} is empty")
-    return Predictions(path, path.parent, _checked(table, path))
+    return Predictions(
+        path,
+        path.parent,
+        _checked(table, path, [f"{path}, row {row}" for row in range(2, len(table) + 2)]),
+    )
 
 
 def _by_pattern(folder: Path, pattern: str) -> Predictions:
@@ -106,7 +113,8 @@ def _by_pattern(folder: Path, pattern: str) -> Predictions:
             f"{folder}: {len(unmatched)} volume(s) are not named '{pattern}', such as "
             f"{unmatched[0]}; move them away, or list the volumes to score in a manifest"
         )
-    return Predictions(folder, folder, _checked(pd.DataFrame(rows, dtype=str), folder))
+    places = [str(folder / row["generated"]) for row in rows]
+    return Predictions(folder, folder, _checked(pd.DataFrame(rows, dtype=str), folder, places))
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
@@ -123,14 +131,20 @@ def _expression(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(text + name for text, name in zip(texts, named, strict=True)))
 
 
-def _checked(table: pd.DataFrame, where: Path) -> pd.DataFrame:
+def _checked(table: pd.DataFrame, where: Path, places: list[str]) -> pd.DataFrame:
+    """The table with names and samples as they are used; ``places`` names each row in errors."""
     if "sample" not in table:
         table["sample"] = "0"
-    odd = table[~table["sample"].str.fullmatch(r"\d+")]
+    odd = table[~table["sample"].str.fullmatch(SAMPLE)]
     if not odd.empty:
-        raise UserError(f"{where}: sample '{odd['sample'].iloc[0]}' is not a whole number")
+        raise UserError(
+            f"{where}: sample '{odd['sample'].iloc[0]}' is not a whole number below a million"
+        )
     table["sample"] = table["sample"].astype(int)
     table["subject"] = table["subject"].map(canonical_subject)
+    for column in KEYS:
+        named = zip(table[column], places, strict=True)
+        table[column] = [check_name(name, column, place) for name, place in named]
     twice = table.duplicated([*KEYS, "sample"])
     if twice.any():
         row = table[twice].iloc[0]

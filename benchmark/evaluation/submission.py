@@ -1,6 +1,5 @@
 """Score volumes that other code generated, under a protocol of the workspace."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +15,10 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, file_digest
 from longibench.benchmark.core.found_files import why_absent
+from longibench.benchmark.core.names import check_name, file_name_part, inside
 from longibench.benchmark.core.workspace import MANIFEST, RUN, SCORES, Workspace
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
-from longibench.benchmark.evaluation.generate import file_name, read_run
+from longibench.benchmark.evaluation.generate import file_names, read_run
 from longibench.benchmark.evaluation.predictions import Predictions, join_pairs
 from longibench.benchmark.evaluation.score_checks import refuse_broken, score_warnings
 from longibench.benchmark.evaluation.score_table import known_scores, merge_scores
@@ -45,7 +45,6 @@ from longibench.benchmark.protocol.recorded_metrics import read_recorded, record
 from longibench.benchmark.settings.schema import MetricSettings
 from longibench.metrics.metric import Metric
 
-NAME = re.compile(r"\w[\w.-]*")  # becomes part of a folder's name
 LEAST_DARK = 0.05  # of a real volume: with less background at -1, no scale can be judged by it
 
 
@@ -64,8 +63,7 @@ class Submission:
     fit: Fit = PLAIN
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise UserError(f"--name '{self.name}': use letters, digits, '.', '_' and '-' only")
+        check_name(self.name, "name", "--name")
 
     @cached_property
     def made_by(self) -> str:
@@ -259,7 +257,8 @@ def _refuse_taken(submission: Submission, protocol: Path) -> None:
 
 def _place(submission: Submission, protocol: Path) -> Path:
     """The folder of a submission under a protocol."""
-    return protocol / "predictions" / f"{submission.name}-{submission.made_by}"
+    name = f"{file_name_part(submission.name)}-{submission.made_by}"
+    return inside(protocol / "predictions", name)
 
 
 def add_submission(
@@ -302,17 +301,16 @@ def _as_scored(place: Path, submission: Submission, pairs: pd.DataFrame) -> list
     if submission.fit.is_plain:
         return [str(submission.predictions.path(file).resolve()) for file in table["generated"]]
     sources = pairs.drop_duplicates("subject").set_index("subject")["source"]
-    return [
-        _fitted(place, submission, row, str(sources[row["subject"]]))
-        for row in table.to_dict("records")
-    ]
+    names = file_names(table)
+    for name, row in zip(names, table.to_dict("records"), strict=True):
+        _fit(inside(place, name), submission, row, str(sources[row["subject"]]))
+    return names
 
 
-def _fitted(place: Path, submission: Submission, row: dict[Any, Any], source: str) -> str:
+def _fit(file: Path, submission: Submission, row: dict[Any, Any], source: str) -> None:
+    """Write a volume as it was scored."""
     grid = Space.read(source)
-    name = file_name(row["subject"], row["visit"], row["sample"])
     path = submission.predictions.path(row["generated"])
     voxels = read_generated(path, grid, submission.fit)
-    with checked_file(place / name) as temporary:
+    with checked_file(file) as temporary:
         nib.save(nib.Nifti1Image(voxels, grid.affine), temporary)
-    return name

@@ -12,6 +12,7 @@ from longibench.benchmark.core.checked_files import write_table
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import FileState, digest, file_state
+from longibench.benchmark.core.names import file_name_part
 from longibench.benchmark.core.workspace import SCORES, LockedError, Workspace
 from longibench.benchmark.devices.fabric import (
     arithmetic,
@@ -157,7 +158,8 @@ def make_cell(
     made, trained = _what_determines(recipe, settings)
     made_by = digest(made)
     name = f"{recipe.name}-s{settings.seed}"
-    model = f"{name}-{digest([trained, protocol.training])}" if recipe.method().learns else None
+    run = f"{file_name_part(recipe.name)}-s{settings.seed}"
+    model = f"{run}-{digest([trained, protocol.training])}" if recipe.method().learns else None
     info = {
         "method": recipe.name,
         "settings": made_by,
@@ -172,7 +174,7 @@ def make_cell(
         device=resolved(settings.device),
         pairs=protocol.test_pairs,
         seed=settings.seed,
-        folder=workspace.predictions(protocol.name, f"{name}-{made_by}"),
+        folder=workspace.predictions(protocol.name, f"{run}-{made_by}"),
         info=info,
         quiet=console.quiet,
     )

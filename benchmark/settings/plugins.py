@@ -13,6 +13,7 @@ from longibench.benchmark.core.code_identity import ModuleFile, closure
 from longibench.benchmark.core.code_imports import short_name
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.files import digest
+from longibench.benchmark.core.names import check_name
 from longibench.methods.method import REGISTRY as METHODS
 from longibench.methods.method import Method
 from longibench.metrics.metric import REGISTRY as METRICS
@@ -80,6 +81,7 @@ def _import_file(path: Path) -> None:
         with short_names_claimed():
             spec.loader.exec_module(module)
         _refuse_hidden(name, path)
+        _check_names({*METHODS, *METRICS} - known, path)
     except BaseException as error:  # a plugin may also end the process, by sys.exit(0)
         del sys.modules[name]
         for registry in (METHODS, METRICS):  # what was registered before the error is removed too
@@ -91,6 +93,16 @@ def _import_file(path: Path) -> None:
         if isinstance(error, SystemExit):
             problem = f"it ends the process when it is imported ({problem})"
         raise UserError(f"--plugin {path}: {problem}") from error
+
+
+def _check_names(added: Iterable[str], path: Path) -> None:
+    """Check the names of methods and metrics that a plugin registered."""
+    for name in sorted(added, key=str):
+        if name != check_name(name, "the name", f"--plugin {path}"):
+            raise UserError(
+                f"--plugin {path}: the name '{name}' has spaces around it, or accents that are not "
+                "in Unicode's form NFC; write it as one that is read back unchanged"
+            )
 
 
 def _whose(error: BaseException) -> str:

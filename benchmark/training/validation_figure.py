@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from longibench.benchmark.core.figure_text import make_inert
 from longibench.benchmark.core.files import atomic_file
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def write_picture(samples: Sequence[Sample], method: str, step: int, folder: Pat
     """
     path = folder / f"step-{step:08d}.png"
     figure = draw(samples, f"{method}, iteration {step:,}")
+    make_inert(figure)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=_DPI, metadata={"Software": None})
     return path

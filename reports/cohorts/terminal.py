@@ -3,11 +3,15 @@
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from longibench.benchmark.core.text import one_line, visible
 
 WIDTH = 100  # if the output is no terminal
 
@@ -22,9 +26,21 @@ def write(blocks: Iterable[RenderableType], console: Console) -> None:
     """Write blocks to stdout, without trailing spaces."""
     with console.capture() as captured:
         for block in blocks:
-            console.print(block)
+            console.print(_Visible(block))
     lines = (line.rstrip() for line in captured.get().splitlines())
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+@dataclass(frozen=True)
+class _Visible:
+    """A block without any character of its texts that a terminal would act on."""
+
+    block: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
+        for segment in console.render(self.block, options):
+            text = segment.text if segment.control else visible(segment.text)
+            yield segment._replace(text=text)
 
 
 def section(title: str, *body: RenderableType) -> RenderableType:
@@ -43,7 +59,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
     grid.add_column(no_wrap=True, style="cyan")
     grid.add_column(overflow="fold")
     for label, value in pairs:
-        grid.add_row(label, value)
+        grid.add_row(label, one_line(value))
     return grid
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from longibench.benchmark.core.text import one_line
 from longibench.benchmark.protocol.splits.subjects import MISSING
 from longibench.reports.cohorts.balance_table import balance_table
 from longibench.reports.cohorts.bars import interval_bars
@@ -143,7 +144,7 @@ def _counts(counts: Mapping, most: int, unit: str = "") -> str:
 def _left_out(reasons: Iterable[Reason]) -> RenderableType:
     rows = table("scans", "subjects", "reason and first cases", right=["scans", "subjects"])
     for reason in reasons:
-        cases = Text("\n".join([reason.reason, *(f"- {case}" for case in reason.cases)]))
+        cases = Text("\n".join([reason.reason, *(f"- {one_line(case)}" for case in reason.cases)]))
         cases.stylize("dim", len(reason.reason))
         rows.add_row(f"{reason.scans:,}", f"{reason.subjects:,}", cases)
     return rows

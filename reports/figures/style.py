@@ -10,6 +10,7 @@ import seaborn as sns
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
+from longibench.benchmark.core.figure_text import FONT, PLAIN, make_inert
 from longibench.benchmark.core.files import atomic_file
 
 # Okabe and Ito's palette, distinguishable with the common colour vision deficiencies.
@@ -22,9 +23,10 @@ BANNER = "Shows participants of a cohort not declared shareable: must not leave 
 _DPI = 300
 _LOOK: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
+    "font.sans-serif": [FONT],  # ships with matplotlib: the same glyphs everywhere
     "svg.hashsalt": "longibench",  # otherwise ids in the file are random
     "image.composite_image": False,
+    **PLAIN,
 }
 _THEME: dict[Any, Any] = {  # over seaborn's "ticks" for "paper"
     "axes.spines.top": False,
@@ -80,6 +82,7 @@ def save(figure: Figure, stem: Path, suffixes: Iterable[str]) -> list[Path]:
         UserError: The folder cannot be written.
     """
     paths = [stem.with_suffix(suffix) for suffix in suffixes]
+    make_inert(figure)
     with matplotlib.rc_context(_LOOK):
         for path in paths:
             with atomic_file(path) as temporary:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from longibench.benchmark.core.text import begins_formula, visible
 from longibench.reports.model.estimates import Estimate
 from longibench.reports.model.formats import DASH
 from longibench.reports.tables.columns import Column
@@ -14,8 +15,16 @@ REAL_HALVES = "real-halves"  # in the column of methods, but not a method
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of equal keys as CSV; a missing value is an empty field."""
-    return pd.DataFrame(rows).convert_dtypes().to_csv(index=False, lineterminator="\n")
+    """Rows of equal keys as CSV; a missing value is an empty field, and no cell is a formula."""
+    inert = [{_inert(key): _inert(value) for key, value in row.items()} for row in rows]
+    return pd.DataFrame(inert).convert_dtypes().to_csv(index=False, lineterminator="\n")
+
+
+def _inert(cell: Any) -> Any:
+    """The cell with a leading ``'`` if a spreadsheet would compute its text."""
+    if not isinstance(cell, str):
+        return cell
+    return f"'{visible(cell)}" if begins_formula(cell) else visible(cell)
 
 
 def table_records(table: Table) -> list[dict[str, Any]]:

@@ -1,10 +1,21 @@
 """Tables as Markdown and LaTeX; the page renders the same boxes as HTML."""
 
+import re
 from collections.abc import Iterable
 
+from longibench.benchmark.core.text import one_line
 from longibench.reports.model.text_table import Box, Line, Printed, Section
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+# What Markdown would act on, and only there: names with - or _ between letters stay as they are.
+_ACTIVE = re.compile(
+    r"[\\`*|~$@]"
+    r"|(?<![^\W_])_|_(?![^\W_])"  # emphasis
+    r"|\](?=[\[(:])"  # a link or an image
+    r"|:(?=//)|(?<=www)\."  # an address without brackets
+)
+_ENTITY = re.compile(r"<|&(?=#?\w+;)")
+_MARKUP = {"&": "&amp;", "<": "&lt;"}
 _LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -30,7 +41,8 @@ def to_markdown(table: Printed) -> str:
         f"| {' | '.join(['---', *['---:'] * (len(table.heads) - 1)])} |",
         *(line for section in table.sections for line in _markdown_section(section)),
     ]
-    name = f"Table {table.number}. {table.title}." if table.number else f"{table.title}."
+    title = _markdown(table.title)
+    name = f"Table {table.number}. {title}." if table.number else f"{title}."
     first = " ".join(part for part in (f"**{name}**", _markdown(table.caption)) if part)
     notes = [f"{_superscript(i)} {_markdown(n)}" for i, n in enumerate(table.notes, 1)]
     return "\n".join(lines) + "\n\n" + "\n\n".join([first, *notes]) + "\n"
@@ -78,7 +90,8 @@ def _markdown_box(box: Box) -> str:
 
 
 def _markdown(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
+    inert = _ACTIVE.sub(r"\\\g<0>", one_line(text))
+    return _ENTITY.sub(lambda found: _MARKUP[found[0]], inert)
 
 
 def _superscript(number: int) -> str:
@@ -93,7 +106,8 @@ def _latex_section(section: Section, columns: int) -> Iterable[str]:
 
 
 def _latex_line(cells: Iterable[str]) -> str:
-    return " & ".join(cells) + r" \\"
+    line = " & ".join(cells) + r" \\"
+    return f"{{}}{line}" if line[0] in "[*" else line  # the line break before it would take it
 
 
 def _latex_box(box: Box) -> str:
@@ -116,4 +130,4 @@ def _mark(number: int) -> str:
 
 
 def _latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+    return "".join(_LATEX.get(character, character) for character in one_line(text))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.encodings import PACKED, is_workbook, unpacked
-from longibench.benchmark.cohorts.parsing.grids import Grid, plain_names, unwrapped
+from longibench.benchmark.cohorts.parsing.grids import Grid, Line, plain_names, unwrapped
 from longibench.benchmark.cohorts.parsing.grids import plain as plain
 from longibench.benchmark.cohorts.parsing.numbers import parse_number, settled
 from longibench.benchmark.cohorts.parsing.sheets import SHEETS as SHEETS
@@ -110,20 +110,20 @@ def read_records(path: Path, *required: str) -> tuple[list[str], list[Row]]:
     return table.columns, table.rows
 
 
-def read_lines(path: Path) -> tuple[list[str], list[list[str]]]:
+def read_lines(path: Path) -> tuple[list[str], list[Line]]:
     """Read a large table of which few columns are needed.
 
     Args:
         path: As for ``parse_table``.
 
     Returns:
-        Names of the columns in the plain spelling, and the cells of each row, not yet stripped.
+        Names of the columns in the plain spelling, and the rows, cells not yet stripped.
 
     Raises:
         UserError: As ``parse_table``.
     """
     grid = _grid(path)
-    return plain_names(grid.header), [line.cells for line in grid.lines]
+    return plain_names(grid.header), grid.lines
 
 
 def read_rows(path: Path, key: str) -> dict[str, Row]:

@@ -8,6 +8,7 @@ from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.checked_files import CONTENT_ERRORS
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import why_absent
+from longibench.benchmark.core.names import check_name
 
 PARTITIONS = ("train", "validation", "test")
 
@@ -22,7 +23,8 @@ def read_partitions(path: Path) -> dict[str, str]:
         The partition (one of ``PARTITIONS``) of each canonical subject id.
 
     Raises:
-        UserError: No such file, no such columns, an unknown partition, a row without a subject, or
+        UserError: No such file, no such columns, an unknown partition, a row without a subject, an
+            id that the rule for names refuses, or
             one person in two partitions, in any spelling.
     """
     table = _read(path)
@@ -34,7 +36,7 @@ def read_partitions(path: Path) -> dict[str, str]:
             raise UserError(
                 f"{path}, row {row}: partition '{part}' is not one of {', '.join(PARTITIONS)}"
             )
-        subject = canonical_subject(label)
+        subject = check_name(canonical_subject(label), "subject", f"{path}, row {row}")
         known = listed.setdefault(subject, part)
         if known != part:
             raise UserError(f"{path}, row {row}: subject {subject} is in {known} and in {part}")

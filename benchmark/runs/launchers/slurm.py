@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from longibench.benchmark.core.files import digest, write_text
+from longibench.benchmark.core.names import check_text, file_name_part
 from longibench.benchmark.core.signals import RESUMABLE
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
@@ -76,7 +77,7 @@ def write_array(
     cohorts = [settings.cohort, *([settings.test_cohort] if settings.test_cohort else [])]
     others = [option for option in options if not option.startswith(f"{SET}cohort=")]
     commands = [_command("prepare", [cohort, *others], workspace) for cohort in cohorts]
-    name = f"{settings.preset}-{digest([cells, settings.slurm.model_dump()])}"
+    name = f"{file_name_part(settings.preset)}-{digest([cells, settings.slurm.model_dump()])}"
     folder = workspace.root / "slurm"
     first, array = folder / f"{name}-prepare.sh", folder / f"{name}.sh"
     write_text(first, _head(f"{name}-prepare", settings, folder) + _preparation(commands, settings))
@@ -122,6 +123,8 @@ def _head(name: str, settings: Settings, folder: Path, cells: int = 0) -> str:
             "gres": slurm.gres,
             "signal": f"USR1@{slurm.warning}",  # to the steps, not to this script
         }
+    for key, value in given.items():  # a line break would end the comment that SLURM reads
+        check_text(value, "value", f"slurm, --{key}")
     options = [f"--{key}={shlex.quote(value)}" for key, value in given.items() if value]
     options += ["--requeue", "--open-mode=append", *slurm.extra]
     return "\n".join(["#!/bin/bash", *(f"#SBATCH {option}" for option in options), ""])

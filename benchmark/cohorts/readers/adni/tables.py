@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from longibench.benchmark.cohorts.parsing.study_files import read_header
-from longibench.benchmark.cohorts.parsing.tables import FIRST_ROW, Row, plain, read_lines
+from longibench.benchmark.cohorts.parsing.tables import Row, plain, read_lines
 from longibench.benchmark.core.found_files import files_in
 
 Kind = Literal["listing", "merge", "diagnoses", "meta", "image quality", "series quality"]
@@ -71,9 +71,9 @@ def rows_of(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, Row]]:
     header, lines = read_lines(path)
     places = {squeezed(name): place for place, name in reversed(list(enumerate(header)))}
     wanted = {name: places[name] for name in columns if name in places}
-    for row, cells in enumerate(lines, FIRST_ROW):
-        named = ((name, cells[place].strip()) for name, place in wanted.items())
-        yield row, Row(named, f"{path}, row {row}")
+    for line in lines:
+        named = ((name, line.cells[place].strip()) for name, place in wanted.items())
+        yield line.number, Row(named, f"{path}, row {line.number}")
 
 
 def squeezed(name: str) -> str:
