@@ -192,7 +192,7 @@ def test_other_spellings_of_a_subject_are_understood(mine: Path, protocol: Path)
     assert "somebody" in set(read_scores(protocol / "scores.csv")["method"])
 
 
-@pytest.mark.parametrize("name", ["a/b", "..", "a b"])
+@pytest.mark.parametrize("name", ["a/b", "..", "=x"])
 def test_a_name_that_is_no_folders_name_is_refused(mine: Path, protocol: Path, name: str) -> None:
     options = Options(place=mine, name=name, protocol=protocol.name)
     with pytest.raises(UserError, match="--name"):
