@@ -105,9 +105,7 @@ def test_where_nothing_can_be_written_nothing_is_measured_in_vain(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["../victim", "a/../../victim", "/victim"])
-def test_no_list_of_digests_removes_a_file_outside_of_its_folder(
-    folder: Path, name: str
-) -> None:
+def test_no_list_of_digests_removes_a_file_outside_of_its_folder(folder: Path, name: str) -> None:
     victim = folder.parent / "victim"
     victim.write_text("keep")
     listed = str(victim) if name.startswith("/") else name
