@@ -17,6 +17,7 @@ from longibench.benchmark.core.text import CONTROL, UNSEEN, begins_formula, one_
 LONGEST = 100  # characters of a name
 PART = 90  # bytes of a name in a file's name: with two of them, it stays below 255 bytes
 CUT = "~"  # before the digest of a name that was cut, and in no other encoded name
+SLASHED_DATE = re.compile(r"(\d{1,4})/(\d{1,2})/(\d{1,4})(?!/)")  # a visit named by its day
 ORDINARY = re.compile(rf"\w[\w.-]{{0,{LONGEST - 1}}}", re.ASCII)
 ADVICE = "use another one, such as one of letters, digits, '.', '_' and '-'"
 
@@ -30,8 +31,8 @@ def check_name(text: object, what: str, where: object) -> str:
         where: File, row or path that the name is from, for the error.
 
     Returns:
-        The name as it is used: without surrounding space, in Unicode's form NFC, so that an accent
-        is the same for every system.
+        The name as it is used: without surrounding space, a date such as 11/2/2006 with ``-`` for
+        ``/``, and in Unicode's form NFC, so that an accent is the same for every system.
 
     Raises:
         UserError: It is empty, too long, begins with a dot or as a formula does, or contains a
@@ -39,7 +40,7 @@ def check_name(text: object, what: str, where: object) -> str:
     """
     if isinstance(text, str) and ORDINARY.fullmatch(text):
         return text
-    name = normalize("NFC", text).strip() if isinstance(text, str) else text
+    name = _normalised(text) if isinstance(text, str) else text
     if problem := _problem(name):
         raise UserError(f"{where}: {what} '{shortened(one_line(str(name)))}' {problem}; {ADVICE}")
     return str(name)
@@ -86,6 +87,12 @@ def is_inside(name: str) -> bool:
     """Whether a relative path stays below the folder that it is joined to."""
     path = Path(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
+
+
+def _normalised(text: str) -> str:
+    name = normalize("NFC", text).strip()
+    date = SLASHED_DATE.match(name)
+    return f"{'-'.join(date.groups())}{name[date.end() :]}" if date else name
 
 
 def _problem(name: object) -> str:

@@ -171,7 +171,7 @@ def _entries(rows: list[Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
         where = f"{layout.name}, row {number}"
         cell = text_of(row[layout.subject])
         subject = canonical_subject(cell or "")
-        visit = row[layout.visit] or row[layout.clock.column].replace("/", "-")
+        visit = row[layout.visit] or row[layout.clock.column]
         name = layout.path.fill(row, where)
         days = layout.clock.days(row, where)
         if cell is None or days is None or name is None:

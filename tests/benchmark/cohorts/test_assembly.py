@@ -78,3 +78,22 @@ def test_it_says_why_nothing_is_left() -> None:
     listing = Listing([scan("a", 0)], [LeftOut("s3", "m12", "listed but not on disk", "row 4")])
     with pytest.raises(UserError, match="two usable scans; s3, m12: listed but not on disk: row 4"):
         assemble(listing, "x", HERE)
+
+
+@pytest.mark.parametrize("name", ["x/../../..", "a\nb", "=cmd()", "a\x1b", "/x", "a" * 300, ".."])
+@pytest.mark.parametrize("role", ["subject", "visit"])
+def test_a_name_outside_of_the_rule_is_refused_with_its_scan(name: str, role: str) -> None:
+    wild = scan("a", 0, "1.nii", **{role: name}) if role == "subject" else scan(name, 0, "1.nii")
+    with pytest.raises(UserError, match=rf"/study, scan /study/1.nii: {role} '"):
+        cohort(wild, scan("b", 9))
+
+
+def test_accents_of_two_systems_are_one_person() -> None:
+    found = cohort(scan(" a", 0, subject="e\u0301"), scan("b", 9, subject="é"))
+    assert found.subjects == ["é"]
+    assert found.visits["visit"].tolist() == ["a", "b"]
+
+
+def test_a_path_that_cannot_be_written_is_refused() -> None:
+    with pytest.raises(UserError, match=r"contains bytes that are not UTF-8; rename it"):
+        cohort(scan("a", 0, "\udce9.nii"), scan("b", 9))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from longibench.benchmark.cohorts.open_cohort import open_cohort, recognise
-from longibench.benchmark.cohorts.reader import load_readers
+from longibench.benchmark.cohorts.open_cohort import check_spec, open_cohort, recognise
+from longibench.benchmark.cohorts.reader import Reader, load_readers
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
@@ -96,3 +96,15 @@ def test_auto_reads_what_it_recognised_and_says_so(
     assert cohort.visits["years"].tolist() == pytest.approx([0, 757 / 365.25])
     printed = "".join(capsys.readouterr())
     assert "read as oasis3, because it contains OAS34711_MR_d0000" in printed.replace("\n", " ")
+
+
+def test_a_cohort_whose_name_cannot_be_read_is_refused() -> None:
+    settings = load_settings("demo")
+    with pytest.raises(UserError, match=r"--cohort: cohort '.*' contains the control character"):
+        check_spec("bids:/data/\x1b[2J", settings)
+
+
+@pytest.mark.parametrize("name", ["a/b", "=x", "", "a\nb"])
+def test_a_reader_has_a_name_of_the_rule(name: str) -> None:
+    with pytest.raises(UserError, match=r"reader '.*'"):
+        type("Odd", (Reader,), {}, name=name)

@@ -102,3 +102,14 @@ def test_where_nothing_can_be_written_nothing_is_measured_in_vain(tmp_path: Path
     files = MeasuredFiles(tmp_path / "file")
     files.write("a", b"1")
     assert files.read("a") is None
+
+
+@pytest.mark.parametrize("name", ["../victim", "a/../../victim", "/victim"])
+def test_no_list_of_digests_removes_a_file_outside_of_its_folder(folder: Path, name: str) -> None:
+    victim = folder.parent / "victim"
+    victim.write_text("keep")
+    listed = str(victim) if name.startswith("/") else name
+    with (folder / "digests.csv").open("a") as file:
+        file.write(f"{listed},{'0' * 64},4,1\n")
+    assert remove_changed(folder, Console()) == set()
+    assert victim.read_text() == "keep"

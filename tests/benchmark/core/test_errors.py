@@ -13,6 +13,10 @@ def test_a_message_is_one_line() -> None:
     assert str(UserError("plain")) == "plain"
 
 
+def test_a_message_holds_nothing_that_acts_on_a_terminal() -> None:
+    assert str(UserError("/data/\x1b[2J\udce9/x\u202e")) == r"/data/\u001b[2J\udce9/x\u202e"
+
+
 def test_a_long_value_is_shortened() -> None:
     assert shortened("a" * 200) == "a" * 200
     assert shortened("a" * 5000) == f"{'a' * 100}...{'a' * 100} (5,000 characters)"

@@ -69,3 +69,11 @@ def test_protocols_are_found_by_name_or_the_latest(tmp_path: Path) -> None:
     assert place.find_protocol("phantom-2").name == "phantom-2"
     with pytest.raises(UserError, match=r"unknown protocol 'phantom-3'. Did you mean"):
         place.find_protocol("phantom-3")
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", ".."])
+def test_no_name_leaves_the_workspace(tmp_path: Path, name: str) -> None:
+    place = Workspace(tmp_path)
+    for path in (place.model, place.protocol, lambda run: place.predictions("protocol", run)):
+        with pytest.raises(UserError, match="is not a path below it"):
+            path(name)

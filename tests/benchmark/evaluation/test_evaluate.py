@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from longibench.benchmark.core.checked_files import write_table
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
-from longibench.benchmark.evaluation.evaluate import Evaluator, Label, read_manifest
+from longibench.benchmark.evaluation.evaluate import Evaluator, Label, read_manifest, read_pairs
 from longibench.benchmark.evaluation.evaluate_command import Options, submit
 from longibench.benchmark.evaluation.predictions import find_predictions
 from longibench.benchmark.evaluation.score_table import read_scores
@@ -192,7 +193,7 @@ def test_other_spellings_of_a_subject_are_understood(mine: Path, protocol: Path)
     assert "somebody" in set(read_scores(protocol / "scores.csv")["method"])
 
 
-@pytest.mark.parametrize("name", ["a/b", "..", "a b"])
+@pytest.mark.parametrize("name", ["a/b", "..", "=x"])
 def test_a_name_that_is_no_folders_name_is_refused(mine: Path, protocol: Path, name: str) -> None:
     options = Options(place=mine, name=name, protocol=protocol.name)
     with pytest.raises(UserError, match="--name"):
@@ -326,3 +327,10 @@ def test_a_metric_that_is_not_defined_has_a_note(mine: Path, pairs: pd.DataFrame
     assert set(scores["note"]) == {"it is never defined"}
     assert (scores["metric"] == "odd-subject").sum() == pairs["subject"].nunique()
     assert (scores["metric"] == "odd-set").sum() == 1
+
+
+def test_a_subject_may_be_called_na(protocol: Path) -> None:
+    path = protocol / "pairs.csv"
+    pairs = pd.read_csv(path, dtype=str)
+    write_table(path, pairs.assign(subject=["NA", *pairs["subject"][1:]]))
+    assert read_pairs(protocol)["subject"].iloc[0] == "NA"

@@ -119,3 +119,33 @@ def test_volumes_and_pairs_must_be_the_same(tmp_path: Path, names: list[str], me
     files(tmp_path, *names)
     with pytest.raises(UserError, match=message):
         join_pairs(find_predictions(tmp_path, "sub-{subject}_{visit}.nii"), PAIRS)
+
+
+@pytest.mark.parametrize("name", ["x/../..", "a\nb", "=cmd()", "\x1b", "a" * 300])
+@pytest.mark.parametrize("column", ["subject", "visit"])
+def test_a_name_outside_of_the_rule_is_refused_with_its_row(
+    tmp_path: Path, column: str, name: str
+) -> None:
+    row = {"subject": "s", "visit": "v", "generated": "a.nii", column: name}
+    pd.DataFrame([row]).to_csv(tmp_path / "manifest.csv", index=False)
+    with pytest.raises(UserError, match=rf"manifest.csv, row 2: {column} '.*; use another one"):
+        find_predictions(tmp_path)
+
+
+def test_a_name_in_a_files_name_is_refused_with_the_file(tmp_path: Path) -> None:
+    files(tmp_path, "=1_M012.nii")
+    with pytest.raises(UserError, match=r"=1_M012.nii: subject '=1' begins with '='"):
+        find_predictions(tmp_path, "{subject}_{visit}.nii")
+
+
+def test_names_are_compared_in_one_spelling(tmp_path: Path) -> None:
+    row = {"subject": "sub-e\u0301", "visit": "1/2/2006 ", "generated": "a.nii"}
+    pd.DataFrame([row]).to_csv(tmp_path / "manifest.csv", index=False)
+    assert keys(find_predictions(tmp_path).table) == [("é", "1-2-2006", 0)]
+
+
+def test_a_sample_of_too_many_digits_is_refused(tmp_path: Path) -> None:
+    row = {"subject": "s", "visit": "v", "sample": "9" * 30, "generated": "a.nii"}
+    pd.DataFrame([row]).to_csv(tmp_path / "manifest.csv", index=False)
+    with pytest.raises(UserError, match="is not a whole number below a million"):
+        find_predictions(tmp_path)

@@ -55,6 +55,18 @@ def test_a_plugin_is_imported_once(tiny: Path) -> None:
             "from methods.copy_source import CopySource\nclass X(CopySource, name='vae'): ...",
             "method name 'vae' is taken by longibench.methods.vae.VAE",
         ),
+        (
+            "from methods.copy_source import CopySource\nclass X(CopySource, name='a/../b'): ...",
+            "the name 'a/../b' contains '/', a separator of paths",
+        ),
+        (
+            "from metrics.ssim import SSIM\nclass X(SSIM, name='a\\x1b'): ...",
+            "the name .* contains the control character U.001B",
+        ),
+        (
+            "from methods.copy_source import CopySource\nclass X(CopySource, name=' x'): ...",
+            "the name ' x' has spaces around it",
+        ),
     ],
 )
 def test_a_broken_plugin_is_named_with_its_problem(tmp_path: Path, text: str, message: str) -> None:

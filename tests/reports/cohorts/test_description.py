@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from longibench.reports.cohorts.facts import Description, Intervals, Spread
 from longibench.reports.cohorts.interval_figure import draw_intervals
 from longibench.reports.cohorts.intervals import half_years
 from longibench.reports.cohorts.terminal import stdout, write
+from longibench.reports.cohorts.text import print_description
 
 PLACE = "/data/secret study"
 TIMES = {"001_S_0001": (0, 0.51, 1.02), "001_S_0002": (0, 2.1), "002_S_0003": (0, 0.4, 3.9, 4.1)}
@@ -206,3 +208,15 @@ def test_figure_shows_every_follow_up(description: Description) -> None:
     assert figure.get_suptitle() == "bids: 3 subjects"
     low, _ = figure.axes[0].get_xlim()
     assert low < -0.2  # the gap below a quarter of a year is not cut
+
+
+def test_the_terminal_gets_no_character_that_acts_on_it(
+    cohort: Cohort, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "\x1b[31m\x07[red]\nx\u202e"
+    left_out = cohort.left_out.assign(subject=hostile, detail=hostile, visit=hostile)
+    odd = replace(cohort, notes=(hostile,), left_out=left_out, name=f"bids:{hostile}")
+    print_description(describe_cohort(odd, settings()), Path(hostile))
+    shown = capsys.readouterr().out
+    assert r"\u001b[31m\u0007[red]" in shown
+    assert not [c for c in shown if c != "\n" and not c.isprintable()]

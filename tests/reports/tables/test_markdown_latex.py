@@ -1,9 +1,13 @@
+import html
 import io
+import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 
+from longibench.benchmark.core.text import one_line
 from longibench.reports.model.results import Results
 from longibench.reports.model.text_table import Box, Printed, Section
 from longibench.reports.tables.csv_records import REAL_HALVES, table_records, to_csv
@@ -89,3 +93,72 @@ def test_renderers_tell_the_same_values(table: Table) -> None:
             assert rounded == cell.text
             assert rounded in to_markdown(printed(table))
             assert rounded in to_latex(printed(table))
+
+
+HOSTILE = (
+    *("![x](http://e.org/x.png)", "[x](javascript:alert(1))", "<http://e.org>", "http://e.org"),
+    *("www.e.org", "a@b.org", "[x][y]", "[^1]: note", "<b>bold</b>", "<!-- x -->", "&lt;b&gt;"),
+    *("a|b", "`code`", "**bold**", "*it*", "_it_", "__bold__", "a_b", "~~gone~~", "$x^$", "# head"),
+    *("a\nb\n\n# head", "a\tb", "end\\", "\\|x", "\\", "a\x1b[31m", "> quote", "- item", "1. item"),
+    *(
+        "![x](javascript:y)",
+        "med-ddpm",
+        "a_b_c",
+        "=cmd()",
+        "R&D",
+        "&copy;",
+        "*",
+        "[-1, 1]",
+        "[5cm]",
+    ),
+)
+
+
+def written(text: str) -> Printed:
+    heads = (Box("Method"), Box(text))
+    line = (Box(text, (text,)), Box(text, best=text == "1"))
+    return Printed("", text, heads, (Section(text, (line,)),), text, (text,))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markdown_shows_a_name_as_it_is(text: str) -> None:
+    page = (
+        MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+        .render(to_markdown(written(text)))
+    )
+    tags = set(re.findall(r"</?(\w+)", page))
+    assert tags <= {"table", "thead", "tbody", "tr", "th", "td", "p", "strong"}
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", page, re.DOTALL)
+    name = " ".join(one_line(text).split())
+    assert [html.unescape(cell) for cell in cells[2:]] == [f"{name} ({name})", name]
+    assert html.unescape(re.findall(r"<p>(.*?)</p>", page, re.DOTALL)[-1]) == f"¹ {name}"
+
+
+@pytest.mark.parametrize(
+    "text", ["med-ddpm", "a_b", "lr 0.01", "[-1, 1]", "SSIM [head, N=4]", "5%"]
+)
+def test_ordinary_text_is_unchanged_in_markdown(text: str) -> None:
+    assert f"| {text} ({text}) |" in to_markdown(written(text))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_latex_has_no_command_and_no_line_of_a_name(text: str) -> None:
+    plain, found = (to_latex(written(its)).splitlines() for its in ("x", text))
+    assert len(found) == len(plain)
+    assert not [line for line in found if line.startswith(("[", "*"))]
+    bare = re.sub(r"\\(?:text\w+\{\}|[&%$#_{}])", "", "\n".join(found))
+    assert set(re.findall(r"\\[a-z]+", bare)) <= set(re.findall(r"\\[a-z]+", "\n".join(plain)))
+    assert bare.count("{") == bare.count("}")
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "+1+1", "-x", "@SUM(1)", "\t=1", "\r=1"])
+def test_a_cell_of_csv_is_no_formula(text: str) -> None:
+    read = pd.read_csv(io.StringIO(to_csv([{"method": text, text: 1.5}])), keep_default_na=False)
+    assert read["method"].iloc[0].startswith("'")
+    assert list(read)[1].startswith("'")
+
+
+def test_numbers_and_names_stay_in_csv() -> None:
+    rows = [{"method": "a_b, c", "value": -1.5, "text": "-1.5", "none": None}]
+    assert to_csv(rows) == 'method,value,text,none\n"a_b, c",-1.5,-1.5,\n'

@@ -303,6 +303,8 @@ def test_validation_is_carved_from_the_files_training_part(listed: Callable[[str
         ("a,train\nb,dev\n", "row 3: partition 'dev' is not one of train, validation, test"),
         ("a,train\n,test\n", "row 3: the subject is missing"),
         ("a,train\nb,\n", "row 3: partition ''"),
+        ("a,train\nx/../..,test\n", "row 3: subject 'x/../..' contains '/'"),
+        ("=cmd(),train\n", "row 2: subject '=cmd.*' begins with '='"),
         ("a,train\n", "1 subjects are not listed, the first is b"),
         ("a,train\nb,train\n", "no subject for evaluation"),
         ("a,validation\nb,test\n", "no subject for training"),

@@ -90,6 +90,17 @@ def test_nothing_is_written_for_unknown_methods_and_folds(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_no_name_adds_a_line_to_a_script(tmp_path: Path) -> None:
+    settings = load_settings("demo").model_copy(update={"preset": "a b\ntouch x"})
+    preparation, array = scripts(write_array(["vae"], settings, Matrix(), Workspace(tmp_path), []))
+    assert preparation.parent == array.parent == tmp_path / "slurm"
+    assert not [line for line in array.read_text().splitlines() if line.startswith("touch")]
+    place = Workspace(tmp_path / "c\ntouch x")
+    with pytest.raises(UserError, match=r"slurm, --output: .* contains the control character"):
+        write_array(["vae"], load_settings("demo"), Matrix(), place, [])
+    assert not place.root.exists()
+
+
 @pytest.mark.parametrize(("status", "requeued"), [(0, False), (2, False), (75, True)])
 def test_a_cell_that_was_stopped_is_queued_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, requeued: bool
