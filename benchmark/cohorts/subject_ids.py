@@ -25,3 +25,8 @@ def canonical_subject(label: str) -> str:
     if match := OASIS_ID.fullmatch(bare):
         return f"OAS{match[1]}{'' if match[1] == '3' else '_'}{match[2]}"
     return bare
+
+
+def canonical_visit(label: str) -> str:
+    """The label of a visit without the ``ses-`` of folders and file names."""
+    return label.strip().removeprefix("ses-")
