@@ -14,8 +14,10 @@ AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 DAY_MONTH = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[ .-]*([A-Za-z]{3,9})[ .,-]*(\d{4})")
 MONTH_DAY = re.compile(r"([A-Za-z]{3,9})[ .-]*(\d{1,2})(?:st|nd|rd|th)?(?:[ ,-]+)(\d{4})")
-NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
-MONTH_NAMES = {name: month for month, name in enumerate(NAMES.split(), 1)}
+MONTH_NAMES = (
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
+    *("october", "november", "december"),
+)
 TIME_OF_DAY = re.compile(r"(?:,? +|T)\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)? ?(?:[AaPp][Mm]|Z)?$")
 EXCEL_DAY = re.compile(r"[2-7]\d{4}(?:\.\d+)?")  # days since 1900: 1954 to 2119
 SHORT_YEAR = re.compile(r"\d{1,2}[./ -](?:\d{1,2}|[A-Za-z]{3,9})[./ -]\d{2}")
@@ -54,7 +56,7 @@ TIME_COLUMNS: dict[Unit, tuple[str, ...]] = {
 }
 
 
-# Formats (of ``strptime``) that a table may mean, for proposals; those of one group exclude another.
+# Formats (of ``strptime``) that a table may mean, for proposals.
 FORMATS = (
     *("%d.%m.%Y", "%m.%d.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
     *("%Y.%m.%d", "%Y/%m/%d", "%Y/%d/%m", "%d %m %Y", "%d%m%Y", "%m%d%Y"),
@@ -98,13 +100,19 @@ def _parts(bare: str) -> tuple[int, int, int] | None:
         month, day, year = match.groups()
     elif match := DAY_MONTH.fullmatch(bare):
         day, name, year = match.groups()
-        month = str(MONTH_NAMES.get(name[:3].lower(), 0))
+        month = str(_month(name))
     elif match := MONTH_DAY.fullmatch(bare):
         name, day, year = match.groups()
-        month = str(MONTH_NAMES.get(name[:3].lower(), 0))
+        month = str(_month(name))
     else:
         return None
     return int(year), int(month), int(day)
+
+
+def _month(name: str) -> int:
+    """A month by its English name, possibly shortened; 0 if it is none."""
+    names = (month for month, full in enumerate(MONTH_NAMES, 1) if full.startswith(name.lower()))
+    return next(names, 0)
 
 
 def _styled(bare: str, style: str) -> date:

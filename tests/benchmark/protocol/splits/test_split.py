@@ -108,14 +108,6 @@ def test_a_count_is_exact_and_takes_the_lowest_hashes() -> None:
 
 @pytest.mark.parametrize("validation", [0.1, 0.3, 60])
 @pytest.mark.parametrize("base", ["fraction", "count", "stratified", "fold", "left-out"])
-def test_a_file_of_excel_decides_too(tmp_path: Path) -> None:
-    """Semicolons in UTF-16, spaces, an index column."""
-    path = tmp_path / "split.csv"
-    path.write_text(";subject; partition\n0;a; test\n1;b; train\n", encoding="utf-16")
-    split = split_subjects(nobody_known("a", "b"), SplitSettings(test=str(path), validation=0))
-    assert (split.train, split.test) == (("b",), ("a",))
-
-
 def test_validation_is_carved_from_training_only(base: str, validation: float) -> None:
     without = RULES[base].model_copy(update={"validation": 0, "stratify": RULES[base].stratify})
     plain = split_subjects(PEOPLE, without)
@@ -289,6 +281,14 @@ def test_a_file_decides(tmp_path: Path) -> None:
     )
     split = split_subjects(nobody_known("002_S_0295", "b", "c"), SplitSettings(test=str(path)))
     assert (split.train, split.validation, split.test) == (("b",), ("c",), ("002_S_0295",))
+
+
+def test_a_file_of_excel_decides_too(tmp_path: Path) -> None:
+    """Semicolons in UTF-16, spaces, an index column."""
+    path = tmp_path / "split.csv"
+    path.write_text(";subject; partition\n0;a; test\n1;b; train\n", encoding="utf-16")
+    split = split_subjects(nobody_known("a", "b"), SplitSettings(test=str(path), validation=0))
+    assert (split.train, split.test) == (("b",), ("a",))
 
 
 def test_validation_is_carved_from_the_files_training_part(listed: Callable[[str], str]) -> None:
