@@ -34,6 +34,7 @@ from longibench.benchmark.runs.checks import check_cohorts, check_run
 from longibench.benchmark.runs.dry_run import Estimate, estimate
 from longibench.benchmark.runs.launchers import in_process, ray
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
+from longibench.benchmark.runs.requested import record_request
 from longibench.benchmark.runs.row_names import Naming, name_rows
 from longibench.benchmark.runs.time_estimate import Remaining, show_plan
 from longibench.benchmark.settings.schema import Settings
@@ -102,10 +103,12 @@ def run(  # noqa: PLR0913 - the options of a run
     _report_older([plan.protocol.name for plan in planned], workspace, console)
     left = {name for cell in cells for name in cell.metrics_left}
     load_extractors([metric for metric in metrics if metric.name in left])
+    folds = {fold: plan.protocol.name for fold, plan in zip(matrix.folds, planned, strict=False)}
     for plan in planned:
         folder = write_protocol(plan.protocol, workspace, console)
         record_metrics(folder, metrics, settings.metrics)
         name_rows(folder, plan.cells, unresolved, naming)
+        record_request(folder, plan.cells, folds)
         show_plan([_remaining(cell) for cell in plan.cells], plan.protocol, console)
     workspace.set_latest(planned[0].protocol.name)
     if on_ray:

@@ -33,6 +33,7 @@ from longibench.benchmark.runs.cell import (
 )
 from longibench.benchmark.runs.checks import check_cohorts, check_run
 from longibench.benchmark.runs.matrix import Matrix
+from longibench.benchmark.runs.requested import record_request
 from longibench.benchmark.runs.runner import provenance
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
@@ -149,6 +150,7 @@ def sweep_samplers(
         remove_damage(cell, workspace, console)
     folder = write_protocol(protocol, workspace, console)
     record_metrics(folder, metrics, few)
+    record_request(folder, cells, {})
     _show_plan(cells, protocol, console)
     left = {name for cell in cells for name in cell.metrics_left}
     load_extractors([metric for metric in metrics if metric.name in left])
