@@ -91,11 +91,12 @@ def run_refusals(
         settings: The run's settings.
         matrix: Its folds; an error names its fold if there are several.
     """
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for fold in matrix.by_fold(settings):
         for refusal in (*refusals(cohorts, fold), *_unvalidated(trainings, cohorts, fold)):
-            if str(refusal.error) not in seen:  # most are the same in each fold
-                seen.add(str(refusal.error))
+            known = refusal.check, str(refusal.error)
+            if known not in seen:  # most are the same in each fold
+                seen.add(known)
                 where = f"fold {fold.split.fold}: " if len(matrix.folds) > 1 else ""
                 yield Refusal(refusal.check, UserError(f"{where}{refusal.error}"))
 
