@@ -117,3 +117,94 @@ def test_strict_stops_at_the_first_bad_scan(cli: Cli, study: Path, tmp_path: Pat
     result = cli("prepare", f"bids:{study}", "--strict", "--workspace", tmp_path / "runs")
     assert result.code == 2
     assert "sub-00_ses-M000_T1w.nii.gz" in result.err
+
+
+@pytest.fixture
+def early(study: Path) -> Path:
+    """Second visits after two months, of which no year is near."""
+    for number in range(8):
+        folder = study / f"sub-{number:02d}"
+        (folder / "ses-M012").rename(folder / "ses-M002")
+        for path in (folder / "ses-M002" / "anat").iterdir():
+            path.rename(path.with_name(path.name.replace("M012", "M002")))
+    return study
+
+
+def test_everything_that_run_would_refuse_is_listed(cohort: Cli, early: Path) -> None:
+    more = ["--set", "split.leave_out=site=9", "--set", f"test_cohort=bids:{early}",
+            "--set", "training.workers=1000"]  # fmt: skip
+    result = cohort(*more)
+    assert result.code == 0, result.err
+    text = " ".join(result.out.split())
+    assert "'run' with these settings would refuse" in text
+    for check in (
+        "machine: setting 'training.workers'",
+        "split: split.leave_out: no subject has",
+        "pairs: no pair under the rule",
+        "pairs of the test cohort: no pair",
+    ):
+        assert f"warning: {check}" in text
+    document = json.loads(cohort(*more, "--json").out)
+    checks = [its["check"] for its in document["refused"]]
+    assert checks == ["machine", "split", "pairs", "pairs of the test cohort"]
+    assert "reason" in json.loads(cohort(*more, "--json", "--ids").out)["refused"][0]
+
+
+def test_every_fold_is_checked(cohort: Cli) -> None:
+    result = cohort("--json", "--ids", "--set", "split.folds=8")
+    assert "fold 0: " in result.out or "fold 1: " in result.out
+
+
+def test_what_can_run_is_not_refused(cohort: Cli) -> None:
+    assert json.loads(cohort("--json").out)["refused"] == []
+
+
+def test_prepare_warns_first_of_what_run_would_refuse(
+    cli: Cli, early: Path, tmp_path: Path
+) -> None:
+    place = ["--workspace", tmp_path / "runs", "--quiet", "--set", "split.test=3"]
+    first, second, *_ = cli("prepare", f"bids:{early}", *place).err.splitlines()
+    for warning in (first, second):  # of training, of evaluation
+        assert "'run' with this cohort and these settings would refuse: no pair under" in warning
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--methods", "copy-source", "--cohort"],
+        ["run", "--methods", "copy-source", "--dry-run", "--cohort"],
+        ["run", "--methods", "copy-source", "--launcher", "slurm", "--cohort"],
+        ["curve", "--methods", "ours", "--set"],
+    ],
+)
+def test_no_command_opens_a_scan_before_a_refusal(
+    cli: Cli, early: Path, tmp_path: Path, command: list[str]
+) -> None:
+    spec = f"bids:{early}" if command[-1] == "--cohort" else f"cohort=bids:{early}"
+    place = ["--workspace", tmp_path / "runs", "--set", "split.test=3"]
+    result = cli(*command, spec, *place)
+    assert result.code == 2
+    assert "no pair under the rule 'yearly' among 5 subjects" in result.err
+    assert not (tmp_path / "runs" / "prepared").exists()
+    assert not (tmp_path / "runs" / "slurm").exists()
+
+
+def test_a_later_fold_is_refused_before_the_first_is_prepared(
+    cli: Cli, study: Path, tmp_path: Path
+) -> None:
+    folds = ["--set", "split.folds=8", "--folds", "all"]
+    place = ["--workspace", tmp_path / "runs", "--cohort", f"bids:{study}"]
+    result = cli("run", "--methods", "copy-source", *folds, *place)
+    assert result.code == 2
+    assert "split: no subject for evaluation" in result.err
+    assert not (tmp_path / "runs" / "prepared").exists()
+
+
+def test_validation_without_a_part_is_refused_before_preparation(
+    cli: Cli, study: Path, tmp_path: Path
+) -> None:
+    given = ["--set", "training.validation.every=5", "--set", "split.test=3"]
+    place = ["--workspace", tmp_path / "runs", "--cohort", f"bids:{study}"]
+    result = cli("run", "--methods", "ours", *given, *place)
+    assert "but there is no validation part" in result.err
+    assert not (tmp_path / "runs" / "prepared").exists()

@@ -66,6 +66,15 @@ def check_spec(spec: str, settings: Settings) -> None:
         validate(find_reader(name).Settings, values, f"readers.{name}")
 
 
+def is_here(spec: str) -> bool:
+    """Whether a cohort can be read on this machine without simulating it.
+
+    Raises:
+        UserError: The spec cannot be parsed.
+    """
+    return spec != PHANTOM and _parsed(spec)[1].exists()
+
+
 def _parsed(spec: str) -> tuple[type[Reader] | None, Path]:
     """Reader and path of a spec; no reader for ``auto``."""
     name, separator, place = check_text(spec, "cohort", "--cohort").partition(":")

@@ -13,7 +13,7 @@ from longibench.benchmark.core.names import inside
 
 # Names of files. In a protocol's folder:
 PROTOCOL, PAIRS, SCORES = "protocol.json", "pairs.csv", "scores.csv"
-METRICS, ROWS = "metrics.json", "rows.json"
+METRICS, ROWS, REQUESTED = "metrics.json", "rows.json", "requested.json"
 PROVENANCE, POINTS = "provenance.json", "sampling_points.json"
 # in a folder of predictions, which has its own scores.csv:
 MANIFEST, RUN = "manifest.csv", "run.json"
@@ -31,6 +31,7 @@ LATEST = "latest"
 # in each of these folders: digests of its files
 FILE_DIGESTS = "digests.csv"
 
+BRIEFLY = 0.2  # seconds; ``is_locked`` takes a lock for less
 PATIENCE = 600  # seconds to wait for other processes that use the same prepared scans
 
 
@@ -100,6 +101,11 @@ class Workspace:
             UserError: There is none, or none with that name.
         """
         known = self.protocols()
+        if not known and any(self.prepared.glob("*.json")):
+            raise UserError(
+                f"{self.root}: nothing is finished: scans are prepared, or are being prepared, and "
+                "no method has been started; 'python cli.py run' continues"
+            )
         if not known:
             raise UserError(
                 f"{self.root}: nothing has been run here; start with 'python cli.py run'"
@@ -139,10 +145,10 @@ class Workspace:
             LockedError: Another process holds the lock.
             UserError: The folder cannot be written.
         """
-        path = folder.with_name(f".{folder.name}.lock")
+        path = _lock_of(folder)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path, timeout=wait_seconds):
+            with FileLock(path, timeout=max(wait_seconds, BRIEFLY)):
                 sweep(folder)
                 yield
         except Timeout:
@@ -152,3 +158,20 @@ class Workspace:
         except OSError as error:
             where = shortened(str(folder))
             raise UserError(f"cannot write {where}: {error.strerror or error}") from error
+
+    def is_locked(self, folder: Path) -> bool:
+        """Whether a process is writing a folder now; nothing is created."""
+        path = _lock_of(folder)
+        if not path.exists():
+            return False
+        try:
+            with FileLock(path, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a workspace that may only be read
+            return False
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")

@@ -6,13 +6,20 @@ from typing import Any, Literal
 import pandas as pd
 
 from longibench.benchmark.cohorts.open_cohort import open_cohort
+from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.workspace import PATIENCE, Workspace
-from longibench.benchmark.evaluation.predictions import KEYS, Predictions, spelled_as
+from longibench.benchmark.evaluation.predictions import (
+    KEYS,
+    Predictions,
+    join_pairs,
+    spelled_as,
+)
 from longibench.benchmark.preparation.as_is import take_as_is
 from longibench.benchmark.preparation.space import Fit, Misfit, Space
+from longibench.benchmark.preparation.steps.plan import resolve
 from longibench.benchmark.protocol.pairs import COLUMNS, make_pairs
 from longibench.benchmark.protocol.protocol import (
     Evaluation,
@@ -67,6 +74,7 @@ def build_scoring_protocol(
         UserError: Any problem of the data or settings.
     """
     found = open_cohort(settings.cohort, settings, workspace, console)
+    _check_tables(found, settings, predictions, choice)
     if choice.as_is:
         with workspace.lock(workspace.prepared, PATIENCE):
             prepared, grid = take_as_is(found, workspace.prepared, console, choice.as_is)
@@ -111,6 +119,20 @@ def preset_for(predictions: Predictions) -> str:
             "--preset NAME or --set grid.shape=[X,Y,Z] with a preset, and --grid resample"
         )
     return shapes[shape]
+
+
+def _check_tables(
+    found: Cohort, settings: Settings, predictions: Predictions, choice: Choice
+) -> None:
+    """Check what tables decide before a scan is opened: split, pairs, and a volume for each.
+
+    After preparation, which may leave out damaged scans, it is decided again.
+    """
+    if not choice.as_is:
+        resolve(settings.preparation, found)
+    chosen, _ = _chosen(found.visits, settings, choice.part)
+    pairs = make_pairs(chosen.assign(volume=chosen["path"]), settings.pairs)
+    join_pairs(predictions, _with_volume(pairs, predictions) if choice.some else pairs)
 
 
 def _chosen(

@@ -39,12 +39,16 @@ def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:
             _, _, visit, target = later[place]
             rows.append((subject, visit, intervals[place], source, target))
     if not rows:
-        raise UserError(
-            f"no pair under the rule '{settings.rule}' among "
-            f"{table['subject'].nunique()} subjects; try --pairs all, or "
-            "--set test_pairs.rule=all for a --test-cohort"
-        )
+        raise no_pair(table["subject"].nunique(), settings)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def no_pair(subjects: int, settings: PairSettings) -> UserError:
+    """The error that this number of subjects has no pair."""
+    return UserError(
+        f"no pair under the rule '{settings.rule}' among {subjects} subjects; try --pairs all, or "
+        "--set test_pairs.rule=all for a --test-cohort"
+    )
 
 
 def pair_intervals(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """A protocol: the cohort, split, pairs, grid and preparation under which scores are compared."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from longibench.benchmark.cohorts.open_cohort import open_cohort
-from longibench.benchmark.cohorts.subject_ids import is_worldwide
 from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.checked_files import write_json, write_table
 from longibench.benchmark.core.console import Console
@@ -21,7 +18,14 @@ from longibench.benchmark.preparation.labels import label_contents, prepare_labe
 from longibench.benchmark.preparation.prepare import Prepared, compare_traits, prepare_cohort
 from longibench.benchmark.protocol.pairs import COLUMNS, PATHS, annotate, make_pairs
 from longibench.benchmark.protocol.protocol_file import FORMAT, format_of
+from longibench.benchmark.protocol.shared_people import refuse_same_scans, refuse_same_subjects
 from longibench.benchmark.protocol.splits.split import Split, split_cohort
+from longibench.benchmark.protocol.table_checks import (
+    Cohorts,
+    check_tables,
+    of_validation,
+    open_cohorts,
+)
 from longibench.benchmark.settings.schema import PairSettings, Settings
 
 
@@ -46,24 +50,35 @@ class Protocol:
     validation_pairs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS))
 
 
-def build_protocol(settings: Settings, workspace: Workspace, console: Console) -> Protocol:
+def build_protocol(
+    settings: Settings, workspace: Workspace, console: Console, cohorts: Cohorts | None = None
+) -> Protocol:
     """Read, prepare, split and pair.
+
+    What tables decide is decided before a scan is opened, and again with the scans that preparation
+    did not leave out.
+
+    Args:
+        settings: Cohorts, preparation, split and pairs.
+        workspace: Where prepared volumes are stored.
+        console: For progress.
+        cohorts: The cohorts, if they have been read.
 
     Raises:
         UserError: Any problem of the user's data or settings.
     """
-    found = open_cohort(settings.cohort, settings, workspace, console)
-    split_cohort(found.visits, settings.split)  # errors are reported before scans are prepared
-    train = ensure_prepared(found, settings, workspace, console)
+    cohorts = cohorts or open_cohorts(settings, workspace, console)
+    check_tables(cohorts, settings)
+    train = ensure_prepared(cohorts.train, settings, workspace, console)
     split = split_cohort(train.table, settings.split)
     test, held_out, paired = train, split.test, settings.pairs
-    if settings.test_cohort:
+    if cohorts.test:
         paired = settings.test_pairs or settings.pairs
-        other = open_cohort(settings.test_cohort, settings, workspace, console)
-        _refuse_same_subjects(split, other.subjects)  # before hours of preparation
-        test = ensure_prepared(other, settings, workspace, console)
+        test = ensure_prepared(cohorts.test, settings, workspace, console)
         held_out = tuple(_subjects(test))
-        _refuse_same_scans(split, train.table, test.table)
+        seen = _of(train.table, (*split.train, *split.validation))
+        refuse_same_subjects(seen, test.table)
+        refuse_same_scans(seen, test.table)
     warnings = compare_traits(train.prepared.traits, test.prepared.traits)
     for warning in warnings:
         console.warn(warning)
@@ -243,7 +258,7 @@ def _validation_pairs(table: pd.DataFrame, split: Split, settings: PairSettings)
     try:
         return make_pairs(_of(table, split.validation), settings)
     except UserError as error:
-        raise UserError(f"validation: {error}; or enlarge split.validation") from error
+        raise of_validation(error) from error
 
 
 def _pairs_info(pairs: pd.DataFrame, settings: PairSettings) -> dict[str, Any]:
@@ -266,29 +281,6 @@ def _content(pairs: pd.DataFrame, table: pd.DataFrame) -> list[list[Any]]:
         [subject, visit, round(years, 4), content[source], content[target]]
         for subject, visit, years, source, target in pairs[columns].itertuples(index=False)
     ]
-
-
-def _refuse_same_subjects(split: Split, held_out: Sequence[str]) -> None:
-    """Refuse an external test cohort with subjects used for training or validation.
-
-    Labels such as ``sub-01`` recur in every dataset and identify no one; an id of ADNI or OASIS is
-    one person.
-    """
-    both = {subject for subject in _seen(split) & set(held_out) if is_worldwide(subject)}
-    if both:
-        raise UserError(f"--test-cohort: subject {min(both)} is in the training cohort too")
-
-
-def _refuse_same_scans(split: Split, train: pd.DataFrame, test: pd.DataFrame) -> None:
-    """Refuse a scan of the training cohort under another name."""
-    seen = set(train[train["subject"].isin(_seen(split))]["content"])
-    shared = test[test["content"].isin(seen)]
-    if not shared.empty:
-        raise UserError(f"--test-cohort: {shared['path'].iloc[0]} is a scan of the training cohort")
-
-
-def _seen(split: Split) -> set[str]:
-    return {*split.train, *split.validation}
 
 
 def _relative(path: Any, root: Path) -> Any:

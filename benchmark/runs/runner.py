@@ -28,11 +28,13 @@ from longibench.benchmark.protocol.protocol import (
 )
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
+from longibench.benchmark.protocol.table_checks import Cohorts, open_cohorts
 from longibench.benchmark.runs.cell import Cell, make_cell, remove_damage, scoring_of
-from longibench.benchmark.runs.checks import check_run
+from longibench.benchmark.runs.checks import check_cohorts, check_run
 from longibench.benchmark.runs.dry_run import Estimate, estimate
 from longibench.benchmark.runs.launchers import in_process, ray
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
+from longibench.benchmark.runs.requested import record_request
 from longibench.benchmark.runs.row_names import Naming, name_rows
 from longibench.benchmark.runs.time_estimate import Remaining, show_plan
 from longibench.benchmark.settings.schema import Settings
@@ -94,20 +96,19 @@ def run(  # noqa: PLR0913 - the options of a run
     settings = settings.model_copy(update={"device": device})
     here = "cpu" if on_ray else device.accelerator
     metrics = build_metrics(settings.metrics, workspace.measured, plugins, here)
-    planned = [
-        _plan(recipes, fold, matrix, workspace, console, plugins)
-        for fold in matrix.by_fold(settings)
-    ]
+    planned = _plan_all(recipes, settings, matrix, workspace, console, plugins)
     cells = [cell for plan in planned for cell in plan.cells]
     for cell in cells:
         remove_damage(cell, workspace, console)
     _report_older([plan.protocol.name for plan in planned], workspace, console)
     left = {name for cell in cells for name in cell.metrics_left}
     load_extractors([metric for metric in metrics if metric.name in left])
+    folds = {fold: plan.protocol.name for fold, plan in zip(matrix.folds, planned, strict=False)}
     for plan in planned:
         folder = write_protocol(plan.protocol, workspace, console)
         record_metrics(folder, metrics, settings.metrics)
         name_rows(folder, plan.cells, unresolved, naming)
+        record_request(folder, plan.cells, folds)
         show_plan([_remaining(cell) for cell in plan.cells], plan.protocol, console)
     workspace.set_latest(planned[0].protocol.name)
     if on_ray:
@@ -148,10 +149,7 @@ def dry_run(
     device = resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})
     load_extractors(build_metrics(settings.metrics, None, plugins, device.accelerator))
-    planned = [
-        _plan(recipes, fold, matrix, workspace, console, plugins)
-        for fold in matrix.by_fold(settings)
-    ]
+    planned = _plan_all(recipes, settings, matrix, workspace, console, plugins)
     cells = [(cell, _remaining(cell)) for plan in planned for cell in plan.cells]
     return estimate(cells, settings.metrics, console)
 
@@ -165,6 +163,23 @@ class _Planned:
     cells: list[Cell]
 
 
+def _plan_all(
+    recipes: list[Recipe],
+    settings: Settings,
+    matrix: Matrix,
+    workspace: Workspace,
+    console: Console,
+    plugins: tuple[Path, ...],
+) -> list[_Planned]:
+    """Plan every fold; what tables decide of any of them is decided before a scan is opened."""
+    cohorts = open_cohorts(settings, workspace, console)
+    check_cohorts(recipes, cohorts, settings, matrix)
+    return [
+        _plan(recipes, fold, matrix, workspace, console, plugins, cohorts)
+        for fold in matrix.by_fold(settings)
+    ]
+
+
 def _plan(
     recipes: list[Recipe],
     settings: Settings,
@@ -172,8 +187,9 @@ def _plan(
     workspace: Workspace,
     console: Console,
     plugins: tuple[Path, ...],
+    cohorts: Cohorts,
 ) -> _Planned:
-    protocol = build_protocol(settings, workspace, console)
+    protocol = build_protocol(settings, workspace, console, cohorts)
     scoring = scoring_of(settings, protocol, workspace, plugins)
     cells = [
         make_cell(recipe, of_seed, protocol, workspace, console, scoring)

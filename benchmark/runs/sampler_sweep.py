@@ -23,6 +23,7 @@ from longibench.benchmark.evaluation.evaluate import collect_scores
 from longibench.benchmark.protocol.protocol import Protocol, build_protocol, write_protocol
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
+from longibench.benchmark.protocol.table_checks import open_cohorts
 from longibench.benchmark.runs.cell import (
     Cell,
     complete,
@@ -30,8 +31,9 @@ from longibench.benchmark.runs.cell import (
     remove_damage,
     scoring_of,
 )
-from longibench.benchmark.runs.checks import check_run
+from longibench.benchmark.runs.checks import check_cohorts, check_run
 from longibench.benchmark.runs.matrix import Matrix
+from longibench.benchmark.runs.requested import record_request
 from longibench.benchmark.runs.runner import provenance
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
@@ -136,7 +138,10 @@ def sweep_samplers(
     device = resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})
     metrics = build_metrics(few, workspace.measured, plugins, device.accelerator)
-    protocol = _curve_protocol(build_protocol(settings, workspace, console), sweep.pairs)
+    cohorts = open_cohorts(settings, workspace, console)
+    check_cohorts(own, cohorts, settings, Matrix())
+    whole = build_protocol(settings, workspace, console, cohorts)
+    protocol = _curve_protocol(whole, sweep.pairs)
     scoring = scoring_of(settings, protocol, workspace, plugins)
     cells = [
         make_cell(recipe, settings, protocol, workspace, console, scoring) for recipe in recipes
@@ -145,6 +150,7 @@ def sweep_samplers(
         remove_damage(cell, workspace, console)
     folder = write_protocol(protocol, workspace, console)
     record_metrics(folder, metrics, few)
+    record_request(folder, cells, {})
     _show_plan(cells, protocol, console)
     left = {name for cell in cells for name in cell.metrics_left}
     load_extractors([metric for metric in metrics if metric.name in left])

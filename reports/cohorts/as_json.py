@@ -30,13 +30,16 @@ def cohort_json(description: Description, ids: bool = False) -> str:
     - ``split``: ``rule``, ``digest``, ``sizes``, ``comparisons`` (a list of ``covariate``,
       ``part``, ``training``, ``other``, ``test``, ``p``, ``corrected_p``, ``difference``),
       ``warnings``; null if there can be no split
+    - ``refused``: a list of everything for which ``run`` with these settings would refuse the
+      cohort: ``check``, such as ``pairs of training``
 
     A spread is ``known``, ``mean``, ``sd``, ``median``. Values that are not finite are null.
 
     Args:
         description: The description.
         ids: Add what only the user may see: ``name``, ``notes``, ``cases`` of what was left out,
-            ``split_problem``, and ``minimum`` and ``maximum`` of each spread.
+            ``split_problem``, the ``reason`` of what is refused, ``minimum`` and ``maximum`` of
+            each spread.
     """
     intervals = description.intervals
     document: dict[str, Any] = {
@@ -68,6 +71,10 @@ def cohort_json(description: Description, ids: bool = False) -> str:
             s.step: {"done": s.done, "to_do": s.to_do or None} for s in description.steps
         },
         "split": _split(description.parts),
+        "refused": [
+            {"check": its.check, **({"reason": its.reason} if ids else {})}
+            for its in description.refused
+        ],
     }
     if ids:
         document |= {

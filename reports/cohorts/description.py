@@ -1,6 +1,7 @@
 """Describes a cohort from its tables: never opens a volume."""
 
 import os
+from collections.abc import Iterable
 from typing import get_args
 
 import pandas as pd
@@ -13,9 +14,17 @@ from longibench.benchmark.preparation.steps.plan import CUT_OUT, resolve
 from longibench.benchmark.protocol.splits.balance import balance, imbalances
 from longibench.benchmark.protocol.splits.split import Split, split_cohort
 from longibench.benchmark.protocol.splits.subjects import MISSING, levels, subject_table
+from longibench.benchmark.protocol.table_checks import Refusal
 from longibench.benchmark.settings.preparation import PreparationSettings, Step
 from longibench.benchmark.settings.schema import Settings, SplitSettings
-from longibench.reports.cohorts.facts import Description, Known, Parts, Reason, StepState
+from longibench.reports.cohorts.facts import (
+    Description,
+    Known,
+    Parts,
+    Reason,
+    Refused,
+    StepState,
+)
 from longibench.reports.cohorts.intervals import (
     describe_intervals,
     describe_pairs,
@@ -28,17 +37,17 @@ NUMBERS = ("age", "education", "mmse")  # the other covariates are levels
 PHANTOM = "the simulated cohort that comes with the benchmark"
 
 
-def describe_cohort(cohort: Cohort, settings: Settings) -> Description:
+def describe_cohort(
+    cohort: Cohort, settings: Settings, refusals: Iterable[Refusal] = ()
+) -> Description:
     """Describe a cohort and how the settings would split, pair and prepare it.
 
-    For a split that cannot be made, the problem is part of the description.
+    For a split or steps of preparation that cannot be made, the problem is part of the description.
 
     Args:
         cohort: The cohort as read.
         settings: Whose split, pairs and preparation apply.
-
-    Raises:
-        UserError: Steps of preparation that cannot be done.
+        refusals: Everything for which ``run`` would refuse it.
     """
     visits = cohort.visits
     split, parts = _split(visits, settings.split)
@@ -61,6 +70,7 @@ def describe_cohort(cohort: Cohort, settings: Settings) -> Description:
         left_out=_reasons(cohort),
         steps=_steps(settings.preparation, cohort),
         parts=parts,
+        refused=tuple(Refused(its.check, str(its.error)) for its in refusals),
     )
 
 
@@ -107,7 +117,10 @@ def _case(row: pd.Series) -> str:
 
 
 def _steps(settings: PreparationSettings, cohort: Cohort) -> tuple[StepState, ...]:
-    plan = resolve(settings, cohort)
+    try:
+        plan = resolve(settings, cohort)
+    except UserError:  # one of the refusals
+        return ()
     to_do = {
         "bias": "n4" if plan.bias else "",
         "brain": "" if plan.brain == CUT_OUT else plan.brain,

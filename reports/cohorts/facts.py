@@ -132,6 +132,19 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """Why ``run`` with the same settings would refuse the cohort.
+
+    Attributes:
+        check: What was checked, in a word or two.
+        reason: The message of ``run``; may name a subject or a path.
+    """
+
+    check: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Description:
     """A cohort, described.
 
@@ -153,6 +166,7 @@ class Description:
         left_out: What is not used, the most frequent reason first.
         steps: Steps of preparation that are done or to do.
         parts: The split.
+        refused: Everything for which ``run`` with the same settings would refuse it.
     """
 
     name: str
@@ -172,3 +186,4 @@ class Description:
     left_out: tuple[Reason, ...]
     steps: tuple[StepState, ...]
     parts: Parts
+    refused: tuple[Refused, ...] = ()

@@ -17,6 +17,7 @@ from longibench.reports.cohorts.facts import (
     Pairs,
     Parts,
     Reason,
+    Refused,
     Spread,
     StepState,
 )
@@ -67,8 +68,15 @@ def _blocks(description: Description, picture: Path, console: Console) -> Iterab
         yield section("Who they are", *_covariates(description))
     if description.left_out:
         yield section("Left out", _left_out(description.left_out))
-    yield section(f"Preparation {under}", facts(_steps(description.steps)))
+    if description.steps:
+        yield section(f"Preparation {under}", facts(_steps(description.steps)))
     yield section(f"Split {under}", *_parts(description.parts))
+    if description.refused:
+        yield section("'run' with these settings would refuse", *map(_refused, description.refused))
+
+
+def _refused(its: Refused) -> RenderableType:
+    return warning(f"{its.check}: {its.reason}")
 
 
 def _overview(description: Description) -> Iterable[tuple[str, str]]:

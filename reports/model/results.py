@@ -12,7 +12,7 @@ import pandas as pd
 from longibench.benchmark.core.checked_files import read_json
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import PROVENANCE, RUN, SCORES
-from longibench.benchmark.evaluation.evaluate import read_pairs
+from longibench.benchmark.evaluation.evaluate import collect_scores, read_pairs
 from longibench.benchmark.evaluation.generate import read_run
 from longibench.benchmark.evaluation.score_table import METRIC, read_scores
 from longibench.benchmark.protocol.protocol_file import read_protocol
@@ -20,6 +20,7 @@ from longibench.benchmark.protocol.recorded_metrics import current_metrics, read
 from longibench.benchmark.runs.row_names import Rows, read_rows
 from longibench.reports.model.labels import RowFacts, row_labels
 from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.unfinished import Unfinished, find_unfinished, newer_scores
 
 REFERENCE = "copy-source"  # reference for every metric; it generates nothing
 PAPER_METHODS = ("vae", "med-ddpm", "ours")  # in the order of the paper's table
@@ -84,6 +85,7 @@ class Results:
         runs: The predictions on disk, sorted by method, settings and training seed.
         recorded: The facts in ``metrics.json``.
         rows: The facts in ``rows.json``.
+        unfinished: What runs asked for that is not scored.
     """
 
     folder: Path
@@ -94,6 +96,7 @@ class Results:
     runs: tuple[Run, ...]
     recorded: tuple[dict[str, Any], ...] = ()
     rows: Rows = field(default_factory=dict)
+    unfinished: Unfinished = field(default_factory=Unfinished)
 
     @property
     def workspace(self) -> Path:
@@ -234,9 +237,12 @@ def read_results(folder: Path) -> Results:
         UserError: A file is missing or damaged, or nothing has been scored.
     """
     protocol = read_protocol(folder)
-    scores = read_scores(folder / SCORES)
-    if scores.empty:
-        raise UserError(f"{folder / SCORES}: no scores yet; 'python cli.py run' makes them")
+    if newer_scores(folder):
+        collect_scores(folder)
+    scores = read_scores(folder / SCORES) if (folder / SCORES).exists() else None
+    unfinished = find_unfinished(folder, scores)
+    if scores is None or scores.empty:
+        raise _nothing_scored(folder, unfinished)
     provenance = folder / PROVENANCE
     recorded = tuple(read_recorded(folder))
     if not recorded and "metrics" not in protocol:
@@ -253,6 +259,17 @@ def read_results(folder: Path) -> Results:
         runs=_read_runs(folder / "predictions"),
         recorded=recorded,
         rows=read_rows(folder),
+        unfinished=unfinished,
+    )
+
+
+def _nothing_scored(folder: Path, unfinished: Unfinished) -> UserError:
+    """The error that there is nothing to report; what is under way, and what continues."""
+    if not unfinished.sentences:
+        return UserError(f"{folder / SCORES}: no scores yet; 'python cli.py run' makes them")
+    return UserError(
+        f"{folder}: nothing is scored yet. {' '.join(unfinished.sentences)} "
+        f"{unfinished.how_here[:1].upper()}{unfinished.how_here[1:]}"
     )
 
 

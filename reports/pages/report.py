@@ -64,6 +64,10 @@ def write_report(folder: Path, console: Console) -> Path:
         )
     for warning in code_warnings(results):
         console.warn(warning)
+    if results.unfinished.sentences:
+        for sentence in results.unfinished.sentences:
+            console.warn(f"not finished: {sentence}")
+        console.warn(results.unfinished.how_here)
     with Workspace(folder.parent).lock(target, PATIENCE):
         return _write(results, target, console)
 

@@ -77,6 +77,7 @@ def render_page(
         "strata": tables.strata,
         "pictures": pictures,
         "statements": order_statements(results),
+        "unfinished": results.unfinished,
         "warnings": [*warnings(results), *absent],
         "metrics": results.metrics,
         "provenance": _provenance(results.provenance),

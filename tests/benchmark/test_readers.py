@@ -26,6 +26,7 @@ from longibench.benchmark.preparation.store.store import Store
 from longibench.benchmark.protocol.protocol_file import read_protocol
 from longibench.benchmark.protocol.recorded_metrics import read_recorded
 from longibench.benchmark.protocol.splits.partitions import read_partitions
+from longibench.benchmark.runs.requested import read_requested
 from longibench.benchmark.runs.row_names import read_rows
 from longibench.benchmark.runs.sampler_sweep import Point
 from longibench.benchmark.training.checkpoints import Checkpoint, load_latest, read_final
@@ -47,6 +48,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "trained.json": lambda folder: read_final(folder),
     "metrics.json": lambda folder: read_recorded(folder),
     "rows.json": lambda folder: read_rows(folder),
+    "requested.json": lambda folder: read_requested(folder),
     "sampling_points.json": lambda folder: read_json(folder / "sampling_points.json", list[Point]),
     "sha256.json": lambda folder: Digests(folder / "sha256.json", CONSOLE).of(Path(__file__)),
     "record": stored,

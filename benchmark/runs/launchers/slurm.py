@@ -10,10 +10,12 @@ from longibench.benchmark.core.files import digest, write_text
 from longibench.benchmark.core.names import check_text, file_name_part
 from longibench.benchmark.core.signals import RESUMABLE
 from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.runs.checks import check_array
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
 from longibench.benchmark.settings.schema import Settings
 
 SET = "--set="  # beginning of the options that give settings
+OF_COHORTS = (f"{SET}cohort=", f"{SET}test_cohort=")  # each cohort is prepared as itself
 PROGRAM = [sys.executable, str(Path(__file__).parents[3] / "cli.py")]
 
 # outside of SLURM, a cell runs without srun
@@ -65,17 +67,20 @@ def write_array(
         The shell command that submits both.
 
     Raises:
-        UserError: An unknown method or fold, or the scripts cannot be written.
+        UserError: An unknown method or fold, tables for which every job would be refused, or the
+            scripts cannot be written.
     """
     labelled = [] if label is None else ["--label", label]
-    names = [recipe.name for recipe in read_recipes(methods, settings, plugins)]
+    recipes = read_recipes(methods, settings, plugins)
+    names = [recipe.name for recipe in recipes]
+    check_array(recipes, settings, matrix, workspace)
     cells = [
         _cell(name, one, [*options, *_plugins(plugins), *labelled], workspace)
         for one in matrix.settings(settings)
         for name in names
     ]
     cohorts = [settings.cohort, *([settings.test_cohort] if settings.test_cohort else [])]
-    others = [option for option in options if not option.startswith(f"{SET}cohort=")]
+    others = [option for option in options if not option.startswith(OF_COHORTS)]
     commands = [_command("prepare", [cohort, *others], workspace) for cohort in cohorts]
     name = f"{file_name_part(settings.preset)}-{digest([cells, settings.slurm.model_dump()])}"
     folder = workspace.root / "slurm"

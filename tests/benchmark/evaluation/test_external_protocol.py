@@ -203,3 +203,39 @@ def test_metrics_compute_on_the_presets_device(
     assert _device(Options(place=tmp_path)) == "cuda"
     assert _device(Options(place=tmp_path, preset=str(preset))) == "cpu"
     assert _device(Options(place=tmp_path, overrides=("device.accelerator=cpu",))) == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"overrides": (*FAST, "pairs.tolerance_years=0.001")}, "no volume|not a pair|no pair"),
+        ({"part": "test", "overrides": ("split.test=9",)}, "split.test=9: needs to be between"),
+        ({"pairs": "yearly", "extra": "a_y7"}, "subject a, visit y7 is not a pair of this"),
+        ({"lacks": "b_y2"}, "subject b, visit y2 is missing"),
+        ({"some": True, "extra": "a_y0"}, "subject a, visit y0 is not a pair of this"),
+    ],
+)
+@pytest.mark.parametrize("as_is", [True, False])
+def test_tables_decide_before_a_scan_is_opened(
+    score: Callable[..., pd.DataFrame],
+    study: Path,
+    volumes: Path,
+    tmp_path: Path,
+    more: dict[str, object],
+    message: str,
+    as_is: bool,
+) -> None:
+    """The scans are empty files, and the refusal is about pairs."""
+    rows = pd.read_csv(study)
+    rows["years"] += np.where(rows["years"] > 0, 0.01, 0)
+    rows.to_csv(study, index=False)
+    for name in rows["path"]:
+        (study.parent / name).write_bytes(b"")
+    given = dict(more)
+    if "extra" in given:
+        shutil.copy(volumes / "a_y1.nii.gz", volumes / f"{given.pop('extra')}.nii.gz")
+    if "lacks" in given:
+        (volumes / f"{given.pop('lacks')}.nii.gz").unlink()
+    with pytest.raises(UserError, match=message):
+        score(as_is=as_is, preset="demo", **given)
+    assert not list(tmp_path.glob("runs/prepared"))

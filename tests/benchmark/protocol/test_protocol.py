@@ -1,6 +1,5 @@
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,9 +8,8 @@ import pytest
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
-from longibench.benchmark.protocol.protocol import Protocol, _refuse_same_subjects, build_protocol
+from longibench.benchmark.protocol.protocol import Protocol, build_protocol
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
-from longibench.benchmark.protocol.splits.split import Split
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.schema import MetricSettings, Settings, SplitSettings
 
@@ -141,25 +139,6 @@ def test_what_leaves_the_workspace_names_no_one(protocol: Path) -> None:
     assert info["split"]["test_subjects"] == 3
     assert info["cohort"]["shareable"] is True
     assert "0001" not in json.dumps({**info, "created": ""})
-
-
-@pytest.mark.parametrize("part", ["train", "validation"])
-def test_a_test_cohort_of_people_trained_on_is_refused(part: str) -> None:
-    split = Split(train=("y",), validation=("z",), test=("x",), rule="")
-    split = replace(split, **{part: ("002_S_0295",)})
-    with pytest.raises(UserError, match="subject 002_S_0295 is in the training cohort too"):
-        _refuse_same_subjects(split, ("002_S_0295",))
-
-
-def test_people_of_other_studies_are_known_too() -> None:
-    split = Split(train=("OAS30001",), validation=(), test=("x",), rule="")
-    with pytest.raises(UserError, match="subject OAS30001 is in the training cohort too"):
-        _refuse_same_subjects(split, ("OAS30001",))
-
-
-def test_a_label_that_every_dataset_has_is_nobody() -> None:
-    split = Split(train=("01",), validation=(), test=("x",), rule="")
-    _refuse_same_subjects(split, ("01",))
 
 
 def test_a_test_cohort_of_the_same_scans_is_refused(
