@@ -130,14 +130,6 @@ def read_tables(paths: Iterable[Path], *columns: str) -> list[Row]:
     return list(rows.values())
 
 
-def first_rows(rows: Iterable[Row], key: str) -> dict[str, Row]:
-    """The first row of each value of a column."""
-    first: dict[str, Row] = {}
-    for row in rows:
-        first.setdefault(row[key], row)
-    return first
-
-
 class NearestRows:
     """Rows of a table by subject and day, to find the one nearest to a scan."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from longibench.benchmark.cohorts.parsing.dates import MONTHS, YEAR
+from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import (
     MISSING_CODES,
     NearestRows,
@@ -16,7 +17,6 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     existing_folder,
     find_folders,
     find_tables,
-    first_rows,
     read_tables,
     scan_in,
     subfolders,
@@ -50,6 +50,7 @@ SEQUENCES = (  # T1w, preferred ones first: accepted scans, repeats, then other 
     "MPRAGE_SAG_ISO_p2_ND",
     "MPRAGESAGISOp2ND",
 )
+COLUMNS = frozenset({"ptdob", "ptgender", "siteid", "apgen1", "apgen2"})  # of a participant
 SEXES = {"1": "M", "2": "F"}
 DIAGNOSES = {"1": "CN", "2": "MCI", "3": "AD"}
 VISIT = re.compile(r"bl|m(\d+)", re.IGNORECASE)
@@ -108,7 +109,8 @@ class Aibl(Reader, name="aibl"):
             UserError: No such folder, or no participant in it.
         """
         root = existing_folder(path, "the folder that contains one folder per participant")
-        tables = _tables(root)
+        repeated = RepeatedRows(COLUMNS, MISSING_CODES)
+        tables = _tables(root, repeated)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         for person in find_folders(root, RID, depth=2):
@@ -124,7 +126,7 @@ class Aibl(Reader, name="aibl"):
                 left_out += problems
         if not scans and not left_out:
             raise UserError(f"{root}: not AIBL: it contains no folder <RID>/<sequence>/<date>")
-        return Listing(scans, left_out, notes=tables_not_on_disk(root, RID))
+        return Listing(scans, left_out, notes=tables_not_on_disk(root, RID) + repeated.notes())
 
     def _sequence(
         self, rid: str, sequence: Path, tables: Tables
@@ -164,14 +166,17 @@ def _age(birth: str, day: float) -> float | None:
     return (day - date(int(match[1]), *MIDYEAR).toordinal()) / YEAR if match else None
 
 
-def _tables(root: Path) -> Tables:
+def _tables(root: Path, repeated: RepeatedRows) -> Tables:
     def read(*columns: str) -> list[Row]:
         found = find_tables(root, *columns, skip=RID)
         own = [path for path in found if path.name.lower().startswith("aibl")]
         return read_tables(own or found, *columns)  # ADNI's tables use the same numbers
 
-    demographics = first_rows(read("rid", "ptdob", "ptgender"), "rid")
-    genes = first_rows(read("rid", "apgen1", "apgen2"), "rid")
+    def by_person(*columns: str) -> dict[str, Row]:
+        return repeated.by(read(*columns), lambda row: row["rid"])
+
+    demographics = by_person("rid", "ptdob", "ptgender")
+    genes = by_person("rid", "apgen1", "apgen2")
     return Tables(demographics, genes, NearestRows(_visits(read("rid", "viscode"))))
 
 

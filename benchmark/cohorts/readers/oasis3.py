@@ -8,12 +8,12 @@ from typing import Literal
 from pydantic import Field
 
 from longibench.benchmark.cohorts.parsing.dates import YEAR
+from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import (
     NearestRows,
     existing_folder,
     find_folders,
     find_tables,
-    first_rows,
     read_tables,
     subfolders,
     tables_not_on_disk,
@@ -39,6 +39,7 @@ RUN = re.compile(r"_run-(\d+)")
 SEXES = {"1": "M", "2": "F"}  # GENDER in OASIS3_demographics
 DEMOGRAPHICS = ("oasisid", "ageatentry")
 CLINICAL = ("oasisid", "days_to_visit", "cdrtot")
+COLUMNS = frozenset({"ageatentry", "gender", "educ", "apoe", "magneticfieldstrength"})
 SCANNERS = ("label", "magneticfieldstrength")
 
 
@@ -153,15 +154,19 @@ def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
         if (days := number_of(row["days_to_visit"])) is not None
         and number_of(row["cdrtot"]) is not None
     ]
-    labels = {
-        match[0]: row
-        for label, row in first_rows(scanners, "label").items()
-        if (match := SESSION.search(label))
-    }
+    repeated = RepeatedRows(COLUMNS)
+    people = repeated.by(demographics, lambda row: row["oasisid"])
+    sessions = repeated.by(scanners, lambda row: _session_in(row["label"]))
     notes = tuple(
         f"no table with the columns {', '.join(names)}: its covariates are not known"
         for names, paths in found.items()
         if not paths
     )
-    notes += tables_not_on_disk(root, SESSION)
-    return Tables(first_rows(demographics, "oasisid"), NearestRows(visits), labels), notes
+    notes += tables_not_on_disk(root, SESSION) + repeated.notes()
+    return Tables(people, NearestRows(visits), sessions), notes
+
+
+def _session_in(label: str) -> str:
+    """The session that a label names, such as ``OAS30001_MR_d0757``; empty if it names none."""
+    match = SESSION.search(label)
+    return match[0] if match else ""
