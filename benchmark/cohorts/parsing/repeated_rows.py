@@ -14,7 +14,7 @@ class RepeatedRows:
     """Makes one row of several that are about the same thing, and counts contradictions.
 
     None of two different values is more right than the other, and one of them may be a follow-up's:
-    such a cell counts as missing.
+    the cell counts as missing.
 
     Attributes:
         columns: Columns that are used, in the plain spelling; contradictions elsewhere are not

@@ -156,7 +156,8 @@ def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
     ]
     repeated = RepeatedRows(COLUMNS)
     people = repeated.by(demographics, lambda row: row["oasisid"])
-    sessions = repeated.by(scanners, lambda row: _session_in(row["label"]))
+    of_sessions = [row for row in scanners if _session_in(row["label"])]
+    sessions = repeated.by(of_sessions, lambda row: _session_in(row["label"]))
     notes = tuple(
         f"no table with the columns {', '.join(names)}: its covariates are not known"
         for names, paths in found.items()
