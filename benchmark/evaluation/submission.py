@@ -19,7 +19,7 @@ from longibench.benchmark.core.names import check_name, file_name_part, inside
 from longibench.benchmark.core.workspace import MANIFEST, RUN, SCORES, Workspace
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
 from longibench.benchmark.evaluation.generate import file_names, read_run
-from longibench.benchmark.evaluation.predictions import Predictions, join_pairs
+from longibench.benchmark.evaluation.predictions import Predictions, join_pairs, spelled_as
 from longibench.benchmark.evaluation.score_checks import refuse_broken, score_warnings
 from longibench.benchmark.evaluation.score_table import known_scores, merge_scores
 from longibench.benchmark.preparation.scale import all_bright
@@ -288,7 +288,7 @@ def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.
         }
         files = _as_scored(place, submission, pairs)
         digests = [file_digest(place / file) for file in files]
-        table = predictions.table.assign(generated=files, sha256=digests)
+        table = spelled_as(predictions.table, pairs).assign(generated=files, sha256=digests)
         write_table(place / MANIFEST, table)
         write_json(place / RUN, run)
     path = place / SCORES

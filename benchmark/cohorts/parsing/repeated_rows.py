@@ -14,14 +14,16 @@ class RepeatedRows:
     """Makes one row of several that are about the same thing, and counts contradictions.
 
     None of two different values is more right than the other, and one of them may be a follow-up's:
-    such a cell counts as missing.
+    the cell counts as missing.
 
     Attributes:
         columns: Columns that are used, in the plain spelling; contradictions elsewhere are not
             reported.
+        missing: The study's codes for a missing value.
     """
 
     columns: frozenset[str]
+    missing: tuple[str, ...] = ()
     _differing: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def one(self, rows: list[Row]) -> Row:
@@ -32,7 +34,7 @@ class RepeatedRows:
         for column in rows[0]:
             first: dict[object, Row] = {}  # row by value
             for row in rows:
-                if text_of(row.get(column)) is not None:
+                if text_of(row.get(column), self.missing) is not None:
                     first.setdefault(_value(row[column]), row)
             agreed[column] = next(iter(first.values()))[column] if len(first) == 1 else ""
             if len(first) > 1 and column in self.columns:

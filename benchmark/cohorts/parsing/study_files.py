@@ -130,14 +130,6 @@ def read_tables(paths: Iterable[Path], *columns: str) -> list[Row]:
     return list(rows.values())
 
 
-def first_rows(rows: Iterable[Row], key: str) -> dict[str, Row]:
-    """The first row of each value of a column."""
-    first: dict[str, Row] = {}
-    for row in rows:
-        first.setdefault(row[key], row)
-    return first
-
-
 def no_table(columns: Iterable[str]) -> str:
     """A note that a study's table was not found."""
     return f"no table with the columns {', '.join(columns)}: its covariates are not known"

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from longibench.benchmark.cohorts.parsing.dates import MONTHS, YEAR
+from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import (
     MISSING_CODES,
     NearestRows,
@@ -16,7 +17,6 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     existing_folder,
     find_folders,
     find_tables,
-    first_rows,
     no_table,
     read_tables,
     scan_in,
@@ -53,6 +53,7 @@ SEQUENCES = (  # T1w, preferred ones first: accepted scans, repeats, then other 
     "MPRAGE_SAG_ISO_p2_ND",
     "MPRAGESAGISOp2ND",
 )
+COLUMNS = frozenset({"ptdob", "ptgender", "siteid", "apgen1", "apgen2"})  # of a participant
 SEXES = {"1": "M", "2": "F"}
 DEMOGRAPHICS = ("rid", "ptdob", "ptgender")  # columns of the tables
 GENES = ("rid", "apgen1", "apgen2")
@@ -114,8 +115,8 @@ class Aibl(Reader, name="aibl"):
             UserError: No such folder, or no participant in it.
         """
         root = existing_folder(path, "the folder that contains one folder per participant")
-        unread = UnreadCells()
-        tables, notes = _tables(root, unread)
+        unread, repeated = UnreadCells(), RepeatedRows(COLUMNS, MISSING_CODES)
+        tables, notes = _tables(root, unread, repeated)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         for person in find_folders(root, RID, depth=2):
@@ -133,8 +134,8 @@ class Aibl(Reader, name="aibl"):
             raise UserError(f"{root}: not AIBL: it contains no folder <RID>/<sequence>/<date>")
         people = {_rid(scan.subject.removeprefix("AIBL")) for scan in scans}
         notes += without_row(", ".join(DEMOGRAPHICS), tables.demographics.keys(), people)
-        notes += tables_not_on_disk(root, RID)
-        return Listing(scans, left_out, notes=(*notes, *unread.notes()))
+        notes += tables_not_on_disk(root, RID) + repeated.notes() + unread.notes()
+        return Listing(scans, left_out, notes=notes)
 
     def _sequence(
         self, rid: str, sequence: Path, tables: Tables, unread: UnreadCells
@@ -179,15 +180,17 @@ def _age(birth: str, day: float) -> float | None:
     return (day - date(int(match[1]), *MIDYEAR).toordinal()) / YEAR if match else None
 
 
-def _tables(root: Path, unread: UnreadCells) -> tuple[Tables, tuple[str, ...]]:
+def _tables(
+    root: Path, unread: UnreadCells, repeated: RepeatedRows
+) -> tuple[Tables, tuple[str, ...]]:
     people, genes, visits = (_read(root, *columns) for columns in (DEMOGRAPHICS, GENES, CLINICAL))
     notes = tuple(
         no_table(columns)
         for columns, rows in ((DEMOGRAPHICS, people), (GENES, genes), (CLINICAL, visits))
         if not rows
     )
-    clinical = NearestRows(_visits(visits, unread))
-    return Tables(first_rows(people, "rid"), first_rows(genes, "rid"), clinical), notes
+    demographics, of_genes = (repeated.by(rows, lambda row: row["rid"]) for rows in (people, genes))
+    return Tables(demographics, of_genes, NearestRows(_visits(visits, unread))), notes
 
 
 def _read(root: Path, *columns: str) -> list[Row]:

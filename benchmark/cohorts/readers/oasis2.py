@@ -5,11 +5,11 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import (
     existing_folder,
     find_folders,
     find_tables,
-    first_rows,
     read_tables,
     tables_not_on_disk,
 )
@@ -38,6 +38,7 @@ IMAGE = re.compile(r"mpr-(\d+)(\.nifti)?\.(?i:img|nii|nii\.gz)")
 NO_IMAGE = "a visit without a T1w scan"
 NO_HEADER = "an image without its .hdr file"
 NOT_LISTED = "on disk but not in the demographics table"
+COLUMNS = frozenset({"mr_delay", "age", "m_f", "educ", "mmse", "cdr"})
 NO_TIME = "no time for its visit"
 ORIENTATION = (
     "OASIS-2's headers do not specify the voxel orientation; {axes} is assumed: check the images, "
@@ -86,7 +87,8 @@ class Oasis2(Reader, name="oasis2"):
             UserError: No such folder, or no table with ``MRI ID`` and ``MR Delay``.
         """
         root = existing_folder(path, "the folder that contains OAS2_RAW_PART1 and OAS2_RAW_PART2")
-        rows, unread = _demographics(root), UnreadCells()
+        unread, repeated = UnreadCells(), RepeatedRows(COLUMNS)
+        rows = repeated.by(_demographics(root), lambda row: row["mri_id"])
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         seen = set()
@@ -100,7 +102,8 @@ class Oasis2(Reader, name="oasis2"):
             left_out.append(LeftOut(subject, visit, NOT_ON_DISK, f"no folder {visit}"))
         left_out.sort(key=lambda entry: (entry.subject, entry.visit))
         axes = self.settings.axes
-        notes = (ORIENTATION.format(axes=axes), *tables_not_on_disk(root, SESSION), *unread.notes())
+        notes = (ORIENTATION.format(axes=axes), *tables_not_on_disk(root, SESSION))
+        notes += repeated.notes() + unread.notes()
         return Listing(scans, left_out, axes=axes, notes=notes)
 
     def _session(
@@ -134,8 +137,8 @@ class Oasis2(Reader, name="oasis2"):
         }
 
 
-def _demographics(root: Path) -> dict[str, Row]:
-    """The table's rows by session (``MRI ID``)."""
+def _demographics(root: Path) -> list[Row]:
+    """The table's rows; ``MRI ID`` is the session."""
     tables = find_tables(root, "mri_id", "mr_delay", skip=SESSION)
     if not tables:
         absent = "".join(f"; {note}" for note in tables_not_on_disk(root, SESSION))
@@ -144,7 +147,7 @@ def _demographics(root: Path) -> dict[str, Row]:
             "download OASIS-2's demographics and put them there, as CSV, or as .xlsx after "
             "pip install openpyxl"
         )
-    return first_rows(read_tables(tables, "mri_id", "mr_delay"), "mri_id")
+    return read_tables(tables, "mri_id", "mr_delay")
 
 
 def _images(folder: Path) -> tuple[list[tuple[int, Path]], list[tuple[str, str, str]]]:

@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import Field
 
 from longibench.benchmark.cohorts.parsing.dates import YEAR
+from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import (
     MISSING_CODES,
     NearestRows,
     existing_folder,
     find_folders,
     find_tables,
-    first_rows,
     no_table,
     read_tables,
     subfolders,
@@ -43,6 +43,7 @@ RUN = re.compile(r"_run-(\d+)")
 SEXES = {"1": "M", "2": "F"}  # GENDER in OASIS3_demographics
 DEMOGRAPHICS = ("oasisid", "ageatentry")
 CLINICAL = ("oasisid", "days_to_visit", "cdrtot")
+COLUMNS = frozenset({"ageatentry", "gender", "educ", "apoe", "magneticfieldstrength"})
 SCANNERS = ("label", "magneticfieldstrength")
 
 
@@ -165,11 +166,16 @@ def _tables(root: Path, unread: UnreadCells) -> tuple[Tables, tuple[str, ...]]:
         if (days := unread.number(row, "days_to_visit")) is not None
         and unread.number(row, "cdrtot") is not None
     ]
-    labels = {
-        match[0]: row
-        for label, row in first_rows(scanners, "label").items()
-        if (match := SESSION.search(label))
-    }
+    repeated = RepeatedRows(COLUMNS)
+    people = repeated.by(demographics, lambda row: row["oasisid"])
+    of_sessions = [row for row in scanners if _session_in(row["label"])]
+    sessions = repeated.by(of_sessions, lambda row: _session_in(row["label"]))
     notes = tuple(no_table(names) for names, paths in found.items() if not paths)
-    notes += tables_not_on_disk(root, SESSION)
-    return Tables(first_rows(demographics, "oasisid"), NearestRows(visits), labels), notes
+    notes += tables_not_on_disk(root, SESSION) + repeated.notes()
+    return Tables(people, NearestRows(visits), sessions), notes
+
+
+def _session_in(label: str) -> str:
+    """The session that a label names, such as ``OAS30001_MR_d0757``; empty if it names none."""
+    match = SESSION.search(label)
+    return match[0] if match else ""

@@ -81,3 +81,80 @@ def test_one_person_in_two_folders_and_other_layouts_are_refused(caps: Path) -> 
         read(caps.parent / "bids")
     with pytest.raises(UserError, match=r"no such folder; give readers\.caps\.bids"):
         read(caps, bids=str(date(2000, 1, 1) + timedelta(1)))
+
+
+def clinica(root: Path, folder: str = "bids", padded: bool = False, scans: bool = True) -> Path:
+    """CAPS with sessions M000 and M012 and the BIDS that it is from, with labels M00 and M12."""
+    subject = "sub-ADNI001S0001"
+    bids = root / folder
+    for new, old, day in (("M000", "M00", "2006-01-01"), ("M012", "M12", "2007-05-25")):
+        label = new if padded else old
+        image = output(root / "caps", subject, new)
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(new.encode())
+        name = f"anat/{subject}_ses-{label}_T1w.nii.gz"
+        session = bids / subject / f"ses-{label}"
+        session.mkdir(parents=True)
+        if scans:
+            (session / "anat").mkdir()
+            (session / name).write_bytes(b"raw")
+        table = session / f"{subject}_ses-{label}_scans.tsv"
+        table.write_text(f"filename\tacq_time\n{name}\t{day}T00:00:00\n")
+    table = bids / subject / f"{subject}_sessions.tsv"
+    table.write_text("session_id\tdiagnosis\nses-M00\tCN\nses-M12\tMCI\n")
+    return bids
+
+
+@pytest.mark.parametrize("padded", [True, False])
+@pytest.mark.parametrize("scans", [True, False])
+def test_padding_of_labels_does_not_matter(tmp_path: Path, padded: bool, scans: bool) -> None:
+    bids = clinica(tmp_path, padded=padded, scans=scans)
+    cohort = read(tmp_path / "caps", bids=str(bids))
+    assert cohort.visits["years"].iloc[1] == pytest.approx(509 / 365.25)
+    assert cohort.visits["diagnosis"].tolist() == ["CN", "MCI"]
+    assert cohort.visits["visit"].tolist() == ["M000", "M012"]
+    assert cohort.notes[2:] == ("times from *_scans.tsv, column acq_time (1 subjects)",)
+
+
+def test_the_folder_of_a_person_may_have_another_spelling(tmp_path: Path) -> None:
+    bids = clinica(tmp_path)
+    for table in bids.rglob("*_sessions.tsv"):
+        table.rename(table.with_name("sub-001S0001_sessions.tsv"))
+    (bids / "sub-ADNI001S0001").rename(bids / "sub-001S0001")
+    cohort = read(tmp_path / "caps", bids=str(bids))
+    assert cohort.visits["years"].iloc[1] == pytest.approx(509 / 365.25)
+
+
+@pytest.mark.parametrize("given", ["study", "study/bids/sub-ADNI001S0001"])
+def test_a_level_too_high_or_low_is_refused_with_the_right_one(tmp_path: Path, given: str) -> None:
+    bids = clinica(tmp_path, "study/bids")
+    with pytest.raises(UserError, match=rf"no folder sub-\*; did you mean {bids}\?"):
+        read(tmp_path / "caps", bids=str(tmp_path / given))
+
+
+def test_a_dataset_of_other_people_or_without_tables_is_refused(tmp_path: Path) -> None:
+    bids = clinica(tmp_path)
+    with pytest.raises(UserError, match=r"nothing to use in it, neither participants\.tsv"):
+        read(tmp_path / "caps", bids=str(tmp_path / "caps" / "subjects"))
+    (bids / "sub-ADNI001S0001").rename(bids / "sub-ADNI009S0009")
+    with pytest.raises(UserError, match="none of the 1 participants, such as 001_S_0001, is in it"):
+        read(tmp_path / "caps", bids=str(bids))
+
+
+def test_people_and_sessions_that_the_dataset_lacks_are_counted(tmp_path: Path) -> None:
+    bids = clinica(tmp_path)
+    for subject, label in (("sub-ADNI001S0001", "M024"), ("sub-ADNI002S0002", "M000"),
+                           ("sub-ADNI002S0002", "M012")):  # fmt: skip
+        image = output(tmp_path / "caps", subject, label)
+        image.parent.mkdir(parents=True)
+        image.write_bytes(f"{subject}{label}".encode())
+    cohort = read(tmp_path / "caps", bids=str(bids))
+    assert cohort.visits["years"].tolist() == [0, 1, 2, 0, 1]  # no date of M024: labels
+    assert cohort.notes[2:] == (
+        "readers.caps.bids: 1 participants are not in it: their dates and covariates are not known",
+        "readers.caps.bids: 1 sessions of the others are not in it: their dates and covariates are "
+        "not known",
+        "times from session labels (2 subjects)",
+        "*_scans.tsv, column acq_time: not used, because a session has no value (1 subjects)",
+        "sub-*_sessions.tsv has no row for 1 of the sessions with scans",
+    )
