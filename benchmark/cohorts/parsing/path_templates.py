@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
 from longibench.benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
 from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.found_files import why_absent
 
 WHOLE, DECIMAL = "bdoxX", "eEfFgG%"  # format types (Python's) that need a number
 
@@ -19,7 +20,7 @@ def existing_name(folder: str | os.PathLike[str], name: str) -> str:
         folder: The folder to which it is relative.
         name: The name in a table; it is unchanged if this file exists.
     """
-    if "\\" not in name or os.path.lexists(os.path.join(folder, name)):
+    if "\\" not in name or not why_absent(os.path.join(folder, name)):
         return name
     return name.replace("\\", "/")
 

@@ -86,7 +86,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "has fewer samples than others": lambda f: relist(
         f, lambda t: pd.concat([t, t.head(1).assign(sample="1")])
     ),
-    "does not exist": lambda f: first(f).unlink(),
+    "no such folder or file": lambda f: first(f).unlink(),
     "cannot be read": lambda f: first(f).write_bytes(first(f).read_bytes()[:500]),
     "cannot be read:": garbled,
     "cannot be read: ": lambda f: first(f).write_bytes(b"no image"),
