@@ -150,7 +150,8 @@ def _raw(tables: SubjectTables, visit: str, images: list[Path]) -> Path:
     It is the output's first image if there is neither.
     """
     session = tables.session_folder(visit)
-    listed = (Path(name).name for rows in tables.scans(session).values() for name in rows)
-    on_disk = [name for name in tables.names(session / "anat") if SUFFIX.search(name)]
-    names = on_disk or [name for name in listed if SUFFIX.search(name)]
+    names = [name for name in tables.names(session / "anat") if SUFFIX.search(name)]
+    if not names:
+        rows = (row for table in tables.scans(session).values() for row in table.values())
+        names = [Path(row["filename"]).name for row in rows if SUFFIX.search(row["filename"])]
     return plainest([session / "anat" / name for name in names]) or images[0]

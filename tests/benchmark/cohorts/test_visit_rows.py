@@ -11,7 +11,6 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     NearestRows,
     find_folders,
     find_tables,
-    first_rows,
     read_tables,
     scan_in,
 )
@@ -122,7 +121,6 @@ def test_rows_of_several_tables_without_duplicates(tmp_path: Path) -> None:
     second = write(tmp_path / "b.csv", "rid,age\n1,71\n")
     rows = read_tables([first, second], "rid")
     assert [row["age"] for row in rows] == ["70", "60", "71"]
-    assert first_rows(rows, "rid")["1"]["age"] == "70"
     assert read_tables([], "rid") == []
 
 
