@@ -30,8 +30,8 @@ def impossible_times(visits: list[FoundScan]) -> str:
     first, last = visits[0], visits[-1]
     if _era(first) != _era(last):
         return (
-            f"{first.visit} and {last.visit}: one date is before MRI or in the future, the other is "
-            f"not; correct the dates of {first.path} or {last.path}"
+            f"{first.visit} and {last.visit}: one date is before MRI or in the future, the other "
+            f"is not; correct the dates of {first.path} or {last.path}"
         )
     if not too_long(_times(visits)):
         return ""

@@ -30,6 +30,7 @@ from longibench.benchmark.cohorts.reader import (
     ReaderSettings,
 )
 from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W, T1W
+from longibench.benchmark.cohorts.subject_ids import canonical_visit
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import files_in
 from longibench.benchmark.settings.limits import MOST_DAYS
@@ -64,7 +65,7 @@ class Tables:
     Attributes:
         demographics: Demographics by subject.
         clinical: Clinical visits by subject and days since entry.
-        scanners: Rows of the MR table by session, such as ``OAS30001_MR_d0757``.
+        scanners: Rows of the MR table by session (``_session_in``).
     """
 
     demographics: dict[str, Row]
@@ -129,7 +130,9 @@ class Oasis3(Reader, name="oasis3"):
             "apoe4": apoe4_of(person.get("apoe")),
             "diagnosis": diagnosis_of_cdr(clinical.get("cdrtot"), self.settings.cdr_half),
             "mmse": number_of(clinical.get("mmse"), ("-1", "-4")),
-            "field_tesla": number_of(tables.scanners.get(session, Row()).get(SCANNERS[1])),
+            "field_tesla": number_of(
+                tables.scanners.get(_session_in(session), Row()).get(SCANNERS[1])
+            ),
         }
 
 
@@ -168,6 +171,6 @@ def _tables(root: Path) -> tuple[Tables, tuple[str, ...]]:
 
 
 def _session_in(label: str) -> str:
-    """The session that a label names, such as ``OAS30001_MR_d0757``; empty if it names none."""
+    """The session that a label names, for any padding of its days; empty if it names none."""
     match = SESSION.search(label)
-    return match[0] if match else ""
+    return f"{match[1]} {canonical_visit(f'd{match[2]}')}" if match else ""
