@@ -10,7 +10,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.workspace import PATIENCE, Workspace
-from longibench.benchmark.evaluation.predictions import KEYS, Predictions
+from longibench.benchmark.evaluation.predictions import KEYS, Predictions, spelled_as
 from longibench.benchmark.preparation.as_is import take_as_is
 from longibench.benchmark.preparation.space import Fit, Misfit, Space
 from longibench.benchmark.protocol.pairs import COLUMNS, make_pairs
@@ -127,7 +127,7 @@ def _chosen(
 
 
 def _with_volume(pairs: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
-    kept = pairs.merge(predictions.table[KEYS].drop_duplicates(), on=KEYS)
+    kept = pairs.merge(spelled_as(predictions.table, pairs)[KEYS].drop_duplicates(), on=KEYS)
     if kept.empty:
         raise UserError(
             f"{predictions.where}: no volume belongs to a pair of the cohort; one of its subjects "

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from longibench.benchmark.cohorts.subject_ids import canonical_subject
-from longibench.benchmark.core.checked_files import read_table
+from longibench.benchmark.cohorts.parsing.path_templates import existing_name
+from longibench.benchmark.cohorts.parsing.tables import Row, parse_table
+from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit
+from longibench.benchmark.core.checked_files import read_bytes
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.folder_digests import AGAIN
 from longibench.benchmark.core.found_files import files_below, is_present
@@ -19,6 +21,14 @@ OPTIONAL = ["labels", "sha256"]
 ENDINGS = (".nii", ".nii.gz")
 CHANGED = f"{AGAIN}; if it was changed on purpose, delete {FILE_DIGESTS} beside it"
 FIELDS = ("subject", "visit", "sample")
+FOREIGN_VOLUMES = (
+    *(".mgz", ".mgh", ".npy", ".npz", ".pt", ".pkl", ".mat", ".h5", ".mnc", ".nrrd", ".nhdr"),
+    *(".mha", ".mhd", ".dcm", ".img", ".tif", ".tiff", ".zip"),
+)
+AS_NIFTI = (
+    "write the volumes as .nii.gz: nibabel.save(nibabel.Nifti1Image(array, affine), file), or "
+    "mri_convert in.mgz out.nii.gz"
+)
 PATTERN = "sub-{subject}_{visit}.nii.gz"  # an example for messages
 
 
@@ -75,17 +85,34 @@ def _read_csv(path: Path) -> Predictions:
     Raises:
         UserError: No manifest, a missing column, no row, a volume that is listed twice.
     """
-    table = read_table(path, CHANGED, {"dtype": str, "keep_default_na": False})
-    missing = [column for column in (*KEYS, "generated") if column not in table]
+    table = parse_table(path, content=read_bytes(path, CHANGED))
+    needed = (*KEYS, "generated")
+    missing = [column for column in needed if column not in table.columns]
     if missing:
         raise UserError(f"{path}: column {missing[0]} is missing; found {', '.join(table.columns)}")
-    if table.empty:
+    table.require(needed, path)
+    if not table.rows:
         raise UserError(f"{path}: lists no volume; there is nothing to score")
-    for column in (*KEYS, "generated"):
-        empty = table.index[table[column].str.strip() == ""]
-        if len(empty):
-            raise UserError(f"{path}, row {empty[0] + 2}: column {column} is empty")
-    return Predictions(path, path.parent, _checked(table, path))
+    for row in table.rows:
+        for column in needed:
+            if not row[column]:
+                raise UserError(f"{row.where}: column {column} is empty")
+        row["generated"] = _volume(path.parent, row)
+        if row.get("labels"):
+            row["labels"] = existing_name(path.parent, row["labels"])
+    return Predictions(path, path.parent, _checked(pd.DataFrame(table.rows, dtype=str), path))
+
+
+def _volume(folder: Path, row: Row) -> str:
+    """The file that a row names.
+
+    Raises:
+        UserError: A format that is not read.
+    """
+    name = existing_name(folder, row["generated"])
+    if name.lower().endswith(FOREIGN_VOLUMES):
+        raise UserError(f"{row.where}: {name} is no NIfTI file; {AS_NIFTI}")
+    return name
 
 
 def _by_pattern(folder: Path, pattern: str) -> Predictions:
@@ -131,7 +158,8 @@ def _checked(table: pd.DataFrame, where: Path) -> pd.DataFrame:
         raise UserError(f"{where}: sample '{odd['sample'].iloc[0]}' is not a whole number")
     table["sample"] = table["sample"].astype(int)
     table["subject"] = table["subject"].map(canonical_subject)
-    twice = table.duplicated([*KEYS, "sample"])
+    table["visit"] = table["visit"].str.strip().str.removeprefix("ses-")
+    twice = table.assign(visit=table["visit"].map(canonical_visit)).duplicated([*KEYS, "sample"])
     if twice.any():
         row = table[twice].iloc[0]
         raise UserError(
@@ -139,6 +167,15 @@ def _checked(table: pd.DataFrame, where: Path) -> pd.DataFrame:
             "samples of one pair need a column sample"
         )
     return table[[*COLUMNS, *(name for name in OPTIONAL if name in table)]]
+
+
+def spelled_as(table: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Volumes whose visits have the pairs' own spelling, which may differ between subjects."""
+    listed = zip(pairs["subject"], pairs["visit"], strict=True)
+    spelling = {(subject, canonical_visit(visit)): visit for subject, visit in listed}
+    keys = zip(table["subject"], table["visit"], strict=True)
+    visits = [spelling.get((subject, canonical_visit(v)), v) for subject, v in keys]
+    return table.assign(visit=visits)
 
 
 def join_pairs(predictions: Predictions, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +187,7 @@ def join_pairs(predictions: Predictions, pairs: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UserError: A pair without a volume, a volume without a pair, or with fewer samples.
     """
-    table = predictions.table.merge(pairs, on=KEYS, how="outer", indicator=True)
+    table = spelled_as(predictions.table, pairs).merge(pairs, on=KEYS, how="outer", indicator=True)
     for side, problem in (
         ("right_only", "is missing"),
         ("left_only", "is not a pair of this protocol"),

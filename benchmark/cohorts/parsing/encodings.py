@@ -154,9 +154,9 @@ def _is_excel(path: Path, content: bytes) -> bool:
         names = zipfile.ZipFile(BytesIO(content)).namelist()
     except (zipfile.BadZipFile, ValueError):
         return True  # a damaged one, which Excel's reader names
-    if any(name.startswith("xl/") for name in names):
-        return True
     known = {"content.xml": FOREIGN[".ods"], "word/document.xml": FOREIGN[".docx"]}
+    if "[Content_Types].xml" in names and "word/document.xml" not in names:
+        return True
     numbers = any(name.startswith("Index/") for name in names)
     default = FOREIGN[".numbers"] if numbers else "a ZIP archive"
     raise foreign(path, next((known[name] for name in names if name in known), default))

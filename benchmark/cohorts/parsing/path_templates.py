@@ -1,5 +1,6 @@
 """File names made from the cells of a table's row, such as ``{subject}/visit_{month:03d}.nii``."""
 
+import os
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,18 @@ from longibench.benchmark.cohorts.parsing.tables import Row, number_of, plain, t
 from longibench.benchmark.core.errors import UserError, unknown
 
 WHOLE, DECIMAL = "bdoxX", "eEfFgG%"  # format types (Python's) that need a number
+
+
+def existing_name(folder: str | os.PathLike[str], name: str) -> str:
+    r"""A file's name as this system writes it: ``.\\a.nii`` of Windows is ``./a.nii``.
+
+    Args:
+        folder: The folder to which it is relative.
+        name: The name in a table; it is unchanged if this file exists.
+    """
+    if "\\" not in name or os.path.lexists(os.path.join(folder, name)):
+        return name
+    return name.replace("\\", "/")
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ class Oasis3(Reader, name="oasis3"):
     def _covariates(self, tables: Tables, session: str, subject: str, days: float) -> Covariates:
         person = tables.demographics.get(subject, Row())
         clinical = tables.clinical.near(subject, days, self.settings.clinical_days)
+        scanner = tables.scanners.get(_session_in(session), Row())
         entry = number_of(person.get("ageatentry"))
         return {
             "age": None if entry is None else entry + days / YEAR,
@@ -130,9 +131,7 @@ class Oasis3(Reader, name="oasis3"):
             "apoe4": apoe4_of(person.get("apoe")),
             "diagnosis": diagnosis_of_cdr(clinical.get("cdrtot"), self.settings.cdr_half),
             "mmse": number_of(clinical.get("mmse"), ("-1", "-4")),
-            "field_tesla": number_of(
-                tables.scanners.get(_session_in(session), Row()).get(SCANNERS[1])
-            ),
+            "field_tesla": number_of(scanner.get("magneticfieldstrength")),
         }
 
 

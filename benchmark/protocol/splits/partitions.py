@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-import pandas as pd
-
+from longibench.benchmark.cohorts.parsing.tables import parse_table
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
-from longibench.benchmark.core.checked_files import CONTENT_ERRORS
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import why_absent
 
+COLUMNS = ("subject", "partition")
 PARTITIONS = ("train", "validation", "test")
 
 
 def read_partitions(path: Path) -> dict[str, str]:
-    """Read a CSV or TSV file with the columns ``subject`` and ``partition``.
+    """Read a table with the columns ``subject`` and ``partition``.
 
     Args:
         path: The file; subject ids may have the spelling of any layout.
@@ -25,34 +24,25 @@ def read_partitions(path: Path) -> dict[str, str]:
         UserError: No such file, no such columns, an unknown partition, a row without a subject, or
             one person in two partitions, in any spelling.
     """
-    table = _read(path)
+    if problem := why_absent(path):
+        raise UserError(f"split.test={path}: neither a number nor an existing file: {problem}")
+    table = parse_table(path, COLUMNS)
+    if not {*COLUMNS} <= {*table.columns}:
+        raise UserError(
+            f"{path}: needs the columns subject and partition ({', '.join(PARTITIONS)})"
+        )
+    table.require(COLUMNS, path)
     listed: dict[str, str] = {}
-    for row, (label, part) in enumerate(zip(table["subject"], table["partition"], strict=True), 2):
-        if not label.strip():
-            raise UserError(f"{path}, row {row}: the subject is missing")
+    for row in table.rows:
+        label, part = (row[column] for column in COLUMNS)
+        if not label:
+            raise UserError(f"{row.where}: the subject is missing")
         if part not in PARTITIONS:
             raise UserError(
-                f"{path}, row {row}: partition '{part}' is not one of {', '.join(PARTITIONS)}"
+                f"{row.where}: partition '{part}' is not one of {', '.join(PARTITIONS)}"
             )
         subject = canonical_subject(label)
         known = listed.setdefault(subject, part)
         if known != part:
-            raise UserError(f"{path}, row {row}: subject {subject} is in {known} and in {part}")
+            raise UserError(f"{row.where}: subject {subject} is in {known} and in {part}")
     return listed
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if problem := why_absent(path):
-        raise UserError(f"split.test={path}: neither a number nor an existing file: {problem}")
-    separator = "\t" if path.suffix == ".tsv" else ","
-    try:
-        table = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (OSError, *CONTENT_ERRORS) as error:  # also raised by pandas for a file that is no table
-        raise UserError(f"{path}: cannot be read as a table: {error}") from error
-    if not {"subject", "partition"} <= set(table.columns):
-        raise UserError(
-            f"{path}: needs the columns subject and partition ({', '.join(PARTITIONS)})"
-        )
-    return table.fillna("")

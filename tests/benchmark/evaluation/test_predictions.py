@@ -119,3 +119,38 @@ def test_volumes_and_pairs_must_be_the_same(tmp_path: Path, names: list[str], me
     files(tmp_path, *names)
     with pytest.raises(UserError, match=message):
         join_pairs(find_predictions(tmp_path, "sub-{subject}_{visit}.nii"), PAIRS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subject,visit,generated\nsub-001,ses-M012,a.nii\nsub-001,ses-M024,b.nii\n002,M012,c.nii\n",
+        "subject, visit, generated\n001, M012, a.nii\n001, M024, b.nii\n002, M012, c.nii\n",
+        "subject;visit;generated\r\n001;M012;.\\a.nii\r\n001;M024;b.nii\r\n002;M012;.\\c.nii\r\n",
+        "Subject\tVisit\tGenerated\n001\tM012\ta.nii\n001\tM024\tb.nii\n002\tM012\tc.nii\n",
+    ],
+    ids=["prefixes", "spaces", "semicolons and backslashes", "tabs"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_manifest_as_programs_write_it(tmp_path: Path, text: str, encoding: str) -> None:
+    files(tmp_path, "a.nii", "b.nii", "c.nii")
+    (tmp_path / "manifest.csv").write_bytes(text.encode(encoding))
+    found = find_predictions(tmp_path)
+    joined = join_pairs(found, PAIRS)
+    assert [found.path(name).is_file() for name in joined["generated"]] == [True] * 3
+    assert joined["interval_years"].tolist() == [1.0, 2.0, 1.0]
+
+
+def test_labels_of_visits_keep_the_spelling_of_the_pairs(tmp_path: Path) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text("subject,visit,generated\n001,M012,a.nii\n")
+    pairs = PAIRS[:1].assign(visit="ses-M012")
+    assert join_pairs(find_predictions(listed), pairs)["visit"].tolist() == ["ses-M012"]
+
+
+@pytest.mark.parametrize("name", ["a.mgz", "A.NPY", "a.nrrd"])
+def test_a_volume_of_another_format_is_named_with_the_remedy(tmp_path: Path, name: str) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text(f"subject,visit,generated\n001,M012,{name}\n")
+    with pytest.raises(UserError, match=r"row 2: .* is no NIfTI file; .*nibabel.*mri_convert"):
+        find_predictions(listed)

@@ -114,7 +114,9 @@ def test_without_the_table_it_says_which(oasis2: Path) -> None:
 
 def test_rows_of_one_session_that_contradict_each_other_are_reported(oasis2: Path) -> None:
     table = oasis2 / "oasis_longitudinal_demographics.csv"
-    table.write_text(table.read_text() + row("OAS2_4712", 2, "700", sex="M", age="66.0") + "\n")
+    table.write_text(
+        table.read_text() + row("OAS2_4712", 2, "700", "0.5", sex="M", age="66.0") + "\n"
+    )
     cohort = read(oasis2)
     assert "OAS2_4712" not in cohort.subjects
     assert "column mr_delay: rows about the same thing differ in 1 case" in cohort.notes[-1]

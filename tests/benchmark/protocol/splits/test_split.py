@@ -283,6 +283,14 @@ def test_a_file_decides(tmp_path: Path) -> None:
     assert (split.train, split.validation, split.test) == (("b",), ("c",), ("002_S_0295",))
 
 
+def test_a_file_of_excel_decides_too(tmp_path: Path) -> None:
+    """Semicolons in UTF-16, spaces, an index column."""
+    path = tmp_path / "split.csv"
+    path.write_text(";subject; partition\n0;a; test\n1;b; train\n", encoding="utf-16")
+    split = split_subjects(nobody_known("a", "b"), SplitSettings(test=str(path), validation=0))
+    assert (split.train, split.test) == (("b",), ("a",))
+
+
 def test_validation_is_carved_from_the_files_training_part(listed: Callable[[str], str]) -> None:
     rows = "".join(f"{label},{'test' if i < 9 else 'train'}\n" for i, label in enumerate(IDS[:50]))
     given = listed(f"subject,partition\n{rows}")
