@@ -18,7 +18,7 @@ PLACEHOLDER = re.compile(r"\.(.+)\.icloud")  # of a file that is only in iCloud
 BESIDE = ("._", "~$")  # beginnings of names that are never data, even if the user names one
 FILE_NAME = (  # endings that make a folder no series
     *(".nii", ".nii.gz", ".mgz", ".img", ".hdr"),
-    *(".csv", ".tsv", ".txt", ".xlsx", ".xls", ".json"),
+    *(".csv", ".tsv", ".txt", ".xlsx", ".xls", ".json", ".yaml", ".yml"),
 )
 LONGEST_POINTER = 1024  # bytes: of Git LFS by its specification; git-annex's are shorter
 POINTERS = {
@@ -27,7 +27,7 @@ POINTERS = {
     ),
     b"/annex/objects/": "a pointer of git-annex without its content; {fetch}",
 }
-NO_SUCH = "no such file or folder"
+NO_SUCH = "no such folder or file"
 FETCH = "run git annex get {name} (or datalad get {name}) in its folder"
 
 

@@ -20,7 +20,7 @@ class Dated(Reader, name="dated"):
     def recognises(cls, path: Path) -> str:
         """By the first file that is named by a date."""
         files = (file for folder in subfolders(path) for file in files_in(folder, SCAN))
-        first = next((file for file in files if day_of(file.name[:-7])), None)
+        first = next((file for file in files if day_of(file.name[: -len(".nii.gz")])), None)
         return f"it holds {first.parent.name}/{first.name}" if first else ""
 
     def read(self, path: Path) -> Listing:
@@ -29,7 +29,7 @@ class Dated(Reader, name="dated"):
         for folder in subfolders(existing_folder(path, "the folder with one folder per person")):
             subject = canonical_subject(folder.name)
             for file in files_in(folder, SCAN):
-                visit = file.name[:-7]
+                visit = file.name[: -len(".nii.gz")]
                 day = day_of(visit)
                 if day is None:
                     left_out.append(LeftOut(subject, visit, "its name is no date", str(file)))

@@ -207,7 +207,7 @@ def _label_map(layout: Layout, row: Row, where: str) -> Path | None:
         return None
     file = _located(layout, name)
     if problem := why_absent(file):
-        raise UserError(f"{where}: {file}: {problem}; empty the cell if there is no label map")
+        raise UserError(f"{where}: label map {file}: {problem}; empty the cell if there is none")
     return Path(file)
 
 

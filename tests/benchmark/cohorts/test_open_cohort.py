@@ -80,7 +80,7 @@ def test_two_layouts_in_one_place_are_left_to_the_user(tmp_path: Path) -> None:
 
 
 def test_a_place_that_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file or folder"):
+    with pytest.raises(UserError, match="no such folder or file"):
         recognise(tmp_path / "nowhere")
 
 

@@ -43,7 +43,7 @@ def test_bom_case_spaces_quotes_and_short_rows(tmp_path: Path, separator: str) -
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"t\.csv: has no column rid; it has ptid, age"):
         read_records(write(tmp_path / "t.csv", "PTID,Age\n1,2\n"), "rid")
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="no such folder or file"):
         read_records(tmp_path / "nowhere.csv")
 
 

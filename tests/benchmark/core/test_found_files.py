@@ -63,7 +63,7 @@ def pipe(path: Path) -> None:
 
 
 ABSENT: dict[str, tuple[Callable[[Path], object], str]] = {
-    "nothing": (lambda path: None, "no such file"),
+    "nothing": (lambda path: None, "no such folder or file"),
     "link": (lambda path: path.symlink_to("/gone/x"), "a link to /gone/x, which does not exist"),
     "circle": (lambda path: path.symlink_to(path.name), "which does not exist"),
     "annex": (annex_link, r"git-annex .*git annex get a b\.nii .*datalad get"),

@@ -182,7 +182,7 @@ DAMAGES = {
     "one volume is needed": lambda path: save(path, np.stack([brain(), brain()], axis=-1)),
     "constant": lambda path: save(path, np.full((18, 22, 18), 3, np.float32)),
     "each side needs": lambda path: save(path, brain((18, 22, 3))),
-    "No such file": lambda path: path.unlink(),
+    "no such folder or file": lambda path: path.unlink(),
 }
 
 

@@ -12,9 +12,9 @@ from longibench.benchmark.settings.loading import load_settings
     [
         ("cohort=bidz:/x", "unknown cohort reader 'bidz'"),
         ("cohort=bids", "write it as bids:PATH"),
-        ("cohort=bids:~no-such-user/x", "~no-such-user/x: no such file or folder"),
-        ("cohort=auto:/none", "/none: no such file or folder"),
-        ("test_cohort=bids:/none", "/none: no such file or folder"),
+        ("cohort=bids:~no-such-user/x", "~no-such-user/x: no such folder"),
+        ("cohort=auto:/none", "/none: no such folder"),
+        ("test_cohort=bids:/none", "/none: no such folder"),
         ("readers.bidz.run=last", "unknown cohort reader 'bidz'"),
         ("readers.bids.run=5", "'readers.bids.run'"),
         ("readers.bids=5", "'readers.bids'"),

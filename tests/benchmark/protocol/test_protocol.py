@@ -179,6 +179,14 @@ def test_a_test_cohort_of_the_same_scans_is_refused(
         build(changed(settings, test_cohort=f"bids:{copied}"), workspace)
 
 
+def test_weights_that_are_not_on_disk_are_named(tmp_path: Path) -> None:
+    weights = tmp_path / "w.pth"
+    weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    for extractor in (f"file:{weights}", f"medicalnet:50@{weights}"):
+        with pytest.raises(UserError, match=r"w\.pth: a pointer of Git LFS .*git lfs pull"):
+            build_metrics(MetricSettings(extractor=extractor))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

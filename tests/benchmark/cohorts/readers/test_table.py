@@ -227,7 +227,7 @@ def test_a_follow_up_before_its_source_is_refused(pair: Callable) -> None:
 
 
 def test_missing_and_empty_tables(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="no such folder or file"):
         read(tmp_path / "t.csv")
     with pytest.raises(UserError, match="it is empty"):
         read(write(tmp_path / "t.csv", ""))

@@ -167,5 +167,5 @@ def test_digests_are_cached_until_a_file_changes(
     again.save()
     monkeypatch.setattr("longibench.benchmark.preparation.store.file_digests.file_digest", None)
     assert Digests(memory).of(file) == first
-    with pytest.raises(DamagedScanError, match="cannot be read: no such file or folder"):
+    with pytest.raises(DamagedScanError, match="cannot be read: no such folder or file"):
         Digests(memory).of(tmp_path / "none")

@@ -343,6 +343,12 @@ def test_a_file_that_lists_validation_leaves_nothing_to_carve(
         split_subjects(nobody_known("a", "b", "c"), SplitSettings(test=given, validation=1))
 
 
+def test_a_list_of_parts_that_is_not_on_disk_is_named(tmp_path: Path) -> None:
+    (tmp_path / "parts.csv").symlink_to(".git/annex/objects/x/parts.csv")
+    with pytest.raises(UserError, match=r"git annex get parts\.csv"):
+        split_subjects(nobody_known("a", "b"), SplitSettings(test=str(tmp_path / "parts.csv")))
+
+
 @pytest.mark.parametrize(
     ("test", "message"),
     [
