@@ -1,6 +1,7 @@
 """Checks of every cohort's times: what cannot be true is left out, what is doubtful is reported."""
 
 from collections.abc import Callable, Iterable
+from datetime import date
 
 from longibench.benchmark.cohorts.parsing.dates import YEAR
 from longibench.benchmark.cohorts.parsing.plausible import (
@@ -9,11 +10,13 @@ from longibench.benchmark.cohorts.parsing.plausible import (
     LONGEST,
     OLDEST,
     disagree,
+    era,
     label_years,
     too_long,
 )
 from longibench.benchmark.cohorts.reader import Covariates, FoundScan
 
+FIRST_DATE, LAST_DATE = date(1700, 1, 1).toordinal(), date.max.toordinal()  # else days from entry
 TOO_LONG = "times that cannot be true"
 Times = dict[str, float]  # years by visit
 
@@ -24,9 +27,14 @@ def impossible_times(visits: list[FoundScan]) -> str:
     Args:
         visits: One scan for each visit, in order of time; at least one.
     """
+    first, last = visits[0], visits[-1]
+    if _era(first) != _era(last):
+        return (
+            f"{first.visit} and {last.visit}: one date is before MRI or in the future, the other "
+            f"is not; correct the dates of {first.path} or {last.path}"
+        )
     if not too_long(_times(visits)):
         return ""
-    first, last = visits[0], visits[-1]
     return (
         f"{(last.days - first.days) / YEAR:.0f} years from {first.visit} to {last.visit}, and more "
         f"than {LONGEST:g} cannot be between two MRI scans; correct the times of {first.path} or "
@@ -46,7 +54,7 @@ def time_notes(subjects: Iterable[list[FoundScan]]) -> tuple[str, ...]:
         (_ages, AGE_SLACK, "the ages at their visits"),
     )
     notes = (_note(groups, witness, slack, name) for witness, slack, name in texts)
-    return tuple(note for note in notes if note)
+    return tuple(note for note in (*notes, _shifted(groups)) if note)
 
 
 def without_impossible_ages(people: dict[str, Covariates]) -> tuple[str, ...]:
@@ -81,6 +89,17 @@ def _note(
     if not examples:
         return ""
     return f"times of {len(examples)} subjects contradict {name}, such as {examples[0]}: check both"
+
+
+def _shifted(groups: list[list[FoundScan]]) -> str:
+    count = sum(_era(visits[0]) != 0 for visits in groups)
+    text = f"dates of {count} subjects are before MRI or in the future: only differences are used"
+    return text if count else ""
+
+
+def _era(scan: FoundScan) -> int:
+    """The era of a scan's date; 0 on a clock that counts from the subject's first visit."""
+    return era(date.fromordinal(int(scan.days))) if FIRST_DATE <= scan.days <= LAST_DATE else 0
 
 
 def _times(visits: list[FoundScan]) -> Times:

@@ -166,6 +166,7 @@ def _checked(table: pd.DataFrame, where: Path, places: list[str]) -> pd.DataFram
         )
     table["sample"] = table["sample"].astype(int)
     table["subject"] = table["subject"].map(canonical_subject)
+    table["visit"] = table["visit"].str.strip().str.removeprefix("ses-")
     for column in KEYS:
         named = zip(table[column], places, strict=True)
         table[column] = [check_name(name, column, place) for name, place in named]

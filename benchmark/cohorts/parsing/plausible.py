@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 from longibench.benchmark.cohorts.parsing.dates import MONTHS, YEAR
@@ -30,6 +30,11 @@ def label_years(visits: Iterable[str]) -> dict[str, float]:
             units.add(unit)
             years[visit] = float(match["count"] or 0) / (MONTHS if unit == "m" else YEAR)
     return {} if {"m", "d"} <= units else years
+
+
+def era(day: date) -> int:
+    """-1 before there was MRI, 1 in the future, else 0."""
+    return (day > datetime.now(UTC).date()) - (day < FIRST_MRI)
 
 
 def too_long(years: Years) -> bool:

@@ -36,6 +36,7 @@ from longibench.benchmark.cohorts.reader import (
     Reader,
     ReaderSettings,
 )
+from longibench.benchmark.cohorts.subject_ids import canonical_visit
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.settings.limits import MOST_DAYS
 
@@ -59,7 +60,7 @@ DEMOGRAPHICS = ("rid", "ptdob", "ptgender")  # columns of the tables
 GENES = ("rid", "apgen1", "apgen2")
 CLINICAL = ("rid", "viscode")
 DIAGNOSES = {"1": "CN", "2": "MCI", "3": "AD"}
-VISIT = re.compile(r"bl|m(\d+)", re.IGNORECASE)
+VISIT = re.compile(r"m(\d+)")  # canonical, of months
 BIRTH = re.compile(r"/?(\d{4})")
 MIDYEAR = (7, 1)  # for a birth year without a day
 NO_SCAN = "a series without an image"
@@ -211,15 +212,17 @@ def _visits(rows: list[Row], unread: UnreadCells) -> Iterator[tuple[str, float, 
     """
     visits: dict[tuple[str, str], Row] = {}
     for cells in rows:
-        row = visits.setdefault((cells["rid"], cells["viscode"].lower()), Row(where=cells.where))
+        row = visits.setdefault(
+            (cells["rid"], canonical_visit(cells["viscode"])), Row(where=cells.where)
+        )
         for name, cell in cells.items():
             if text_of(cell, MISSING_CODES) is not None:
                 row.setdefault(name, cell)
     for (rid, code), row in visits.items():
         day = unread.value(row, "examdate", day_of)
-        start = unread.value(visits.get((rid, "bl"), Row()), "examdate", day_of)
+        start = unread.value(visits.get((rid, canonical_visit("bl")), Row()), "examdate", day_of)
         match = VISIT.fullmatch(code)
         if day is None and start is not None and match:
-            day = start + int(match[1] or 0) * YEAR / MONTHS
+            day = start + int(match[1]) * YEAR / MONTHS
         if day is not None:
             yield rid, day, row

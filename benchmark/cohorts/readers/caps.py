@@ -102,6 +102,7 @@ class Caps(Reader, name="caps"):
             left_out += [LeftOut(subject, *entry) for entry in tables.unread]
         done: frozenset[Step] = frozenset({"bias", "registration"})
         notes = (*NOTES, *(bids.notes() if bids else ()), *time_notes(times), *covariates.notes())
+        notes += self._other_crop(scans)
         return Listing(scans, left_out, done, space="MNI152", notes=notes)
 
     def _dataset(self) -> Path | None:
@@ -115,6 +116,14 @@ class Caps(Reader, name="caps"):
             FoundScan(subject, visit, image, days, (self._unwanted(image), image.name), known)
             for image in images
         ]
+
+    def _other_crop(self, scans: list[FoundScan]) -> tuple[str, ...]:
+        """A note on sessions that have only the other field of view."""
+        sessions = {(scan.subject, scan.visit) for scan in scans}
+        wanted = {(scan.subject, scan.visit) for scan in scans if not self._unwanted(scan.path)}
+        count, crop = len(sessions - wanted), self.settings.crop
+        note = f"readers.caps.crop={crop}: {count} of {len(sessions)} sessions have only the other"
+        return (note,) if count else ()
 
     def _unwanted(self, image: Path) -> bool:
         return ("_desc-Crop_" in image.name) != (self.settings.crop == "cropped")
@@ -150,7 +159,8 @@ def _raw(tables: SubjectTables, visit: str, images: list[Path]) -> Path:
     It is the output's first image if there is neither.
     """
     session = tables.session_folder(visit)
-    listed = (Path(name).name for rows in tables.scans(session).values() for name in rows)
-    on_disk = [name for name in tables.names(session / "anat") if SUFFIX.search(name)]
-    names = on_disk or [name for name in listed if SUFFIX.search(name)]
+    names = [name for name in tables.names(session / "anat") if SUFFIX.search(name)]
+    if not names:
+        rows = (row for table in tables.scans(session).values() for row in table.values())
+        names = [Path(row["filename"]).name for row in rows if SUFFIX.search(row["filename"])]
     return plainest([session / "anat" / name for name in names]) or images[0]

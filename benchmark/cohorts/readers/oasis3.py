@@ -34,6 +34,7 @@ from longibench.benchmark.cohorts.reader import (
     ReaderSettings,
 )
 from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W, T1W
+from longibench.benchmark.cohorts.subject_ids import canonical_visit
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import files_in
 from longibench.benchmark.settings.limits import MOST_DAYS
@@ -68,7 +69,7 @@ class Tables:
     Attributes:
         demographics: Demographics by subject.
         clinical: Clinical visits by subject and days since entry.
-        scanners: Rows of the MR table by session, such as ``OAS30001_MR_d0757``.
+        scanners: Rows of the MR table by session (``_session_in``).
     """
 
     demographics: dict[str, Row]
@@ -130,6 +131,7 @@ class Oasis3(Reader, name="oasis3"):
     ) -> Covariates:
         person = tables.demographics.get(subject, Row())
         clinical = tables.clinical.near(subject, days, self.settings.clinical_days)
+        scanner = tables.scanners.get(_session_in(session), Row())
         half = self.settings.cdr_half
         entry = unread.age(person, "ageatentry")
         return {
@@ -141,7 +143,7 @@ class Oasis3(Reader, name="oasis3"):
                 clinical, "cdrtot", lambda cell: diagnosis_of_cdr(cell, half)
             ),
             "mmse": unread.number(clinical, "mmse", MISSING_CODES),
-            "field_tesla": unread.number(tables.scanners.get(session, Row()), SCANNERS[1]),
+            "field_tesla": unread.number(scanner, "magneticfieldstrength"),
         }
 
 
@@ -176,6 +178,6 @@ def _tables(root: Path, unread: UnreadCells) -> tuple[Tables, tuple[str, ...]]:
 
 
 def _session_in(label: str) -> str:
-    """The session that a label names, such as ``OAS30001_MR_d0757``; empty if it names none."""
+    """The session that a label names, for any padding of its days; empty if it names none."""
     match = SESSION.search(label)
-    return match[0] if match else ""
+    return f"{match[1]} {canonical_visit(f'd{match[2]}')}" if match else ""

@@ -1,5 +1,6 @@
 """What no cohort's times can be, whatever the reader."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,20 @@ def test_spellings_of_one_visit_compete() -> None:
     found = cohort(s=[("M012", 1, None), ("m12", 1, None), ("bl", 0, None)])
     assert len(found.visits) == 2
     assert found.left_out["reason"].tolist() == ["another scan of the visit was taken"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left"),
+    [
+        ("2011-05-03", "2013-05-03", True),
+        ("1912-05-03", "1914-05-03", True),  # shifted
+        ("1978-05-03", "1981-05-03", False),
+        ("2025-05-03", "2060-05-03", False),
+    ],
+)
+def test_dates_are_all_shifted_or_none_is(first: str, second: str, left: bool) -> None:
+    days = [date.fromisoformat(day).toordinal() / YEAR for day in (first, second)]
+    found = cohort(good=GOOD, dated=[("a", days[0], None), ("b", days[1], None)])
+    assert ("dated" in found.subjects) == left
+    assert len(found.notes) == (first < "1975")
+    assert left or "before MRI or in the future" in found.left_out["detail"].iloc[0]

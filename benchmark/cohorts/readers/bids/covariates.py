@@ -139,8 +139,8 @@ class Covariates:
 
 def find_covariates(root: Path) -> Covariates:
     """Read ``participants.tsv`` and the descriptions of columns at a dataset's root, if any."""
-    repeated, sessions = RepeatedRows(COLUMNS), DataDictionary(SESSIONS)
-    sessions.add(root / "sessions.json")
+    repeated = RepeatedRows(COLUMNS)
+    sessions = DataDictionary(SESSIONS).extended(root / "sessions.json")
     return Covariates(read_participants(root, repeated), repeated, sessions)
 
 

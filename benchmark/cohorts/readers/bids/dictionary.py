@@ -29,20 +29,19 @@ class DataDictionary:
     problems: set[str] = field(default_factory=set)
     _columns: dict[str, dict[str, object]] = field(default_factory=dict)
 
-    def add(self, path: Path) -> None:
-        """Read a JSON file, if there is one; its descriptions come before those already read."""
+    def extended(self, path: Path) -> "DataDictionary":
+        """With the descriptions of a JSON file, if there is one, which overrule the others."""
         if not is_present(path):
-            return
+            return self
         try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError):
             content = None
         if not isinstance(content, dict):
             self.problems.add(f"{self.name}: its JSON file cannot be read: units are BIDS's own")
-            return
-        for column, description in content.items():
-            if isinstance(description, dict):
-                self._columns[plain(column)] = description
+            return self
+        added = {plain(name): text for name, text in content.items() if isinstance(text, dict)}
+        return DataDictionary(self.name, self.problems, {**self._columns, **added})
 
     def per_year(self, column: str) -> float:
         """How many units of a column of ages a year has: 1, as in BIDS, unless it is described."""

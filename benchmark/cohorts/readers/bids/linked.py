@@ -12,6 +12,7 @@ from longibench.benchmark.cohorts.parsing.study_files import (
 )
 from longibench.benchmark.cohorts.readers.bids.covariates import Covariates, find_covariates
 from longibench.benchmark.cohorts.readers.bids.tables import SubjectTables
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import files_in, folders_in
 
@@ -78,9 +79,10 @@ def open_linked(root: Path, people: Iterable[str], key: str) -> LinkedDataset:
     Raises:
         UserError: There is none, it is of other people, or it has no table to use.
     """
+    wanted = list(people)
     if not any(find_folders(root, SUBJECT, depth=1)):
-        raise UserError(f"{key}={root}: it contains no folder sub-*{_instead(root)}")
-    folders, wanted = subject_folders(root, "a BIDS dataset"), list(people)
+        raise UserError(f"{key}={root}: it contains no folder sub-*{_instead(root, wanted)}")
+    folders = subject_folders(root, "a BIDS dataset")
     shared = [folders[subject] for subject in wanted if subject in folders]
     if not shared:
         raise UserError(
@@ -88,26 +90,32 @@ def open_linked(root: Path, people: Iterable[str], key: str) -> LinkedDataset:
             f"it; it has {len(folders)} others, such as {next(iter(folders.values())).name}. "
             f"Give the dataset that the scans were made from, or leave {key} out"
         )
-    covariates = find_covariates(root)
-    if not covariates.participants.present and not any(map(_is_useful, shared)):
+    if not _is_useful(root, shared):
         raise UserError(
-            f"{key}={root}: there is nothing to use in it, neither {TABLES}"
-            f"{_instead(root)}; leave {key} out to take times from session labels"
+            f"{key}={root}: there is nothing to use in it, neither {TABLES}; "
+            f"leave {key} out to take times from session labels"
         )
-    return LinkedDataset(key, folders, covariates)
+    return LinkedDataset(key, folders, find_covariates(root))
 
 
-def _is_useful(folder: Path) -> bool:
-    """Whether there is a file about dates or covariates in a subject's folder."""
-    sessions = folders_in(folder)
-    places = (folder, *sessions, *(session / "anat" for session in sessions))
-    return any(files_in(place, USED) for place in places)
+def _is_useful(root: Path, subjects: Iterable[Path]) -> bool:
+    """Whether there is a file about dates or covariates of one of the subjects."""
+    if files_in(root, PARTICIPANTS):
+        return True
+    for folder in subjects:
+        sessions = folders_in(folder)
+        places = (folder, *sessions, *(session / "anat" for session in sessions))
+        if any(files_in(place, USED) for place in places):
+            return True
+    return False
 
 
-def _instead(root: Path) -> str:
-    """The dataset that was probably meant: one level below or above."""
-    below = sorted({folder.parent for folder in find_folders(root, SUBJECT, depth=2)} - {root})
-    above = [folder for folder in root.absolute().parents[:2] if SUBJECT.fullmatch(root.name)]
-    found = [f for f in (*below, *above) if any(find_folders(f, SUBJECT, depth=1))]
-    found.sort(key=lambda folder: not files_in(folder, PARTICIPANTS))
-    return f"; did you mean {found[0]}?" if found else "; give the root of the BIDS dataset"
+def _instead(root: Path, wanted: list[str]) -> str:
+    """The dataset that was probably meant: a level or two above or below, with the same people."""
+    below = {folder.parent for folder in find_folders(root, SUBJECT, depth=3)}
+    for candidate in (*sorted(below), *root.absolute().parents[:2]):
+        found = find_folders(candidate, SUBJECT, depth=1)
+        shared = [folder for folder in found if canonical_subject(folder.name) in wanted]
+        if shared and _is_useful(candidate, shared):
+            return f"; did you mean {candidate}?"
+    return "; give the root of the BIDS dataset"

@@ -100,8 +100,7 @@ def read_participants(root: Path, repeated: RepeatedRows) -> Participants:
     present = is_present(path)
     columns, listed = read_records(path, "participant_id") if present else ([], [])
     rows = grouped(listed, lambda row: canonical_subject(row["participant_id"]))
-    dictionary = DataDictionary(NAME)
-    dictionary.add(root / "participants.json")
+    dictionary = DataDictionary(NAME).extended(root / "participants.json")
     session = _session_column(columns, rows.values())
     return Participants(path, present, rows, session, repeated, dictionary)
 

@@ -61,7 +61,8 @@ class Bids(Reader, name="bids"):
         unambiguous session labels (``M012``, ``d0757``); a note names the origin.
 
         Raises:
-            UserError: No such folder, not BIDS, two folders of one person, or no times at all.
+            UserError: No such folder, not BIDS, two folders of one person, no times at all, or no
+                scan with ``prefer`` in its name.
         """
         existing_folder(path, "the root of a BIDS dataset")
         scans: list[FoundScan] = []
@@ -69,10 +70,12 @@ class Bids(Reader, name="bids"):
         covariates = find_covariates(path)
         untimed = ""
         times: list[Timed] = []
+        chosen: list[Path] = []
         for subject, folder in sorted(subject_folders(path, "a BIDS dataset").items()):
             tables = covariates.tables(subject, folder)
             found = find_scans(tables, self.settings.prefer, self.settings.run)
             left_out += [LeftOut(subject, *entry) for entry in found.left_out]
+            chosen += found.paths.values()
             try:
                 times.append(_times(tables, found))
             except NoTimeError as error:
@@ -83,8 +86,20 @@ class Bids(Reader, name="bids"):
             left_out += [LeftOut(subject, *entry) for entry in tables.unread]
         if untimed and not scans:
             raise UserError(f"{untimed} ({COLUMN_TO_ADD})")
-        notes = (*time_notes(times), *covariates.notes())
+        notes = (*time_notes(times), *covariates.notes(), *self._not_preferred(chosen))
         return Listing(scans, left_out, _steps(path), shareable=_shareable(path), notes=notes)
+
+    def _not_preferred(self, chosen: list[Path]) -> tuple[str, ...]:
+        """A note on the scans without ``prefer`` in their name; an error if it is in none."""
+        prefer = self.settings.prefer
+        without = [path for path in chosen if prefer not in path.name]
+        if without and len(without) == len(chosen):
+            raise UserError(
+                f"readers.bids.prefer={prefer}: no T1w scan has it in its name, such as "
+                f"{without[0].name}"
+            )
+        note = f"readers.bids.prefer={prefer}: {len(without)} of {len(chosen)} scans are without it"
+        return (note,) if without else ()
 
 
 def time_notes(times: Iterable[Timed]) -> tuple[str, ...]:

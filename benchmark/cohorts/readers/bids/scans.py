@@ -106,8 +106,8 @@ def _listed_but_absent(tables: SubjectTables, session: Path) -> list[str]:
     return [
         f"{path.name} lists {name}, which does not exist"
         for path, rows in tables.scans(session).items()
-        for name in rows
-        if SUFFIX.search(name) and scan_key(name) not in present
+        for key, row in rows.items()
+        if SUFFIX.search(name := row["filename"]) and key not in present
     ]
 
 

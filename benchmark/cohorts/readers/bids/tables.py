@@ -86,8 +86,8 @@ class SubjectTables:
         if is_present(self.sessions_path):
             listed = read_records(self.sessions_path, "session_id")[1]
             rows = self.repeated.by(listed, lambda row: canonical_visit(row["session_id"]))
-            self.dictionary.add(self.sessions_path.with_suffix(".json"))
-        return SessionTable(SESSIONS, self.sessions_path, rows, self.dictionary)
+        described = self.dictionary.extended(self.sessions_path.with_suffix(".json"))
+        return SessionTable(SESSIONS, self.sessions_path, rows, described)
 
     @property
     def session_tables(self) -> list[SessionTable]:
@@ -106,12 +106,13 @@ class SubjectTables:
         return next(same, self.folder / f"ses-{visit}")
 
     def scans(self, session: Path) -> dict[Path, dict[str, Row]]:
-        """Rows by file name of each ``*_scans.tsv`` in a session's folder."""
+        """Rows by ``scan_key`` of each ``*_scans.tsv`` in a session's folder."""
         if session not in self._scans:
             tables = sorted(n for n in self.names(session) if n.endswith("_scans.tsv"))
             self._scans[session] = {
                 session / name: self.repeated.by(
-                    read_records(session / name, "filename")[1], lambda row: row["filename"]
+                    read_records(session / name, "filename")[1],
+                    lambda row: scan_key(row["filename"]),
                 )
                 for name in tables
             }
@@ -122,9 +123,8 @@ class SubjectTables:
         wanted = scan_key(path.name)
         for folder in dict.fromkeys((path.parent.parent, self.folder)):
             for rows in self.scans(folder).values():
-                for name, row in rows.items():
-                    if scan_key(name) == wanted:
-                        return row
+                if wanted in rows:
+                    return rows[wanted]
         return Row()
 
 

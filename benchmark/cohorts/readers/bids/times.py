@@ -1,17 +1,17 @@
 """Times of the sessions of a BIDS subject: the first record of them that can be true."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from longibench.benchmark.cohorts.parsing.plausible import (
     AGE_SLACK,
-    FIRST_MRI,
     LABEL_SLACK,
     LONGEST,
     disagree,
+    era,
     label_years,
     out_of_order,
     too_long,
@@ -126,7 +126,7 @@ def _check_days(days: Mapping[str, date], times: Times, labels: Times, ages: Tim
     """
     if len(days) > 1 and len(set(days.values())) == 1:
         raise UnfitError("all sessions have the same date")
-    if len({_era(day) for day in days.values()}) > 1:
+    if len({era(day) for day in days.values()}) > 1:
         raise UnfitError("some dates are before MRI or in the future, and others are not")
     ordered = sorted(days, key=lambda visit: days[visit])
     for before, visit in pairwise(ordered):
@@ -134,15 +134,10 @@ def _check_days(days: Mapping[str, date], times: Times, labels: Times, ages: Tim
         apart = counted and abs(labels[visit] - labels[before]) > LABEL_SLACK
         if apart and days[visit] == days[before]:
             raise UnfitError("two sessions that are months apart have the same date")
-    if any(_era(day) for day in days.values()):
+    if any(era(day) for day in days.values()):
         for witness, slack, name in ((labels, LABEL_SLACK, "labels"), (ages, AGE_SLACK, "ages")):
             if disagree(times, witness, slack):
                 raise UnfitError(f"its dates are shifted, and {name} contradict them")
-
-
-def _era(day: date) -> int:
-    """-1 before there was MRI, 1 in the future, else 0."""
-    return (day > datetime.now(UTC).date()) - (day < FIRST_MRI)
 
 
 def _only_years(days: Iterable[date]) -> bool:
@@ -152,6 +147,6 @@ def _only_years(days: Iterable[date]) -> bool:
 
 def _shift(record: TimeRecord) -> tuple[str, ...]:
     """A remark on dates that are shifted."""
-    shifted = record.unit == "date" and any(_era(day) for day in record.days().values())
+    shifted = record.unit == "date" and any(era(day) for day in record.days().values())
     remark = f"{record.what}: dates are before MRI or in the future: only differences are used"
     return (remark,) if shifted else ()

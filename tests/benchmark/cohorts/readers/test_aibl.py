@@ -112,3 +112,18 @@ def test_what_tables_lack_is_told(aibl: Path) -> None:
     assert "no table with the columns rid, apgen1, apgen2: its covariates are not known" in notes
     assert any("has no row of 1 of" in note for note in notes)
     assert any("column ptgender: " in note and "such as 'female'" in note for note in notes)
+
+
+def test_codes_of_visits_may_be_padded_otherwise_in_another_table(aibl: Path) -> None:
+    table = aibl / "Data_extract" / "aibl_pdxconv_01-Jun-2018.csv"
+    table.write_text(table.read_text().replace(",m18,", ",M018,").replace(",bl,", ",BL,"))
+    assert read(aibl).visits["diagnosis"].tolist()[:2] == ["CN", "CN"]
+
+
+def test_people_that_are_listed_twice_with_other_values_are_reported(aibl: Path) -> None:
+    table = aibl / "Data_extract" / "aibl_ptdemog_01-Jun-2018.csv"
+    table.write_text(table.read_text() + "4711,-4,m18,/1900,2\n")
+    cohort = read(aibl)
+    assert cohort.visits["age"].isna().tolist()[:4] == [True] * 4
+    assert cohort.visits["sex"].iloc[0] == "F"
+    assert any("column ptdob: rows about the same thing differ in 1" in n for n in cohort.notes)

@@ -221,3 +221,14 @@ def test_age_is_that_of_the_first_scan_and_codes_are_no_values(pair: Path) -> No
     assert visits["age"].tolist() == [72.1, 72.1]
     assert visits["mmse"].isna().tolist() == [True, False]
     assert "apoe4" not in visits
+
+
+def test_a_preferred_name_that_is_missing_is_reported(tmp_path: Path) -> None:
+    for label in ("M000", "M012"):
+        scan(tmp_path, "sub-a", label)
+    fast = scan(tmp_path, "sub-a", "M012", "_acq-fast")
+    cohort = read_cohort(Bids, tmp_path, "x", {"prefer": "acq-fast"})
+    assert cohort.visits["path"].iloc[1] == str(fast)
+    assert cohort.notes[-1] == "readers.bids.prefer=acq-fast: 1 of 2 scans are without it"
+    with pytest.raises(UserError, match=r"readers\.bids\.prefer=acq-x: no T1w scan has it"):
+        read_cohort(Bids, tmp_path, "x", {"prefer": "acq-x"})

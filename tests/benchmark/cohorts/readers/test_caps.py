@@ -64,7 +64,9 @@ def test_the_full_field_of_view_is_taken_unless_the_crop_is_asked_for(caps: Path
     assert not read(caps).visits["path"].str.contains("desc-Crop").any()
     assert read(caps, crop="cropped").visits["path"].str.contains("desc-Crop").all()
     output(caps, "sub-ADNI002S4711", "M000").unlink()
-    assert "desc-Crop" in read(caps).visits["path"].iloc[0]  # what there is
+    cohort = read(caps)
+    assert "desc-Crop" in cohort.visits["path"].iloc[0]  # what there is
+    assert cohort.notes[-1] == "readers.caps.crop=full: 1 of 9 sessions have only the other"
 
 
 def test_a_session_without_output_is_named(caps: Path) -> None:
@@ -158,3 +160,14 @@ def test_people_and_sessions_that_the_dataset_lacks_are_counted(tmp_path: Path) 
         "*_scans.tsv, column acq_time: not used, because a session has no value (1 subjects)",
         "sub-*_sessions.tsv has no row for 1 of the sessions with scans",
     )
+
+
+def test_what_is_suggested_for_a_wrong_folder_can_be_used(tmp_path: Path) -> None:
+    bids = clinica(tmp_path, "study/bids")
+    other = tmp_path / "study" / "aaa" / "sub-1"
+    other.mkdir(parents=True)
+    (other / "sub-1_sessions.tsv").write_text("session_id\n")
+    with pytest.raises(UserError, match=rf"did you mean {bids}\?"):
+        read(tmp_path / "caps", bids=str(tmp_path / "study"))
+    with pytest.raises(UserError, match=r"no folder sub-\*; give the root of the BIDS dataset"):
+        read(tmp_path / "caps", bids=str(tmp_path / "caps"))

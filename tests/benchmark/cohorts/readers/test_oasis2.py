@@ -118,3 +118,19 @@ def test_a_cell_that_cannot_be_read_is_told(oasis2: Path) -> None:
     cohort = read(oasis2)
     assert "education" not in cohort.visits
     assert any("column educ: " in note and "such as 'twelve'" in note for note in cohort.notes)
+
+
+def test_rows_of_one_session_that_contradict_each_other_are_reported(oasis2: Path) -> None:
+    table = oasis2 / "oasis_longitudinal_demographics.csv"
+    table.write_text(
+        table.read_text() + row("OAS2_4712", 2, "700", "0.5", sex="M", age="66.0") + "\n"
+    )
+    cohort = read(oasis2)
+    assert "OAS2_4712" not in cohort.subjects
+    assert "column mr_delay: rows about the same thing differ in 1 case" in cohort.notes[-1]
+
+
+def test_a_follow_up_of_a_century_is_left_out(oasis2: Path) -> None:
+    edit(oasis2, "OAS2_4712_MR2,Converted,2,366", "OAS2_4712_MR2,Converted,2,36600")
+    left_out = read(oasis2).left_out.set_index("reason")["detail"]
+    assert "100 years from MR1 to MR2" in left_out["times that cannot be true"].iloc[0]

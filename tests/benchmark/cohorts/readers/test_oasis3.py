@@ -92,3 +92,19 @@ def test_what_tables_lack_is_told(oasis3: Path) -> None:
     notes = read(oasis3).notes
     assert any("has no row of 1 of" in note for note in notes)
     assert any("column educ: " in note and "such as 'many' in row" in note for note in notes)
+
+
+def test_a_session_of_the_mr_table_may_be_padded_otherwise(oasis3: Path) -> None:
+    table = oasis3 / "mr.csv"
+    table.write_text(table.read_text().replace("_d0112", "_d112"))
+    assert read(oasis3).visits["field_tesla"].tolist()[:2] == [1.5, 3.0]
+
+
+def test_people_that_are_listed_twice_with_other_values_are_reported(oasis3: Path) -> None:
+    table = oasis3 / "OASIS3_demographics.csv"
+    header, first, *_ = table.read_text().splitlines()
+    age = first.split(",")[header.lower().split(",").index("ageatentry")]
+    table.write_text(table.read_text() + first.replace(age, "55.5") + "\n")
+    cohort = read(oasis3)
+    assert cohort.visits["age"].isna().tolist()[:4] == [True] * 4
+    assert "OASIS3_demographics.csv, column ageatentry: rows about the same" in cohort.notes[-1]
