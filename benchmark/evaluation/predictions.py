@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from longibench.benchmark.cohorts.parsing.path_templates import existing_name
+from longibench.benchmark.cohorts.parsing.path_templates import (
+    AS_NIFTI,
+    FOREIGN_VOLUMES,
+    existing_name,
+)
 from longibench.benchmark.cohorts.parsing.tables import Row, parse_table
 from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit
 from longibench.benchmark.core.checked_files import read_bytes
@@ -20,14 +24,6 @@ OPTIONAL = ["labels", "sha256"]
 ENDINGS = (".nii", ".nii.gz")
 CHANGED = f"{AGAIN}; if it was changed on purpose, delete {FILE_DIGESTS} beside it"
 FIELDS = ("subject", "visit", "sample")
-FOREIGN_VOLUMES = (
-    *(".mgz", ".mgh", ".npy", ".npz", ".pt", ".pkl", ".mat", ".h5", ".mnc", ".nrrd", ".nhdr"),
-    *(".mha", ".mhd", ".dcm", ".img", ".tif", ".tiff", ".zip"),
-)
-AS_NIFTI = (
-    "write the volumes as .nii.gz: nibabel.save(nibabel.Nifti1Image(array, affine), file), or "
-    "mri_convert in.mgz out.nii.gz"
-)
 PATTERN = "sub-{subject}_{visit}.nii.gz"  # an example for messages
 
 

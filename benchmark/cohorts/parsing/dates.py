@@ -86,10 +86,27 @@ def parse_date(text: str, style: str = "") -> date:
         raise ValueError(f"'{text}' is no calendar day (slashes are month/day/year)") from None
 
 
-def fitting_styles(texts: Iterable[str]) -> list[str]:
-    """The ``FORMATS`` that fit all of some texts."""
+def checked_style(style: str) -> str:
+    """A format of dates itself.
+
+    Raises:
+        ValueError: It does not describe a day, or has years of two digits.
+    """
+    day = date(2001, 2, 3)
+    try:
+        whole = "%y" not in style and _styled(day.strftime(style), style) == day
+    except ValueError:
+        whole = False
+    if style and not whole:
+        raise ValueError("write it as %d.%m.%Y or %m/%d/%Y, with a year of four digits")
+    return style
+
+
+def fitting_styles(texts: Iterable[str], *styles: str) -> list[str]:
+    """Of some formats (``FORMATS`` if none is given) those that fit all of some texts."""
     bare = [TIME_OF_DAY.sub("", text.strip()) for text in texts]
-    return [style for style in FORMATS if bare and all(_fits(text, style) for text in bare)]
+    known = styles or FORMATS
+    return [style for style in known if bare and all(_fits(text, style) for text in bare)]
 
 
 def _parts(bare: str) -> tuple[int, int, int] | None:

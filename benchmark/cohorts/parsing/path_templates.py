@@ -9,6 +9,15 @@ from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
 from longibench.benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
 from longibench.benchmark.core.errors import UserError, unknown
 
+FOREIGN_VOLUMES = (
+    *(".mgz", ".mgh", ".npy", ".npz", ".pt", ".pkl", ".mat", ".h5", ".mnc", ".nrrd", ".nhdr"),
+    *(".mha", ".mhd", ".tif", ".tiff", ".png", ".zip"),
+)
+AS_NIFTI = (
+    "write NIfTI (.nii.gz): nibabel.save(nibabel.Nifti1Image(array, affine), file), or "
+    "mri_convert in.mgz out.nii.gz"
+)
+
 WHOLE, DECIMAL = "bdoxX", "eEfFgG%"  # format types (Python's) that need a number
 
 
@@ -64,7 +73,7 @@ class PathTemplate:
             self._parts.append(Part(text, column, spec or ""))
             self._check(self._parts[-1])
 
-    def fill(self, row: Row, where: str) -> str | None:
+    def fill(self, row: Row) -> str | None:
         """The name for a row; None if one of its cells is empty, -1 or -4.
 
         Raises:
@@ -75,7 +84,7 @@ class PathTemplate:
             cell = text_of(row.get(part.column), MISSING_CODES) if part.column else ""
             if cell is None:
                 return None
-            name += part.text + (self._format(part, cell, where) if part.column else "")
+            name += part.text + (self._format(part, cell, row.where) if part.column else "")
         return name
 
     def _check(self, part: Part) -> None:

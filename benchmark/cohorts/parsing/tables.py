@@ -32,6 +32,11 @@ class Row(dict[str, str]):
         super().__init__(cells)
         self.where = where
 
+    @property
+    def number(self) -> str:
+        """The row's number in the file, as text."""
+        return self.where.rpartition(", row ")[2]
+
 
 @dataclass(frozen=True)
 class Table:

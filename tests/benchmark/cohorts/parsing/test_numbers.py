@@ -77,5 +77,5 @@ def test_lower_bounds_are_counted_apart_from_unreadable_ages() -> None:
     assert [unread.age(row, "age") for row in rows] == [89.0, 89.0, None, None]
     assert unread.notes() == (
         "a.csv, column age: 1 cell cannot be read and count as missing, such as 'x' in row 4",
-        "a.csv, column age: 2 cells are lower bounds and taken as the age, such as '89+' in row 2",
+        "a.csv, column age: 2 cells read as the lower bound, such as '89+' in row 2",
     )
