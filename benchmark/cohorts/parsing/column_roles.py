@@ -1,14 +1,13 @@
 """Which column of a table has which role: as set by the user, by its name, or by its cells."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from longibench.benchmark.cohorts.parsing.dates import Unit, fitting_styles, parse_date
 from longibench.benchmark.cohorts.parsing.grids import plain
 from longibench.benchmark.cohorts.parsing.numbers import parse_number
 from longibench.benchmark.cohorts.parsing.problems import Problems, option
 from longibench.benchmark.cohorts.parsing.tables import Row, Table, text_of
-from longibench.benchmark.cohorts.parsing.values import sex_of
 from longibench.benchmark.core.errors import unknown
 
 SPELLINGS = {
@@ -27,8 +26,6 @@ PERSON = re.compile(
     r"id$|^id|subj|patient|partic|proband|person|sujet|pazient|pacien|code|rid|case"
 )
 BIRTH = re.compile(r"birth|dob|geb|naiss|nasc|nacim")
-SEX = re.compile(r"sex|gender|geschl|genre|sess?o$")
-DIAGNOSIS = re.compile(r"diag|^dx|_dx$")
 UNITS: dict[Unit, re.Pattern[str]] = {  # parts of names, in some languages
     "age": re.compile(r"^age|_age|alter$|^alter|edad|eta$"),
     "days": re.compile(r"day|tage|jour|dias"),
@@ -74,39 +71,24 @@ def time_candidate(table: Table) -> tuple[str, Unit | None]:
     """A column that may be the visits' time, and its unit if the cells or the name show it."""
     dated = []
     for place, name in enumerate(table.columns):
-        cells = _cells(table.rows, name)
+        cells = cells_of(table.rows, name)
         if cells and sum(map(_is_date, cells)) * 2 > len(cells) and not BIRTH.search(name):
             dated.append((-len({*cells}), place, name))
     if dated:
         return min(dated)[-1], "date"
     for unit, pattern in UNITS.items():
         for name in table.columns:
-            cells = _cells(table.rows, name)
+            cells = cells_of(table.rows, name)
             if pattern.search(name) and any(parse_number(cell) is not None for cell in cells):
                 return name, unit
     return "", None
-
-
-def covariate_candidates(table: Table, used: Collection[str], key: str) -> str:
-    """Options for columns without a role whose names are like those of covariates."""
-    options = []
-    for covariate, pattern in (("age", UNITS["age"]), ("sex", SEX), ("diagnosis", DIAGNOSIS)):
-        for name in table.columns:
-            if name in used or not pattern.search(name):
-                continue
-            options.append(option(f"{key}.covariates.{covariate}", name))
-            codes = sorted({*_cells(table.rows, name)})
-            if covariate == "sex" and len(codes) == 2 and not all(map(sex_of, codes)):
-                options.append(f"--set {key}.codes.sex={codes[0]}=M,{codes[1]}=F (or =F, =M)")
-            break
-    return " ".join(options)
 
 
 def _people(table: Table) -> list[str]:
     """Columns whose cells may be ids: values recur, and are neither files nor dates."""
     likely = []
     for place, name in enumerate(table.columns):
-        cells = _cells(table.rows, name)
+        cells = cells_of(table.rows, name)
         several = 1 < len({*cells}) < max(len(cells), 3)
         if several and not any(FILE.match(cell) or _is_date(cell) for cell in cells):
             likely.append((not PERSON.search(name), -len({*cells}), place, name))
@@ -116,14 +98,15 @@ def _people(table: Table) -> list[str]:
 def _files(table: Table) -> list[str]:
     shares = []
     for place, name in enumerate(table.columns):
-        cells = _cells(table.rows, name)
+        cells = cells_of(table.rows, name)
         files = sum(bool(FILE.match(cell)) and not _is_date(cell) for cell in cells)
         if files * 2 > len(cells):
             shares.append((-files, place, name))
     return [name for *_, name in sorted(shares)]
 
 
-def _cells(rows: Sequence[Row], name: str) -> list[str]:
+def cells_of(rows: Sequence[Row], name: str) -> list[str]:
+    """The cells of a column that are not empty, of the first rows."""
     cells = (text_of(row[name]) for row in rows[:SAMPLE])
     return [cell for cell in cells if cell is not None]
 

@@ -4,12 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from longibench.benchmark.cohorts.parsing.problems import Problems, listed
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
-from longibench.benchmark.cohorts.parsing.tables import Row, number_of, plain, text_of
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of, text_of
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import (
     NUMBERS,
-    PARTICIPANT,
-    SESSION,
     age_of,
     diagnosis_of,
     lower_bound_of,
@@ -19,40 +17,8 @@ from longibench.benchmark.cohorts.reader import Covariates
 from longibench.benchmark.cohorts.visit_table import COVARIATES
 from longibench.benchmark.core.errors import UserError, unknown
 
-# a bare "diagnosis" or "dx" of a table of visits is the visit's, not the participant's
-GROUP = tuple(name for name in PARTICIPANT["group"] if name not in ("dx", "diagnosis"))
-SPELLINGS = {**PARTICIPANT, **SESSION, "group": GROUP}
 READ = (*NUMBERS, "sex")  # of which a cell may be unreadable; the others are text
 NAMED = ("sex", "group", "diagnosis")  # a number in them is a code, never the value itself
-
-
-def covariate_columns(
-    columns: list[str], given: Mapping[str, str | None], key: str
-) -> dict[str, str]:
-    """The column of each covariate.
-
-    Args:
-        columns: The table's columns in the plain spelling.
-        given: Columns by covariate as set by the user; an empty one omits the covariate.
-        key: Name of the setting, for errors.
-
-    Raises:
-        UserError: A covariate or a column that does not exist.
-    """
-    for name in given:
-        if name not in COVARIATES:
-            raise unknown(f"covariate in {key}", name, COVARIATES)
-    chosen: dict[str, str] = {}
-    for name, spellings in SPELLINGS.items():
-        if name in given:
-            column = plain(given[name] or "")
-            if column and column not in columns:
-                raise unknown(f"column of {key}.{name}", column, columns)
-        else:
-            column = next((spelling for spelling in spellings if spelling in columns), "")
-        if column:
-            chosen[name] = column
-    return chosen
 
 
 class Coding:

@@ -65,7 +65,9 @@ def _separator(text: str) -> tuple[str, int]:
     if match := NAMED.match(text):
         return match[1], 1
     sample = text[:HEAD]
-    return max(SEPARATORS, key=lambda separator: _fit(sample, separator)), 0
+    fits = {separator: _fit(sample, separator) for separator in SEPARATORS}
+    best = max(fits, key=lambda separator: fits[separator])
+    return best if fits[best][1] else ",", 0
 
 
 def _fit(text: str, separator: str) -> tuple[float, int]:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from longibench.benchmark.cohorts.parsing.column_roles import time_candidate
+from longibench.benchmark.cohorts.parsing.date_proposals import propose_style
 from longibench.benchmark.cohorts.parsing.dates import (
     AMERICAN,
-    EXCEL_DAY,
-    FORMATS,
     MONTHS,
     TIME_COLUMNS,
     YEAR,
@@ -87,7 +86,7 @@ class Clock:
         if not wrong:
             return
         if self.unit == "date" and not self.style:
-            wrong = self._propose(cells, wrong, problems, key)
+            wrong = propose_style(self.column, cells, wrong, problems, key)
         if wrong:
             cell, row = next(iter(wrong.items()))
             with problems.gathered():
@@ -112,41 +111,6 @@ class Clock:
         except UserError:
             return False
         return True
-
-    def _propose(
-        self, cells: dict[str, Row], wrong: dict[str, Row], problems: Problems, key: str
-    ) -> dict[str, Row]:
-        """Report the formats that fit most cells.
-
-        Returns:
-            The cells that do not fit them.
-        """
-        name = f"column {self.column}"
-        first, row = next(iter(wrong.items()))
-        if all(EXCEL_DAY.fullmatch(cell) for cell in wrong):
-            problems.add(
-                f"{name}: '{first}' in row {row.number} is Excel's number of a day; format the "
-                f"column as dates in Excel, or count days: {option(f'{key}.unit', 'days')}"
-            )
-            return {}
-        fitting = {
-            style: [cell for cell in cells if fitting_styles([cell], style)] for style in FORMATS
-        }
-        most = max(len(fit) for fit in fitting.values())
-        if most <= len(cells) - len(wrong):
-            return wrong
-        styles = [style for style, fit in fitting.items() if len(fit) == most]
-        shown = fitting[styles[0]][0]
-        options = [
-            f"{option(f'{key}.date_format', style)} makes it {parse_date(shown, style)}"
-            for style in styles
-        ]
-        how = "needs its format" if len(styles) == 1 else f"has {len(styles)} possible formats"
-        problems.add(
-            f"{name}: '{shown}' {how}, which fit{'s' * (len(styles) == 1)} {most} of "
-            f"{len(cells)} different dates: {', or '.join(options)}"
-        )
-        return {cell: row for cell, row in cells.items() if cell not in fitting[styles[0]]}
 
 
 def find_clock(

@@ -9,22 +9,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from longibench.benchmark.cohorts.parsing import tables as parsing
-from longibench.benchmark.cohorts.parsing.column_roles import (
-    SPELLINGS,
+from longibench.benchmark.cohorts.parsing.column_roles import SPELLINGS, find_column
+from longibench.benchmark.cohorts.parsing.covariate_columns import (
     covariate_candidates,
-    find_column,
+    covariate_columns,
 )
-from longibench.benchmark.cohorts.parsing.covariates import Coding, covariate_columns
+from longibench.benchmark.cohorts.parsing.covariates import Coding
 from longibench.benchmark.cohorts.parsing.dates import TIME_COLUMNS, Unit, checked_style
 from longibench.benchmark.cohorts.parsing.encodings import FOREIGN
 from longibench.benchmark.cohorts.parsing.grids import plain
-from longibench.benchmark.cohorts.parsing.path_templates import (
-    AS_NIFTI,
-    FOREIGN_VOLUMES,
-    PathTemplate,
-    existing_name,
-)
-from longibench.benchmark.cohorts.parsing.problems import Problems, listed
+from longibench.benchmark.cohorts.parsing.listed_files import check_files, located, remark_rows
+from longibench.benchmark.cohorts.parsing.path_templates import PathTemplate
+from longibench.benchmark.cohorts.parsing.problems import Problems
 from longibench.benchmark.cohorts.parsing.row_ids import unify_ids
 from longibench.benchmark.cohorts.parsing.study_files import TEXT_TABLES
 from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, parse_table, text_of
@@ -171,9 +167,10 @@ class Table(Reader, name="table"):
             unify_ids(table.rows, subject, problems)
         root = os.path.abspath(path.parent / Path(os.path.expanduser(own.root)))
         if template:
-            _check_files(table.rows, template, root, problems)
+            check_files(table.rows, template, root, problems, KEY)
         if problems:
-            _remark_rows(table, subject, clock, problems)
+            needed = {"subject": subject, "time": clock.column if clock else ""}
+            remark_rows(table.rows, needed, problems)
             if more := covariate_candidates(table, used, KEY):
                 problems.remark(f"covariates that may be in it: {more}")
         problems.require_none()
@@ -209,18 +206,13 @@ def _entries(rows: list[Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
             reason = NO_SUBJECT if cell is None else NO_TIME if days is None else NO_PATH
             yield LeftOut(subject, visit, reason, row.where)
             continue
-        file = _located(layout.root, name)
+        file = located(layout.root, name)
         if not os.path.exists(file):
             yield LeftOut(subject, visit, NOT_ON_DISK, f"{row.where}: {file}")
             continue
         covariates = layout.coding.read(row)
         labels = _label_map(layout, row)
         yield FoundScan(subject, visit, Path(file), days, (number,), covariates, labels)
-
-
-def _located(root: str, name: str) -> str:
-    """A file's normalised path, so that one file has one path; text is made faster than a Path."""
-    return os.path.normpath(os.path.join(root, os.path.expanduser(existing_name(root, name))))
 
 
 def _template(
@@ -235,46 +227,11 @@ def _template(
     return None
 
 
-def _check_files(rows: list[Row], template: PathTemplate, root: str, problems: Problems) -> None:
-    """Report names that cannot be made, and files that do not exist.
-
-    If the first file exists, and there is no other problem, the others are left to ``_entries``.
-    """
-    number, missing = 0, []
-    with problems.gathered():
-        for row in rows:
-            if (name := template.fill(row)) is None:
-                continue
-            number += 1
-            if name.lower().endswith(FOREIGN_VOLUMES):
-                raise UserError(f"{row.where}: {name} is not read; {AS_NIFTI}")
-            file = _located(root, name)
-            if not os.path.exists(file):
-                missing.append(f"row {row.number}: {file}")
-            elif not problems and not missing:
-                return
-    text = f"{len(missing)} of {number} files do not exist, such as {listed(missing, 2)}"
-    if missing and len(missing) == number:
-        problems.add(f"{text}; files are relative to {root}: --set {KEY}.root=FOLDER")
-    elif missing:
-        problems.remark(f"{text}; files are relative to {root} ({KEY}.root)")
-
-
-def _remark_rows(
-    table: parsing.Table, subject: str, clock: Clock | None, problems: Problems
-) -> None:
-    """List the rows that are left out in any case."""
-    for column, what in ((subject, "subject"), (clock.column if clock else "", "time")):
-        rows = [row.number for row in table.rows if column and text_of(row[column]) is None]
-        if rows:
-            problems.remark(f"rows without a {what} are left out: {listed(rows)}")
-
-
 def _label_map(layout: Layout, row: Row) -> Path | None:
     name = layout.labels.fill(row) if layout.labels else None
     if name is None:
         return None
-    file = _located(layout.root, name)
+    file = located(layout.root, name)
     if not os.path.isfile(file):
         raise UserError(f"{row.where}: {file}: no such label map; empty the cell if there is none")
     return Path(file)
