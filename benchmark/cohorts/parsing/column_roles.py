@@ -89,7 +89,7 @@ def _people(table: Table) -> list[str]:
     likely = []
     for place, name in enumerate(table.columns):
         cells = cells_of(table.rows, name)
-        several = 1 < len({*cells}) < max(len(cells), 3)
+        several = len({*cells}) < max(len(cells), 3)
         if several and not any(FILE.match(cell) or _is_date(cell) for cell in cells):
             likely.append((not PERSON.search(name), -len({*cells}), place, name))
     return [name for *_, name in sorted(likely)]

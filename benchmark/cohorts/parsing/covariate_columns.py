@@ -58,8 +58,17 @@ def covariate_candidates(table: Table, used: Collection[str], key: str) -> str:
             if name in used or not pattern.search(name):
                 continue
             options.append(option(f"{key}.covariates.{covariate}", name))
-            codes = sorted({*cells_of(table.rows, name)})
-            if covariate == "sex" and len(codes) == 2 and not all(map(sex_of, codes)):
-                options.append(f"--set {key}.codes.sex={codes[0]}=M,{codes[1]}=F (or =F, =M)")
+            if covariate == "sex" and (codes := _codes(cells_of(table.rows, name))):
+                options.append(f"--set {key}.codes.sex={codes}")
             break
     return " ".join(options)
+
+
+def _codes(cells: Collection[str]) -> str:
+    """A coding of two sexes that are not written as F and M; empty if it cannot be proposed."""
+    texts = sorted({*cells})
+    if len(texts) != 2 or not all(text.isalnum() for text in texts) or all(map(sex_of, texts)):
+        return ""
+    known = [*map(sex_of, texts)]
+    first, second = "FM" if known[0] == "F" or known[1] == "M" else "MF"
+    return f"{texts[0]}={first},{texts[1]}={second}{'' if any(known) else ' (or =F,=M)'}"

@@ -16,6 +16,7 @@ from longibench.benchmark.cohorts.parsing.dates import (
     parse_date,
 )
 from longibench.benchmark.cohorts.parsing.grids import plain
+from longibench.benchmark.cohorts.parsing.numbers import DOTTED
 from longibench.benchmark.cohorts.parsing.problems import Problems, listed, option
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
 from longibench.benchmark.cohorts.parsing.tables import Row, Table, number_of, text_of
@@ -69,6 +70,10 @@ class Clock:
                 f"{where}'{cell}' is a lower bound, not a time; leave the cell empty, or set "
                 "another column of times"
             )
+        bare = cell.replace(",", ".")
+        if value is None and DOTTED.fullmatch(bare):
+            whole = bare.replace(".", "")
+            raise UserError(f"{where}'{cell}' may be {whole} or {bare}0; write it so")
         if value is None or value < 0:
             raise UserError(
                 f"{where}'{cell}': {self.unit} must be a number from 0 on: a follow-up comes after "

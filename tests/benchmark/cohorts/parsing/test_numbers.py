@@ -2,7 +2,7 @@
 
 import pytest
 
-from longibench.benchmark.cohorts.parsing.numbers import parse_number, settled
+from longibench.benchmark.cohorts.parsing.numbers import parse_number, settled, settled_columns
 from longibench.benchmark.cohorts.parsing.tables import Row
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import age_of
@@ -55,6 +55,14 @@ def test_a_number_is_read_rightly_or_not_at_all(text: str, value: float | None) 
 )
 def test_a_column_settles_what_a_comma_means(cells: list[str], values: list[float | None]) -> None:
     assert [parse_number(cell) for cell in settled(cells)] == values
+
+
+def test_decimal_commas_elsewhere_put_thousands_in_doubt() -> None:
+    """An English column beside a German one: its other numbers settle it, or nothing does."""
+    columns = [["70,5", "71,5"], ["365", "1.234"], ["1.5", "1.234"], ["a.b", "c"]]
+    read = [[parse_number(cell) for cell in cells] for cells in settled_columns(columns)]
+    assert read[1:3] == [[365.0, None], [1.5, 1.234]]
+    assert [*map(list, settled_columns(columns[1:]))] == columns[1:]
 
 
 @pytest.mark.parametrize(

@@ -176,8 +176,15 @@ def test_a_hidden_age_is_no_time(make: Callable) -> None:
 
 def test_an_ambiguous_comma_is_not_guessed(make: Callable) -> None:
     table = make("subject;path;years", "1;a.nii;0", "1;b.nii;1,234")
-    with pytest.raises(UserError, match=r"row 3, column years: '1,234'"):
+    with pytest.raises(
+        UserError, match=r"column years: '1,234' may be 1234 or 1.2340; write it so"
+    ):
         read(table)
+    table = make("subject;path;days", "1;a.nii;0", "1;b.nii;1.234", "1;c.nii;500")
+    with pytest.raises(UserError, match=r"column days: '1.234' may be 1234 or 1.2340; write it so"):
+        read(table)
+    table = make("subject;path;days", "1;a.nii;0", "1;b.nii;1.2340", "1;c.nii;500")
+    assert read(table).visits["years"].iloc[1] == pytest.approx(1.234 / 365.25)
     table = make("subject;path;years", "1;a.nii;0", "1;b.nii;1,234", "1;c.nii;2,5")
     assert read(table).visits["years"].tolist() == pytest.approx([0, 1.234, 2.5])
 
