@@ -31,6 +31,11 @@ def canonical_subject(label: str) -> str:
     return bare
 
 
+def shown_visit(label: str) -> str:
+    """A visit's label as tables and pages show it: without the ``ses-`` of folders and files."""
+    return label.strip().removeprefix("ses-").strip()
+
+
 def canonical_visit(label: str) -> str:
     """The form in which labels of one subject's visits are compared; what is shown is the label.
 
@@ -38,7 +43,7 @@ def canonical_visit(label: str) -> str:
     so are ``d0757`` and ``d757``, or ``01`` and ``1``, which spreadsheets make of it. ``bl`` and
     ``baseline`` are month 0, as in Clinica.
     """
-    bare = label.strip().removeprefix("ses-").strip().lower()
+    bare = shown_visit(label).lower()
     if bare in FIRST:
         return "m0"
     match = NUMBERED.fullmatch(bare)

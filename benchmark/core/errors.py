@@ -1,4 +1,4 @@
-"""Errors that a user can fix: shown as one line, exit code 2, no traceback."""
+"""Errors that a user can fix: shown as one line (or a list), exit code 2, no traceback."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -15,6 +15,21 @@ class UserError(Exception):
         """The message on one line, also if a library's message in it has several, and visible."""
         lines = [line.strip() for line in super().__str__().splitlines()]
         return visible("; ".join(line for line in lines if line))
+
+
+class ListedError(UserError):
+    """Several things that are wrong with one input, numbered, each on its own line."""
+
+    def __init__(self, what: str, problems: Iterable[str], remarks: Iterable[str] = ()) -> None:
+        """Args: what the problems are of, the problems, and what else is to be known."""
+        self.problems, self.remarks = tuple(problems), tuple(remarks)
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        """The whole list."""
+        numbered = [f"  ({place}) {text}" for place, text in enumerate(self.problems, 1)]
+        remarks = [f"  note: {text}" for text in self.remarks]
+        return "\n".join([super().__str__(), *numbered, *remarks])
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> UserError:

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from longibench.benchmark.cohorts.parsing.path_templates import existing_name
+from longibench.benchmark.cohorts.parsing.path_templates import (
+    AS_NIFTI,
+    FOREIGN_VOLUMES,
+    existing_name,
+)
 from longibench.benchmark.cohorts.parsing.tables import Row, parse_table
-from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit
+from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit, shown_visit
 from longibench.benchmark.core.checked_files import read_bytes
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.folder_digests import AGAIN
@@ -23,14 +27,6 @@ ENDINGS = (".nii", ".nii.gz")
 CHANGED = f"{AGAIN}; if it was changed on purpose, delete {FILE_DIGESTS} beside it"
 FIELDS = ("subject", "visit", "sample")
 SAMPLE = r"[0-9]{1,6}"
-FOREIGN_VOLUMES = (
-    *(".mgz", ".mgh", ".npy", ".npz", ".pt", ".pkl", ".mat", ".h5", ".mnc", ".nrrd", ".nhdr"),
-    *(".mha", ".mhd", ".dcm", ".img", ".tif", ".tiff", ".zip"),
-)
-AS_NIFTI = (
-    "write the volumes as .nii.gz: nibabel.save(nibabel.Nifti1Image(array, affine), file), or "
-    "mri_convert in.mgz out.nii.gz"
-)
 PATTERN = "sub-{subject}_{visit}.nii.gz"  # an example for messages
 
 
@@ -166,7 +162,7 @@ def _checked(table: pd.DataFrame, where: Path, places: list[str]) -> pd.DataFram
         )
     table["sample"] = table["sample"].astype(int)
     table["subject"] = table["subject"].map(canonical_subject)
-    table["visit"] = table["visit"].str.strip().str.removeprefix("ses-")
+    table["visit"] = table["visit"].map(shown_visit)
     for column in KEYS:
         named = zip(table[column], places, strict=True)
         table[column] = [check_name(name, column, place) for name, place in named]

@@ -9,7 +9,8 @@ Unit = Literal["date", "days", "months", "years", "age"]
 
 YEAR = 365.25  # days
 MONTHS = 12  # a year
-ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")  # also 2006-11-02_08_16_44.0 and ...T08:16
+# also the beginning of 2006-11-02_08_16_44.0 and ...T08:16
+ISO = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
 AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 DAY_MONTH = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[ .-]*([A-Za-z]{3,9})[ .,-]*(\d{4})")
@@ -59,7 +60,7 @@ TIME_COLUMNS: dict[Unit, tuple[str, ...]] = {
 # Formats (of ``strptime``) that a table may mean, for proposals.
 FORMATS = (
     *("%d.%m.%Y", "%m.%d.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y"),
-    *("%Y.%m.%d", "%Y/%m/%d", "%Y/%d/%m", "%d %m %Y", "%d%m%Y", "%m%d%Y"),
+    *("%d %m %Y", "%d%m%Y", "%m%d%Y"),
 )
 
 
@@ -67,8 +68,9 @@ def parse_date(text: str, style: str = "") -> date:
     """Read a date, optionally followed by a time of day.
 
     Args:
-        text: ``2006-11-02``, ``11/2/2006``, ``20061102``, ``2-Nov-2006`` or ``Nov 2, 2006``.
-            Slashes are month/day/year, as LONI and AIBL write them.
+        text: ``2006-11-02``, ``2006/11/2``, ``11/2/2006``, ``20061102``, ``2-Nov-2006`` or
+            ``Nov 2, 2006``. Slashes are month/day/year, as LONI and AIBL write them, unless the
+            year is first.
         style: Its format in the signs of ``strptime``, such as ``%d.%m.%Y``; empty for the above.
 
     Raises:
@@ -86,10 +88,27 @@ def parse_date(text: str, style: str = "") -> date:
         raise ValueError(f"'{text}' is no calendar day (slashes are month/day/year)") from None
 
 
-def fitting_styles(texts: Iterable[str]) -> list[str]:
-    """The ``FORMATS`` that fit all of some texts."""
+def checked_style(style: str) -> str:
+    """A format of dates itself.
+
+    Raises:
+        ValueError: It does not describe a day, or has years of two digits.
+    """
+    day = date(2001, 2, 3)
+    try:
+        whole = "%y" not in style and _styled(day.strftime(style), style) == day
+    except ValueError:
+        whole = False
+    if style and not whole:
+        raise ValueError("write it as %d.%m.%Y or %m/%d/%Y, with a year of four digits")
+    return style
+
+
+def fitting_styles(texts: Iterable[str], *styles: str) -> list[str]:
+    """Of some formats (``FORMATS`` if none is given) those that fit all of some texts."""
     bare = [TIME_OF_DAY.sub("", text.strip()) for text in texts]
-    return [style for style in FORMATS if bare and all(_fits(text, style) for text in bare)]
+    known = styles or FORMATS
+    return [style for style in known if bare and all(_fits(text, style) for text in bare)]
 
 
 def _parts(bare: str) -> tuple[int, int, int] | None:

@@ -33,11 +33,13 @@ class Grid:
         header: Names of the columns as written.
         lines: The rows below, each as long as the header; none is empty.
         notes: How the table was read, if that is not obvious.
+        separator: The sign between its cells; empty for a workbook.
     """
 
     header: list[str]
     lines: list[Line]
     notes: tuple[str, ...] = ()
+    separator: str = ""
 
 
 def plain(name: str) -> str:
@@ -63,14 +65,16 @@ def header_place(lines: Sequence[Line]) -> int:
     return 0
 
 
-def with_header(lines: list[Line], path: Path, notes: Sequence[str] = (), what: str = "") -> Grid:
+def with_header(
+    lines: list[Line], path: Path, notes: Sequence[str] = (), separator: str = ""
+) -> Grid:
     """A table from the rows of a file.
 
     Args:
         lines: The rows that are not empty.
         path: The file, for errors.
         notes: How it was read.
-        what: The separator, for errors and for tables that R wrote.
+        separator: The sign between cells; empty for a workbook.
 
     Raises:
         UserError: No row, or a row with more cells than the header has.
@@ -81,7 +85,7 @@ def with_header(lines: list[Line], path: Path, notes: Sequence[str] = (), what: 
     header, below = lines[place].cells, lines[place + 1 :]
     if place:
         notes = [*notes, f"{path.name}: its header is in row {lines[place].number}"]
-    header = _with_row_names(header, below, path, what)
+    header = _with_row_names(header, below, path, separator)
     for line in below:
         if any(cell.strip() for cell in line.cells[len(header) :]):
             raise UserError(
@@ -89,7 +93,7 @@ def with_header(lines: list[Line], path: Path, notes: Sequence[str] = (), what: 
                 "a cell that contains the separator needs quotes, a decimal comma too"
             )
         line.cells[len(header) :] = [""] * (len(header) - len(line.cells))
-    return Grid([unwrapped(name) for name in header], below, tuple(notes))
+    return Grid([name.strip() for name in header], below, tuple(notes), separator)
 
 
 def unwrapped(cell: str) -> str:
@@ -110,7 +114,7 @@ def _is_number(cell: str) -> bool:
     return parse_number(cell) is not None
 
 
-def _with_row_names(header: list[str], below: list[Line], path: Path, what: str) -> list[str]:
+def _with_row_names(header: list[str], below: list[Line], path: Path, separator: str) -> list[str]:
     """The header with a first column for the names of rows, which R does not name.
 
     Raises:
@@ -119,7 +123,7 @@ def _with_row_names(header: list[str], below: list[Line], path: Path, what: str)
     surplus = {len(line.cells) - len(header) for line in below}
     if surplus != {1} or not any(line.cells[-1].strip() for line in below):
         return header
-    if what == ",":
+    if separator == ",":
         raise UserError(
             f"{path}, line {below[0].number}: {len(header) + 1} cells under {len(header)} columns, "
             "as in all rows; quote cells with decimal commas, or if these are R's row names, write "

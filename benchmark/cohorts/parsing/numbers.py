@@ -11,7 +11,12 @@ AMBIGUOUS = re.compile(rf"{SIGN}[1-9]\d{{0,2}},\d{{3}}", re.ASCII)  # 1.234, or 
 DOTTED = re.compile(rf"{SIGN}[1-9]\d{{0,2}}\.\d{{3}}", re.ASCII)  # the same beside commas
 COMMA_GROUPS = re.compile(rf"{SIGN}\d{{1,3}}(?:(?:,\d{{3}})+\.\d+|(?:,\d{{3}}){{2,}})", re.ASCII)
 DOT_GROUPS = re.compile(rf"{SIGN}\d{{1,3}}(?:(?:\.\d{{3}})+,\d+|(?:\.\d{{3}}){{2,}})", re.ASCII)
-UNCLEAR = "{} (thousands or decimals?)"
+
+
+class DoubtedNumber(str):
+    """A ``1.234`` that may be 1234: text like any other, but no number."""
+
+    __slots__ = ()
 
 
 def parse_number(text: str) -> float | None:
@@ -20,6 +25,8 @@ def parse_number(text: str) -> float | None:
     ``70,5`` is 70.5; ``1,234.5`` and ``1 234,5`` are 1234.5. ``1,234`` alone is ambiguous; its
     column may settle it (``settled``).
     """
+    if isinstance(text, DoubtedNumber):
+        return None
     bare = SPACES.sub("", text.strip().replace("\u2212", "-"))
     if PLAIN.fullmatch(bare):
         value = float(bare)
@@ -52,6 +59,29 @@ def settled(cells: Sequence[str]) -> Sequence[str]:
     return [_rewritten(cell.strip(), decimal, groups) for cell in cells]
 
 
+def settled_columns(columns: Sequence[Sequence[str]], separator: str = "") -> list[Sequence[str]]:
+    """Columns of one table, each ``settled``.
+
+    If one has decimal commas, or semicolons separate them, ``1.234`` in another may be 1234: it is
+    marked, so that it is read as no number, unless its column has decimal points such as ``70.5``.
+    """
+    known = [settled(cells) for cells in columns]
+    if separator != ";" and not any(
+        "," in cell and _is_decimal(cell.strip()) for cells in columns for cell in cells
+    ):
+        return known
+    return [cells if any("," in cell for cell in cells) else _doubted(cells) for cells in known]
+
+
+def _doubted(cells: Sequence[str]) -> Sequence[str]:
+    dotted = [cell.strip() for cell in cells if "." in cell]
+    points = any(PLAIN.fullmatch(cell) and not DOTTED.fullmatch(cell) for cell in dotted)
+    if points or not any(DOTTED.fullmatch(cell) for cell in dotted):
+        return cells
+    bare = [cell.strip() for cell in cells]
+    return [DoubtedNumber(cell) if DOTTED.fullmatch(cell) else cell for cell in bare]
+
+
 def _is_decimal(cell: str) -> bool:
     certain = COMMA.fullmatch(cell) and not AMBIGUOUS.fullmatch(cell)
     return bool(certain or DOT_GROUPS.fullmatch(cell))
@@ -61,5 +91,5 @@ def _rewritten(cell: str, decimal: bool, groups: bool) -> str:
     if AMBIGUOUS.fullmatch(cell):
         return cell.replace(",", "." if decimal else "")
     if decimal and DOTTED.fullmatch(cell):
-        return cell.replace(".", "") if groups else UNCLEAR.format(cell)
+        return cell.replace(".", "") if groups else DoubtedNumber(cell.strip())
     return cell

@@ -10,6 +10,15 @@ from longibench.benchmark.cohorts.parsing.tables import Row, number_of, plain, t
 from longibench.benchmark.core.errors import UserError, unknown
 from longibench.benchmark.core.found_files import why_absent
 
+FOREIGN_VOLUMES = (
+    *(".mgz", ".mgh", ".npy", ".npz", ".pt", ".pkl", ".mat", ".h5", ".mnc", ".nrrd", ".nhdr"),
+    *(".mha", ".mhd", ".tif", ".tiff", ".png", ".zip"),
+)
+AS_NIFTI = (
+    "write NIfTI (.nii.gz): nibabel.save(nibabel.Nifti1Image(array, affine), file), or "
+    "mri_convert in.mgz out.nii.gz"
+)
+
 WHOLE, DECIMAL = "bdoxX", "eEfFgG%"  # format types (Python's) that need a number
 
 
@@ -65,7 +74,7 @@ class PathTemplate:
             self._parts.append(Part(text, column, spec or ""))
             self._check(self._parts[-1])
 
-    def fill(self, row: Row, where: str) -> str | None:
+    def fill(self, row: Row) -> str | None:
         """The name for a row; None if one of its cells is empty, -1 or -4.
 
         Raises:
@@ -76,7 +85,7 @@ class PathTemplate:
             cell = text_of(row.get(part.column), MISSING_CODES) if part.column else ""
             if cell is None:
                 return None
-            name += part.text + (self._format(part, cell, where) if part.column else "")
+            name += part.text + (self._format(part, cell, row.where) if part.column else "")
         return name
 
     def _check(self, part: Part) -> None:

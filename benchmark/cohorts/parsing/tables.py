@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.encodings import PACKED, is_workbook, unpacked
-from longibench.benchmark.cohorts.parsing.grids import Grid, Line, plain_names, unwrapped
+from longibench.benchmark.cohorts.parsing.grids import Grid, Line, plain_names
 from longibench.benchmark.cohorts.parsing.grids import plain as plain
-from longibench.benchmark.cohorts.parsing.numbers import parse_number, settled
+from longibench.benchmark.cohorts.parsing.numbers import (
+    DoubtedNumber,
+    parse_number,
+    settled_columns,
+)
 from longibench.benchmark.cohorts.parsing.sheets import SHEETS as SHEETS
 from longibench.benchmark.cohorts.parsing.sheets import parse_workbook
 from longibench.benchmark.cohorts.parsing.text_tables import HEAD, parse_text
@@ -32,6 +36,11 @@ class Row(dict[str, str]):
         """Args: the cells, and where they stand."""
         super().__init__(cells)
         self.where = where
+
+    @property
+    def number(self) -> str:
+        """The row's number in the file, as text."""
+        return self.where.rpartition(", row ")[2]
 
 
 @dataclass(frozen=True)
@@ -81,9 +90,10 @@ def parse_table(path: Path, wanted: Collection[str] = (), content: bytes | None 
     for place, name in enumerate(plain_names(grid.header)):
         if grid.header[place] or any(line.cells[place].strip() for line in grid.lines):
             places.setdefault(name, []).append(place)
+    first = [(name, place) for name, (place, *_) in places.items()]
     rows = [
         Row(
-            ((name, unwrapped(line.cells[place])) for name, (place, *_) in places.items()),
+            {name: _stripped(line.cells[place]) for name, place in first},
             f"{path}, row {line.number}",
         )
         for line in grid.lines
@@ -160,7 +170,7 @@ def read_columns(path: Path) -> list[str]:
 
 def text_of(cell: str | None, missing: Iterable[str] = ()) -> str | None:
     """A cell's text, or None if it is empty, n/a or one of the study's codes for missing."""
-    text = (cell or "").strip()
+    text = _stripped(cell or "")
     missed = text.lower() in MISSING or text.replace(",", ".") in missing  # also -4,0
     return None if missed else text
 
@@ -171,14 +181,21 @@ def number_of(cell: str | None, missing: Iterable[str] = ()) -> float | None:
     return None if text is None else parse_number(text)
 
 
+def _stripped(cell: str) -> str:
+    return cell if isinstance(cell, DoubtedNumber) else cell.strip()
+
+
 def _grid(path: Path, wanted: Collection[str] = (), content: bytes | None = None) -> Grid:
     """Cells as written, but for numbers whose column settles what a comma means in them."""
     packed = _bytes(path) if content is None else content
     content = unpacked(path, packed)
     is_sheet = is_workbook(path, content)
     grid = parse_workbook(path, content, wanted) if is_sheet else parse_text(path, content)
-    for place, cells in enumerate(zip(*(line.cells for line in grid.lines), strict=True)):
-        if (known := settled(cells)) is not cells:
+    columns = list(zip(*(line.cells for line in grid.lines), strict=True))
+    for place, (cells, known) in enumerate(
+        zip(columns, settled_columns(columns, grid.separator), strict=True)
+    ):
+        if known is not cells:
             for line, cell in zip(grid.lines, known, strict=True):
                 line.cells[place] = cell
     return grid

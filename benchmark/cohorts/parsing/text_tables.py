@@ -11,12 +11,14 @@ from longibench.benchmark.cohorts.parsing.grids import (
     Grid,
     Line,
     header_place,
+    unwrapped,
     with_header,
 )
 from longibench.benchmark.core.errors import UserError
 
 SEPARATORS = ("\t", ";", ",", "|")
 NAMED = re.compile(r'"?sep=(.)"?[;,\t|]*\r?\n?', re.IGNORECASE)  # Excel's first line
+FORMULA = '="'  # Excel's ="002", see ``unwrapped``
 SAMPLE = 50  # rows that decide about the separator
 HEAD = 100_000  # bytes of a file that hold its header
 
@@ -47,6 +49,8 @@ def parse_text(path: Path, content: bytes, whole: bool = True) -> Grid:
     if not whole:
         return Grid(lines[header_place(lines)].cells if lines else [], [])
     _refuse_spaces(lines, path)
+    if FORMULA in text:
+        lines = [Line(line.number, [*map(unwrapped, line.cells)]) for line in lines]
     return with_header(lines, path, notes, separator)
 
 
@@ -65,7 +69,9 @@ def _separator(text: str) -> tuple[str, int]:
     if match := NAMED.match(text):
         return match[1], 1
     sample = text[:HEAD]
-    return max(SEPARATORS, key=lambda separator: _fit(sample, separator)), 0
+    fits = {sign: _fit(sample, sign) for sign in SEPARATORS if sign in sample}
+    best = max(fits, key=lambda sign: fits[sign], default=",")
+    return best if fits and fits[best][1] else ",", 0
 
 
 def _fit(text: str, separator: str) -> tuple[float, int]:

@@ -30,7 +30,7 @@ class UnreadCells:
         """A cell's age; the lower bound of one such as ``89+``, which is counted too."""
         text = text_of(row.get(column), missing) or ""
         if lower_bound_of(text) is not None:
-            _count(self._bounds, row, column, text)
+            self.add_bound(row, column, text)
         return self.value(row, column, age_of, missing)
 
     def value(
@@ -63,10 +63,14 @@ class UnreadCells:
         """Count a cell that cannot be read, once however often it is looked up."""
         _count(self._cells, row, column, text)
 
+    def add_bound(self, row: Row, column: str, text: str) -> None:
+        """Count an age that is a lower bound."""
+        _count(self._bounds, row, column, text)
+
     def notes(self) -> tuple[str, ...]:
         """A note for each column with such cells, with the first of them; no participant's id."""
         unread = _notes(self._cells, "cannot be read and count as missing")
-        return (*unread, *_notes(self._bounds, "are lower bounds and taken as the age"))
+        return (*unread, *_notes(self._bounds, "read as the lower bound"))
 
 
 def _count(cells: Cells, row: Row, column: str, text: str) -> None:

@@ -4,21 +4,26 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from longibench.benchmark.cohorts.parsing.covariates import Coding, covariate_columns
-from longibench.benchmark.cohorts.parsing.dates import Unit
-from longibench.benchmark.cohorts.parsing.path_templates import PathTemplate
-from longibench.benchmark.cohorts.parsing.study_files import TEXT_TABLES, read_header
-from longibench.benchmark.cohorts.parsing.tables import (
-    SHEETS,
-    Row,
-    plain,
-    read_records,
-    text_of,
+from longibench.benchmark.cohorts.parsing import tables as parsing
+from longibench.benchmark.cohorts.parsing.column_roles import SPELLINGS, find_column
+from longibench.benchmark.cohorts.parsing.covariate_columns import (
+    covariate_candidates,
+    covariate_columns,
 )
+from longibench.benchmark.cohorts.parsing.covariates import Coding
+from longibench.benchmark.cohorts.parsing.dates import TIME_COLUMNS, Unit, checked_style
+from longibench.benchmark.cohorts.parsing.encodings import FOREIGN
+from longibench.benchmark.cohorts.parsing.grids import plain
+from longibench.benchmark.cohorts.parsing.listed_files import check_files, located, remark_rows
+from longibench.benchmark.cohorts.parsing.path_templates import PathTemplate
+from longibench.benchmark.cohorts.parsing.problems import Problems
+from longibench.benchmark.cohorts.parsing.row_ids import unify_ids
+from longibench.benchmark.cohorts.parsing.study_files import TEXT_TABLES
+from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, parse_table, text_of
 from longibench.benchmark.cohorts.parsing.visit_times import Clock, age_unit, find_clock
 from longibench.benchmark.cohorts.reader import (
     NOT_ON_DISK,
@@ -28,21 +33,15 @@ from longibench.benchmark.cohorts.reader import (
     Reader,
     ReaderSettings,
 )
-from longibench.benchmark.cohorts.subject_ids import canonical_subject
-from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.cohorts.subject_ids import canonical_subject, shown_visit
+from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import why_absent
 from longibench.benchmark.settings.limits import MOST_DAYS
 from longibench.benchmark.settings.preparation import Step
 
 KEY = "readers.table"  # section of the settings
-SPELLINGS = {
-    "subject": ("subject", "subject_id", "participant_id", "ptid", "patient_id", "id"),
-    "visit": ("visit", "visit_id", "session", "session_id", "viscode", "timepoint"),
-    "path": (
-        *("path", "image_path", "file_path", "filepath", "t1w_path", "t1_path"),
-        *("file", "filename", "image_file", "image", "t1w", "nifti"),
-    ),
-}
+WANTED = {name for names in (*SPELLINGS.values(), *TIME_COLUMNS.values()) for name in names}
+TABLES = (*TEXT_TABLES, *SHEETS, *FOREIGN, *(f"{ending}.gz" for ending in TEXT_TABLES))
 NO_SUBJECT, NO_TIME, NO_PATH = "a row without a subject", "no time for its visit", "no file named"
 
 
@@ -58,6 +57,8 @@ class TableSettings(ReaderSettings):
             tissue volumes are counted; empty for none. It has the scan's world coordinates.
         time: Column of the time.
         unit: Its unit: date, days, months, years (each on any clock of the subject), age.
+        date_format: Format of its dates in the signs of ``strptime``, such as ``%d.%m.%Y``; empty
+            for 2011-05-03, 5/3/2011 (month first), 20110503, 3-May-2011 and May 3, 2011.
         age_unit: Years in one unit of age: 100 if ages are written as 0.71.
         covariates: Columns by covariate; an empty one omits the covariate.
         codes: Meaning of numbers, by covariate, such as ``sex: 0=M,1=F``.
@@ -73,6 +74,7 @@ class TableSettings(ReaderSettings):
     labels: str = ""
     time: str = ""
     unit: Unit | Literal[""] = ""
+    date_format: Annotated[str, AfterValidator(checked_style)] = ""
     age_unit: float | None = Field(None, gt=0, le=MOST_DAYS)
     covariates: dict[str, str | None] = Field(default_factory=dict)
     codes: dict[str, str] = Field(default_factory=dict)
@@ -86,7 +88,6 @@ class Layout:
     """How a table's rows are read.
 
     Attributes:
-        name: The table, as messages name it.
         root: Absolute path of the folder to which files are relative.
         subject: Column of the subject.
         visit: Column of the visit's label.
@@ -96,7 +97,6 @@ class Layout:
         coding: Reads the covariates.
     """
 
-    name: str
     root: str
     subject: str
     visit: str
@@ -114,113 +114,126 @@ class Table(Reader, name="table"):
 
     @classmethod
     def recognises(cls, path: Path) -> str:
-        """By the file's extension and a header line."""
-        is_table = path.suffix.lower() in (*TEXT_TABLES, *SHEETS)
-        return "it is a table" if is_table and read_header(path) else ""
+        """By the file's extension."""
+        return "it is a table" if path.name.lower().endswith(TABLES) else ""
 
     def read(self, path: Path) -> Listing:
         """List the files of all rows.
 
         Raises:
-            UserError: No such file, a column that is missing or not recognised, or a row that
+            UserError: No such file, or everything in it that is missing, not recognised or
                 contradicts itself.
         """
         if problem := why_absent(path) or ("it is a folder" if path.is_dir() else ""):
             raise UserError(f"{path}: {problem}; give a table: table:FILE")
-        columns, rows = read_records(path)
-        if not rows:
+        given = (self.settings.subject, self.settings.time, self.settings.path)
+        table = parse_table(path, {*WANTED, *map(plain, given)})
+        if not table.rows:
             raise UserError(f"{path}: it has no rows")
-        layout = self._layout(path, columns, rows)
-        entries = list(_entries(rows, layout))
-        clock = layout.clock
+        layout = self._layout(path, table)
+        entries = list(_entries(table.rows, layout))
+        time = layout.clock.note(table.rows, KEY)
         return Listing(
             [entry for entry in entries if isinstance(entry, FoundScan)],
             [entry for entry in entries if isinstance(entry, LeftOut)],
             frozenset(self.settings.done),
             space=self.settings.space,
             shareable=self.settings.shareable,
-            notes=(f"{path.name}: time from its column {clock.column}, read as {clock.unit}",),
+            notes=(f"{path.name}: {time}", *table.notes, *layout.coding.unread.notes()),
         )
 
-    def _layout(self, path: Path, columns: list[str], rows: list[Row]) -> Layout:
-        own = self.settings
-        subject = _column("subject", own.subject, columns, path)
-        visit = _column("visit", own.visit, columns, path, needed=False)
-        clock = find_clock(own.time, own.unit, rows, path, KEY)
-        covariates = covariate_columns(columns, own.covariates, str(path), f"{KEY}.covariates")
-        ages = {covariates["age"]} if "age" in covariates else set()
-        ages |= {clock.column} if clock.unit == "age" else set()
-        years = age_unit(own.age_unit, ages, rows, f"{path}, {KEY}.age_unit")
-        template = own.path if "{" in own.path else ""
-        template = template or "{" + _column("path", own.path, columns, path) + "}"
+    def _layout(self, path: Path, table: parsing.Table) -> Layout:
+        """The meaning of the columns.
+
+        Raises:
+            UserError: With all that is missing or unclear.
+        """
+        own, problems = self.settings, Problems(path, table)
+        subject = find_column("subject", own.subject, table, problems, KEY)
+        visit = find_column("visit", own.visit, table, problems, KEY, needed=False)
         aliases = {"subject": subject, **({"visit": visit} if visit else {})}
-        return Layout(
-            str(path),
-            os.path.abspath(path.parent / Path(os.path.expanduser(own.root))),
-            subject,
-            visit or clock.column,
-            PathTemplate(template, columns, aliases, f"{KEY}.path"),
-            _labels(own.labels, columns, aliases, path),
-            replace(clock, age_unit=years),
-            Coding(covariates, own.codes, KEY, years),
-        )
+        template = _template("path", own.path, table, aliases, problems)
+        labels = _template("labels", own.labels, table, aliases, problems) if own.labels else None
+        unit: Unit | Literal[""] = own.unit or ("date" if own.date_format else "")
+        clock = find_clock(own.time, unit, table, problems, KEY)
+        if clock:
+            clock = replace(clock, style=own.date_format)
+            clock.check(table.rows, problems, KEY)
+        coding, clock = self._coding(table, clock, problems)
+        used = {subject, visit, clock.column if clock else "", *(coding.columns if coding else ())}
+        for name in sorted(used & table.repeated):
+            problems.add(f"two columns {name} differ; rename or remove one of them")
+        if subject:
+            unify_ids(table.rows, subject, problems)
+        root = os.path.abspath(path.parent / Path(os.path.expanduser(own.root)))
+        if template:
+            check_files(table.rows, template, root, problems, KEY)
+        if problems:
+            needed = {"subject": subject, "time": clock.column if clock else ""}
+            remark_rows(table.rows, needed, problems)
+            if more := covariate_candidates(table, used, KEY):
+                problems.remark(f"covariates that may be in it: {more}")
+        problems.require_none()
+        assert clock is not None  # else there were problems
+        assert coding is not None
+        assert template is not None
+        return Layout(root, subject, visit or clock.column, template, labels, clock, coding)
+
+    def _coding(
+        self, table: parsing.Table, clock: Clock | None, problems: Problems
+    ) -> tuple[Coding | None, Clock | None]:
+        """The covariates' coding, and the clock with the unit of ages."""
+        own, coding = self.settings, None
+        with problems.gathered():
+            columns = covariate_columns(table.columns, own.covariates, f"{KEY}.covariates")
+            ages = {columns["age"]} if "age" in columns else set()
+            ages |= {clock.column} if clock and clock.unit == "age" else set()
+            years = age_unit(own.age_unit, ages, table.rows, f"{KEY}.age_unit")
+            clock = replace(clock, age_unit=years) if clock else None
+            coding = Coding(columns, own.codes, KEY, years)
+            coding.check(table.rows, problems)
+        return coding, clock
 
 
 def _entries(rows: list[Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
-    for number, row in enumerate(rows, 2):
-        where = f"{layout.name}, row {number}"
+    for number, row in enumerate(rows):
         cell = text_of(row[layout.subject])
         subject = canonical_subject(cell or "")
-        visit = row[layout.visit] or row[layout.clock.column]
-        name = layout.path.fill(row, where)
-        days = layout.clock.days(row, where)
+        visit = shown_visit(row[layout.visit]) or row[layout.clock.column]
+        name = layout.path.fill(row)
+        days = layout.clock.days(row)
         if cell is None or days is None or name is None:
             reason = NO_SUBJECT if cell is None else NO_TIME if days is None else NO_PATH
-            yield LeftOut(subject, visit, reason, where)
+            yield LeftOut(subject, visit, reason, row.where)
             continue
-        file = _located(layout, name)
+        file = located(layout.root, name)
         if problem := why_absent(file):
-            yield LeftOut(subject, visit, NOT_ON_DISK, f"{where}: {file}: {problem}")
+            yield LeftOut(subject, visit, NOT_ON_DISK, f"{row.where}: {file}: {problem}")
             continue
-        covariates = layout.coding.read(row, where)
-        labels = _label_map(layout, row, where)
+        covariates = layout.coding.read(row)
+        labels = _label_map(layout, row)
         yield FoundScan(subject, visit, Path(file), days, (number,), covariates, labels)
 
 
-def _located(layout: Layout, name: str) -> str:
-    """A file's normalised path, so that one file has one path; text is made faster than a Path."""
-    return os.path.normpath(os.path.join(layout.root, os.path.expanduser(name)))
-
-
-def _labels(
-    given: str, columns: list[str], aliases: dict[str, str], path: Path
+def _template(
+    role: str, given: str, table: parsing.Table, aliases: dict[str, str], problems: Problems
 ) -> PathTemplate | None:
-    if not given:
-        return None
-    template = given if "{" in given else "{" + _column("labels", given, columns, path) + "}"
-    return PathTemplate(template, columns, aliases, f"{KEY}.labels")
+    """The template of a file's name; None if a problem was reported."""
+    column = given if "{" in given else find_column(role, given, table, problems, KEY)
+    with problems.gathered():
+        if column:
+            template = column if "{" in column else "{" + column + "}"
+            return PathTemplate(template, table.columns, aliases, f"{KEY}.{role}")
+    return None
 
 
-def _label_map(layout: Layout, row: Row, where: str) -> Path | None:
-    name = layout.labels.fill(row, where) if layout.labels else None
+def _label_map(layout: Layout, row: Row) -> Path | None:
+    name = layout.labels.fill(row) if layout.labels else None
     if name is None:
         return None
-    file = _located(layout, name)
+    file = located(layout.root, name)
     if problem := why_absent(file):
-        raise UserError(f"{where}: label map {file}: {problem}; empty the cell if there is none")
-    return Path(file)
-
-
-def _column(role: str, given: str, columns: list[str], path: Path, needed: bool = True) -> str:
-    """The column of a role, set by the user or found by spelling; empty if it is optional."""
-    if given:
-        if plain(given) not in columns:
-            raise unknown(f"column of {KEY}.{role} in {path}", given, columns)
-        return plain(given)
-    found = next((name for name in SPELLINGS[role] if name in columns), "")
-    if needed and not found:
         raise UserError(
-            f"{path}: no column for the {role} was found. Set {KEY}.{role}; "
-            f"it has {', '.join(columns)}"
+            f"{row.where}: label map {file}: {problem}; empty the cell if there is none"
         )
-    return found
+    return Path(file)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from longibench.benchmark.cohorts.parsing.numbers import parse_number, settled
+from longibench.benchmark.cohorts.parsing.numbers import parse_number, settled, settled_columns
 from longibench.benchmark.cohorts.parsing.tables import Row
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import age_of
@@ -57,6 +57,14 @@ def test_a_column_settles_what_a_comma_means(cells: list[str], values: list[floa
     assert [parse_number(cell) for cell in settled(cells)] == values
 
 
+def test_decimal_commas_elsewhere_put_thousands_in_doubt() -> None:
+    """An English column beside a German one: its other numbers settle it, or nothing does."""
+    columns = [["70,5", "71,5"], ["365", "1.234"], ["1.5", "1.234"], ["a.b", "c"]]
+    read = [[parse_number(cell) for cell in cells] for cells in settled_columns(columns)]
+    assert read[1:3] == [[365.0, None], [1.5, 1.234]]
+    assert [*map(list, settled_columns(columns[1:]))] == columns[1:]
+
+
 @pytest.mark.parametrize(
     ("text", "age"),
     [
@@ -77,5 +85,5 @@ def test_lower_bounds_are_counted_apart_from_unreadable_ages() -> None:
     assert [unread.age(row, "age") for row in rows] == [89.0, 89.0, None, None]
     assert unread.notes() == (
         "a.csv, column age: 1 cell cannot be read and count as missing, such as 'x' in row 4",
-        "a.csv, column age: 2 cells are lower bounds and taken as the age, such as '89+' in row 2",
+        "a.csv, column age: 2 cells read as the lower bound, such as '89+' in row 2",
     )

@@ -118,8 +118,7 @@ def test_cells_that_cannot_be_read_are_counted_once(root: Path) -> None:
     assert cohort.notes[1:] == (
         "participants.tsv, column education: 1 cell cannot be read and count as missing, such as "
         "'many' in row 2",
-        "participants.tsv, column age: 1 cell are lower bounds and taken as the age, such as '89+' "
-        "in row 3",
+        "participants.tsv, column age: 1 cell read as the lower bound, such as '89+' in row 3",
     )
 
 

@@ -233,6 +233,7 @@ def test_missing_and_empty_tables(tmp_path: Path) -> None:
         read(write(tmp_path / "t.csv", ""))
     with pytest.raises(UserError, match="has no rows"):
         read(write(tmp_path / "t.csv", "subject,path,days"))
+    (tmp_path / "a.nii").touch()
     with pytest.raises(UserError, match=re.escape("Set readers.table.subject; it has path, days")):
         read(write(tmp_path / "t.csv", "path,days", "a.nii,1"))
 
