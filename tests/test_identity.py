@@ -91,7 +91,7 @@ def test_a_metric_is_added_to_a_finished_protocol_and_none_is_taken_away(
     kept = written(workspace, "**/*")
     assert table(run("--set", "metrics.names=[ssim]")) == scores  # less is nothing to do
     changed = {path.name for path, time in written(workspace, "**/*").items() if kept[path] != time}
-    assert changed <= {"latest", "scores.csv", "provenance.json", "digests.csv"}
+    assert changed <= {"latest", "scores.csv", "provenance.json", "digests.csv", "requested.json"}
     pd.testing.assert_frame_equal(read_scores(scores), after)
     assert written(workspace, "*/predictions/*/*.nii.gz") | written(workspace, "models/*/*") == made
 

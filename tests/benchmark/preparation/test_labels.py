@@ -105,7 +105,8 @@ def test_a_bad_label_map_is_named(
 ) -> None:
     damage(tmp_path / "b-1_dseg.nii.gz")  # type: ignore[operator]
     listed = tmp_path / "list.csv"
-    listed.write_text("subject,visit,generated\na,y1,a-1.nii.gz\n")
+    lines = [f"{s},y1,{s}-1.nii.gz" for s in ("a", "b", "c")]
+    listed.write_text("\n".join(["subject,visit,generated", *lines]) + "\n")
     with pytest.raises(UserError, match=message) as refused:
         submit(options(study, listed), Workspace(tmp_path / "runs"), Console(quiet=True))
     assert "b-1_dseg.nii.gz" in str(refused.value)

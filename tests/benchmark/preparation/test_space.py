@@ -165,5 +165,5 @@ def test_invalid_volumes_are_refused(
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(Misfit, match="no such file"):
+    with pytest.raises(Misfit, match="no such folder or file"):
         read_fitting(tmp_path / "none.nii", SPACE, Fit())
