@@ -78,6 +78,11 @@ class PathTemplate:
             self._parts.append(Part(text, column, spec or ""))
             self._check(self._parts[-1])
 
+    @property
+    def columns(self) -> set[str]:
+        """The columns in braces."""
+        return {part.column for part in self._parts if part.column}
+
     def fill(self, row: Row) -> str | None:
         """The name for a row; None if one of its cells is empty, -1 or -4.
 
