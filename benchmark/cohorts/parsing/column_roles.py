@@ -8,6 +8,7 @@ from longibench.benchmark.cohorts.parsing.grids import plain
 from longibench.benchmark.cohorts.parsing.numbers import parse_number
 from longibench.benchmark.cohorts.parsing.problems import Problems, option
 from longibench.benchmark.cohorts.parsing.tables import Row, Table, text_of
+from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import unknown
 
 SPELLINGS = {
@@ -56,6 +57,8 @@ def find_column(
                 raise unknown(f"column of {key}.{role}", given, table.columns)
         return plain(given) if plain(given) in table.columns else ""
     found = next((name for name in SPELLINGS[role] if name in table.columns), "")
+    if found and role == "subject":
+        _refuse_row_numbers(found, table, problems, key)
     if found or not needed:
         return found
     likely = _people(table) if role == "subject" else _files(table)
@@ -82,6 +85,21 @@ def time_candidate(table: Table) -> tuple[str, Unit | None]:
             if pattern.search(name) and any(parse_number(cell) is not None for cell in cells):
                 return name, unit
     return "", None
+
+
+def _refuse_row_numbers(column: str, table: Table, problems: Problems, key: str) -> None:
+    """Report a column whose ids differ in all rows, beside one of persons with several rows."""
+    cells = [canonical_subject(cell) for cell in cells_of(table.rows, column)]
+    others = [
+        name
+        for name in _people(table)
+        if PERSON.search(name) and len({*(ids := cells_of(table.rows, name))}) < len(ids)
+    ]
+    if len({*cells}) == len(cells) and others:
+        problems.add(
+            f"column {column} has another subject in each row, so that nobody has two scans",
+            option(f"{key}.subject", others[0]),
+        )
 
 
 def _people(table: Table) -> list[str]:

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import re
+import unicodedata
 import zipfile
 import zlib
 from io import BytesIO
@@ -106,8 +107,9 @@ def decoded(path: Path, content: bytes, whole: bool = True) -> tuple[str, str]:
         whole: False if they are only the file's beginning.
 
     Returns:
-        The text without byte order mark, and the encoding: that of the byte order mark, UTF-16 or
-        UTF-32 if letters have zero bytes, else UTF-8, else Windows' cp1252.
+        The text without byte order mark, each letter in one spelling (NFC); and the encoding: that
+        of the byte order mark, UTF-16 or UTF-32 if letters have zero bytes, else UTF-8, else
+        Windows' cp1252.
 
     Raises:
         UserError: No text, or none in these encodings: no byte is dropped or replaced.
@@ -122,7 +124,7 @@ def decoded(path: Path, content: bytes, whole: bool = True) -> tuple[str, str]:
             continue
         text = text.rstrip("\x1a")  # the end of a file in DOS
         _refuse_other_text(path, text)
-        return text, encoding
+        return unicodedata.normalize("NFC", text), encoding
     raise UserError(
         f"{path}: cannot be read as a table: line {where} is not text in {first}; {AS_CSV}"
     )

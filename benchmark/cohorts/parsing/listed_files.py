@@ -9,10 +9,12 @@ from longibench.benchmark.cohorts.parsing.path_templates import (
     PathTemplate,
     existing_name,
 )
-from longibench.benchmark.cohorts.parsing.problems import Problems, listed
+from longibench.benchmark.cohorts.parsing.problems import Problems, listed, option
 from longibench.benchmark.cohorts.parsing.tables import Row, text_of
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import NO_SUCH, why_absent
+
+ENDINGS = (".nii.gz", ".nii")  # that a table may leave out
 
 
 def located(root: str, name: str) -> str:
@@ -43,7 +45,11 @@ def check_files(
                 return
     text = f"{len(missing)} of {number} files do not exist, such as {listed(missing, 2)}"
     if missing and len(missing) == number:
-        problems.add(f"{text}; files are relative to {root}: --set {key}.root=FOLDER")
+        first = missing[0].partition(": ")[2]
+        ending = next((end for end in ENDINGS if os.path.exists(first + end)), "")
+        with_ending = option(f"{key}.path", template.template + ending)
+        remedy = with_ending if ending else f"--set {key}.root=FOLDER"
+        problems.add(f"{text}; files are relative to {root}: {remedy}")
     elif missing:
         problems.remark(f"{text}; files are relative to {root} ({key}.root)")
 

@@ -2,6 +2,7 @@
 
 import os
 import string
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,11 +28,15 @@ def existing_name(folder: str | os.PathLike[str], name: str) -> str:
 
     Args:
         folder: The folder to which it is relative.
-        name: The name in a table; it is unchanged if this file exists.
+        name: The name in a table; it is unchanged if this file exists. A letter with an accent may
+            be one sign in it and two on disk, as macOS writes it, or the reverse.
     """
-    if "\\" not in name or not why_absent(os.path.join(folder, name)):
+    if (name.isascii() and "\\" not in name) or not why_absent(os.path.join(folder, name)):
         return name
-    return name.replace("\\", "/")
+    plain_name = name.replace("\\", "/")
+    spellings = [plain_name, *(unicodedata.normalize(form, plain_name) for form in ("NFC", "NFD"))]
+    found = (one for one in spellings if not why_absent(os.path.join(folder, one)))
+    return next(found, plain_name)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class PathTemplate:
         Raises:
             UserError: A placeholder that is no column, or an invalid format.
         """
-        self._template, self._key = template, key
+        self.template, self._key = template, key
         try:
             parsed = list(string.Formatter().parse(template))
         except ValueError as error:
@@ -73,6 +78,11 @@ class PathTemplate:
                 raise unknown(f"placeholder in {key}={template}:", name, [*columns, *aliases])
             self._parts.append(Part(text, column, spec or ""))
             self._check(self._parts[-1])
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns in braces."""
+        return {part.column for part in self._parts if part.column}
 
     def fill(self, row: Row) -> str | None:
         """The name for a row; None if one of its cells is empty, -1 or -4.
@@ -93,7 +103,7 @@ class PathTemplate:
             format(1 if part.spec[-1:] in WHOLE + DECIMAL and part.spec else "a", part.spec)
         except ValueError as error:
             raise UserError(
-                f"{self._key}={self._template}: '{part.spec}' is no format for {part.column}; "
+                f"{self._key}={self.template}: '{part.spec}' is no format for {part.column}; "
                 "write :03d for a whole number with leading zeros"
             ) from error
 
@@ -105,6 +115,6 @@ class PathTemplate:
         if value is None or (kind in WHOLE and value != int(value)):
             raise UserError(
                 f"{where}, column {part.column}: '{cell}' does not fit :{part.spec} of "
-                f"{self._key}={self._template}"
+                f"{self._key}={self.template}"
             )
         return format(int(value) if kind in WHOLE else value, part.spec)

@@ -41,6 +41,8 @@ def parse_text(path: Path, content: bytes, whole: bool = True) -> Grid:
             f"{path.name}: not UTF-8; read as Windows' {FALLBACK} (if letters look wrong, save it "
             "as CSV UTF-8)"
         )
+    if whole:
+        _refuse_spaces(text, path)
     separator, above = _separator(text)
     try:
         lines = [line for line in _lines(text, separator, whole) if line.number > above]
@@ -48,7 +50,6 @@ def parse_text(path: Path, content: bytes, whole: bool = True) -> Grid:
         raise UserError(f"{path}: cannot be read as a table: {error}") from error
     if not whole:
         return Grid(lines[header_place(lines)].cells if lines else [], [])
-    _refuse_spaces(lines, path)
     if FORMULA in text:
         lines = [Line(line.number, [*map(unwrapped, line.cells)]) for line in lines]
     return with_header(lines, path, notes, separator)
@@ -93,12 +94,17 @@ def _fit(text: str, separator: str) -> tuple[float, int]:
     return (columns - 1) * share, columns - 1
 
 
-def _refuse_spaces(lines: list[Line], path: Path) -> None:
-    """Refuse a table of one column whose rows have as many words as its header, two or more."""
-    if len(lines) < 2 or any(len(line.cells) > 1 for line in lines):
+def _refuse_spaces(text: str, path: Path) -> None:
+    """Refuse a table without separators whose rows have as many words as its header, or one more.
+
+    Raises:
+        UserError: With the remedy.
+    """
+    lines = [line for line in text[:HEAD].splitlines()[:SAMPLE] if line.strip()]
+    if len(lines) < 2 or any(sign in lines[0] for sign in SEPARATORS):
         return
-    words = {len(line.cells[0].split()) for line in lines}
-    if len(words) == 1 and words != {1}:
+    header, *below = (len(line.split()) for line in lines)
+    if header > 1 and {*below} in ({header}, {header + 1}):  # R's names of rows are one more
         raise UserError(
             f"{path}: cannot be read as a table: spaces separate its columns; separate them by "
             "commas or tabs"

@@ -161,6 +161,7 @@ class Table(Reader, name="table"):
             clock.check(table.rows, problems, KEY)
         coding, clock = self._coding(table, clock, problems)
         used = {subject, visit, clock.column if clock else "", *(coding.columns if coding else ())}
+        used |= template.columns if template else set()
         for name in sorted(used & table.repeated):
             problems.add(f"two columns {name} differ; rename or remove one of them")
         if subject:

@@ -33,6 +33,7 @@ READ = {
     "UTF-32 without BOM": PLAIN.encode("utf-32-be"),
     "cp1252": PLAIN.encode("cp1252"),
     "end of file of DOS": PLAIN.encode() + b"\x1a",
+    "accents as two signs": PLAIN.replace("é", "e\u0301").encode(),
     "gzip": gzip.compress(PLAIN.encode()),
     "semicolons": COMMAS.encode(),
     "bars": PLAIN.replace(",", "|").encode(),
@@ -80,6 +81,8 @@ REFUSED = {
     "t.csv": {
         "words": (b"subject visit age\n1 a 70.5\n2 b 71.5\n", "spaces separate its columns"),
         "fixed width": (b"subject  visit\n1        a\n", "spaces separate its columns"),
+        "R with spaces": (b'"a" "b"\n"1" 1 2\n"2" 1 2\n', "spaces separate its columns"),
+        "words and commas": (b"a b\n1 70,5\n2 71,5\n", "spaces separate its columns"),
         "decimal commas": (b"subject,age\n1,70,5\n2,71,5\n", "quote cells with decimal commas"),
         "one surplus cell": (b"a,b\n1,2\n1,2,3\n", "line 3: 3 cells under 2 columns; .*quotes"),
         "NUL": (b"subject,age\n1,7\x000\n2,71\n", "contains control characters; save it as CSV"),

@@ -224,3 +224,23 @@ def test_auto_names_the_remedy_for_other_formats(make: Callable, name: str) -> N
     assert recognise(table)[0] is Table
     with pytest.raises(UserError, match=r"save it as CSV|no rows"):
         read(table)
+
+
+def test_names_without_their_ending_get_a_template(make: Callable) -> None:
+    table = make("subject,file,days", "1,a,0", "1,b,365")
+    with pytest.raises(UserError, match="2 of 2 files do not exist") as error:
+        read(table)
+    assert len(read(table, **advised(str(error.value))).visits) == 2
+
+
+def test_accents_of_file_names_may_be_written_as_macos_does(make: Callable) -> None:
+    table = make("subject,file,days", "1,M\u00fc.nii,0", "1,b.nii,365")
+    (table.parent / "Mu\u0308.nii").touch()
+    assert len(read(table).visits) == 2
+
+
+def test_numbers_of_rows_are_no_subjects(make: Callable) -> None:
+    table = make("id,patient,path,days", "1,x,a.nii,0", "2,x,b.nii,365")
+    with pytest.raises(UserError, match="another subject in each row") as error:
+        read(table)
+    assert read(table, **advised(str(error.value))).subjects == ["x"]
