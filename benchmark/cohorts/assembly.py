@@ -1,6 +1,5 @@
 """From everything that was found to a cohort: one scan per visit, in order of time."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from longibench.benchmark.cohorts.parsing.dates import YEAR
+from longibench.benchmark.cohorts.parsing.plausible import label_years, out_of_order
 from longibench.benchmark.cohorts.presence import refuse_shared_files
 from longibench.benchmark.cohorts.reader import (
     LISTED_TWICE,
@@ -31,8 +31,6 @@ from longibench.benchmark.cohorts.time_checks import (
 from longibench.benchmark.cohorts.visit_table import COVARIATES, LEFT_OUT, Cohort, visit_table
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.names import check_name, check_text
-
-MONTH_LABEL = re.compile(r"m(\d+)|bl|baseline", re.IGNORECASE)
 
 
 def assemble(listing: Listing, name: str, where: Path) -> Cohort:
@@ -57,7 +55,7 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
     at_source: dict[str, Covariates] = {}  # by subject
     for scans in _by(found, lambda scan: scan.subject).values():
         visits = _one_each(scans, lambda scan: canonical_visit(scan.visit), NOT_TAKEN, left_out)
-        visits = _one_each(visits, lambda scan: int(scan.days // 1), SAME_DAY, left_out)
+        visits = _one_each(visits, lambda scan: round(scan.days, 6) // 1, SAME_DAY, left_out)
         visits.sort(key=lambda scan: scan.days)
         if problem := impossible_times(visits):
             left_out += [LeftOut(scan.subject, scan.visit, TOO_LONG, problem) for scan in visits]
@@ -127,19 +125,13 @@ def _one_each(
 
 
 def _refuse_disorder(visits: list[FoundScan], where: Path) -> None:
-    """Labels that count months must not contradict the dates: a follow-up before its source."""
-    last, before = -1, ""
-    for scan in visits:
-        match = MONTH_LABEL.fullmatch(scan.visit)
-        if match is None:
-            continue
-        month = int(match[1] or 0)
-        if month < last:
-            raise UserError(
-                f"{where}: subject {scan.subject}: visit {scan.visit} is dated after {before}: a "
-                "follow-up would come before its source; correct the dates or the labels"
-            )
-        last, before = month, scan.visit
+    """Labels that count months or days must not contradict the order of the dates."""
+    times = {scan.visit: scan.days for scan in visits}
+    if pair := out_of_order(times, label_years(times)):
+        raise UserError(
+            f"{where}: subject {visits[0].subject}: visit {pair[1]} is dated after {pair[0]}: a "
+            "follow-up would come before its source; correct the dates or the labels"
+        )
 
 
 def _at_source(first: FoundScan) -> Covariates:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from longibench.benchmark.core.text import visible
+from longibench.benchmark.core.text import one_line, visible
 
 LONGEST = 200  # characters of a value that a message repeats
 
@@ -22,7 +22,7 @@ class ListedError(UserError):
 
     def __init__(self, what: str, problems: Iterable[str], remarks: Iterable[str] = ()) -> None:
         """Args: what the problems are of, the problems, and what else is to be known."""
-        self.problems, self.remarks = tuple(problems), tuple(remarks)
+        self.problems, self.remarks = tuple(map(one_line, problems)), tuple(map(one_line, remarks))
         super().__init__(what)
 
     def __str__(self) -> str:

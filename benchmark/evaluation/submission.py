@@ -286,18 +286,19 @@ def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "fit": {"rule": submission.fit.rule, "range": submission.fit.intensities},
         }
-        files = _as_scored(place, submission, pairs)
+        table = spelled_as(predictions.table, pairs)
+        files = _as_scored(place, submission, table, pairs)
         digests = [file_digest(place / file) for file in files]
-        table = spelled_as(predictions.table, pairs).assign(generated=files, sha256=digests)
-        write_table(place / MANIFEST, table)
+        write_table(place / MANIFEST, table.assign(generated=files, sha256=digests))
         write_json(place / RUN, run)
     path = place / SCORES
     write_table(path, merge_scores(known_scores(place), scores))
 
 
-def _as_scored(place: Path, submission: Submission, pairs: pd.DataFrame) -> list[str]:
+def _as_scored(
+    place: Path, submission: Submission, table: pd.DataFrame, pairs: pd.DataFrame
+) -> list[str]:
     """The files for the report: the given ones, or copies if they were fitted."""
-    table = submission.predictions.table
     if submission.fit.is_plain:
         return [str(submission.predictions.path(file).resolve()) for file in table["generated"]]
     sources = pairs.drop_duplicates("subject").set_index("subject")["source"]

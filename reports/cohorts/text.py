@@ -70,7 +70,8 @@ def _blocks(description: Description, picture: Path, console: Console) -> Iterab
         yield section("Left out", _left_out(description.left_out))
     if description.steps:
         yield section(f"Preparation {under}", facts(_steps(description.steps)))
-    yield section(f"Split {under}", *_parts(description.parts))
+    if not description.parts.problem:  # else it is among what is refused
+        yield section(f"Split {under}", *_parts(description.parts))
     if description.refused:
         yield section("'run' with these settings would refuse", *map(_refused, description.refused))
 
@@ -168,9 +169,6 @@ def _steps(steps: Iterable[StepState]) -> Iterable[tuple[str, str]]:
 
 
 def _parts(parts: Parts) -> Iterable[RenderableType]:
-    if parts.problem:
-        yield warning(parts.problem)
-        return
     sizes = ", ".join(f"{part} {size:,}" for part, size in parts.sizes.items() if size)
     yield facts([("rule", parts.rule), ("digest", parts.digest), ("subjects", sizes)])
     for _, found in groupby(parts.comparisons, lambda comparison: comparison.part):

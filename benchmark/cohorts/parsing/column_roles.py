@@ -89,13 +89,15 @@ def time_candidate(table: Table) -> tuple[str, Unit | None]:
 
 def _refuse_row_numbers(column: str, table: Table, problems: Problems, key: str) -> None:
     """Report a column whose ids differ in all rows, beside one of persons with several rows."""
-    cells = [canonical_subject(cell) for cell in cells_of(table.rows, column)]
+    cells = [canonical_subject(row[column]) for row in table.rows if text_of(row[column])]
+    if len({*cells}) < len(cells):
+        return
     others = [
         name
         for name in _people(table)
         if PERSON.search(name) and len({*(ids := cells_of(table.rows, name))}) < len(ids)
     ]
-    if len({*cells}) == len(cells) and others:
+    if others:
         problems.add(
             f"column {column} has another subject in each row, so that nobody has two scans",
             option(f"{key}.subject", others[0]),

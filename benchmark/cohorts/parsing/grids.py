@@ -55,12 +55,12 @@ def plain_names(header: Sequence[str]) -> list[str]:
 def header_place(lines: Sequence[Line]) -> int:
     """Index of the header: the first row, or the first below title rows.
 
-    Title rows and comments have one filled cell and are above a row of several different words.
+    Title rows and comments have one filled cell and are above a row of several words.
     """
     for place, line in enumerate(lines[: MOST_TITLES + 1]):
         filled = [cell.strip() for cell in line.cells if cell.strip()]
         if len(filled) > 1 and not _is_comment(lines, place):
-            words = len({*filled}) == len(filled) and not any(map(_is_number, filled))
+            words = not any(map(_is_number, filled))
             return place if words and place + 1 < len(lines) else 0
     return 0
 

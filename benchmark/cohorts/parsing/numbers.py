@@ -7,6 +7,7 @@ SPACES = re.compile(r"(?<=\d)[ \u00a0\u2009\u202f'\u2019](?=\d{3}(?!\d))")  # be
 SIGN, POWER = r"[-+]?", r"(?:[eE][-+]?\d+)?"
 PLAIN = re.compile(rf"{SIGN}(?:\d+\.?\d*|\.\d+){POWER}", re.ASCII)
 COMMA = re.compile(rf"{SIGN}\d*,\d+{POWER}", re.ASCII)
+PAIR = re.compile(r"\d,\d", re.ASCII)  # such as a genotype
 AMBIGUOUS = re.compile(rf"{SIGN}[1-9]\d{{0,2}},\d{{3}}", re.ASCII)  # 1.234, or 1234?
 DOTTED = re.compile(rf"{SIGN}[1-9]\d{{0,2}}\.\d{{3}}", re.ASCII)  # the same beside commas
 COMMA_GROUPS = re.compile(rf"{SIGN}\d{{1,3}}(?:(?:,\d{{3}})+\.\d+|(?:,\d{{3}}){{2,}})", re.ASCII)
@@ -66,11 +67,15 @@ def settled_columns(columns: Sequence[Sequence[str]], separator: str = "") -> li
     marked, so that it is read as no number, unless its column has decimal points such as ``70.5``.
     """
     known = [settled(cells) for cells in columns]
-    if separator != ";" and not any(
-        "," in cell and _is_decimal(cell.strip()) for cells in columns for cell in cells
-    ):
+    if separator != ";" and not any(map(_has_decimals, columns)):
         return known
     return [cells if any("," in cell for cell in cells) else _doubted(cells) for cells in known]
+
+
+def _has_decimals(cells: Sequence[str]) -> bool:
+    """Whether a column has decimal commas; a pair of digits such as ``3,4`` is a list of two."""
+    commas = {cell.strip() for cell in cells if "," in cell}
+    return any(_is_decimal(cell) and not PAIR.fullmatch(cell) for cell in commas)
 
 
 def _doubted(cells: Sequence[str]) -> Sequence[str]:

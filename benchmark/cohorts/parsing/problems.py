@@ -1,5 +1,8 @@
 """Collects what is wrong with a table, so that one error lists all of it."""
 
+import json
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +10,7 @@ from pathlib import Path
 from longibench.benchmark.cohorts.parsing.tables import Table
 from longibench.benchmark.core.errors import ListedError, UserError, shortened
 
+PLAIN = re.compile(r"(?!(?:null|true|false)$)[A-Za-z_][\w.-]*", re.ASCII | re.IGNORECASE)
 SHOWN = 3  # cells or rows that a problem lists
 
 
@@ -56,9 +60,8 @@ class Problems:
 
 def option(key: str, value: str) -> str:
     """A setting as the command line takes it; quoted if the shell or YAML needs that."""
-    if value.replace("_", "").replace("-", "").replace(".", "").isalnum():
-        return f"--set {key}={value}"
-    return f"--set '{key}=\"{value}\"'"
+    text = value if PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+    return f"--set {shlex.quote(f'{key}={text}')}"
 
 
 def listed(texts: Sequence[str], most: int = SHOWN) -> str:

@@ -31,7 +31,7 @@ class RepeatedRows:
         if len(rows) == 1:
             return rows[0]
         agreed = Row(where=rows[0].where)
-        for column in rows[0]:
+        for column in dict.fromkeys(name for row in rows for name in row):
             first: dict[object, Row] = {}  # row by value
             for row in rows:
                 if text_of(row.get(column), self.missing) is not None:

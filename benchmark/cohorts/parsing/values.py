@@ -1,6 +1,7 @@
 """Values whose coding differs between studies."""
 
 import re
+from collections.abc import Callable, Mapping
 
 from longibench.benchmark.cohorts.parsing.tables import number_of, text_of
 
@@ -49,6 +50,17 @@ def age_of(text: str) -> float | None:
     """An age, or the lower bound of one such as ``89+``; None if it is neither."""
     value = number_of(text)
     return lower_bound_of(text) if value is None else value
+
+
+def code_of(text: str) -> str:
+    """A whole number's code in one spelling: ``1``, ``1.0``, ``1,0`` and ``01`` are 1."""
+    number = number_of(text)
+    return text.strip() if number is None or number != int(number) else f"{number:.0f}"
+
+
+def coded(codes: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Reads a cell by a study's codes."""
+    return lambda cell: codes.get(code_of(cell))
 
 
 def sex_of(cell: str | None) -> str | None:

@@ -26,7 +26,7 @@ from longibench.benchmark.cohorts.parsing.study_files import (
 )
 from longibench.benchmark.cohorts.parsing.tables import Row, text_of
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
-from longibench.benchmark.cohorts.parsing.values import apoe4_of
+from longibench.benchmark.cohorts.parsing.values import apoe4_of, code_of, coded
 from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import (
     Covariates,
@@ -57,7 +57,8 @@ SEQUENCES = (  # T1w, preferred ones first: accepted scans, repeats, then other 
 COLUMNS = frozenset({"ptdob", "ptgender", "siteid", "apgen1", "apgen2"})  # of a participant
 SEXES = {"1": "M", "2": "F"}
 DEMOGRAPHICS = ("rid", "ptdob", "ptgender")  # columns of the tables
-GENES = ("rid", "apgen1", "apgen2")
+ALLELES = ("apgen1", "apgen2")
+GENES = ("rid", *ALLELES)
 CLINICAL = ("rid", "viscode")
 DIAGNOSES = {"1": "CN", "2": "MCI", "3": "AD"}
 VISIT = re.compile(r"m(\d+)")  # canonical, of months
@@ -162,17 +163,28 @@ class Aibl(Reader, name="aibl"):
         clinical = tables.clinical.near(rid, day, self.settings.clinical_days)
         return {
             "age": unread.value(person, "ptdob", lambda cell: _age(cell, day), MISSING_CODES),
-            "sex": unread.value(person, "ptgender", SEXES.get, MISSING_CODES),
+            "sex": unread.value(person, "ptgender", coded(SEXES), MISSING_CODES),
             "site": text_of(person.get("siteid"), MISSING_CODES),
-            "apoe4": apoe4_of(genes.get("apgen1", "") + genes.get("apgen2", "")),
-            "diagnosis": unread.value(clinical, "dxcurren", DIAGNOSES.get, MISSING_CODES),
+            "apoe4": _apoe4(genes, unread),
+            "diagnosis": unread.value(clinical, "dxcurren", coded(DIAGNOSES), MISSING_CODES),
             "mmse": unread.number(clinical, "mmscore", MISSING_CODES),
         }
 
 
+def _apoe4(genes: Row, unread: UnreadCells) -> float | None:
+    """Alleles from the two columns; both are needed."""
+    cells = [text_of(genes.get(name), MISSING_CODES) for name in ALLELES]
+    if None in cells:
+        return None
+    alleles = "".join(code_of(cell or "") for cell in cells)
+    return unread.value(
+        Row({"apgen1 and apgen2": alleles}, genes.where), "apgen1 and apgen2", apoe4_of
+    )
+
+
 def _rid(text: str) -> str:
     """A participant's number in one spelling: ``12``, ``0012`` and a spreadsheet's ``12.0``."""
-    return text.removesuffix(".0").lstrip("0")
+    return code_of(text)
 
 
 def _age(birth: str, day: float) -> float | None:

@@ -23,7 +23,12 @@ from longibench.benchmark.cohorts.parsing.study_files import (
 )
 from longibench.benchmark.cohorts.parsing.tables import Row
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
-from longibench.benchmark.cohorts.parsing.values import apoe4_of, diagnosis_of_cdr
+from longibench.benchmark.cohorts.parsing.values import (
+    apoe4_of,
+    code_of,
+    coded,
+    diagnosis_of_cdr,
+)
 from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import (
     Covariates,
@@ -136,9 +141,9 @@ class Oasis3(Reader, name="oasis3"):
         entry = unread.age(person, "ageatentry")
         return {
             "age": None if entry is None else entry + days / YEAR,
-            "sex": unread.value(person, "gender", SEXES.get),
+            "sex": unread.value(person, "gender", coded(SEXES)),
             "education": unread.number(person, "educ"),
-            "apoe4": unread.value(person, "apoe", apoe4_of),
+            "apoe4": unread.value(person, "apoe", lambda cell: apoe4_of(code_of(cell))),
             "diagnosis": unread.value(
                 clinical, "cdrtot", lambda cell: diagnosis_of_cdr(cell, half)
             ),

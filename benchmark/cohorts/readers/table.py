@@ -200,7 +200,7 @@ def _entries(rows: list[Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
     for number, row in enumerate(rows):
         cell = text_of(row[layout.subject])
         subject = canonical_subject(cell or "")
-        visit = shown_visit(row[layout.visit]) or row[layout.clock.column]
+        visit = shown_visit(text_of(row[layout.visit]) or row[layout.clock.column])
         name = layout.path.fill(row)
         days = layout.clock.days(row)
         if cell is None or days is None or name is None:

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from longibench.benchmark.core.errors import UserError, of_system, shortened
+from longibench.benchmark.core.errors import ListedError, UserError, of_system, shortened
 
 
 def test_a_message_is_one_line() -> None:
@@ -15,6 +15,16 @@ def test_a_message_is_one_line() -> None:
 
 def test_a_message_holds_nothing_that_acts_on_a_terminal() -> None:
     assert str(UserError("/data/\x1b[2J\udce9/x\u202e")) == r"/data/\u001b[2J\udce9/x\u202e"
+
+
+def test_a_list_has_one_line_for_each_problem() -> None:
+    error = ListedError("t.csv: 2 things", ["cell 'a\nerror: forged'", "b\x1b"], ["c\nd"])
+    assert str(error).splitlines() == [
+        "t.csv: 2 things",
+        "  (1) cell 'a error: forged'",
+        r"  (2) b\u001b",
+        "  note: c d",
+    ]
 
 
 def test_a_long_value_is_shortened() -> None:

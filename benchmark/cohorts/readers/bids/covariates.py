@@ -48,7 +48,6 @@ class Covariates:
     repeated: RepeatedRows
     sessions: DataDictionary
     unread: UnreadCells = field(default_factory=UnreadCells)
-    _of_person: dict[str, reader.Covariates] = field(default_factory=dict)
     _without_row: set[tuple[str, str]] = field(default_factory=set)
     _unread_sidecars: set[Path] = field(default_factory=set)
 
@@ -59,7 +58,8 @@ class Covariates:
 
     def of(self, tables: SubjectTables, subject: str, visit: str, scan: Path) -> reader.Covariates:
         """Covariates of one subject at one session; a scan's own table overrides the session's."""
-        known = self._of_participant(subject, visit)
+        row_now = self.participants.at(subject, visit)
+        known = self._values(row_now, PARTICIPANT, self.participants.dictionary)
         for table in reversed(tables.session_tables):
             row = table.row(visit)
             if table.rows and not row and table is tables.sessions:
@@ -84,14 +84,6 @@ class Covariates:
             *self.unread.notes(),
         )
 
-    def _of_participant(self, subject: str, visit: str) -> reader.Covariates:
-        """Values of a row that belongs to several sessions; its cells are read and counted once."""
-        row = self.participants.at(subject, visit)
-        if row.where not in self._of_person:
-            dictionary = self.participants.dictionary
-            self._of_person[row.where] = self._values(row, PARTICIPANT, dictionary)
-        return dict(self._of_person[row.where])
-
     def _values(self, row: Row, names: Names, dictionary: DataDictionary) -> reader.Covariates:
         """The covariates that a row has a value for, each from the first column with one."""
         values: reader.Covariates = {}
@@ -115,8 +107,11 @@ class Covariates:
         if covariate == "sex":
             first_word = (meaning or "").partition(" ")[0]
             return sex_of(first_word) or self.unread.value(row, column, sex_of, MISSING_CODES)
-        text = meaning if meaning and number_of(code) is not None else code
-        return diagnosis_of(text) if covariate == "diagnosis" else text
+        if number_of(code) is not None and covariate != "site":
+            if meaning is None:  # a number is never guessed
+                self.unread.add(row, column, row[column])
+            code = meaning
+        return diagnosis_of(code) if covariate == "diagnosis" else code
 
     def _field_of_sidecar(self, tables: SubjectTables, visit: str, scan: Path) -> float | None:
         """``MagneticFieldStrength`` of the JSON file next to a scan."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -138,9 +139,10 @@ def _of_dates(cells: Mapping[str, str | None]) -> Times:
 
 def _moment(visit: str, cell: str) -> datetime:
     """A date with at least the day; a time zone is dropped, because all are of one scanner."""
-    try:
+    with suppress(ValueError):
         if TIMED.match(cell):
             return datetime.fromisoformat(cell).replace(tzinfo=UTC)
+    try:
         return datetime.combine(parse_date(cell), time.min, UTC)
     except ValueError:
         raise UnfitError(

@@ -65,6 +65,12 @@ def test_decimal_commas_elsewhere_put_thousands_in_doubt() -> None:
     assert [*map(list, settled_columns(columns[1:]))] == columns[1:]
 
 
+def test_a_pair_of_digits_puts_nothing_in_doubt() -> None:
+    """A genotype such as 3,4 is no decimal comma."""
+    columns = [["3,4", "3,3"], ["70.123", "71.456"]]
+    assert [*map(list, settled_columns(columns, ","))] == columns
+
+
 @pytest.mark.parametrize(
     ("text", "age"),
     [

@@ -29,3 +29,9 @@ def test_a_contradiction_is_missing_and_is_reported_if_the_column_is_used() -> N
         "sub-*_x.tsv, column age: rows about the same thing differ in 1 case, which count as "
         "missing, such as '70' in row 2 and '72' in row 4",
     )
+
+
+def test_columns_of_any_of_the_rows_are_kept() -> None:
+    """Two tables about one person may have different columns."""
+    one, two = Row({"id": "a", "age": "70"}, "/t/a.csv, row 2"), Row({"id": "a", "sex": "F"})
+    assert RepeatedRows(frozenset()).one([one, two]) == {"id": "a", "age": "70", "sex": "F"}

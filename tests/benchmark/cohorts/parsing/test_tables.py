@@ -51,3 +51,9 @@ def test_what_is_no_table_is_named(tmp_path: Path, text: str, match: str) -> Non
         read_rows(path, "id")
     with pytest.raises(UserError, match=match):
         read_records(path, "id")
+
+
+def test_a_title_may_stand_above_columns_of_one_name(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("Our study\n\nsubject,path,note,note\n1,a.nii,x,x\n")
+    assert read_records(table)[0] == ["subject", "path", "note"]

@@ -127,3 +127,16 @@ def test_people_that_are_listed_twice_with_other_values_are_reported(aibl: Path)
     assert cohort.visits["age"].isna().tolist()[:4] == [True] * 4
     assert cohort.visits["sex"].iloc[0] == "F"
     assert any("column ptdob: rows about the same thing differ in 1" in n for n in cohort.notes)
+
+
+def test_codes_of_a_column_with_gaps_are_decimals(aibl: Path) -> None:
+    """Pandas writes 2 as 2.0 where a cell of the column is empty."""
+    folder = aibl / "Data_extract"
+    table = folder / "aibl_ptdemog_01-Jun-2018.csv"
+    table.write_text(table.read_text().replace(",2\n", ",2.0\n").replace(",1\n", ",1.0\n"))
+    rows = "RID,VISCODE,APGEN1,APGEN2\n4711,bl,3.0,4.0\n4712,bl,4,4\n"
+    (folder / "aibl_apoeres_01-Jun-2018.csv").write_text(rows)
+    cohort = read(aibl)
+    assert cohort.visits["sex"].tolist()[:5] == ["F", "F", "F", "F", "M"]
+    assert cohort.visits.groupby("subject")["apoe4"].first().tolist()[:2] == [1.0, 2.0]
+    assert not any("cannot be read" in note for note in cohort.notes)

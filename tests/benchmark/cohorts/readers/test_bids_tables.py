@@ -57,6 +57,22 @@ def test_a_follow_ups_row_tells_of_the_source_only_what_never_changes(root: Path
     assert "participants.tsv has no row for 2 of the sessions" in " ".join(cohort.notes)
 
 
+def test_a_follow_up_whose_label_sorts_first_tells_nothing_either(root: Path) -> None:
+    for table in root.glob("sub-*/*_sessions.tsv"):
+        table.write_text("session_id\tdays_since_first\nses-b\t0\nses-a\t1096\n")
+    cohort = read(root, "participant_id session_id age sex group\nsub-01 ses-a 74 F AD\n"
+                        "sub-02 ses-a 83 M AD\n")  # fmt: skip
+    assert of(cohort, "sex") == ["F", "M"]
+    assert not {"age", "group"} & set(cohort.visits)
+
+
+def test_a_number_as_a_group_is_never_guessed(root: Path) -> None:
+    cohort = read(root, "participant_id group site\nsub-01 1 7\nsub-02 0 8\n")
+    assert "group" not in cohort.visits
+    assert of(cohort, "site") == ["7", "8"]
+    assert "participants.tsv, column group: 2 cells cannot be read" in " ".join(cohort.notes)
+
+
 def test_rows_without_a_session_tell_what_they_agree_on(root: Path) -> None:
     cohort = read(root, "participant_id age sex group\nsub-01 74 F AD\nsub-01 71 F CN\n"
                         "sub-02 80 M CN\nsub-02 80.0 n/a CN\n")  # fmt: skip

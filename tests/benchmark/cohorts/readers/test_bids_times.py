@@ -1,11 +1,13 @@
 """Times of BIDS sessions: the first record that can be true, and a note on what gave way."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from longibench.benchmark.cohorts.open_cohort import read_cohort
 from longibench.benchmark.cohorts.readers.bids import Bids
+from longibench.benchmark.cohorts.readers.bids.records import _moment
 from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.errors import UserError
 
@@ -160,3 +162,8 @@ def test_a_scan_is_found_under_any_spelling_of_its_path(tmp_path: Path, name: st
     cohort = read_cohort(Bids, tmp_path, "x")
     assert cohort.visits["years"].iloc[1] == pytest.approx(518 / 365.25)
     assert cohort.left_out.empty
+
+
+@pytest.mark.parametrize("cell", ["2011-05-03 8:00", "2011-05-03 08:16:44 AM", "2011-05-03T08:16"])
+def test_a_date_with_any_time_of_day_is_a_date(cell: str) -> None:
+    assert _moment("a", cell).date() == date(2011, 5, 3)

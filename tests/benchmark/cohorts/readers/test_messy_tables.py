@@ -1,13 +1,16 @@
 """Tables made by hand: one message lists all that is missing, with the options that solve it."""
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
 import pytest
+import yaml
 
 from longibench.benchmark.cohorts.open_cohort import read_cohort, recognise
+from longibench.benchmark.cohorts.parsing.problems import option
 from longibench.benchmark.cohorts.readers.table import Table
 from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.errors import UserError
@@ -244,3 +247,26 @@ def test_numbers_of_rows_are_no_subjects(make: Callable) -> None:
     with pytest.raises(UserError, match="another subject in each row") as error:
         read(table)
     assert read(table, **advised(str(error.value))).subjects == ["x"]
+
+
+def test_a_large_table_sorted_by_visit_has_persons(make: Callable) -> None:
+    """The first hundreds of rows are of different people: it is no list of row numbers."""
+    visits = [(person, days) for days in (0, 365) for person in range(250)]
+    files = [f"p{who},s{who % 3},{n}.nii,{days}" for n, (who, days) in enumerate(visits)]
+    table = make("subject,site_id,path,days", *files)
+    for number in range(len(files)):
+        (table.parent / f"{number}.nii").write_text(str(number))
+    assert len(read(table).subjects) == 250
+
+
+@pytest.mark.parametrize("cell", ["n/a", "nan", ""])
+def test_a_visit_without_a_label_has_its_time_as_one(make: Callable, cell: str) -> None:
+    table = make("subject,visit,path,days", f"x,{cell},a.nii,0", f"x,{cell},b.nii,365")
+    assert read(table).visits["visit"].tolist() == ["0", "365"]
+
+
+def test_an_option_is_quoted_for_the_shell(make: Callable) -> None:
+    assert option("k", "datei") == "--set k=datei"
+    for value in ("it's {a}.nii", "12", "true", 'a"b', "$HOME x"):
+        _, text = shlex.split(option("k", value))
+        assert yaml.safe_load(text.partition("=")[2]) == value
