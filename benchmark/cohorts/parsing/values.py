@@ -56,6 +56,17 @@ def sex_of(cell: str | None) -> str | None:
     return SEXES.get((text_of(cell) or "").lower())
 
 
+def code_of(cell: str) -> str:
+    """A code in one form: ``2`` for a spreadsheet's ``2.0`` and ``2,0``."""
+    number = number_of(cell)
+    return f"{number:g}" if number is not None and number.is_integer() else cell
+
+
+def sex_of_code(cell: str) -> str | None:
+    """``F`` or ``M`` where 1 is a man and 2 a woman, as in OASIS-3 and AIBL."""
+    return {"1": "M", "2": "F"}.get(code_of(cell)) or sex_of(cell)
+
+
 def diagnosis_of(cell: str | None) -> str | None:
     """``CN``, ``MCI`` or ``AD`` if the cell names one of them, else its text.
 
@@ -82,5 +93,5 @@ def diagnosis_of_cdr(cell: str | None, half: str) -> str | None:
 
 def apoe4_of(genotype: str | None) -> float | None:
     """Number of APOE e4 alleles of a genotype such as ``34`` or ``e3/e4``; None if unknown."""
-    match = GENOTYPE.fullmatch((genotype or "").strip())
+    match = GENOTYPE.fullmatch(code_of((genotype or "").strip()))
     return float(match.groups().count("4")) if match else None
