@@ -4,7 +4,7 @@ import re
 from unicodedata import normalize
 
 ADNI_ID = re.compile(r"(?:ADNI)?(\d{3})_?S_?(\d{4,5})", re.IGNORECASE)
-OASIS_ID = re.compile(r"OAS(?:IS)?([123])_?(\d{4})", re.IGNORECASE)  # OASIS-3 is written without _
+OASIS_ID = re.compile(r"OAS(?:IS)?([123])[_-]?(\d{4})", re.IGNORECASE)  # -3 without _
 NUMBERED = re.compile(r"([a-z]*)0*(\d+)")  # M012, d0757, V1, 01
 FIRST = ("bl", "baseline")
 

@@ -20,6 +20,7 @@ FILE_NAME = (  # endings that make a folder no series
     *(".nii", ".nii.gz", ".mgz", ".img", ".hdr"),
     *(".csv", ".tsv", ".txt", ".xlsx", ".xls", ".json", ".yaml", ".yml"),
 )
+ENDING = re.compile(r"\.[a-z]\w*$", re.IGNORECASE)  # of a file, not of 2006-11-02_08_16_44.0
 LONGEST_POINTER = 1024  # bytes: of Git LFS by its specification; git-annex's are shorter
 POINTERS = {
     b"version https://git-lfs.github.com/spec/": (
@@ -75,6 +76,11 @@ def files_below(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     for below in folders_in(folder):
         if not below.name.lower().endswith(endings):
             yield from files_below(below, endings)
+
+
+def is_lost(path: Path) -> bool:
+    """Whether a path is a link without a target."""
+    return path.is_symlink() and not path.exists()
 
 
 def may_be_data(path: Path) -> bool:
@@ -139,7 +145,7 @@ def _is_folder(entry: os.DirEntry[str], lost: bool) -> bool:
         if not entry.is_symlink():
             return entry.is_dir()
         if not os.path.exists(entry.path):
-            return lost and "." not in entry.name
+            return lost and not ENDING.search(entry.name)
         return entry.is_dir() and not _leads_back(entry.path)
     except OSError:
         return False

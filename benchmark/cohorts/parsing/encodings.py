@@ -59,6 +59,8 @@ FOREIGN = {  # by the file's ending, whatever its content
     ".pdf": "a PDF document",
     ".docx": "a Word document",
 }
+DOCUMENTS = (".json", ".pdf", ".docx")  # often beside data, and no tables
+FOREIGN_TABLES = tuple(ending for ending in FOREIGN if ending not in DOCUMENTS)
 
 
 def foreign(path: Path, what: str) -> UserError:

@@ -24,22 +24,25 @@ class RepeatedRows:
 
     columns: frozenset[str]
     missing: tuple[str, ...] = ()
-    _differing: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _differing: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
 
     def one(self, rows: list[Row]) -> Row:
         """The cells on which the rows agree; an empty cell contradicts nothing."""
         if len(rows) == 1:
             return rows[0]
-        agreed = Row(where=rows[0].where)
-        for column in dict.fromkeys(name for row in rows for name in row):
-            first: dict[object, Row] = {}  # row by value
-            for row in rows:
-                if text_of(row.get(column), self.missing) is not None:
-                    first.setdefault(_value(row[column]), row)
-            agreed[column] = next(iter(first.values()))[column] if len(first) == 1 else ""
-            if len(first) > 1 and column in self.columns:
-                self._count(column, list(first.values()))
-        return agreed
+        columns = dict.fromkeys(name for row in rows for name in row)
+        cells = ((column, self.agreeing(rows, column).get(column, "")) for column in columns)
+        return Row(cells, rows[0].where)
+
+    def agreeing(self, rows: Iterable[Row], column: str) -> Row:
+        """The first row with a value in a column; an empty row if there is none, or two differ."""
+        first: dict[object, Row] = {}  # row by value
+        for row in rows:
+            if text_of(row.get(column), self.missing) is not None:
+                first.setdefault(_value(row[column]), row)
+        if len(first) > 1 and column in self.columns:
+            self._count(column, list(first.values()))
+        return next(iter(first.values())) if len(first) == 1 else Row()
 
     def by(self, rows: Iterable[Row], key: Callable[[Row], str]) -> dict[str, Row]:
         """One row for each key."""
@@ -49,7 +52,7 @@ class RepeatedRows:
         """A note for each column with contradictions, and the first; no participant's id."""
         return tuple(
             f"{table}, column {column}: rows about the same thing differ in {len(cases)} "
-            f"case{'s' * (len(cases) > 1)}, which count as missing, such as {cases[0]}"
+            f"case{'s' * (len(cases) > 1)}, which count as missing, such as {next(iter(cases))}"
             for (table, column), cases in self._differing.items()
         )
 
@@ -57,7 +60,7 @@ class RepeatedRows:
         table = rows[0].where.rpartition(", row ")[0]
         cells = (f"'{row[column]}' in row {row.where.rpartition(', row ')[2]}" for row in rows[:2])
         kind = ENTITY.sub(r"\1-*", Path(table).name)
-        self._differing.setdefault((kind, column), []).append(" and ".join(cells))
+        self._differing.setdefault((kind, column), {})[" and ".join(cells)] = None
 
 
 def _value(cell: str) -> float | str:

@@ -54,7 +54,9 @@ def _sheets(path: Path, content: bytes) -> dict[str, list[list[object]]]:
         raise UserError(f"{path}: to read Excel, pip install {package}, or {AS_CSV}") from error
     except Exception as error:  # the parser's own: of zip, of XML, of missing parts
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: cannot be read as an Excel table: {reason}") from error
+        raise UserError(
+            f"{path}: cannot be read as an Excel table: {reason}; download or save it again"
+        ) from error
 
 
 def _text(cell: object) -> str:

@@ -120,11 +120,12 @@ def read_records(path: Path, *required: str) -> tuple[list[str], list[Row]]:
     return table.columns, table.rows
 
 
-def read_lines(path: Path) -> tuple[list[str], list[Line]]:
+def read_lines(path: Path, wanted: Collection[str] = ()) -> tuple[list[str], list[Line]]:
     """Read a large table of which few columns are needed.
 
     Args:
         path: As for ``parse_table``.
+        wanted: As for ``parse_table``.
 
     Returns:
         Names of the columns in the plain spelling, and the rows, cells not yet stripped.
@@ -132,7 +133,7 @@ def read_lines(path: Path) -> tuple[list[str], list[Line]]:
     Raises:
         UserError: As ``parse_table``.
     """
-    grid = _grid(path)
+    grid = _grid(path, wanted)
     return plain_names(grid.header), grid.lines
 
 
@@ -155,15 +156,21 @@ def read_rows(path: Path, key: str) -> dict[str, Row]:
     return rows
 
 
-def read_columns(path: Path) -> list[str]:
+def read_columns(path: Path, wanted: Collection[str] = ()) -> list[str]:
     """Names of a table's columns in the plain spelling, from the beginning of the file.
 
+    Args:
+        path: As for ``parse_table``.
+        wanted: As for ``parse_table``.
+
     Raises:
-        UserError: The file cannot be read.
+        UserError: The file cannot be read, or is empty.
     """
     head = _bytes(path, HEAD)
+    if not head.strip():
+        raise UserError(f"{path}: cannot be read as a table: it is empty")
     if head.startswith(PACKED):
-        return plain_names(_grid(path).header)
+        return plain_names(_grid(path, wanted).header)
     is_workbook(path, head)
     return plain_names(parse_text(path, head, whole=False).header)
 

@@ -1,7 +1,6 @@
 """Values whose coding differs between studies."""
 
 import re
-from collections.abc import Callable, Mapping
 
 from longibench.benchmark.cohorts.parsing.tables import number_of, text_of
 
@@ -58,14 +57,14 @@ def code_of(text: str) -> str:
     return text.strip() if number is None or number != int(number) else f"{number:.0f}"
 
 
-def coded(codes: Mapping[str, str]) -> Callable[[str], str | None]:
-    """Reads a cell by a study's codes."""
-    return lambda cell: codes.get(code_of(cell))
-
-
 def sex_of(cell: str | None) -> str | None:
     """``F`` or ``M``; None if it is neither."""
     return SEXES.get((text_of(cell) or "").lower())
+
+
+def sex_of_code(cell: str) -> str | None:
+    """``F`` or ``M`` where 1 is a man and 2 a woman, as in OASIS-3 and AIBL."""
+    return {"1": "M", "2": "F"}.get(code_of(cell)) or sex_of(cell)
 
 
 def diagnosis_of(cell: str | None) -> str | None:
@@ -94,5 +93,5 @@ def diagnosis_of_cdr(cell: str | None, half: str) -> str | None:
 
 def apoe4_of(genotype: str | None) -> float | None:
     """Number of APOE e4 alleles of a genotype such as ``34`` or ``e3/e4``; None if unknown."""
-    match = GENOTYPE.fullmatch((genotype or "").strip())
+    match = GENOTYPE.fullmatch(code_of((genotype or "").strip()))
     return float(match.groups().count("4")) if match else None

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from longibench.benchmark.cohorts.parsing.dates import MONTHS, YEAR
+from longibench.benchmark.cohorts.parsing.plausible import era
 from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import (
     MISSING_CODES,
@@ -16,17 +17,19 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     day_of,
     existing_folder,
     find_folders,
-    find_tables,
-    no_table,
-    read_tables,
     scan_in,
     subfolders,
-    tables_not_on_disk,
     without_row,
 )
+from longibench.benchmark.cohorts.parsing.study_tables import StudyTables
 from longibench.benchmark.cohorts.parsing.tables import Row, text_of
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
-from longibench.benchmark.cohorts.parsing.values import apoe4_of, code_of, coded
+from longibench.benchmark.cohorts.parsing.values import (
+    apoe4_of,
+    code_of,
+    diagnosis_of,
+    sex_of_code,
+)
 from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import (
     Covariates,
@@ -41,6 +44,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.settings.limits import MOST_DAYS
 
 RID = re.compile(r"\d{1,5}")
+PERSON = re.compile(r"['\"]?(?:sub-)?(?:AIBL_?)?0*(\d+)(?:[.,]0)?['\"]?", re.IGNORECASE)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}_\d{2}_\d{2}\.\d+")
 SEQUENCES = (  # T1w, preferred ones first: accepted scans, repeats, then other protocols
     "MPRAGE_ADNI_confirmed",
@@ -54,17 +58,17 @@ SEQUENCES = (  # T1w, preferred ones first: accepted scans, repeats, then other 
     "MPRAGE_SAG_ISO_p2_ND",
     "MPRAGESAGISOp2ND",
 )
-COLUMNS = frozenset({"ptdob", "ptgender", "siteid", "apgen1", "apgen2"})  # of a participant
-SEXES = {"1": "M", "2": "F"}
+COLUMNS = frozenset({"ptdob", "ptgender", "siteid", "apgen1", "apgen2", "dxcurren", "mmscore"})
 DEMOGRAPHICS = ("rid", "ptdob", "ptgender")  # columns of the tables
 ALLELES = ("apgen1", "apgen2")
 GENES = ("rid", *ALLELES)
 CLINICAL = ("rid", "viscode")
 DIAGNOSES = {"1": "CN", "2": "MCI", "3": "AD"}
 VISIT = re.compile(r"m(\d+)")  # canonical, of months
-BIRTH = re.compile(r"/?(\d{4})")
+BIRTH = re.compile(r"(?:\d{0,2}/){0,2}(\d{4})")
 MIDYEAR = (7, 1)  # for a birth year without a day
 NO_SCAN = "a series without an image"
+NO_DATE = "a folder whose name is no date"
 NOT_T1 = "not a T1w sequence that is known"
 
 
@@ -121,37 +125,52 @@ class Aibl(Reader, name="aibl"):
         tables, notes = _tables(root, unread, repeated)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
+        used: set[str] = set()
+        ranks = {name: rank for rank, name in enumerate(self.settings.sequences)}
         for person in find_folders(root, RID, depth=2):
             sequences = subfolders(person)
             if not sequences:
                 left_out.append(LeftOut(f"AIBL{person.name}", "", *nothing_in(person, NO_SCAN)))
             for sequence in sequences:
-                if sequence.name not in self.settings.sequences:
+                if sequence.name not in ranks:
                     left_out.append(LeftOut(f"AIBL{person.name}", "", NOT_T1, str(sequence)))
                     continue
-                found, problems = self._sequence(person.name, sequence, tables, unread)
+                used.add(sequence.name)
+                rank = ranks[sequence.name]
+                found, problems = self._sequence(person.name, sequence, rank, tables, unread)
                 scans += found
                 left_out += problems
         if not scans and not left_out:
             raise UserError(f"{root}: not AIBL: it contains no folder <RID>/<sequence>/<date>")
-        people = {_rid(scan.subject.removeprefix("AIBL")) for scan in scans}
+        people = {_rid(scan.subject) for scan in scans}
+        notes += self._unused(used)
         notes += without_row(", ".join(DEMOGRAPHICS), tables.demographics.keys(), people)
-        notes += tables_not_on_disk(root, RID) + repeated.notes() + unread.notes()
-        return Listing(scans, left_out, notes=notes)
+        notes += without_row(", ".join(CLINICAL), tables.clinical.subjects(), people)
+        return Listing(scans, left_out, notes=notes + repeated.notes() + unread.notes())
+
+    def _unused(self, used: set[str]) -> tuple[str, ...]:
+        """A note on the sequences that the user named and that no folder has."""
+        if "sequences" not in self.settings.model_fields_set:
+            return ()
+        unused = [name for name in self.settings.sequences if name not in used]
+        return (f"readers.aibl.sequences: no folder {', '.join(unused)}",) if unused else ()
 
     def _sequence(
-        self, rid: str, sequence: Path, tables: Tables, unread: UnreadCells
+        self, rid: str, sequence: Path, rank: int, tables: Tables, unread: UnreadCells
     ) -> tuple[list[FoundScan], list[LeftOut]]:
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
-        rank = self.settings.sequences.index(sequence.name)
-        for folder in find_folders(sequence, DATE, depth=1):
+        dates = [*find_folders(sequence, DATE, depth=1)]
+        if not dates:
+            left_out.append(LeftOut(f"AIBL{rid}", "", *nothing_in(sequence, NO_SCAN)))
+        for folder in dates:
             visit = folder.name.partition("_")[0]
             day = day_of(folder.name)
             for leaf in subfolders(folder) or [folder]:
                 image = scan_in(leaf)
                 if image is None or day is None:
-                    left_out.append(LeftOut(f"AIBL{rid}", visit, *nothing_in(leaf, NO_SCAN)))
+                    reason = NO_SCAN if image is None else NO_DATE
+                    left_out.append(LeftOut(f"AIBL{rid}", visit, *nothing_in(leaf, reason)))
                     continue
                 known = self._covariates(tables, _rid(rid), day, unread)
                 order = (float(rank), leaf.name)
@@ -160,14 +179,18 @@ class Aibl(Reader, name="aibl"):
 
     def _covariates(self, tables: Tables, rid: str, day: float, unread: UnreadCells) -> Covariates:
         person, genes = tables.demographics.get(rid, Row()), tables.genes.get(rid, Row())
-        clinical = tables.clinical.near(rid, day, self.settings.clinical_days)
+        within = self.settings.clinical_days
+        visit, test = (
+            tables.clinical.near(rid, day, within, column) for column in ("dxcurren", "mmscore")
+        )
+        site = text_of(person.get("siteid"), MISSING_CODES)
         return {
             "age": unread.value(person, "ptdob", lambda cell: _age(cell, day), MISSING_CODES),
-            "sex": unread.value(person, "ptgender", coded(SEXES), MISSING_CODES),
-            "site": text_of(person.get("siteid"), MISSING_CODES),
+            "sex": unread.value(person, "ptgender", sex_of_code, MISSING_CODES),
+            "site": site and code_of(site),
             "apoe4": _apoe4(genes, unread),
-            "diagnosis": unread.value(clinical, "dxcurren", coded(DIAGNOSES), MISSING_CODES),
-            "mmse": unread.number(clinical, "mmscore", MISSING_CODES),
+            "diagnosis": unread.value(visit, "dxcurren", _diagnosis, MISSING_CODES),
+            "mmse": unread.number(test, "mmscore", MISSING_CODES),
         }
 
 
@@ -183,56 +206,53 @@ def _apoe4(genes: Row, unread: UnreadCells) -> float | None:
 
 
 def _rid(text: str) -> str:
-    """A participant's number in one spelling: ``12``, ``0012`` and a spreadsheet's ``12.0``."""
-    return code_of(text)
+    """A participant's number in one spelling: ``12``, ``0012``, ``12.0`` and ``sub-AIBL12``."""
+    match = PERSON.fullmatch(text.strip())
+    return match[1] if match else text
 
 
 def _age(birth: str, day: float) -> float | None:
     """Age in years from a birth year such as ``/1937``, accurate to half a year."""
     match = BIRTH.fullmatch(birth)
-    return (day - date(int(match[1]), *MIDYEAR).toordinal()) / YEAR if match else None
+    if match is None or era(date.fromordinal(int(day))):  # of a shifted date it would be no age
+        return None
+    return (day - date(int(match[1]), *MIDYEAR).toordinal()) / YEAR
+
+
+def _diagnosis(cell: str) -> str | None:
+    """The diagnosis of a code, or of a name such as MCI."""
+    known = DIAGNOSES.get(code_of(cell)) or diagnosis_of(cell)
+    return known if known in DIAGNOSES.values() else None
 
 
 def _tables(
     root: Path, unread: UnreadCells, repeated: RepeatedRows
 ) -> tuple[Tables, tuple[str, ...]]:
-    people, genes, visits = (_read(root, *columns) for columns in (DEMOGRAPHICS, GENES, CLINICAL))
-    notes = tuple(
-        no_table(columns)
-        for columns, rows in ((DEMOGRAPHICS, people), (GENES, genes), (CLINICAL, visits))
-        if not rows
+    files = StudyTables(root, RID)  # ADNI's tables use the same numbers and columns
+    people, genes, visits = (
+        files.rows(*columns, named="aibl") for columns in (DEMOGRAPHICS, GENES, CLINICAL)
     )
-    demographics, of_genes = (repeated.by(rows, lambda row: row["rid"]) for rows in (people, genes))
-    return Tables(demographics, of_genes, NearestRows(_visits(visits, unread))), notes
-
-
-def _read(root: Path, *columns: str) -> list[Row]:
-    """The rows of the tables with some columns, participants' numbers in one spelling."""
-    found = find_tables(root, *columns, skip=RID)
-    own = [path for path in found if path.name.lower().startswith("aibl")]
-    rows = read_tables(own or found, *columns)  # ADNI's tables use the same numbers
-    for row in rows:
+    for row in (*people, *genes, *visits):
         row["rid"] = _rid(row["rid"])
-    return rows
+    demographics, of_genes = (repeated.by(rows, lambda row: row["rid"]) for rows in (people, genes))
+    clinical = NearestRows(_visits(visits, unread), repeated)
+    return Tables(demographics, of_genes, clinical), files.notes()
 
 
 def _visits(rows: list[Row], unread: UnreadCells) -> Iterator[tuple[str, float, Row]]:
-    """One row per visit, merged from all tables, and its day.
+    """The rows of all tables, each with its visit's day.
 
     Most tables have no date (-4) but a visit's code; a visit then has the date of another table, or
     is at its code's months after the baseline.
     """
-    visits: dict[tuple[str, str], Row] = {}
-    for cells in rows:
-        row = visits.setdefault(
-            (cells["rid"], canonical_visit(cells["viscode"])), Row(where=cells.where)
-        )
-        for name, cell in cells.items():
-            if text_of(cell, MISSING_CODES) is not None:
-                row.setdefault(name, cell)
-    for (rid, code), row in visits.items():
-        day = unread.value(row, "examdate", day_of)
-        start = unread.value(visits.get((rid, canonical_visit("bl")), Row()), "examdate", day_of)
+    days: dict[tuple[str, str], float] = {}
+    for row in rows:
+        day = unread.value(row, "examdate", day_of, MISSING_CODES)
+        if day is not None:
+            days.setdefault((row["rid"], canonical_visit(row["viscode"])), day)
+    for row in rows:
+        rid, code = row["rid"], canonical_visit(row["viscode"])
+        day, start = days.get((rid, code)), days.get((rid, canonical_visit("bl")))
         match = VISIT.fullmatch(code)
         if day is None and start is not None and match:
             day = start + int(match[1]) * YEAR / MONTHS

@@ -9,10 +9,8 @@ from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import (
     existing_folder,
     find_folders,
-    find_tables,
-    read_tables,
-    tables_not_on_disk,
 )
+from longibench.benchmark.cohorts.parsing.study_tables import StudyTables
 from longibench.benchmark.cohorts.parsing.tables import Row, number_of
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import diagnosis_of_cdr, sex_of
@@ -32,8 +30,9 @@ from longibench.benchmark.core.found_files import files_in, why_absent
 from longibench.benchmark.settings.preparation import check_axes
 
 MOST_NUMBER = 1000  # of an acquisition; sessions have four
-SESSION = re.compile(r"(OAS2_\d{4})_MR\d+")
-PART_OR_SESSION = re.compile(r"OAS2_(RAW_PART\d|\d{4}_MR\d+)")
+SESSION = re.compile(r"(OAS2_\d{4})_MR(\d+)", re.IGNORECASE)
+LABEL = re.compile(r"(OAS(?:IS)?2[_-]?\d{4})[_-](?:ses-)?MR(\d+)", re.IGNORECASE)
+PART_OR_SESSION = re.compile(r"OAS2_(RAW_PART\d|\d{4}_MR\d+)", re.IGNORECASE)
 IMAGE = re.compile(r"mpr-(\d+)(\.nifti)?\.(?i:img|nii|nii\.gz)")
 NO_IMAGE = "a visit without a T1w scan"
 NO_HEADER = "an image without its .hdr file"
@@ -88,31 +87,42 @@ class Oasis2(Reader, name="oasis2"):
         """
         root = existing_folder(path, "the folder that contains OAS2_RAW_PART1 and OAS2_RAW_PART2")
         unread, repeated = UnreadCells(), RepeatedRows(COLUMNS)
-        rows = repeated.by(_demographics(root), lambda row: row["mri_id"])
+        files = StudyTables(root, SESSION)
+        rows = repeated.by(_demographics(root, files), lambda row: _session_in(row["mri_id"]))
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         seen = set()
         for session in find_folders(root, SESSION):
-            seen.add(session.name)
-            found, problems = self._session(session, rows.get(session.name), unread)
+            label = _session_in(session.name)
+            seen.add(label)
+            found, problems = self._session(session, label, rows.get(label), unread)
             scans += found
             left_out += problems
         for visit in rows.keys() - seen:
-            subject = canonical_subject(visit.partition("_MR")[0])
-            left_out.append(LeftOut(subject, visit, NOT_ON_DISK, f"no folder {visit}"))
+            subject, _, number = visit.partition("_MR")
+            where = rows[visit].where
+            left_out.append(LeftOut(subject, f"MR{number}", NOT_ON_DISK, f"{where}: no folder"))
         left_out.sort(key=lambda entry: (entry.subject, entry.visit))
         axes = self.settings.axes
-        notes = (ORIENTATION.format(axes=axes), *tables_not_on_disk(root, SESSION))
+        notes = (ORIENTATION.format(axes=axes), *files.notes(), *self._other_mpr(scans))
         notes += repeated.notes() + unread.notes()
         return Listing(scans, left_out, axes=axes, notes=notes)
 
+    def _other_mpr(self, scans: list[FoundScan]) -> tuple[str, ...]:
+        """A note on sessions without the acquisition that the user named."""
+        sessions = {(scan.subject, scan.visit) for scan in scans}
+        with_it = {(scan.subject, scan.visit) for scan in scans if not scan.preference[0]}
+        count, mpr = len(sessions - with_it), self.settings.mpr
+        note = f"readers.oasis2.mpr={mpr}: {count} of {len(sessions)} sessions are without it"
+        return (note,) if count and "mpr" in self.settings.model_fields_set else ()
+
     def _session(
-        self, folder: Path, row: Row | None, unread: UnreadCells
+        self, folder: Path, label: str, row: Row | None, unread: UnreadCells
     ) -> tuple[list[FoundScan], list[LeftOut]]:
-        subject, visit = folder.name.split("_MR")
-        subject, visit = canonical_subject(subject), f"MR{visit}"
+        subject, _, number = label.partition("_MR")
+        visit = f"MR{number}"
         if row is None:
-            return [], [LeftOut(subject, visit, NOT_LISTED, str(folder))]
+            return [], [LeftOut(subject, visit, *nothing_in(folder, NOT_LISTED))]
         days = number_of(row["mr_delay"])
         if days is None or days < 0:
             detail = f"MR Delay of {folder.name} is '{row['mr_delay']}'"
@@ -137,17 +147,23 @@ class Oasis2(Reader, name="oasis2"):
         }
 
 
-def _demographics(root: Path) -> list[Row]:
+def _demographics(root: Path, files: StudyTables) -> list[Row]:
     """The table's rows; ``MRI ID`` is the session."""
-    tables = find_tables(root, "mri_id", "mr_delay", skip=SESSION)
-    if not tables:
-        absent = "".join(f"; {note}" for note in tables_not_on_disk(root, SESSION))
+    rows = files.rows("mri_id", "mr_delay")
+    if not rows:
+        seen = "".join(f"; {text}" for text in (*files.missing(), *files.unread()))
         raise UserError(
-            f"{root}: no table with the columns MRI ID and MR Delay in it or next to it{absent}; "
+            f"{root}: no rows under the columns MRI ID and MR Delay in it or next to it{seen}; "
             "download OASIS-2's demographics and put them there, as CSV, or as .xlsx after "
             "pip install openpyxl"
         )
-    return read_tables(tables, "mri_id", "mr_delay")
+    return rows
+
+
+def _session_in(label: str) -> str:
+    """The session that a label or folder names, in one spelling; else the label."""
+    match = LABEL.search(label)
+    return f"{canonical_subject(match[1])}_MR{int(match[2])}" if match else label
 
 
 def _images(folder: Path) -> tuple[list[tuple[int, Path]], list[tuple[str, str, str]]]:

@@ -14,20 +14,16 @@ from longibench.benchmark.cohorts.parsing.study_files import (
     NearestRows,
     existing_folder,
     find_folders,
-    find_tables,
-    no_table,
-    read_tables,
     subfolders,
-    tables_not_on_disk,
     without_row,
 )
+from longibench.benchmark.cohorts.parsing.study_tables import StudyTables
 from longibench.benchmark.cohorts.parsing.tables import Row
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.parsing.values import (
     apoe4_of,
-    code_of,
-    coded,
     diagnosis_of_cdr,
+    sex_of_code,
 )
 from longibench.benchmark.cohorts.presence import nothing_in
 from longibench.benchmark.cohorts.reader import (
@@ -39,17 +35,19 @@ from longibench.benchmark.cohorts.reader import (
     ReaderSettings,
 )
 from longibench.benchmark.cohorts.readers.bids.scans import NO_T1W, T1W
-from longibench.benchmark.cohorts.subject_ids import canonical_visit
+from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.found_files import files_in
+from longibench.benchmark.core.found_files import files_in, is_lost
 from longibench.benchmark.settings.limits import MOST_DAYS
 
 SESSION = re.compile(r"(OAS3\d{4})_MR_d(\d+)")
+LABEL = re.compile(SESSION.pattern, re.IGNORECASE)
 RUN = re.compile(r"_run-(\d+)")
-SEXES = {"1": "M", "2": "F"}  # GENDER in OASIS3_demographics
 DEMOGRAPHICS = ("oasisid", "ageatentry")
 CLINICAL = ("oasisid", "days_to_visit", "cdrtot")
-COLUMNS = frozenset({"ageatentry", "gender", "educ", "apoe", "magneticfieldstrength"})
+COLUMNS = frozenset(
+    {"ageatentry", "gender", "educ", "apoe", "magneticfieldstrength", "cdrtot", "mmse"}
+)
 SCANNERS = ("label", "magneticfieldstrength")
 
 
@@ -101,15 +99,16 @@ class Oasis3(Reader, name="oasis3"):
             UserError: No such folder, or no session in it.
         """
         root = existing_folder(path, "the folder that contains OAS3*_MR_d*")
-        unread = UnreadCells()
-        tables, notes = _tables(root, unread)
+        unread, repeated = UnreadCells(), RepeatedRows(COLUMNS, MISSING_CODES)
+        tables, notes = _tables(root, unread, repeated)
         scans: list[FoundScan] = []
         left_out: list[LeftOut] = []
         for session in find_folders(root, SESSION):
             subject, digits = session.name.split("_MR_d")
             images = _images(session)
             if not images:
-                left_out.append(LeftOut(subject, f"d{digits}", *nothing_in(session, NO_T1W)))
+                lost = next(filter(is_lost, _anat(session)), session)
+                left_out.append(LeftOut(subject, f"d{digits}", *nothing_in(lost, NO_T1W)))
                 continue
             known = self._covariates(tables, session.name, subject, float(digits), unread)
             scans += [
@@ -122,7 +121,8 @@ class Oasis3(Reader, name="oasis3"):
             )
         people = {scan.subject for scan in scans}
         notes += without_row(", ".join(DEMOGRAPHICS), tables.demographics.keys(), people)
-        return Listing(scans, left_out, notes=(*notes, *unread.notes()))
+        notes += without_row(", ".join(CLINICAL), tables.clinical.subjects(), people)
+        return Listing(scans, left_out, notes=notes + repeated.notes() + unread.notes())
 
     def _order(self, image: Path) -> tuple[bool, int, str]:
         """Plain names before those with ``acq-`` or ``echo-``, then by run."""
@@ -135,54 +135,53 @@ class Oasis3(Reader, name="oasis3"):
         self, tables: Tables, session: str, subject: str, days: float, unread: UnreadCells
     ) -> Covariates:
         person = tables.demographics.get(subject, Row())
-        clinical = tables.clinical.near(subject, days, self.settings.clinical_days)
+        within = self.settings.clinical_days
+        rating, test = (
+            tables.clinical.near(subject, days, within, column) for column in ("cdrtot", "mmse")
+        )
         scanner = tables.scanners.get(_session_in(session), Row())
         half = self.settings.cdr_half
         entry = unread.age(person, "ageatentry")
         return {
             "age": None if entry is None else entry + days / YEAR,
-            "sex": unread.value(person, "gender", coded(SEXES)),
+            "sex": unread.value(person, "gender", sex_of_code),
             "education": unread.number(person, "educ"),
-            "apoe4": unread.value(person, "apoe", lambda cell: apoe4_of(code_of(cell))),
-            "diagnosis": unread.value(
-                clinical, "cdrtot", lambda cell: diagnosis_of_cdr(cell, half)
-            ),
-            "mmse": unread.number(clinical, "mmse", MISSING_CODES),
+            "apoe4": unread.value(person, "apoe", apoe4_of),
+            "diagnosis": unread.value(rating, "cdrtot", lambda cell: diagnosis_of_cdr(cell, half)),
+            "mmse": unread.number(test, "mmse", MISSING_CODES),
             "field_tesla": unread.number(scanner, "magneticfieldstrength"),
         }
 
 
 def _images(session: Path) -> list[Path]:
     """The T1w scans in a session's folders ``anat*`` and in theirs, such as ``NIFTI``."""
+    return sorted(image for folder in _anat(session) for image in files_in(folder, T1W))
+
+
+def _anat(session: Path) -> list[Path]:
     anat = [folder for folder in subfolders(session) if folder.name.startswith("anat")]
-    folders = [*anat, *(below for folder in anat for below in subfolders(folder))]
-    return sorted(image for folder in folders for image in files_in(folder, T1W))
+    return [*anat, *(below for folder in anat for below in subfolders(folder))]
 
 
-def _tables(root: Path, unread: UnreadCells) -> tuple[Tables, tuple[str, ...]]:
-    found = {
-        columns: find_tables(root, *columns, skip=SESSION)
-        for columns in (DEMOGRAPHICS, CLINICAL, SCANNERS)
-    }
+def _tables(
+    root: Path, unread: UnreadCells, repeated: RepeatedRows
+) -> tuple[Tables, tuple[str, ...]]:
+    files = StudyTables(root, SESSION)
     demographics, clinical, scanners = (
-        read_tables(paths, *names) for names, paths in found.items()
+        files.rows(*columns) for columns in (DEMOGRAPHICS, CLINICAL, SCANNERS)
     )
     visits = [
-        (row["oasisid"], days, row)
+        (canonical_subject(row["oasisid"]), days, row)
         for row in clinical
         if (days := unread.number(row, "days_to_visit")) is not None
-        and unread.number(row, "cdrtot") is not None
     ]
-    repeated = RepeatedRows(COLUMNS)
-    people = repeated.by(demographics, lambda row: row["oasisid"])
+    people = repeated.by(demographics, lambda row: canonical_subject(row["oasisid"]))
     of_sessions = [row for row in scanners if _session_in(row["label"])]
     sessions = repeated.by(of_sessions, lambda row: _session_in(row["label"]))
-    notes = tuple(no_table(names) for names, paths in found.items() if not paths)
-    notes += tables_not_on_disk(root, SESSION) + repeated.notes()
-    return Tables(people, NearestRows(visits), sessions), notes
+    return Tables(people, NearestRows(visits, repeated), sessions), files.notes()
 
 
 def _session_in(label: str) -> str:
     """The session that a label names, for any padding of its days; empty if it names none."""
-    match = SESSION.search(label)
-    return f"{match[1]} {canonical_visit(f'd{match[2]}')}" if match else ""
+    match = LABEL.search(label)
+    return f"{match[1].upper()} {canonical_visit(f'd{match[2]}')}" if match else ""

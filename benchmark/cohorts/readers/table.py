@@ -22,7 +22,7 @@ from longibench.benchmark.cohorts.parsing.listed_files import check_files, locat
 from longibench.benchmark.cohorts.parsing.path_templates import PathTemplate
 from longibench.benchmark.cohorts.parsing.problems import Problems
 from longibench.benchmark.cohorts.parsing.row_ids import unify_ids
-from longibench.benchmark.cohorts.parsing.study_files import TEXT_TABLES
+from longibench.benchmark.cohorts.parsing.study_tables import TEXT_TABLES
 from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, parse_table, text_of
 from longibench.benchmark.cohorts.parsing.visit_times import Clock, age_unit, find_clock
 from longibench.benchmark.cohorts.reader import (

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from longibench.benchmark.cohorts.parsing.dates import month_label, parse_date
+from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import (
     NearestRows,
     find_folders,
-    find_tables,
-    read_tables,
     scan_in,
 )
-from longibench.benchmark.cohorts.parsing.tables import number_of, plain, read_records, text_of
+from longibench.benchmark.cohorts.parsing.tables import Row, number_of, plain, read_records, text_of
 from longibench.benchmark.cohorts.parsing.values import (
     apoe4_of,
     diagnosis_of,
@@ -103,33 +102,30 @@ def test_values() -> None:
     ]  # fmt: skip
 
 
-def test_tables_are_found_by_their_columns(tmp_path: Path) -> None:
-    study = tmp_path / "study"
-    inside = write(study / "tables" / "renamed.csv", "\ufeffRID,Exam Date\n1,2\n")
-    beside = write(tmp_path / "beside.tsv", "rid\tEXAMDATE\texam_date\n1\t2\t3\n")
-    write(study / "0042" / "hidden.csv", "RID,Exam Date\n")
-    write(study / "README.txt", "no table")
-    write(study / "other.csv", "RID\n")
-    (study / "broken.csv").symlink_to(tmp_path / "nowhere")
-    skip = re.compile(r"\d+")
-    assert find_tables(study, "rid", "exam_date", skip=skip) == [inside, beside]
-    assert find_tables(study, "ptid") == []
-
-
-def test_rows_of_several_tables_without_duplicates(tmp_path: Path) -> None:
-    first = write(tmp_path / "a.csv", "rid,age\n1,70\n1,70\n2,60\n")
-    second = write(tmp_path / "b.csv", "rid,age\n1,71\n")
-    rows = read_tables([first, second], "rid")
-    assert [row["age"] for row in rows] == ["70", "60", "71"]
-    assert read_tables([], "rid") == []
-
-
 def test_the_nearest_row_in_time() -> None:
-    rows = NearestRows([("s", 10, {"n": "a"}), ("s", 30, {"n": "b"}), ("t", 20, {"n": "c"})])
-    assert rows.near("s", 21, 15)["n"] == "b"
-    assert rows.near("s", 20, 15)["n"] == "a"  # the earlier of two equally near
-    assert rows.near("s", 46, 15) == {}
-    assert rows.near("u", 0, 15) == {}
+    cells = (
+        ("s", 10, {"n": "a"}),
+        ("s", 30, {"n": "b"}),
+        ("s", 31, {"n": ""}),
+        ("t", 20, {"n": "c"}),
+    )
+    rows = NearestRows([(who, day, Row(row)) for who, day, row in cells], RepeatedRows(frozenset()))
+    assert rows.near("s", 21, 15, "n")["n"] == "b"
+    assert rows.near("s", 20, 15, "n")["n"] == "a"  # the earlier of two equally near
+    assert rows.near("s", 46, 15, "n") == {}  # an empty cell is no value
+    assert rows.near("u", 0, 15, "n") == {}
+
+
+def test_rows_of_one_day_that_contradict_each_other_give_no_value() -> None:
+    repeated = RepeatedRows(frozenset({"dx"}))
+    cells = [Row({"dx": dx}, f"t.csv, row {row}") for row, dx in enumerate(("1", "3", "1.0"), 2)]
+    rows = NearestRows([("s", 10, row) for row in cells], repeated)
+    assert rows.near("s", 10, 5, "dx") == {}
+    assert rows.near("s", 11, 5, "dx") == {}
+    assert repeated.notes() == (
+        "t.csv, column dx: rows about the same thing differ in 1 case, which count as missing, "
+        "such as '1' in row 2 and '3' in row 3",
+    )
 
 
 def test_folders_by_name_and_what_is_read_of_a_series(tmp_path: Path) -> None:

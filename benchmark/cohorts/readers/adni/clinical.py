@@ -9,6 +9,7 @@ from pathlib import Path
 
 from longibench.benchmark.cohorts import reader
 from longibench.benchmark.cohorts.parsing.dates import YEAR, parse_date
+from longibench.benchmark.cohorts.parsing.plausible import era
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
 from longibench.benchmark.cohorts.parsing.tables import Row, text_of
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
@@ -85,7 +86,9 @@ class Clinical:
         age = self._unread.age(self._first(subject, "age"), "age")
         start = self._first(subject, "examdatebl").get("examdatebl")
         entry = parse_date(start).toordinal() if start else self._first_day(subject)
-        return None if age is None or entry is None else round(age + (day - entry) / YEAR, 2)
+        if age is None or entry is None or era(date.fromordinal(day)):  # a shifted date has no age
+            return None
+        return round(age + (day - entry) / YEAR, 2)
 
     def _first_day(self, subject: str) -> int | None:
         return next((e.day for e in self.of(subject) if e.cells.get("viscode") == "bl"), None)

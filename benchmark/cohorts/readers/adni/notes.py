@@ -6,6 +6,7 @@ from pathlib import Path
 from longibench.benchmark.cohorts.parsing.dates import parse_date
 from longibench.benchmark.cohorts.parsing.tables import Row
 from longibench.benchmark.cohorts.reader import NOT_ON_DISK, FoundScan, LeftOut
+from longibench.benchmark.cohorts.readers.adni.choice import AdniSettings
 from longibench.benchmark.cohorts.readers.adni.clinical import NEAR, Clinical
 from longibench.benchmark.cohorts.readers.adni.grouping import Dated, taken_of
 from longibench.benchmark.cohorts.readers.adni.images import Image
@@ -48,8 +49,9 @@ def notes_on_visits(
     dated: Mapping[str, Sequence[Dated]],
     visits: Mapping[str, Sequence[FoundScan]],
     clinical: Clinical,
+    settings: AdniSettings,
 ) -> list[str]:
-    """What changes between a participant's visits, and examinations without a scan; no ids."""
+    """What changes between visits or is not as set, and examinations without a scan; no ids."""
     processed = {one.scan.path: one.processed for own in dated.values() for one in own}
     taken = [taken_of(scans) for scans in visits.values()]
     versions = sum(len({processed[scan.path] for scan in scans}) > 1 for scans in taken)
@@ -63,7 +65,14 @@ def notes_on_visits(
             exam.day for exam in clinical.of(subject)
         }  # several tables contain the same ones
     )
+    chosen = [scan for scans in taken for scan in scans]
+    version, field = settings.prefer, settings.field
+    other = sum(processed[scan.path] != (version == "processed") for scan in chosen)
+    known = () if field == "protocol" else (None, float(field))
+    unlike = sum(scan.covariates["field_tesla"] not in known for scan in chosen if known)
     counted = (
+        (other * (version != "clinica"), f"visits have no {version} image (readers.adni.prefer)"),
+        (unlike, f"visits have no image at {field} T (readers.adni.field)"),
         (versions, "participants have processed and original images; see readers.adni.prefer"),
         (fields, "participants change the field strength between visits; see field_tesla"),
         (alone, f"examinations have no scan within {NEAR} days; they are no visits"),

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from longibench.benchmark.cohorts.parsing.study_files import notes_on_absent, without_row
+from longibench.benchmark.cohorts.parsing.study_files import without_row
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
 from longibench.benchmark.cohorts.reader import LeftOut, Listing, Reader
 from longibench.benchmark.cohorts.readers.adni.choice import AdniSettings
@@ -13,7 +13,7 @@ from longibench.benchmark.cohorts.readers.adni.images import list_images
 from longibench.benchmark.cohorts.readers.adni.notes import absent, notes_on_tables, notes_on_visits
 from longibench.benchmark.cohorts.readers.adni.records import read_records
 from longibench.benchmark.cohorts.readers.adni.scans import Scans
-from longibench.benchmark.cohorts.readers.adni.tables import csv_files, find_tables
+from longibench.benchmark.cohorts.readers.adni.tables import find_tables, notes_on_unread
 from longibench.benchmark.cohorts.readers.adni.tree import find_participants, is_download
 
 
@@ -53,11 +53,12 @@ class Adni(Reader, name="adni"):
             else:
                 dated[image.subject].append(found)
         visits = {subject: name_visits(own) for subject, own in dated.items()}
-        notes = notes_on_tables(tables, records, images) + notes_on_visits(dated, visits, clinical)
+        notes = notes_on_tables(tables, records, images)
+        notes += notes_on_visits(dated, visits, clinical, self.settings)
         people = {rid_of(subject) for subject in dated}
         notes += without_row("the clinical data", clinical.examinations.keys(), people)
         return Listing(
             [scan for own in visits.values() for scan in own],
             [*left_out, *records.left_out, *absent(records, images)],
-            notes=(*notes, *unread.notes(), *notes_on_absent(csv_files(around))),
+            notes=(*notes, *unread.notes(), *notes_on_unread(around)),
         )

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from longibench.benchmark.cohorts.parsing.study_files import read_header
+from longibench.benchmark.cohorts.parsing.study_tables import TABLE, header_or_problem
 from longibench.benchmark.cohorts.parsing.tables import Row, plain, read_lines
-from longibench.benchmark.core.found_files import files_in
+from longibench.benchmark.core.found_files import files_in, is_lost, why_absent
 
 Kind = Literal["listing", "merge", "diagnoses", "meta", "image quality", "series quality"]
 
@@ -17,27 +17,40 @@ LISTED_IMAGE = ("imagedataid", "imageid")  # columns of an image's id; the first
 STUDY_IMAGE = ("imageuid", "imageid")
 STUDY_COLUMNS = ("imagedescription", "imagetype")  # of [PREFIX]_All_Images_[DATE].csv (since 2024)
 PERSON = ("ptid", "subject", "subjectid", "rid")
-CSV = re.compile(r".+\.csv", re.IGNORECASE)
+SHEET = {  # columns that decide which sheet of a workbook is read, in the plain spelling
+    *("image_data_id", "image_id", "imageuid", "ptid", "subject", "subject_id", "rid", "viscode"),
+    *("examdate", "dx_bl", "diagnosis", "loni_uid", "loni_image"),
+}
 STAMP = re.compile(r"(\d{1,2}[A-Za-z]{3}\d{4})")
 
 
 def find_tables(folders: Iterable[Path]) -> dict[Kind, list[Path]]:
-    """Find the CSV files that are used, by their columns: names change from year to year.
+    """Find the tables that are used, by their columns: names change from year to year.
 
     Args:
         folders: Folders to search, without subfolders.
     """
     found: dict[Kind, list[Path]] = defaultdict(list)
-    for path in csv_files(folders):
-        kind = kind_of(frozenset(map(squeezed, read_header(path))))
+    for path in files_around(folders):
+        header, _ = header_or_problem(path, SHEET)
+        kind = kind_of(frozenset(map(squeezed, header)))
         if kind:
             found[kind].append(path)
     return found
 
 
-def csv_files(folders: Iterable[Path]) -> list[Path]:
-    """All CSV files directly in the folders."""
-    return sorted({path for folder in folders for path in files_in(folder, CSV)})
+def files_around(folders: Iterable[Path]) -> list[Path]:
+    """All tables directly in the folders."""
+    return sorted({path for folder in folders for path in files_in(folder, TABLE)})
+
+
+def notes_on_unread(folders: Iterable[Path]) -> tuple[str, ...]:
+    """A note for each table that cannot be read, and for each folder that is a lost link."""
+    unread = {path: header_or_problem(path, SHEET)[1] for path in files_around(folders)}
+    unread |= {folder: why_absent(folder) for folder in folders if is_lost(folder)}
+    return tuple(
+        f"{path.name} is not read: {problem}" for path, problem in unread.items() if problem
+    )
 
 
 def kind_of(names: frozenset[str]) -> Kind | None:
@@ -68,7 +81,7 @@ def rows_of(path: Path, columns: Iterable[str]) -> Iterator[tuple[int, Row]]:
     Raises:
         UserError: The file cannot be read.
     """
-    header, lines = read_lines(path)
+    header, lines = read_lines(path, SHEET)
     places = {squeezed(name): place for place, name in reversed(list(enumerate(header)))}
     wanted = {name: places[name] for name in columns if name in places}
     for line in lines:

@@ -8,8 +8,12 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from longibench.benchmark.cohorts.parsing.study_files import read_header
-from longibench.benchmark.cohorts.parsing.tables import number_of, parse_table, read_records
+from longibench.benchmark.cohorts.parsing.tables import (
+    number_of,
+    parse_table,
+    read_columns,
+    read_records,
+)
 from longibench.benchmark.core.errors import UserError
 
 PLAIN = "subject,visit,age\né1,a,70.5\né2,b,71.5\n"
@@ -74,7 +78,7 @@ def test_a_table_is_read_rightly(tmp_path: Path, name: str) -> None:
     path = tmp_path / ("t.xls" if ".xls" in name else "t.csv")
     path.write_bytes(READ[name])
     assert found(path) == [("é1", "a", 70.5), ("é2", "b", 71.5)]
-    assert {"subject", "visit", "age"} <= set(read_header(path))
+    assert {"subject", "visit", "age"} <= set(read_columns(path))
 
 
 REFUSED = {

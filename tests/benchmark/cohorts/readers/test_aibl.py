@@ -106,12 +106,12 @@ def test_numbers_of_participants_in_any_spelling(aibl: Path) -> None:
 def test_what_tables_lack_is_told(aibl: Path) -> None:
     """A participant without a row, a cell that cannot be read, a table that is not there."""
     table = aibl / "Data_extract" / "aibl_ptdemog_01-Jun-2018.csv"
-    text = table.read_text().replace("\n4711,", "\n9999,").replace(",2\n", ",female\n")
+    text = table.read_text().replace("\n4711,", "\n9999,").replace(",2\n", ",x\n")
     table.write_text(text)
     notes = read(aibl).notes
     assert "no table with the columns rid, apgen1, apgen2: its covariates are not known" in notes
     assert any("has no row of 1 of" in note for note in notes)
-    assert any("column ptgender: " in note and "such as 'female'" in note for note in notes)
+    assert any("column ptgender: " in note and "such as 'x'" in note for note in notes)
 
 
 def test_codes_of_visits_may_be_padded_otherwise_in_another_table(aibl: Path) -> None:
@@ -140,3 +140,39 @@ def test_codes_of_a_column_with_gaps_are_decimals(aibl: Path) -> None:
     assert cohort.visits["sex"].tolist()[:5] == ["F", "F", "F", "F", "M"]
     assert cohort.visits.groupby("subject")["apoe4"].first().tolist()[:2] == [1.0, 2.0]
     assert not any("cannot be read" in note for note in cohort.notes)
+
+
+def test_a_sequence_that_no_folder_has_is_told_if_it_was_named(aibl: Path) -> None:
+    notes = read(aibl, sequences=("FSPGR", "MPRAGE_ADNI_confirmed")).notes
+    assert "readers.aibl.sequences: no folder FSPGR" in notes
+    assert not any("sequences" in note for note in read(aibl).notes)
+
+
+def test_diagnoses_of_one_visit_that_differ_count_as_missing(aibl: Path) -> None:
+    table = aibl / "Data_extract" / "aibl_pdxconv_01-Jun-2018.csv"
+    row = next(line for line in table.read_text().splitlines() if line.startswith("4711,"))
+    table.write_text(f"{table.read_text()}{row[:-1]}3\n")
+    cohort = read(aibl)
+    assert cohort.visits["diagnosis"].isna().iloc[0]
+    assert any("pdxconv" in note and "dxcurren" in note for note in cohort.notes)
+
+
+def test_a_link_without_a_target_is_told_at_every_level(aibl: Path) -> None:
+    for place in ("4711/MPRAGE", "4712/MPRAGE_ADNI_confirmed/2010-01-01_08_16_44.0", "part2"):
+        (aibl / "AIBL" / place).symlink_to("/no/such/disk")
+    (aibl / "AIBL" / "4713/MPRAGE_ADNI_confirmed/2010-01-02_08_16_44.0").mkdir()
+    (aibl / "AIBL" / "4713/MPRAGE_ADNI_confirmed/2010-01-02_08_16_44.0/I9").symlink_to(
+        "/no/such/disk"
+    )
+    cohort = read(aibl)
+    lost = cohort.left_out[cohort.left_out["reason"] == "listed but not on disk"]
+    assert lost["detail"].str.contains("mount or restore it").tolist() == [True] * 3
+    assert any("part2 is not read: a link" in note for note in cohort.notes)
+
+
+def test_a_shifted_date_gives_no_age(aibl: Path) -> None:
+    for folder in list(aibl.glob("AIBL/4711/*/*")):
+        folder.rename(folder.with_name(f"19{folder.name[2:]}"))
+    visits = read(aibl).visits.set_index("subject")
+    assert visits.loc["AIBL4711", "age"].isna().all()
+    assert visits.loc["AIBL4712", "age"].notna().all()

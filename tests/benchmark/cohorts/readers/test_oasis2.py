@@ -134,3 +134,25 @@ def test_a_follow_up_of_a_century_is_left_out(oasis2: Path) -> None:
     edit(oasis2, "OAS2_4712_MR2,Converted,2,366", "OAS2_4712_MR2,Converted,2,36600")
     left_out = read(oasis2).left_out.set_index("reason")["detail"]
     assert "100 years from MR1 to MR2" in left_out["times that cannot be true"].iloc[0]
+
+
+@pytest.mark.parametrize("spelled", ["oas2_4711_mr1", "sub-OAS24711_ses-MR1", "'OAS2_4711_MR01'"])
+def test_sessions_are_compared_in_one_spelling(oasis2: Path, spelled: str) -> None:
+    edit(oasis2, "OAS2_4711_MR1", spelled)
+    assert len(read(oasis2).visits) == 9
+
+
+def test_an_acquisition_that_no_session_has_is_told_if_it_was_named(oasis2: Path) -> None:
+    note = "readers.oasis2.mpr=4: 9 of 9 sessions are without it"
+    assert note in read(oasis2, mpr=4).notes
+    assert not any("mpr" in note for note in read(oasis2, mpr=2).notes)
+
+
+def test_a_part_that_is_not_mounted_is_told(oasis2: Path) -> None:
+    (oasis2 / "OAS2_RAW_PART3").symlink_to("/no/such/disk")
+    (oasis2 / "OAS2_9999_MR1").symlink_to("/no/such/disk")
+    cohort = read(oasis2)
+    assert any("OAS2_RAW_PART3 is not read: a link to /no" in note for note in cohort.notes)
+    lost = cohort.left_out.set_index("subject").loc["OAS2_9999"]
+    assert lost["reason"] == "listed but not on disk"
+    assert "mount or restore it" in lost["detail"]

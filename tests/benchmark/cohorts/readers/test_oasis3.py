@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +109,35 @@ def test_people_that_are_listed_twice_with_other_values_are_reported(oasis3: Pat
     cohort = read(oasis3)
     assert cohort.visits["age"].isna().tolist()[:4] == [True] * 4
     assert "OASIS3_demographics.csv, column ageatentry: rows about the same" in cohort.notes[-1]
+
+
+def test_people_are_compared_in_one_spelling_in_every_table(oasis3: Path) -> None:
+    expected = read(oasis3).visits
+    for table in oasis3.glob("*.csv"):
+        table.write_text(table.read_text().replace("\nOAS34711", "\nsub-oas34711"))
+    assert read(oasis3).visits.equals(expected)
+
+
+def test_codes_that_a_program_wrote_as_decimals_or_words_are_read(oasis3: Path) -> None:
+    expected = read(oasis3).visits
+    table = oasis3 / "OASIS3_demographics.csv"
+    text = table.read_text().replace(",2,16,R,34", ",2.0,16,R,34.0").replace(",1,16,", ",Male,16,")
+    table.write_text(text)
+    assert read(oasis3).visits.equals(expected)
+
+
+def test_a_scan_folder_that_is_not_mounted_is_told(oasis3: Path) -> None:
+    anat = oasis3 / "OAS34711_MR_d0112" / "anat2"
+    shutil.rmtree(anat)
+    anat.symlink_to("/no/such/disk")
+    lost = read(oasis3).left_out.iloc[0]
+    assert lost["reason"] == "listed but not on disk"
+    assert "mount or restore it" in lost["detail"]
+
+
+def test_clinical_visits_of_one_day_that_differ_give_no_diagnosis(oasis3: Path) -> None:
+    table = oasis3 / "renamed.csv"
+    table.write_text(table.read_text() + f"OAS34711,x,{ENTRY + 60},70,29,1,0\n")
+    cohort = read(oasis3)
+    assert cohort.visits["diagnosis"].isna().tolist()[:2] == [True, False]
+    assert any("column cdrtot: rows about the same thing differ" in n for n in cohort.notes)

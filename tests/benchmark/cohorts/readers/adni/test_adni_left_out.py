@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 
 from longibench.benchmark.cohorts.reader import NOT_ON_DISK, NOT_TAKEN
@@ -134,3 +135,30 @@ def test_folders_of_descriptions_alone_are_passed_over(download: Any) -> None:
     download.scan(ONE, LATER, "-")
     (download.leaf(ONE, FIRST) / "ADNI_002_S_4711.xml").touch()
     assert download.read().left_out.empty
+
+
+def test_a_workbook_is_read_and_a_damaged_table_or_lost_part_is_told(download: Any) -> None:
+    download.scan(ONE, FIRST, "-")
+    download.scan(ONE, LATER, "-")
+    book = openpyxl.Workbook()
+    book.active.append(["about this export"])
+    sheet = book.create_sheet("data")
+    sheet.append(download.merge_header.split(","))
+    row = [4711, "ADNI1", "002_S_4711", 2, "bl", FIRST, "CN", 71.2, "Female", 16, 1, 28, "", "CN"]
+    sheet.append([*row, FIRST])
+    book.save(download.root / "ADNIMERGE.xlsx")
+    (download.root / "DXSUM.csv").write_bytes(b"PTID,\0\0\0")
+    (download.root / "part2").symlink_to("/no/such/disk")
+    cohort = download.read()
+    assert cohort.visits["age"].tolist() == [71.2, 71.2]
+    assert any(note.startswith("DXSUM.csv is not read: ") for note in cohort.notes)
+    assert any(note.startswith("part2 is not read: a link to") for note in cohort.notes)
+
+
+def test_a_version_or_field_that_no_visit_has_is_told(download: Any) -> None:
+    download.scan(ONE, FIRST, "sc")
+    download.scan(ONE, LATER, "m12")
+    download.write_rows()
+    notes = download.read(prefer="original").notes
+    assert "2 visits have no original image (readers.adni.prefer)" in notes
+    assert not any("readers.adni" in note for note in download.read().notes)
