@@ -11,6 +11,7 @@ import yaml
 from longibench.reports.model.public_text import PATH, public_facts, public_text, shown_name
 
 COHORTS = ("cohort", "test_cohort")
+SIMULATED = "phantom"  # the only cohort without a path
 PATHS = ("split.test", "root", "bids")  # a single word may be a path here
 LEFT_OUT = "slurm"  # the section with accounts, mail addresses and lines of shell
 
@@ -67,8 +68,10 @@ def public_command(command: str) -> str:
     """
     words = _words(command)
     at = next((number for number, word in enumerate(words) if word in COMMANDS), 0)
-    program = PureWindowsPath(words[at - 1]).name if at else ""
-    shown = [program if program in PROGRAMS else PATH, *words[at : at + 1]]
+    if not at:
+        return PATH
+    program = PureWindowsPath(words[at - 1]).name
+    shown = [program if program in PROGRAMS else PATH, words[at]]
     for word in _shown(words[at + 1 :]):
         if word != PATH or not shown[-1].endswith(PATH):  # the pieces of a path are one path
             shown.append(word)
@@ -125,16 +128,13 @@ def _public_value(text: str, key: str) -> str:
     """One value: as it is if it is no path."""
     if key in COHORTS:
         reader, separator, _ = text.partition(":")
-        return f"{_reader(reader)}:{PATH}" if separator else _reader(reader)
+        named = separator and re.fullmatch(r"[\w-]{2,}", reader)
+        return f"{reader}:{PATH}" if named else text if text == SIMULATED else PATH
     own = key.rpartition(".")[2]
     known = key in PATHS or own in PATHS
     if known and text and not _is_number(text):
         return shown_name(text)
     return text if public_text(text) == text else shown_name(text)
-
-
-def _reader(text: str) -> str:
-    return text if re.fullmatch(r"[\w-]{2,}", text) else PATH
 
 
 def _is_number(text: str) -> bool:

@@ -15,11 +15,12 @@ SHOWN = (".py", ".yaml", ".yml", ".pt", ".pth", ".safetensors")  # the bare name
 OWN = {its for its in vars(workspace).values() if isinstance(its, str) and "." in its}
 OWN |= {"participants.tsv", "sessions.tsv", "dataset_description.json"}
 
-UNITS = "year|years|month|months|week|day|s|min|h|mm|ml|voxel|volume|pair|scan|subject"
+UNITS = "year|month|day|s|min|h|mm|ml|voxel|volume|pair|scan|subject|iteration|step"
+AMOUNTS = r"%|\d+|ms?|mm|ml|s|dB|GB|J|HU|voxels?|volumes?|pairs?|scans?|subjects?|iterations?"
 HARMLESS = re.compile(  # slashes that separate no folders
     r"(?<![^\s(\[])/(?![^\s)\]])"
-    rf"|(?<![\w/\\.~-])[\w%]+/(?:{UNITS})(?![\w/\\.-])"
-    r"|(?<![\w/\\.~-])\w{1,3}/\w{0,3}(?![\w/\\.-])"
+    rf"|(?<![\w/\\.~-])(?:{AMOUNTS})/(?:{UNITS}|\d+)(?![\w/\\.-])"
+    r"|(?<![\w/\\.~-])(?:and/or|n/a|w/o?|L1/L2)(?![\w/\\.-])"
     r"|(?<![\w/\\])(?:%[A-Za-z][/ .:,T-]*){2,}"
     r"|(?<![\w/\\.~-])(?:doi:)?10\.\d{4,5}/[\w.()/-]+"
     r"|https?://(?:dx\.)?(?:doi|arxiv)\.org/\S+"
