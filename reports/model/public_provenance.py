@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
+from longibench.benchmark.cohorts.open_cohort import PHANTOM
 from longibench.reports.model.public_text import PATH, public_facts, public_text, shown_name
 
 COHORTS = ("cohort", "test_cohort")
-SIMULATED = "phantom"  # the only cohort without a path
 PATHS = ("split.test", "root", "bids")  # a single word may be a path here
 LEFT_OUT = "slurm"  # the section with accounts, mail addresses and lines of shell
 
@@ -129,7 +129,7 @@ def _public_value(text: str, key: str) -> str:
     if key in COHORTS:
         reader, separator, _ = text.partition(":")
         named = separator and re.fullmatch(r"[\w-]{2,}", reader)
-        return f"{reader}:{PATH}" if named else text if text == SIMULATED else PATH
+        return f"{reader}:{PATH}" if named else text if text == PHANTOM else PATH
     own = key.rpartition(".")[2]
     known = key in PATHS or own in PATHS
     if known and text and not _is_number(text):
