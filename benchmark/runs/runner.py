@@ -1,6 +1,7 @@
 """The main job: train, generate and score a matrix of cells, and do only what is missing."""
 
 import platform
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -234,7 +235,7 @@ def provenance(settings: Settings) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {platform.system()}",
         "threads": torch.get_num_threads(),
         "settings": settings.model_dump(mode="json"),
-        "command": " ".join(sys.argv),
+        "command": shlex.join(sys.argv),
     }
 
 

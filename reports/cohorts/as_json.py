@@ -5,7 +5,9 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from longibench.benchmark.protocol.splits.subjects import MISSING
 from longibench.reports.cohorts.facts import Description, Known, Parts, Reason, Spread
+from longibench.reports.tables.strata import FEWEST, OTHER
 
 SCHEMA = 1  # incremented when a key changes its meaning or is removed, not for a new key
 
@@ -97,15 +99,23 @@ def _spread(values: Spread, ids: bool) -> dict[str, float]:
 
 
 def _known(known: Known, ids: bool) -> dict[str, Any]:
-    values = (
-        {"levels": known.levels} if known.spread is None else {"spread": _spread(known.spread, ids)}
-    )
+    levels = known.levels if ids else _without_ids(known)
+    values = {"levels": levels} if known.spread is None else {"spread": _spread(known.spread, ids)}
     return {
         "at_source": known.at_source,
         "meaning": known.meaning,
         "known": known.known,
         **values,
     }
+
+
+def _without_ids(known: Known) -> dict[str, int]:
+    """The levels; those of a column in which each value occurs once, such as ids, as "other"."""
+    counts = {level: count for level, count in known.levels.items() if level != MISSING}
+    if len(counts) < FEWEST or max(counts.values()) > 1:
+        return known.levels
+    unknown = {MISSING: known.levels[MISSING]} if MISSING in known.levels else {}
+    return {OTHER: len(counts), **unknown}
 
 
 def _reason(reason: Reason, ids: bool) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from longibench.benchmark.protocol.recorded_metrics import current_metrics, read
 from longibench.benchmark.runs.row_names import Rows, read_rows
 from longibench.reports.model.labels import RowFacts, row_labels
 from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.public_provenance import public_provenance, public_settings
+from longibench.reports.model.public_text import public_facts, public_text
 from longibench.reports.model.unfinished import Unfinished, find_unfinished, newer_scores
 
 REFERENCE = "copy-source"  # reference for every metric; it generates nothing
@@ -228,7 +230,10 @@ class Results:
 
 
 def read_results(folder: Path) -> Results:
-    """Read a protocol folder.
+    """Read a protocol folder; of what a report shows, the public facts only.
+
+    Paths, mail addresses and accounts of the machine are left out here, in one place, so that no
+    page, table or figure can show them. Only ``pairs`` and the folders of ``runs`` have paths.
 
     Args:
         folder: ``WORKSPACE/<protocol>``.
@@ -252,15 +257,51 @@ def read_results(folder: Path) -> Results:
         )
     return Results(
         folder=folder,
-        protocol=protocol,
-        provenance=read_json(provenance, dict[str, Any]) if provenance.is_file() else {},
-        scores=scores,
+        protocol=_public_protocol(protocol),
+        provenance=(
+            public_provenance(read_json(provenance, dict[str, Any])) if provenance.is_file() else {}
+        ),
+        scores=_public_scores(scores),
         pairs=read_pairs(folder).sort_values(["subject", "interval_years"], ignore_index=True),
         runs=_read_runs(folder / "predictions"),
-        recorded=recorded,
+        recorded=tuple(_public_metric(entry) for entry in recorded),
         rows=read_rows(folder),
-        unfinished=unfinished,
+        unfinished=replace(
+            unfinished,
+            cells=tuple(map(public_text, unfinished.cells)),
+            folds=tuple(map(public_text, unfinished.folds)),
+        ),
     )
+
+
+def _public_protocol(protocol: dict[str, Any]) -> dict[str, Any]:
+    """Its facts are prose, but for the list of metrics that earlier versions kept here."""
+    public: dict[str, Any] = public_facts({**protocol, "metrics": None})
+    if "metrics" not in protocol:
+        del public["metrics"]
+        return public
+    return {**public, "metrics": [_public_metric(entry) for entry in protocol["metrics"]]}
+
+
+def _public_metric(entry: dict[str, Any]) -> dict[str, Any]:
+    prose = {key: value for key in ("title", "source", "unit") if (value := entry.get(key))}
+    return {**entry, **public_facts(prose)}
+
+
+def _public_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores with public titles and notes; each text is looked at once."""
+    texts = {
+        name: scores[name].map({text: public_facts(text) for text in scores[name].unique()})
+        for name in ("title", "note")
+    }
+    return scores.assign(**texts)
+
+
+def _public_run(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of ``run.json``; those that are places are opened and never shown."""
+    prose = {name: facts[name] for name in ("details", "summary", "device") if name in facts}
+    made_by = {"made_by": public_settings(facts["made_by"])} if "made_by" in facts else {}
+    return {**facts, **public_facts(prose), **made_by}
 
 
 def _nothing_scored(folder: Path, unfinished: Unfinished) -> UserError:
@@ -275,7 +316,7 @@ def _nothing_scored(folder: Path, unfinished: Unfinished) -> UserError:
 
 def _read_runs(folder: Path) -> tuple[Run, ...]:
     scored = {path.parent for name in (RUN, SCORES) for path in folder.glob(f"*/{name}")}
-    runs = [Run(place, read_run(place)) for place in scored]
+    runs = [Run(place, _public_run(read_run(place))) for place in scored]
     keys = ("method", "settings", "training_seed")
     return tuple(sorted(runs, key=lambda run: [run.facts[key] for key in keys]))
 

@@ -13,6 +13,7 @@ from longibench.benchmark.preparation.prepare import Prepared
 from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.metrics.metric import Volume
 from longibench.reports.figures.overlay import edges, grey, save
+from longibench.reports.model.public_text import public_facts
 from longibench.reports.pages.html import render_html
 
 PICTURES = "pictures"
@@ -85,11 +86,16 @@ def write_quality(
         "subjects": subjects,
         "scans": len(table),
         "odd": sum(subject.odd for subject in subjects),
-        "failures": prepared.left_out.to_dict("records"),
+        "failures": [_failure(row) for row in prepared.left_out.to_dict("records")],
         "lines": _lines(template is not None),
     }
     write_text(folder / "index.html", render_html("quality.html", values))
     return folder / "index.html"
+
+
+def _failure(row: dict[Any, Any]) -> dict[Any, Any]:
+    """A scan that was left out: the page holds ids, but no path."""
+    return {**row, **public_facts({name: row[name] for name in ("reason", "detail")})}
 
 
 def _lines(registered: bool) -> str:

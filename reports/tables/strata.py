@@ -22,6 +22,8 @@ FEWEST = 5  # subjects; the mean of fewer could reveal a participant's own value
 BOUNDS = (0.0, 0.75, 1.75, 2.75, 3.75, 4.75, math.inf)
 YEARS = ("under 1 year", "1 year", "2 years", "3 years", "4 years", "5 years and more")
 DIAGNOSES = ("CN", "SMC", "EMCI", "MCI", "LMCI", "AD")  # in the order of the disease
+KNOWN = (*DIAGNOSES, "F", "M")
+OTHER = "other"
 
 
 OF_YEARS = (
@@ -111,8 +113,15 @@ def _labelled(pairs: pd.DataFrame) -> pd.DataFrame:
     table = pairs[VISIT].assign(years=cut.astype(object))
     for column in ("group", "sex"):
         if column in pairs and pairs[column].notna().any():
-            table[column] = pairs[column].replace("", np.nan)
+            table[column] = _without_rare(pairs[column].replace("", np.nan), pairs["subject"])
     return table
+
+
+def _without_rare(labels: pd.Series, subjects: pd.Series) -> pd.Series:
+    """Levels of few subjects as "other": a column of ids, or a rare disease, names a person."""
+    counts = subjects.groupby(labels).transform("nunique")
+    rare = (counts < FEWEST) & ~labels.isin(KNOWN)
+    return labels.mask(rare, OTHER)
 
 
 def _strata(kind: Kind, pairs: pd.DataFrame) -> Iterator[Stratum]:

@@ -85,3 +85,24 @@ def test_without_facts_on_metrics_it_says_what_to_do(folder: Path) -> None:
     path.write_text(json.dumps(facts))
     with pytest.raises(UserError, match="has no list of its metrics"):
         read_results(folder)
+
+
+def test_what_is_read_for_a_report_names_no_place(folder: Path) -> None:
+    place = "/home/jdoe/our scans/a.nii.gz"
+    protocol = json.loads((folder / "protocol.json").read_text())
+    protocol["warnings"] = [f"{place}: odd"]
+    protocol["metrics"][0]["title"] = f"SSIM [{place}"
+    (folder / "protocol.json").write_text(json.dumps(protocol))
+    scores = pd.read_csv(folder / "scores.csv", keep_default_na=False)
+    scores.assign(note=f"{place}: odd").to_csv(folder / "scores.csv", index=False)
+    for number, path in enumerate(sorted(folder.glob("predictions/ours*/run.json"))):
+        facts = json.loads(path.read_text())
+        facts |= {"made_by": {"settings": {"root": f"{place}{number}"}}, "details": place}
+        path.write_text(json.dumps(facts))
+    results = read_results(folder)
+    assert results.protocol["warnings"] == ["PATH: odd"]
+    assert set(results.scores["note"]) == {"PATH: odd"}
+    assert [metric.title for metric in results.metrics if "PATH" in metric.title]
+    shown = [results.protocol, results.scores.to_csv(), results.metrics, results.entries]
+    shown += [run.facts for run in results.runs]
+    assert "jdoe" not in str(shown)

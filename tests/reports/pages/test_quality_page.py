@@ -27,7 +27,7 @@ def prepared(tmp_path: Path) -> Prepared:
     table["quality_scale"] = np.nan
     table.loc[(table["subject"] == "s07") & (table["visit"] == "M012"), "quality_overlap"] = 0.61
     left_out = pd.DataFrame(
-        [("s99", "M000", "not 3D", "<scan>.nii has 4 dimensions")],
+        [("s99", "M000", "not 3D", "<scan> has 4 dimensions")],
         columns=["subject", "visit", "reason", "detail"],
     )
     return Prepared(table, left_out, Traits(True, True, (1, 1, 1), 1.3))
@@ -42,7 +42,7 @@ def test_the_bad_scan_comes_first_and_failures_are_listed(
     assert text[first:].startswith('<section id="s07"')
     assert "overlap with the source 0.61 (usually 0.97)" in text
     assert "1 worth a look" in text
-    assert "&lt;scan&gt;.nii has 4 dimensions" in text
+    assert "&lt;scan&gt; has 4 dimensions" in text
     assert "must not leave the machine" in text
     for name in {part.split('"')[0] for part in text.split('src="')[1:]}:
         assert (page.parent / name).is_file()
@@ -65,3 +65,14 @@ def test_pictures_are_not_drawn_twice(
     monkeypatch.setattr(quality_page, "read_volume", None)
     again = write_quality(prepared, "x", tmp_path / "out", None, Console(quiet=True))
     assert again.read_text() == first
+
+
+def test_a_reason_names_no_path(prepared: Prepared, tmp_path: Path) -> None:
+    detail = "/home/jdoe/our scans/sub-s99/a.nii.gz: has 4 dimensions"
+    left_out = prepared.left_out.assign(detail=detail)
+    broken = Prepared(prepared.table, left_out, prepared.traits)
+    page = write_quality(broken, "bids", tmp_path / "out", None, Console(quiet=True))
+    text = page.read_text()
+    assert "PATH: has 4 dimensions" in text
+    assert "s99" in text
+    assert "jdoe" not in text

@@ -132,3 +132,17 @@ def test_records_hold_no_subject(values: list[StratumValue]) -> None:
 def _is_rectangular(table: Printed) -> bool:
     lines = [line for section in table.sections for line in section.lines]
     return {len(line) for line in lines} == {len(table.heads)}
+
+
+def test_a_rare_level_may_name_a_participant_and_is_not_named(full: Results) -> None:
+    pairs = full.pairs
+    number = pairs["subject"].str[-3:].astype(int)
+    few = pairs["subject"].where(number < 3, np.where(number < 8, "PSP", "MCI"))
+    found = build_strata(_moved(full, group=few), Console(quiet=True))
+    by_group = {its.stratum.label: its for its in found if its.stratum.kind.column == "group"}
+    assert list(by_group) == ["MCI", "PSP", "other"]
+    assert by_group["other"].stratum.subjects == 3
+    assert "secret" not in str(strata_records(found))
+    rare = _moved(full, group=np.where(number < 2, "AD", "CN"))  # a known one names nobody
+    labels = {its.stratum.label for its in build_strata(rare, Console(quiet=True))}
+    assert {"AD", "CN"} < labels
