@@ -11,7 +11,7 @@ from typing import Any
 from longibench.benchmark.core import workspace
 
 PATH = "PATH"
-SHOWN = (".py", ".yaml", ".yml", ".pt", ".pth", ".safetensors")  # the bare name tells what was used
+SHOWN = (".py", ".yaml", ".yml", ".pt", ".pth", ".safetensors")  # by their bare name
 OWN = {its for its in vars(workspace).values() if isinstance(its, str) and "." in its}
 OWN |= {"participants.tsv", "sessions.tsv", "dataset_description.json"}
 
