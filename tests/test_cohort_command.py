@@ -152,7 +152,8 @@ def test_everything_that_run_would_refuse_is_listed(cohort: Cli, early: Path) ->
 
 def test_every_fold_is_checked(cohort: Cli) -> None:
     result = cohort("--json", "--ids", "--set", "split.folds=8")
-    assert "fold 0: " in result.out or "fold 1: " in result.out
+    reasons = [its["reason"] for its in json.loads(result.out)["refused"]]
+    assert {reason.partition(":")[0] for reason in reasons} == {f"fold {n}" for n in (0, 1, 2, 4)}
 
 
 def test_what_can_run_is_not_refused(cohort: Cli) -> None:

@@ -18,6 +18,13 @@ COMMAND = "longibench run --methods copy-source,vae --cohort 'bids:/data/my stud
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figures, which take most of a report's time and show nothing of this."""
+    for draw in ("_figure_2", "_cohort"):
+        monkeypatch.setattr(f"longibench.reports.pages.report.{draw}", lambda *_: [])
+
+
+@pytest.fixture
 def ask(protocol: Path) -> Callable[..., str]:
     """Adds a cell to what was requested; returns the name of its predictions' folder."""
 
@@ -104,6 +111,7 @@ def test_other_folds_of_the_command_are_listed(protocol: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_report_shows_what_is_scored_and_lists_the_rest(
     cli: Cli, protocol: Path, ask: Callable[..., str]
 ) -> None:
@@ -136,6 +144,7 @@ def test_without_any_score_report_names_what_is_under_way(
     assert not (protocol / "report").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_workspace_of_an_earlier_version_still_reports(cli: Cli, protocol: Path) -> None:
     (protocol / "requested.json").unlink()
     (protocol / "scores.csv").unlink()

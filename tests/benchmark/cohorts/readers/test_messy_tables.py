@@ -113,7 +113,7 @@ def test_tables_of_programs_are_read_rightly(
     ("rows", "match"),
     [
         (("03.02.2019", "04.02.2020"), r"2 possible formats.*%d.*2019-02-03, or .*%m.*2019-03-02"),
-        (("13/2/2019", "14/2/2020"), r"row 2|'13/2/2019' needs its format.*%d/%m/%Y.*2019-02-13"),
+        (("13/2/2019", "14/2/2020"), r"'13/2/2019' needs its format.*%d/%m/%Y.*2019-02-13"),
         (("03.02.2019", "spring"), r"(?s)fit 1 of 2 .*row 3, column date: 'spring'"),
         (("40666", "41031"), r"'40666' in row 2 is Excel's number of a day; .*--set .*unit=days"),
         (("2019-02-03", "4.2.20"), r"row 3, column date: '4.2.20'.*year with four digits"),
@@ -221,11 +221,11 @@ def test_a_workbook_with_several_sheets(make: Callable, tmp_path: Path) -> None:
     assert "t.xlsx: sheet MRI is read, not Sheet" in cohort.notes
 
 
-@pytest.mark.parametrize("name", ["t.sav", "t.ods", "t.json", "t.csv.gz"])
+@pytest.mark.parametrize("name", ["t.sav", "t.ods", "t.json"])
 def test_auto_names_the_remedy_for_other_formats(make: Callable, name: str) -> None:
     table = make("{}", name=name)
     assert recognise(table)[0] is Table
-    with pytest.raises(UserError, match=r"save it as CSV|no rows"):
+    with pytest.raises(UserError, match="save it as CSV"):
         read(table)
 
 
