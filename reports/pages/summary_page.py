@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from longibench.benchmark.core.command_line import command_without_paths, without_paths
 from longibench.reports.figures.style import BANNER
 from longibench.reports.model.caption import cohort, grid, pairs, preparation
 from longibench.reports.model.code_warnings import warnings
@@ -18,6 +19,7 @@ from longibench.reports.pages.html import render_html
 from longibench.reports.tables.metric_table import Row, Table
 from longibench.reports.tables.paper_order import order_statements
 
+COMMAND = "command"  # of provenance.json
 TITLE = "Longitudinal brain MRI generation"
 
 _TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
@@ -149,8 +151,11 @@ def _with_digest(facts: dict[str, Any]) -> str:
 
 
 def _provenance(facts: dict[str, Any]) -> dict[str, str]:
-    """Each recorded fact as text; what is nested as JSON."""
+    """Each recorded fact as text, what is nested as JSON; paths are left to the file."""
+    shown = without_paths({term: value for term, value in facts.items() if term != COMMAND})
+    if command := command_without_paths(facts.get(COMMAND, "")):
+        shown[COMMAND] = command
     return {
         term: value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-        for term, value in facts.items()
+        for term, value in shown.items()
     }

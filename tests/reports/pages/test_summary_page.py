@@ -112,3 +112,15 @@ def test_headline_names_the_best_and_what_a_copy_scores(results: Results) -> Non
 def test_one_method_has_no_headline(tmp_path: Path, fake: Any) -> None:
     results = read_results(replace(fake, methods=("ours",)).write(tmp_path))
     assert headlines(first_table(results)) == []
+
+
+def test_the_page_shows_no_path_of_the_machine(full: Results, picture: Picture) -> None:
+    facts = {
+        "settings": {"cohort": "bids:/home/jane/study", "metrics": {"extractor": "file:/w/x.pt"}},
+        "command": "/home/jane/bin/longibench run --cohort 'bids:/home/jane/my study'",
+    }
+    page = render(replace(full, provenance=facts), picture)
+    assert "jane" not in page
+    assert "/w/x.pt" not in page
+    assert "longibench run --cohort bids:PATH" in page
+    assert "bids:PATH&#34;" in page
