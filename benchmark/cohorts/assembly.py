@@ -30,7 +30,7 @@ from longibench.benchmark.cohorts.time_checks import (
 )
 from longibench.benchmark.cohorts.visit_table import COVARIATES, LEFT_OUT, Cohort, visit_table
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.core.names import check_name, check_text
+from longibench.benchmark.core.names import category_name, check_name, check_text
 
 
 def assemble(listing: Listing, name: str, where: Path) -> Cohort:
@@ -147,7 +147,10 @@ def _table(scans: list[FoundScan], at_source: dict[str, Covariates], where: Path
     of_subject = [at_source[scan.subject] for scan in scans]
     of_visit = [scan.covariates for scan in scans]
     covariates = {
-        name: [known.get(name) for known in (of_subject if covariate.at_source else of_visit)]
+        name: [
+            _category(known.get(name))
+            for known in (of_subject if covariate.at_source else of_visit)
+        ]
         for name, covariate in COVARIATES.items()
     }
     table = pd.DataFrame(
@@ -162,6 +165,10 @@ def _table(scans: list[FoundScan], at_source: dict[str, Covariates], where: Path
     )
     empty = [name for name in (*COVARIATES, "labels") if table[name].isna().all()]
     return visit_table(table.drop(columns=empty), str(where))
+
+
+def _category(value: float | str | None) -> float | str | None:
+    return category_name(value) if isinstance(value, str) else value
 
 
 def _cells(entry: LeftOut) -> tuple[str, str, str, str]:

@@ -59,6 +59,21 @@ def check_text(text: str, what: str, where: object) -> str:
     return text
 
 
+def category_name(text: str) -> str:
+    """A category from outside, such as a diagnosis or a site, as it is shown and compared.
+
+    Any text is one: it is in Unicode's form NFC and on one line, characters that are not seen are
+    escaped, and one of more than ``LONGEST`` characters is cut and ends with its digest.
+    """
+    if text.isascii() and text.isprintable() and len(text) <= LONGEST:
+        return text
+    name = one_line(normalize("NFC", text)).strip()
+    if len(name) <= LONGEST:
+        return name
+    mark = f"{CUT}{digest(text)}"
+    return name[: LONGEST - len(mark)] + mark
+
+
 def file_name_part(text: str) -> str:
     """A name as part of a file's name: ASCII letters, digits and ``. _ - % ~``.
 

@@ -4,15 +4,15 @@ It is written before the first cell, so that the report of an interrupted run ca
 missing.
 """
 
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired
 
 from typing_extensions import TypedDict
 
 from longibench.benchmark.core.checked_files import read_json, write_json
+from longibench.benchmark.core.command_line import typed
 from longibench.benchmark.core.workspace import PATIENCE, REQUESTED, Workspace
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class RequestedCell(TypedDict):
 
     ``model`` is the folder of its training in the workspace, None if nothing is trained, and
     ``iterations`` are its training steps; ``volumes`` are to be generated; ``metrics`` are names
-    and definitions; ``command`` is what a user types to continue.
+    and definitions; ``command`` is what a user types to continue, in the folder ``started_in``.
     """
 
     method: str
@@ -37,6 +37,7 @@ class RequestedCell(TypedDict):
     volumes: int
     metrics: list[tuple[str, str]]
     command: str
+    started_in: NotRequired[str]
 
 
 class Requested(TypedDict):
@@ -87,12 +88,6 @@ def _requested(cell: "Cell") -> RequestedCell:
         "iterations": cell.training.training.iterations if cell.training else 0,
         "volumes": len(job.pairs) * job.generation.samples,
         "metrics": [(its.name, its.definition) for its in cell.scoring.identities],
-        "command": _command(sys.argv),
+        "command": typed(sys.argv),
+        "started_in": str(Path.cwd()),
     }
-
-
-def _command(arguments: Sequence[str]) -> str:
-    """The command line that was typed."""
-    program, *rest = arguments
-    python = ["python"] if program.endswith(".py") else []
-    return shlex.join([*python, program, *rest])

@@ -1,7 +1,6 @@
 """The main job: train, generate and score a matrix of cells, and do only what is missing."""
 
 import platform
-import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import torch
 
 from longibench.benchmark.core.checked_files import write_json
 from longibench.benchmark.core.code_imports import HOME
+from longibench.benchmark.core.command_line import typed
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.errors import unknown
@@ -235,7 +235,7 @@ def provenance(settings: Settings) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {platform.system()}",
         "threads": torch.get_num_threads(),
         "settings": settings.model_dump(mode="json"),
-        "command": shlex.join(sys.argv),
+        "command": typed(sys.argv),
     }
 
 

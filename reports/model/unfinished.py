@@ -1,5 +1,6 @@
 """What runs asked for and have not finished: method, seed, stage, and what continues."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def find_unfinished(folder: Path, scores: pd.DataFrame | None) -> Unfinished:
         f"{_name(cell, several)}{where}: {_state(folder, name, cell, scored)}."
         for name, cell in cells.items()
     ]
-    commands = [cell["command"] for cell in (cells or requested["cells"]).values()]
+    commands = [_command(cell) for cell in (cells or requested["cells"]).values()]
     return Unfinished(
         tuple(sentences),
         tuple(folds),
@@ -102,6 +103,14 @@ def _scored(scores: pd.DataFrame | None) -> dict[tuple[str, str, int], set[tuple
     for method, settings, seed, metric, definition in keys.itertuples(index=False):
         found.setdefault((method, settings, int(seed)), set()).add((metric, definition))
     return found
+
+
+def _command(cell: RequestedCell) -> str:
+    """The command as it works here: its paths may be relative to another folder."""
+    start = cell.get("started_in")
+    if not start or Path(start) == Path.cwd():
+        return cell["command"]
+    return f"cd {shlex.quote(start)} && {cell['command']}"
 
 
 def _row(cell: RequestedCell) -> tuple[str, str, int]:

@@ -97,3 +97,11 @@ def test_accents_of_two_systems_are_one_person() -> None:
 def test_a_path_that_cannot_be_written_is_refused() -> None:
     with pytest.raises(UserError, match=r"contains bytes that are not UTF-8; rename it"):
         cohort(scan("a", 0, "\udce9.nii"), scan("b", 9))
+
+
+def test_a_category_from_outside_acts_on_no_terminal() -> None:
+    known = {"diagnosis": "\x1b[31mAD\nx", "site": "e\u0301", "age": 70.0}
+    table = cohort(scan("a", 0, covariates=known), scan("b", 400, covariates=known)).visits
+    assert table["diagnosis"].tolist() == table["group"].tolist() == ["\\u001b[31mAD x"] * 2
+    assert table["site"].tolist() == ["é"] * 2
+    assert table["age"].tolist() == [70, 70]

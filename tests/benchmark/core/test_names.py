@@ -10,6 +10,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.names import (
     LONGEST,
     PART,
+    category_name,
     check_name,
     check_text,
     file_name_part,
@@ -142,3 +143,24 @@ def test_no_name_leaves_its_folder(name: str, tmp_path: Path) -> None:
 
 def test_a_name_inside(tmp_path: Path) -> None:
     assert inside(tmp_path, "a/b.nii") == tmp_path / "a" / "b.nii"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("MCI", "MCI"),
+        ("site 3/4", "site 3/4"),
+        ("a\nb\tc", "a b c"),
+        ("\x1b[31mAD", "\\u001b[31mAD"),
+        ("\u202eDA", "\\u202eDA"),
+        ("e\u0301", "é"),
+    ],
+)
+def test_a_category_is_shown_as_it_is_but_for_what_is_not_seen(text: str, name: str) -> None:
+    assert category_name(text) == name
+
+
+def test_long_categories_are_cut_and_stay_different() -> None:
+    first, second = category_name("x" * 300), category_name("x" * 299 + "y")
+    assert first != second
+    assert len(first) == len(second) == LONGEST

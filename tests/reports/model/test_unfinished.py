@@ -158,3 +158,13 @@ def test_before_a_method_is_started_preparation_is_named(cli: Cli, protocol: Pat
     result = cli("report", "--workspace", protocol.parent, "--quiet")
     assert result.code == 2
     assert "scans are prepared, or are being prepared" in result.err
+
+
+def test_the_command_works_in_the_folder_of_the_report(
+    protocol: Path, ask: Callable[..., str], tmp_path: Path
+) -> None:
+    ask(started_in=str(Path.cwd()))
+    assert find_unfinished(protocol, None).commands[-1] == COMMAND
+    ask(started_in=str(tmp_path / "my study"))
+    expected = f"cd '{tmp_path}/my study' && {COMMAND}"
+    assert find_unfinished(protocol, None).commands[-1] == expected
