@@ -160,3 +160,8 @@ def test_a_scan_is_found_under_any_spelling_of_its_path(tmp_path: Path, name: st
     cohort = read_cohort(Bids, tmp_path, "x")
     assert cohort.visits["years"].iloc[1] == pytest.approx(518 / 365.25)
     assert cohort.left_out.empty
+
+
+def test_ages_that_cannot_be_years_are_no_time(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"ages are not between 0 and 120 years; .* Units"):
+        dataset(tmp_path, "age", {"01": "840.5", "02": "852.5"})
