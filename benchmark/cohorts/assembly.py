@@ -27,6 +27,7 @@ from longibench.benchmark.cohorts.time_checks import (
     impossible_times,
     time_notes,
     without_impossible_ages,
+    without_impossible_mmse,
 )
 from longibench.benchmark.cohorts.visit_table import COVARIATES, LEFT_OUT, Cohort, visit_table
 from longibench.benchmark.core.errors import UserError
@@ -69,7 +70,7 @@ def assemble(listing: Listing, name: str, where: Path) -> Cohort:
     if not kept:
         raise UserError(_why_empty(left_out, where))
     notes = time_notes(_by(kept, lambda scan: scan.subject).values())
-    notes += without_impossible_ages(at_source)
+    notes += without_impossible_ages(at_source) + without_impossible_mmse(kept)
     refuse_shared_files(kept, "visits", lambda scan: f"{scan.subject} {scan.visit}", where)
     return Cohort(
         name=name,

@@ -17,6 +17,7 @@ from longibench.benchmark.cohorts.parsing.plausible import (
 from longibench.benchmark.cohorts.reader import Covariates, FoundScan
 
 FIRST_DATE, LAST_DATE = date(1700, 1, 1).toordinal(), date.max.toordinal()  # else days from entry
+MOST_MMSE = 30
 TOO_LONG = "times that cannot be true"
 Times = dict[str, float]  # years by visit
 
@@ -70,6 +71,26 @@ def without_impossible_ages(people: dict[str, Covariates]) -> tuple[str, ...]:
     return (
         f"ages of {len(ages)} subjects are not between 0 and {OLDEST:g} years and count as "
         f"missing, such as {ages[0]}",
+    )
+
+
+def without_impossible_mmse(scans: list[FoundScan]) -> tuple[str, ...]:
+    """Remove scores that cannot be true, such as 99 and other codes, with a note.
+
+    Args:
+        scans: Their covariates are changed.
+    """
+    scores = [scan.covariates.get("mmse") for scan in scans]
+    wrong = [
+        scan.covariates.pop("mmse")
+        for scan, score in zip(scans, scores, strict=True)
+        if isinstance(score, float | int) and not 0 <= score <= MOST_MMSE
+    ]
+    if not wrong:
+        return ()
+    return (
+        f"MMSE of {len(wrong)} scans is not between 0 and {MOST_MMSE} and counts as missing, such "
+        f"as {wrong[0]}",
     )
 
 

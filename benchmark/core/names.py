@@ -119,6 +119,8 @@ def _problem(name: object) -> str:
         return f"is longer than {LONGEST} characters"
     if found := _first(name, UNSEEN):
         return f"contains {found}"
+    if "\N{REPLACEMENT CHARACTER}" in name:
+        return "contains the sign that replaces lost letters (U+FFFD)"
     if separator := next((mark for mark in "/\\" if mark in name), ""):
         return f"contains '{separator}', a separator of paths"
     if name.startswith("."):

@@ -46,7 +46,7 @@ def check_files(
     text = f"{len(missing)} of {number} files do not exist, such as {listed(missing, 2)}"
     if missing and len(missing) == number:
         first = missing[0].partition(": ")[2]
-        ending = next((end for end in ENDINGS if not why_absent(first + end)), "")
+        ending = next((end for end in ENDINGS if why_absent(first + end) != NO_SUCH), "")
         with_ending = option(f"{key}.path", template.template + ending)
         remedy = with_ending if ending else f"--set {key}.root=FOLDER"
         problems.add(f"{text}; files are relative to {root}: {remedy}")

@@ -111,6 +111,12 @@ class StudyTables:
                 yield from self._below(below, skip, depth - 1)
 
 
+def in_another_form(path: Path, names: Iterable[str]) -> list[str]:
+    """Names in a folder of a table that is not there under its own name, such as ``.xlsx``."""
+    same = [name for name in names if name.lower().startswith(f"{path.stem.lower()}.")]
+    return [] if path.name in same else [name for name in same if TABLE.fullmatch(name)]
+
+
 def header_or_problem(path: Path, wanted: Iterable[str] = ()) -> tuple[list[str], str]:
     """Columns of a table in the plain spelling, or why it cannot be read.
 

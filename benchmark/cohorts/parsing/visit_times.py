@@ -17,6 +17,7 @@ from longibench.benchmark.cohorts.parsing.dates import (
 )
 from longibench.benchmark.cohorts.parsing.grids import plain
 from longibench.benchmark.cohorts.parsing.numbers import DOTTED
+from longibench.benchmark.cohorts.parsing.plausible import OLDEST
 from longibench.benchmark.cohorts.parsing.problems import Problems, listed, option
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
 from longibench.benchmark.cohorts.parsing.tables import Row, Table, number_of, text_of
@@ -121,11 +122,10 @@ class Clock:
 def find_clock(
     column: str, unit: Unit | Literal[""], table: Table, problems: Problems, key: str
 ) -> Clock | None:
-    """Determine the clock of a table.
+    """The clock of the column that the user set, or a likely one if none was recognised.
 
     Args:
-        column: Column given by the user; empty to search for common spellings, days first, then
-            dates, years, months, age.
+        column: Column given by the user; empty if none was.
         unit: Unit given by the user; empty if the column's name determines it.
         table: The table.
         problems: Where it is reported that there is no column, or none that is recognised.
@@ -136,13 +136,6 @@ def find_clock(
     """
     if column:
         return _given(column, unit, table, problems, key)
-    for known, names in TIME_COLUMNS.items():
-        for name in names:
-            filled = name in table.columns and any(
-                text_of(row[name], MISSING_CODES) for row in table.rows
-            )
-            if filled and unit in ("", known):
-                return Clock(name, known)
     likely, its_unit = time_candidate(table)
     its_unit = unit or its_unit
     problems.add(
@@ -150,6 +143,18 @@ def find_clock(
         f"{option(f'{key}.time', likely or 'COLUMN')} --set {key}.unit={its_unit or 'UNIT'}",
     )
     return Clock(likely, its_unit) if likely and its_unit else None
+
+
+def clocks_by_name(unit: Unit | Literal[""], style: str, table: Table) -> list[Clock]:
+    """Clocks of the columns with common spellings: days first, then dates, years, months, age."""
+    return [
+        Clock(name, known, style=style)
+        for known, names in TIME_COLUMNS.items()
+        for name in names
+        if unit in ("", known)
+        and name in table.columns
+        and any(text_of(row[name], MISSING_CODES) for row in table.rows)
+    ]
 
 
 def _given(
@@ -181,15 +186,20 @@ def age_unit(given: float | None, columns: Iterable[str], rows: list[Row], key: 
         key: The setting, for the error.
 
     Raises:
-        UserError: All ages are below two, and the user has not set the unit.
+        UserError: All ages are below two or above 120, and the user has not set the unit.
     """
     for column in columns if given is None else ():
         cells = (number_of(row[column], MISSING_CODES) for row in rows)
-        oldest = max((age for age in cells if age is not None), default=YOUNGEST)
-        if oldest < YOUNGEST:
+        ages = [age for age in cells if age is not None]
+        if ages and max(ages) < YOUNGEST:
             raise UserError(
-                f"{key}: the largest age in column {column} is {oldest:g}; set it to 100 if "
+                f"{key}: the largest age in column {column} is {max(ages):g}; set it to 100 if "
                 "these are hundreds of years, or to 1 if they are infants' years"
+            )
+        if ages and min(ages) > OLDEST:
+            raise UserError(
+                f"{key}: the smallest age in column {column} is {min(ages):g}; set it to 0.083333 "
+                "if these are months, or to 0.0027379 if they are days"
             )
     return given or 1.0
 

@@ -94,6 +94,7 @@ class Caps(Reader, name="caps"):
                 times.append(_times(tables, images))
             except NoTimeError as error:
                 left_out += [LeftOut(subject, v, NO_TIME, str(error)) for v in images]
+                left_out += [LeftOut(subject, *entry) for entry in tables.unread]
                 continue
             for visit, paths in images.items():
                 known = covariates.of(tables, subject, visit, _raw(tables, visit, paths))

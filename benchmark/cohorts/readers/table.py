@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from longibench.benchmark.cohorts.parsing import tables as parsing
+from longibench.benchmark.cohorts.parsing.clock_choice import first_plausible, is_implausible
 from longibench.benchmark.cohorts.parsing.column_roles import SPELLINGS, find_column
 from longibench.benchmark.cohorts.parsing.covariate_columns import (
     covariate_candidates,
@@ -24,7 +25,12 @@ from longibench.benchmark.cohorts.parsing.problems import Problems
 from longibench.benchmark.cohorts.parsing.row_ids import unify_ids
 from longibench.benchmark.cohorts.parsing.study_tables import TEXT_TABLES
 from longibench.benchmark.cohorts.parsing.tables import SHEETS, Row, parse_table, text_of
-from longibench.benchmark.cohorts.parsing.visit_times import Clock, age_unit, find_clock
+from longibench.benchmark.cohorts.parsing.visit_times import (
+    Clock,
+    age_unit,
+    clocks_by_name,
+    find_clock,
+)
 from longibench.benchmark.cohorts.reader import (
     NOT_ON_DISK,
     FoundScan,
@@ -95,6 +101,7 @@ class Layout:
         labels: Makes the label map's name; None if there are none.
         clock: Reads the time.
         coding: Reads the covariates.
+        notes: Which columns of times were passed over, and why.
     """
 
     root: str
@@ -104,6 +111,7 @@ class Layout:
     labels: PathTemplate | None
     clock: Clock
     coding: Coding
+    notes: tuple[str, ...]
 
 
 class Table(Reader, name="table"):
@@ -139,7 +147,11 @@ class Table(Reader, name="table"):
             frozenset(self.settings.done),
             space=self.settings.space,
             shareable=self.settings.shareable,
-            notes=(f"{path.name}: {time}", *table.notes, *layout.coding.unread.notes()),
+            notes=(
+                *(f"{path.name}: {text}" for text in (time, *layout.notes)),
+                *table.notes,
+                *layout.coding.unread.notes(),
+            ),
         )
 
     def _layout(self, path: Path, table: parsing.Table) -> Layout:
@@ -155,10 +167,7 @@ class Table(Reader, name="table"):
         template = _template("path", own.path, table, aliases, problems)
         labels = _template("labels", own.labels, table, aliases, problems) if own.labels else None
         unit: Unit | Literal[""] = own.unit or ("date" if own.date_format else "")
-        clock = find_clock(own.time, unit, table, problems, KEY)
-        if clock:
-            clock = replace(clock, style=own.date_format)
-            clock.check(table.rows, problems, KEY)
+        clock, passed = self._clock(table, unit, subject, problems)
         coding, clock = self._coding(table, clock, problems)
         used = {subject, visit, clock.column if clock else "", *(coding.columns if coding else ())}
         used |= template.columns if template else set()
@@ -178,7 +187,28 @@ class Table(Reader, name="table"):
         assert clock is not None  # else there were problems
         assert coding is not None
         assert template is not None
-        return Layout(root, subject, visit or clock.column, template, labels, clock, coding)
+        visit = visit or clock.column
+        return Layout(root, subject, visit, template, labels, clock, coding, tuple(passed))
+
+    def _clock(
+        self, table: parsing.Table, unit: Unit | Literal[""], subject: str, problems: Problems
+    ) -> tuple[Clock | None, list[str]]:
+        """The clock, and notes on the columns of times that were passed over."""
+        own = self.settings
+        passed: list[str] = []
+        clock: Clock | None
+        if named := [] if own.time else clocks_by_name(unit, own.date_format, table):
+            clock, passed = first_plausible(named, table.rows, subject)
+        elif clock := find_clock(own.time, unit, table, problems, KEY):
+            clock = replace(clock, style=own.date_format)
+            if own.time and is_implausible(clock, table.rows, subject):
+                problems.add(
+                    f"column {clock.column} ({KEY}.time): no subject has different times that can "
+                    "be true; set another column of times"
+                )
+        if clock:
+            clock.check(table.rows, problems, KEY)
+        return clock, passed
 
     def _coding(
         self, table: parsing.Table, clock: Clock | None, problems: Problems

@@ -96,3 +96,14 @@ def test_dates_are_all_shifted_or_none_is(first: str, second: str, left: bool) -
     assert ("dated" in found.subjects) == left
     assert len(found.notes) == (first < "1975")
     assert left or "before MRI or in the future" in found.left_out["detail"].iloc[0]
+
+
+def test_a_code_is_no_score() -> None:
+    """98 and 88 are codes of missing scores in many studies."""
+    scans = [
+        FoundScan("a", visit, Path(f"/s/{visit}"), day, covariates={"mmse": score})
+        for visit, day, score in (("a", 0.0, 30.0), ("b", 400.0, 98.0))
+    ]
+    found = assemble(Listing(scans), "x", Path("/s"))
+    assert found.visits["mmse"].isna().tolist() == [False, True]
+    assert "MMSE of 1 scans is not between 0 and 30 and counts as missing" in found.notes[0]

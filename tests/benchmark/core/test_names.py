@@ -51,6 +51,7 @@ def names() -> st.SearchStrategy[str]:
         ("a\x1b[31m", "contains the control character U\\+001B"),
         ("a\u202eb", "contains the control character U\\+202E"),
         ("a\u2028b", "contains the control character U\\+2028"),
+        ("M\ufffdller", "contains the sign that replaces lost letters"),
         ("a\udce9", "contains bytes that are not UTF-8"),
         ("=cmd()", "begins with '=', as a formula does"),
         ("+a", "begins with '\\+'"),

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows, grouped
+from longibench.benchmark.cohorts.parsing.study_tables import in_another_form
 from longibench.benchmark.cohorts.parsing.tables import Row, read_records, text_of
 from longibench.benchmark.cohorts.parsing.values import PARTICIPANT
 from longibench.benchmark.cohorts.readers.bids.dictionary import DataDictionary
-from longibench.benchmark.cohorts.readers.bids.tables import SessionTable
+from longibench.benchmark.cohorts.readers.bids.tables import AS_TSV, SessionTable
 from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit
-from longibench.benchmark.core.found_files import is_present
+from longibench.benchmark.core.found_files import is_present, names_in
 
 NAME = "participants.tsv"
 SESSION_COLUMNS = ("session_id", "session", "ses", "visit_id", "visit", "timepoint")
@@ -31,6 +32,7 @@ class Participants:
         repeated: Makes one row of several.
         dictionary: The description of its columns.
         without_row: Participants and sessions that were asked for and are not in the table.
+        in_another_form: Files such as ``participants.xlsx``, if there is no ``participants.tsv``.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Participants:
     repeated: RepeatedRows
     dictionary: DataDictionary
     without_row: set[tuple[str, str]] = field(default_factory=set)
+    in_another_form: list[str] = field(default_factory=list)
     _of_person: dict[str, Row] = field(default_factory=dict)
     _of_sessions: dict[str, SessionTable] = field(default_factory=dict)
 
@@ -79,7 +82,8 @@ class Participants:
             for count, kind in counts
             if count
         ]
-        return (*missing, *sorted(self.dictionary.problems))
+        other = [f"{name} {AS_TSV.format(name=NAME)}" for name in self.in_another_form]
+        return (*missing, *other, *sorted(self.dictionary.problems))
 
     def _at_session(self, subject: str, visit: str) -> Row:
         table = self.sessions(subject)
@@ -102,7 +106,9 @@ def read_participants(root: Path, repeated: RepeatedRows) -> Participants:
     rows = grouped(listed, lambda row: canonical_subject(row["participant_id"]))
     dictionary = DataDictionary(NAME).extended(root / "participants.json")
     session = _session_column(columns, rows.values())
-    return Participants(path, present, rows, session, repeated, dictionary)
+    participants = Participants(path, present, rows, session, repeated, dictionary)
+    participants.in_another_form += in_another_form(path, names_in(root) if root.is_dir() else ())
+    return participants
 
 
 def _session_column(columns: list[str], groups: Iterable[list[Row]]) -> str:

@@ -79,8 +79,9 @@ class Bids(Reader, name="bids"):
             try:
                 times.append(_times(tables, found))
             except NoTimeError as error:
-                untimed = untimed or str(error)
+                untimed = untimed or "; ".join([str(error), *(text for *_, text in tables.unread)])
                 left_out += [LeftOut(subject, v, NO_TIME, str(error)) for v in found.paths]
+                left_out += [LeftOut(subject, *entry) for entry in tables.unread]
                 continue
             scans += _timed(subject, tables, found, times[-1].years, covariates)
             left_out += [LeftOut(subject, *entry) for entry in tables.unread]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from longibench.benchmark.cohorts.parsing.dates import MONTHS, TIME_COLUMNS, YEAR, Unit, parse_date
-from longibench.benchmark.cohorts.parsing.plausible import COUNTED, label_years
+from longibench.benchmark.cohorts.parsing.plausible import COUNTED, OLDEST, label_years
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
 from longibench.benchmark.cohorts.parsing.tables import number_of, text_of
 from longibench.benchmark.cohorts.readers.bids.tables import SessionTable, SubjectTables
@@ -68,9 +68,14 @@ class TimeRecord:
         if self.unit == "date":
             return _of_dates(self.cells)
         values = {v: _number(v, cell) for v, cell in self.cells.items() if cell is not None}
+        years = {visit: value / self.per_year for visit, value in values.items()}
+        if self.unit == "age" and not all(0 <= age <= OLDEST for age in years.values()):
+            raise UnfitError(
+                f"ages are not between 0 and {OLDEST:g} years; their JSON file may set Units"
+            )
         if self.unit == "age" and all(age == int(age) for age in values.values()):
             raise UnfitError("ages in whole years are too coarse for the time between scans")
-        return {visit: value / self.per_year for visit, value in values.items()}
+        return years
 
     def days(self) -> dict[str, date]:
         """Calendar days of a record of dates.
@@ -100,6 +105,8 @@ def ages_of(tables: SubjectTables, scans: Mapping[str, Path]) -> Times:
         for record in _columns(table, scans, "age"):
             numbers = {visit: number_of(cell) for visit, cell in record.cells.items()}
             ages = {v: age / record.per_year for v, age in numbers.items() if age is not None}
+            if not all(0 <= age <= OLDEST for age in ages.values()):
+                continue
             if len(set(ages.values())) > 1:  # else the age at the first session, repeated
                 return ages
     return {}

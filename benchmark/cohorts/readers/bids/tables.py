@@ -8,6 +8,7 @@ from pathlib import Path
 from longibench.benchmark.cohorts.parsing.dates import TIME_COLUMNS
 from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import find_folders
+from longibench.benchmark.cohorts.parsing.study_tables import in_another_form
 from longibench.benchmark.cohorts.parsing.tables import Row, read_records
 from longibench.benchmark.cohorts.parsing.values import PARTICIPANT, SESSION
 from longibench.benchmark.cohorts.readers.bids.dictionary import DataDictionary
@@ -16,6 +17,8 @@ from longibench.benchmark.core.found_files import is_present, names_in
 
 SESSION_FOLDER = re.compile("ses-.+")
 SESSIONS = "sub-*_sessions.tsv"
+NO_TSV = "a table that is not in BIDS's format"
+AS_TSV = "is not read: save it as {name}, as text with tabs"
 COLUMNS = frozenset(
     column
     for names in (*PARTICIPANT.values(), *SESSION.values(), *TIME_COLUMNS.values())
@@ -86,6 +89,7 @@ class SubjectTables:
         if is_present(self.sessions_path):
             listed = read_records(self.sessions_path, "session_id")[1]
             rows = self.repeated.by(listed, lambda row: canonical_visit(row["session_id"]))
+        self._note_other_forms(self.sessions_path)
         described = self.dictionary.extended(self.sessions_path.with_suffix(".json"))
         return SessionTable(SESSIONS, self.sessions_path, rows, described)
 
@@ -109,6 +113,9 @@ class SubjectTables:
         """Rows by ``scan_key`` of each ``*_scans.tsv`` in a session's folder."""
         if session not in self._scans:
             tables = sorted(n for n in self.names(session) if n.endswith("_scans.tsv"))
+            if not tables:
+                parts = [folder.name for folder in dict.fromkeys((self.folder, session))]
+                self._note_other_forms(session / f"{'_'.join(parts)}_scans.tsv")
             self._scans[session] = {
                 session / name: self.repeated.by(
                     read_records(session / name, "filename")[1],
@@ -117,6 +124,11 @@ class SubjectTables:
                 for name in tables
             }
         return self._scans[session]
+
+    def _note_other_forms(self, path: Path) -> None:
+        for name in in_another_form(path, self.names(path.parent)):
+            detail = f"{path.parent / name} {AS_TSV.format(name=path.name)}"
+            self.unread.append(("", NO_TSV, detail))
 
     def scan(self, path: Path) -> Row:
         """The row of a scan in ``*_scans.tsv`` of the session or the subject; else an empty one."""

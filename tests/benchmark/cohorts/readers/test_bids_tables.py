@@ -1,6 +1,7 @@
 """Covariates of BIDS tables: rows of sessions, contradictions, codes, units, unreadable cells."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from longibench.benchmark.cohorts.open_cohort import read_cohort
 from longibench.benchmark.cohorts.readers.bids import Bids
 from longibench.benchmark.cohorts.visit_table import Cohort
+from longibench.benchmark.core.errors import UserError
 
 
 @pytest.fixture
@@ -164,3 +166,23 @@ def test_a_session_without_a_row_is_reported(root: Path) -> None:
     table.write_text("session_id\tmmse\nses-b\t28\n")
     notes = read_cohort(Bids, root, "x").notes
     assert "sub-*_sessions.tsv has no row for 1 of the sessions with scans" in notes
+
+
+def test_tables_in_another_format_are_named_with_the_remedy(root: Path) -> None:
+    (root / "participants.xlsx").touch()
+    folder = root / "sub-01"
+    (folder / "sub-01_sessions.tsv").rename(folder / "sub-01_sessions.csv")
+    (folder / "ses-a" / "sub-01_ses-a_scans.xlsx").touch()
+    cohort = read_cohort(Bids, root, "x")
+    assert "participants.xlsx is not read: save it as participants.tsv, as text with tabs" in (
+        cohort.notes
+    )
+    reason = "a table that is not in BIDS's format"
+    details = cohort.left_out.set_index("reason").loc[reason, "detail"].tolist()
+    assert sorted(Path(detail.split()[0]).name for detail in details) == [
+        "sub-01_ses-a_scans.xlsx",
+        "sub-01_sessions.csv",
+    ]
+    shutil.rmtree(root / "sub-02")
+    with pytest.raises(UserError, match=r"save it as sub-01_sessions\.tsv"):
+        read_cohort(Bids, root, "x")

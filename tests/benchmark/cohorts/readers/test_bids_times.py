@@ -167,3 +167,8 @@ def test_a_scan_is_found_under_any_spelling_of_its_path(tmp_path: Path, name: st
 @pytest.mark.parametrize("cell", ["2011-05-03 8:00", "2011-05-03 08:16:44 AM", "2011-05-03T08:16"])
 def test_a_date_with_any_time_of_day_is_a_date(cell: str) -> None:
     assert _moment("a", cell).date() == date(2011, 5, 3)
+
+
+def test_ages_that_cannot_be_years_are_no_time(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"ages are not between 0 and 120 years; .* Units"):
+        dataset(tmp_path, "age", {"01": "840.5", "02": "852.5"})

@@ -252,3 +252,45 @@ def test_what_the_settings_say_of_the_scans_goes_with_the_cohort(pair: Callable)
 def test_visits_without_a_label_are_told_apart_by_their_time(pair: Callable) -> None:
     visits = read(pair("visit,days", ",0", ",365")).visits
     assert visits["visit"].tolist() == ["0", "365"]
+
+
+GIVES_WAY = {
+    "equal dates": ("date,months", "2010-01-05,0", "2010-01-05,12", "0 subjects have times"),
+    "one is missing": ("date,months", "2010-01-05,0", ",12", "0 subjects have times"),
+    "a century": ("date,months", "1915-01-05,0", "2016-01-05,12", "0 subjects have times"),
+    "a date before MRI": ("date,months", "1975-01-05,0", "1985-01-05,12", "0 subjects have times"),
+    "only years": ("date,months", "2010-01-01,0", "2012-01-01,12", "every date is 1 January"),
+    "days of nothing": ("days,age", "0,70.5", "0,71.5", "0 subjects have times"),
+}
+
+
+@pytest.mark.parametrize("name", GIVES_WAY)
+def test_a_column_of_times_that_cannot_be_true_gives_way(pair: Callable, name: str) -> None:
+    *rows, why = GIVES_WAY[name]
+    cohort = read(pair(*rows))
+    assert cohort.visits["years"].tolist() == pytest.approx([0, 1])
+    column = rows[0].partition(",")[0]
+    assert any(f"column {column} is not used: {why}" in note for note in cohort.notes)
+
+
+def test_a_column_that_the_user_named_does_not_give_way(pair: Callable) -> None:
+    table = pair("date,months", "2010-01-05,0", "2010-01-05,12")
+    with pytest.raises(UserError, match=r"column date \(readers.table.time\): no subject has"):
+        read(table, time="date")
+
+
+def test_dates_of_most_subjects_are_kept(tmp_path: Path) -> None:
+    for name in "abcdef":
+        (tmp_path / f"{name}.nii").write_bytes(name.encode())
+    rows = [f"s{n // 2},{name}.nii,2010-0{1 + (n % 2) * (n < 4)}-05,{12 * (n % 2)}"
+            for n, name in enumerate("abcdef")]  # fmt: skip
+    cohort = read(write(tmp_path / "t.csv", "subject,path,date,months", *rows))
+    assert cohort.subjects == ["s0", "s1"]
+    assert cohort.visits["years"].iloc[1] == pytest.approx(31 / 365.25)
+
+
+def test_ages_in_months_or_days_are_refused_with_the_unit(pair: Callable) -> None:
+    table = pair("age", "840", "852")
+    with pytest.raises(UserError, match=r"smallest age .* 840; set it to 0\.083333 if .* months"):
+        read(table)
+    assert read(table, age_unit=0.083333).visits["age"].tolist() == pytest.approx([70, 70], 1e-4)
