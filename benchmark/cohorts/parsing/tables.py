@@ -18,7 +18,9 @@ from longibench.benchmark.cohorts.parsing.text_tables import HEAD, parse_text
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import require_content
 
-MISSING = ("", "n/a", "na", "nan", "none", "null", "unknown", "?", ".", "#n/a", "<na>", "nat")
+MISSING = frozenset(
+    {"", "n/a", "na", "nan", "none", "null", "unknown", "?", ".", "#n/a", "<na>", "nat"}
+)
 
 
 class Row(dict[str, str]):
@@ -177,9 +179,12 @@ def read_columns(path: Path, wanted: Collection[str] = ()) -> list[str]:
 
 def text_of(cell: str | None, missing: Iterable[str] = ()) -> str | None:
     """A cell's text, or None if it is empty, n/a or one of the study's codes for missing."""
-    text = _stripped(cell or "")
-    missed = text.lower() in MISSING or text.replace(",", ".") in missing  # also -4,0
-    return None if missed else text
+    if not cell:
+        return None
+    text = _stripped(cell)
+    if text.lower() in MISSING or (missing and text.replace(",", ".") in missing):  # also -4,0
+        return None
+    return text
 
 
 def number_of(cell: str | None, missing: Iterable[str] = ()) -> float | None:

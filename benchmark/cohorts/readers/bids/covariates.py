@@ -89,9 +89,12 @@ class Covariates:
         values: reader.Covariates = {}
         for covariate, spellings in names.items():
             for column in spellings:
-                if values.get(covariate) is None and text_of(row.get(column)) is not None:
-                    value = self._value(covariate, row, column, dictionary)
-                    values.update({} if value is None else {covariate: value})
+                if column not in row or text_of(row[column]) is None:
+                    continue
+                value = self._value(covariate, row, column, dictionary)
+                if value is not None:
+                    values[covariate] = value
+                    break
         return values
 
     def _value(

@@ -102,10 +102,11 @@ def _order(path: Path, prefer: str, run: str) -> tuple[bool, int, int, str]:
 
 def _listed_but_absent(tables: SubjectTables, session: Path) -> list[str]:
     """The T1w scans that ``*_scans.tsv`` lists and that do not exist."""
-    present = {scan_key(name) for name in tables.names(session / "anat")}
+    listed = tables.scans(session)
+    present = {scan_key(name) for name in tables.names(session / "anat")} if listed else set()
     return [
         f"{path.name} lists {name}, which does not exist"
-        for path, rows in tables.scans(session).items()
+        for path, rows in listed.items()
         for key, row in rows.items()
         if SUFFIX.search(name := row["filename"]) and key not in present
     ]

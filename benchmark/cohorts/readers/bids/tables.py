@@ -132,12 +132,10 @@ class SubjectTables:
 
     def scan(self, path: Path) -> Row:
         """The row of a scan in ``*_scans.tsv`` of the session or the subject; else an empty one."""
-        wanted = scan_key(path.name)
-        for folder in dict.fromkeys((path.parent.parent, self.folder)):
-            for rows in self.scans(folder).values():
-                if wanted in rows:
-                    return rows[wanted]
-        return Row()
+        folders = dict.fromkeys((path.parent.parent, self.folder))
+        tables = [rows for folder in folders for rows in self.scans(folder).values()]
+        wanted = scan_key(path.name) if tables else ""
+        return next((rows[wanted] for rows in tables if wanted in rows), Row())
 
 
 def scan_key(filename: str) -> str:
