@@ -47,7 +47,10 @@ def parse_text(path: Path, content: bytes, whole: bool = True) -> Grid:
     try:
         lines = [line for line in _lines(text, separator, whole) if line.number > above]
     except csv.Error as error:
-        raise UserError(f"{path}: cannot be read as a table: {error}") from error
+        raise UserError(
+            f"{path}: cannot be read as a table: {error}; a quotation mark is not closed, or a "
+            "cell is damaged"
+        ) from error
     if not whole:
         return Grid(lines[header_place(lines)].cells if lines else [], [])
     if FORMULA in text:
