@@ -104,7 +104,8 @@ def _refuse_spaces(text: str, path: Path) -> None:
         UserError: With the remedy.
     """
     lines = [line for line in text[:HEAD].splitlines()[:SAMPLE] if line.strip()]
-    if len(lines) < 2 or any(sign in lines[0] for sign in SEPARATORS):
+    tabs = any("\t" in line for line in lines)  # the first line may be a title
+    if len(lines) < 2 or tabs or any(sign in lines[0] for sign in SEPARATORS):
         return
     header, *below = (len(line.split()) for line in lines)
     if header > 1 and {*below} in ({header}, {header + 1}):  # R's names of rows are one more
