@@ -182,7 +182,7 @@ class Aibl(Reader, name="aibl"):
         visit, test = (
             tables.clinical.near(rid, day, within, column) for column in ("dxcurren", "mmscore")
         )
-        shifted = era(date.fromordinal(int(day)))  # such a date gives no age
+        shifted = era(date.fromordinal(int(day)))  # a shifted date gives no age
         site = text_of(person.get("siteid"), MISSING_CODES)
         return {
             "age": None
