@@ -22,7 +22,7 @@ def canonical_subject(label: str) -> str:
     ``sub-OASIS30001`` is ``OAS30001``. Other labels are unchanged, except that ``sub-`` is removed
     and that letters with accents are in Unicode's form NFC, so that they are equal on all systems.
     """
-    bare = normalize("NFC", label).strip().removeprefix("sub-").strip()
+    bare = _bare(normalize("NFC", label), "sub-")
     match = ADNI_ID.fullmatch(bare)
     if match:
         return f"{match[1]}_S_{match[2]}"
@@ -31,9 +31,25 @@ def canonical_subject(label: str) -> str:
     return bare
 
 
+def loose_key(subject: str) -> str:
+    """The form in which a table's ids are compared if they differ: without case and padding.
+
+    ``01``, ``1`` and a spreadsheet's ``1.0`` are equal; so that two persons may have one key.
+    """
+    return canonical_visit(subject.removesuffix(".0"))
+
+
+def _bare(label: str, prefix: str) -> str:
+    """A label without spaces, quotation marks around it and a prefix in any case."""
+    text = label.strip()
+    if len(text) > 2 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1].strip()
+    return text[len(prefix) :].strip() if text.lower().startswith(prefix) else text
+
+
 def shown_visit(label: str) -> str:
     """A visit's label as tables and pages show it: without the ``ses-`` of folders and files."""
-    return label.strip().removeprefix("ses-").strip()
+    return _bare(label, "ses-")
 
 
 def canonical_visit(label: str) -> str:

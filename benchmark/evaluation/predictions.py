@@ -11,12 +11,14 @@ from longibench.benchmark.cohorts.parsing.path_templates import (
     FOREIGN_VOLUMES,
     existing_name,
 )
+from longibench.benchmark.cohorts.parsing.study_tables import in_another_form
 from longibench.benchmark.cohorts.parsing.tables import Row, parse_table
+from longibench.benchmark.cohorts.parsing.values import code_of
 from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit, shown_visit
 from longibench.benchmark.core.checked_files import read_bytes
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.folder_digests import AGAIN
-from longibench.benchmark.core.found_files import files_below, is_present
+from longibench.benchmark.core.found_files import files_below, is_present, names_in
 from longibench.benchmark.core.names import check_name
 from longibench.benchmark.core.workspace import FILE_DIGESTS, MANIFEST
 
@@ -71,6 +73,8 @@ def find_predictions(place: Path, pattern: str = "") -> Predictions:
     if pattern:
         return _by_pattern(place, pattern)
     if not is_present(place / MANIFEST):
+        if others := in_another_form(place / MANIFEST, names_in(place)):
+            raise UserError(f"{place / MANIFEST}: no manifest; give {place / others[0]} itself")
         raise UserError(
             f"{place / MANIFEST}: no manifest; write one with the columns subject, visit, "
             f"generated, or give the names of the files: --pattern '{PATTERN}'"
@@ -84,7 +88,7 @@ def _read_csv(path: Path) -> Predictions:
     Raises:
         UserError: No manifest, a missing column, no row, a volume that is listed twice.
     """
-    table = parse_table(path, content=read_bytes(path, CHANGED))
+    table = parse_table(path, COLUMNS, read_bytes(path, CHANGED))
     needed = (*KEYS, "generated")
     missing = [column for column in needed if column not in table.columns]
     if missing:
@@ -155,6 +159,7 @@ def _checked(table: pd.DataFrame, where: Path, places: list[str]) -> pd.DataFram
     """The table with names and samples as they are used; ``places`` names each row in errors."""
     if "sample" not in table:
         table["sample"] = "0"
+    table["sample"] = table["sample"].map(code_of)
     odd = table[~table["sample"].str.fullmatch(SAMPLE)]
     if not odd.empty:
         raise UserError(

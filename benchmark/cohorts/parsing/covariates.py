@@ -48,6 +48,16 @@ class Coding:
         """The columns that are read."""
         return self._columns.values()
 
+    def unused(self, has_unit: bool) -> list[str]:
+        """Notes on settings of covariates without a column; ``has_unit``: one of ages was set."""
+        named = {f"codes.{name}": name for name in self._codes}
+        named |= {"age_unit": "age"} if has_unit else {}
+        return [
+            f"{self._reader}.{setting} is not used: no column of {name} was found"
+            for setting, name in named.items()
+            if name not in self._columns
+        ]
+
     def check(self, rows: list[Row], problems: Problems) -> None:
         """Report numbers that stand for a sex or a diagnosis, and codes without a meaning."""
         for name, column in self._columns.items():

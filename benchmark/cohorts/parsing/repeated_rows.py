@@ -4,9 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from longibench.benchmark.cohorts.parsing.tables import Row, number_of, text_of
 from longibench.benchmark.cohorts.parsing.unread import ENTITY
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -68,9 +71,9 @@ def _value(cell: str) -> float | str:
     return cell.strip() if number is None else number
 
 
-def grouped(rows: Iterable[Row], key: Callable[[Row], str]) -> dict[str, list[Row]]:
+def grouped(rows: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
     """Rows by key, in the order of the table."""
-    groups: dict[str, list[Row]] = defaultdict(list)
+    groups: dict[str, list[T]] = defaultdict(list)
     for row in rows:
         groups[key(row)].append(row)
     return dict(groups)

@@ -47,7 +47,10 @@ def parse_text(path: Path, content: bytes, whole: bool = True) -> Grid:
     try:
         lines = [line for line in _lines(text, separator, whole) if line.number > above]
     except csv.Error as error:
-        raise UserError(f"{path}: cannot be read as a table: {error}") from error
+        raise UserError(
+            f"{path}: cannot be read as a table: {error}; a quotation mark is not closed, or a "
+            "cell is damaged"
+        ) from error
     if not whole:
         return Grid(lines[header_place(lines)].cells if lines else [], [])
     if FORMULA in text:
@@ -101,7 +104,8 @@ def _refuse_spaces(text: str, path: Path) -> None:
         UserError: With the remedy.
     """
     lines = [line for line in text[:HEAD].splitlines()[:SAMPLE] if line.strip()]
-    if len(lines) < 2 or any(sign in lines[0] for sign in SEPARATORS):
+    tabs = any("\t" in line for line in lines)  # the first line may be a title
+    if len(lines) < 2 or tabs or any(sign in lines[0] for sign in SEPARATORS):
         return
     header, *below = (len(line.split()) for line in lines)
     if header > 1 and {*below} in ({header}, {header + 1}):  # R's names of rows are one more

@@ -183,9 +183,12 @@ class Aibl(Reader, name="aibl"):
         visit, test = (
             tables.clinical.near(rid, day, within, column) for column in ("dxcurren", "mmscore")
         )
+        shifted = era(date.fromordinal(int(day)))  # a shifted date gives no age
         site = text_of(person.get("siteid"), MISSING_CODES)
         return {
-            "age": unread.value(person, "ptdob", lambda cell: _age(cell, day), MISSING_CODES),
+            "age": None
+            if shifted
+            else unread.value(person, "ptdob", lambda cell: _age(cell, day), MISSING_CODES),
             "sex": unread.value(person, "ptgender", sex_of_code, MISSING_CODES),
             "site": site and code_of(site),
             "apoe4": _apoe4(genes, unread),
@@ -214,9 +217,7 @@ def _rid(text: str) -> str:
 def _age(birth: str, day: float) -> float | None:
     """Age in years from a birth year such as ``/1937``, accurate to half a year."""
     match = BIRTH.fullmatch(birth)
-    if match is None or era(date.fromordinal(int(day))):  # of a shifted date it would be no age
-        return None
-    return (day - date(int(match[1]), *MIDYEAR).toordinal()) / YEAR
+    return (day - date(int(match[1]), *MIDYEAR).toordinal()) / YEAR if match else None
 
 
 def _diagnosis(cell: str) -> str | None:

@@ -101,7 +101,7 @@ class Layout:
         labels: Makes the label map's name; None if there are none.
         clock: Reads the time.
         coding: Reads the covariates.
-        notes: Which columns of times were passed over, and why.
+        notes: Which columns of times and which settings are not used, and why.
     """
 
     root: str
@@ -188,6 +188,7 @@ class Table(Reader, name="table"):
         assert coding is not None
         assert template is not None
         visit = visit or clock.column
+        passed += coding.unused(own.age_unit is not None and clock.unit != "age")
         return Layout(root, subject, visit, template, labels, clock, coding, tuple(passed))
 
     def _clock(
@@ -235,7 +236,8 @@ def _entries(rows: list[Row], layout: Layout) -> Iterator[FoundScan | LeftOut]:
         days = layout.clock.days(row)
         if cell is None or days is None or name is None:
             reason = NO_SUBJECT if cell is None else NO_TIME if days is None else NO_PATH
-            yield LeftOut(subject, visit, reason, row.where)
+            merged = "; of merged cells only the first is filled" if cell is None else ""
+            yield LeftOut(subject, visit, reason, f"{row.where}{merged}")
             continue
         file = located(layout.root, name)
         if problem := why_absent(file):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -184,3 +185,17 @@ def test_a_volume_of_another_format_is_named_with_the_remedy(tmp_path: Path, nam
     listed.write_text(f"subject,visit,generated\n001,M012,{name}\n")
     with pytest.raises(UserError, match=r"row 2: .* is no NIfTI file; .*nibabel.*mri_convert"):
         find_predictions(listed)
+
+
+def test_a_manifest_from_a_spreadsheet(tmp_path: Path) -> None:
+    """Another sheet before it, samples as decimals, another ending than the folder's manifest."""
+    book = openpyxl.Workbook()
+    book.active.append(["about", "date"])
+    book.active.append(["x", "y"])
+    sheet = book.create_sheet("list")
+    sheet.append(["subject", "visit", "sample", "generated"])
+    sheet.append(["001", "M012", "1.0", "a.nii"])
+    book.save(tmp_path / "manifest.xlsx")
+    assert keys(find_predictions(tmp_path / "manifest.xlsx").table) == [("001", "M012", 1)]
+    with pytest.raises(UserError, match=r"no manifest; give .*manifest\.xlsx itself"):
+        find_predictions(tmp_path)

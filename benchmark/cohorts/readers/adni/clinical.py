@@ -10,6 +10,7 @@ from pathlib import Path
 from longibench.benchmark.cohorts import reader
 from longibench.benchmark.cohorts.parsing.dates import YEAR, parse_date
 from longibench.benchmark.cohorts.parsing.plausible import era
+from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows
 from longibench.benchmark.cohorts.parsing.study_files import MISSING_CODES
 from longibench.benchmark.cohorts.parsing.tables import Row, text_of
 from longibench.benchmark.cohorts.parsing.unread import UnreadCells
@@ -18,7 +19,7 @@ from longibench.benchmark.cohorts.readers.adni.records import nominal_tesla
 from longibench.benchmark.cohorts.readers.adni.tables import Kind, newest, rows_of
 from longibench.benchmark.core.errors import UserError
 
-LAST_NUMBER = re.compile(r"\d+$")
+LAST_NUMBER = re.compile(r"(\d+)(?:\.0)?['\"]?$")
 NEAR = 180  # days: largest distance of an examination from a scan (visits are 6 months apart)
 COLUMNS = (
     *("ptid", "rid", "viscode", "examdate", "examdatebl", "colprot", "dxbl", "dx", "diagnosis"),
@@ -39,6 +40,11 @@ class Examination:
     day: int
     cells: Row
 
+    @property
+    def table(self) -> str:
+        """The table's path."""
+        return self.cells.where.rpartition(", row ")[0]
+
 
 class Clinical:
     """Looks up clinical data of a participant at a day."""
@@ -46,6 +52,7 @@ class Clinical:
     def __init__(self, examinations: dict[int, list[Examination]], unread: UnreadCells) -> None:
         """Args: by RID, the last number of a participant's id; and what counts unreadable cells."""
         self.examinations = examinations
+        self.repeated = RepeatedRows(frozenset({"dx", "mmse"}))
         self._unread = unread
 
     def of(self, subject: str) -> list[Examination]:
@@ -60,7 +67,10 @@ class Clinical:
         known = [exam for exam in self.of(subject) if column in exam.cells]
         known = [exam for exam in known if abs(exam.day - day) <= NEAR]
         best = min(known, key=lambda exam: (abs(exam.day - day), exam.day), default=None)
-        return best.cells if best else Row()
+        if best is None:
+            return Row()
+        same = [e.cells for e in known if e.day == best.day and e.table == best.table]
+        return self.repeated.agreeing(same, column)
 
     def _first(self, subject: str, column: str) -> Row:
         """The first examination that has a value which does not change."""
@@ -91,12 +101,14 @@ class Clinical:
         return round(age + (day - entry) / YEAR, 2)
 
     def _first_day(self, subject: str) -> int | None:
-        return next((e.day for e in self.of(subject) if e.cells.get("viscode") == "bl"), None)
+        return next(
+            (e.day for e in self.of(subject) if e.cells.get("viscode", "").lower() == "bl"), None
+        )
 
 
 def rid_of(subject: str) -> int:
     """A participant's RID: the last number of the id."""
-    return int(match[0]) if (match := LAST_NUMBER.search(subject)) else -1
+    return int(match[1]) if (match := LAST_NUMBER.search(subject)) else -1
 
 
 def read_clinical(
@@ -115,7 +127,7 @@ def read_clinical(
     if "diagnoses" in tables:
         for rid, exam in _examinations(newest(tables["diagnoses"]), wanted):
             if diagnosis := _stated(exam.cells.get("diagnosis") or ""):
-                found[rid].append(Examination(exam.day, Row({"dx": diagnosis})))
+                found[rid].append(Examination(exam.day, Row({"dx": diagnosis}, exam.cells.where)))
     return Clinical(dict(found), unread)
 
 

@@ -60,5 +60,5 @@ class Adni(Reader, name="adni"):
         return Listing(
             [scan for own in visits.values() for scan in own],
             [*left_out, *records.left_out, *absent(records, images)],
-            notes=(*notes, *unread.notes(), *notes_on_unread(around)),
+            notes=(*notes, *clinical.repeated.notes(), *unread.notes(), *notes_on_unread(around)),
         )

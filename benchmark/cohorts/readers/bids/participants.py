@@ -1,16 +1,17 @@
 """``participants.tsv``: a row for each participant, or one for each session."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from longibench.benchmark.cohorts.parsing.repeated_rows import RepeatedRows, grouped
+from longibench.benchmark.cohorts.parsing.study_files import SUBJECT
 from longibench.benchmark.cohorts.parsing.study_tables import in_another_form
 from longibench.benchmark.cohorts.parsing.tables import Row, read_records, text_of
 from longibench.benchmark.cohorts.parsing.values import PARTICIPANT
 from longibench.benchmark.cohorts.readers.bids.dictionary import DataDictionary
 from longibench.benchmark.cohorts.readers.bids.tables import AS_TSV, SessionTable
-from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit
+from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit, loose_key
 from longibench.benchmark.core.found_files import is_present, names_in
 
 NAME = "participants.tsv"
@@ -104,10 +105,12 @@ def read_participants(root: Path, repeated: RepeatedRows) -> Participants:
     present = is_present(path)
     columns, listed = read_records(path, "participant_id") if present else ([], [])
     rows = grouped(listed, lambda row: canonical_subject(row["participant_id"]))
+    names = names_in(root) if root.is_dir() else []
+    _rename(rows, {canonical_subject(name) for name in names if SUBJECT.fullmatch(name)})
     dictionary = DataDictionary(NAME).extended(root / "participants.json")
     session = _session_column(columns, rows.values())
     participants = Participants(path, present, rows, session, repeated, dictionary)
-    participants.in_another_form += in_another_form(path, names_in(root) if root.is_dir() else ())
+    participants.in_another_form += in_another_form(path, names)
     return participants
 
 
@@ -116,6 +119,17 @@ def _session_column(columns: list[str], groups: Iterable[list[Row]]) -> str:
     found = next((name for name in SESSION_COLUMNS if name in columns), "")
     repeat = any(len(rows) > 1 for rows in groups)
     return found if repeat or found == SESSION_COLUMNS[0] else ""
+
+
+def _rename(rows: dict[str, list[Row]], people: Set[str]) -> None:
+    """Give rows their participants' ids if they differ in case and padding alone.
+
+    Only if one participant and one id of the table remain that are equal so.
+    """
+    ids = grouped(rows.keys() - people, loose_key)
+    for key, persons in grouped(people - rows.keys(), loose_key).items():
+        if len(persons) == 1 and len(ids.get(key, [])) == 1:
+            rows[persons[0]] = rows.pop(ids[key][0])
 
 
 def _only(columns: Iterable[str], row: Row) -> Row:

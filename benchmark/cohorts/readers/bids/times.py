@@ -75,11 +75,15 @@ def visit_years(tables: SubjectTables, scans: Mapping[str, Path]) -> Timed:
         remarks.append(remark)
     if rough:
         return rough
-    raise NoTimeError(
-        "; ".join(problems)
-        or f"{tables.folder.name}: no time for its sessions ({', '.join(scans)}); add the column "
-        f"days_since_first or acq_time to {tables.sessions_path}"
-    )
+    raise NoTimeError("; ".join(problems) or _no_time(tables, scans))
+
+
+def _no_time(tables: SubjectTables, scans: Iterable[str]) -> str:
+    missing = f"{tables.folder.name}: no time for its sessions ({', '.join(scans)})"
+    listed = [row["session_id"] for row in tables.sessions.rows.values()]
+    if listed and not any(map(tables.sessions.row, scans)):
+        return f"{missing}: {tables.sessions_path} has rows of others ({', '.join(listed[:3])})"
+    return f"{missing}; add the column days_since_first or acq_time to {tables.sessions_path}"
 
 
 def _judged(record: TimeRecord, tables: SubjectTables, scans: Mapping[str, Path]) -> Times:

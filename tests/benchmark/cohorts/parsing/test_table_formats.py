@@ -189,3 +189,9 @@ def test_old_excel_needs_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(__import__("sys").modules, "xlrd", None)
     with pytest.raises(UserError, match="pip install xlrd, or save it as CSV"):
         parse_table(path)
+
+
+def test_a_title_of_as_many_words_as_there_are_columns(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    path.write_text("Exported table\n\nfilename\tacq_time\na.nii\t2010-01-05\n")
+    assert parse_table(path).columns == ["filename", "acq_time"]

@@ -186,3 +186,31 @@ def test_tables_in_another_format_are_named_with_the_remedy(root: Path) -> None:
     shutil.rmtree(root / "sub-02")
     with pytest.raises(UserError, match=r"save it as sub-01_sessions\.tsv"):
         read_cohort(Bids, root, "x")
+
+
+@pytest.mark.parametrize("spelled", ["{:d}", "{:d}.0", "SUB-{:02d}", "'sub-{:02d}'", "sub-{:03d}"])
+def test_participants_are_found_without_padding_and_case(root: Path, spelled: str) -> None:
+    rows = [f"{spelled.format(number)} {age}" for number, age in ((1, 71), (2, 80))]
+    assert of(read(root, "\n".join(["participant_id age", *rows, ""])), "age") == [71, 80]
+
+
+def test_padding_that_tells_two_people_apart_is_kept(root: Path) -> None:
+    shutil.copytree(root / "sub-01", root / "sub-1")
+    for scan in (root / "sub-1").rglob("*.nii.gz"):
+        scan.write_bytes(scan.name.encode())
+    folder = root / "sub-1"
+    (folder / "sub-01_sessions.tsv").rename(folder / "sub-1_sessions.tsv")
+    cohort = read(root, "participant_id age\n001 70\nsub-02 80\n")
+    ages = cohort.visits.groupby("subject")["age"].first()
+    assert ages.isna().tolist() == [True, False, True]
+    assert any("has no row for 2 of the participants" in note for note in cohort.notes)
+
+
+def test_rows_of_other_sessions_are_named(root: Path) -> None:
+    for table in root.glob("*/*_sessions.tsv"):
+        table.write_text(table.read_text().replace("ses-a", "SES-X").replace("ses-b", "SES-Y"))
+    with pytest.raises(UserError, match=r"has rows of others \(SES-X, SES-Y\)"):
+        read_cohort(Bids, root, "x")
+    for table in root.glob("*/*_sessions.tsv"):
+        table.write_text(table.read_text().replace("SES-X", "SES-A").replace("SES-Y", "'ses-b'"))
+    assert len(read_cohort(Bids, root, "x").visits) == 4

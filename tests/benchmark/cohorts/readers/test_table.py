@@ -294,3 +294,11 @@ def test_ages_in_months_or_days_are_refused_with_the_unit(pair: Callable) -> Non
     with pytest.raises(UserError, match=r"smallest age .* 840; set it to 0\.083333 if .* months"):
         read(table)
     assert read(table, age_unit=0.083333).visits["age"].tolist() == pytest.approx([70, 70], 1e-4)
+
+
+def test_settings_of_covariates_without_a_column_are_told(pair: Callable) -> None:
+    table = pair("days", "0", "365")
+    notes = read(table, codes={"sex": "0=M,1=F"}, age_unit=100).notes
+    for setting, name in (("codes.sex", "sex"), ("age_unit", "age")):
+        text = f"t.csv: readers.table.{setting} is not used: no column of {name} was found"
+        assert text in notes

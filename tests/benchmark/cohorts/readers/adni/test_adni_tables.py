@@ -171,3 +171,16 @@ def test_cells_that_cannot_be_read_are_told(download: Any) -> None:
         "t1_7_04_2026.csv, column age: 2 cells cannot be read and count as missing, "
         "such as 'seventy' in row 2",
     ]
+
+
+def test_examinations_of_one_day_that_differ_give_no_value(download: Any) -> None:
+    for day in (FIRST, LATER):
+        download.scan(ONE, day, "-")
+    row = "4711,ADNI1,'002_S_4711',2,{},{},CN,71.2,Female,16,1,28,,{},"
+    rows = [row.format("BL", FIRST, "CN"), row.format("m12", LATER, "MCI")]
+    download.rows = [*rows, row.format("m12", LATER, "Dementia")]
+    download.write_rows(download.merge_header, "ADNIMERGE.csv")
+    cohort = download.read()
+    assert cohort.visits["diagnosis"].isna().tolist() == [False, True]
+    assert cohort.visits["age"].tolist() == [71.2, 71.2]  # of the visit BL
+    assert any("column dx: rows about the same thing differ in 1" in n for n in cohort.notes)
