@@ -91,7 +91,8 @@ def _text_of_preset(name: str) -> str:
 
 def _parse(overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
-        if "=" not in override:
+        key, equals, _ = override.partition("=")
+        if not (key.strip() and equals):
             raise UserError(
                 f"--set {override}: write it as key=value, such as training.iterations=50"
             )

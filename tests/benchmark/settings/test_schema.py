@@ -94,6 +94,7 @@ def test_an_override_replaces_no_more_than_it_names() -> None:
         ("split.test=true", "'split.test': a number is needed"),
         ('split.test=""', "'split.test': a number of subjects, a fraction or a file"),
         ("training", "write it as key=value"),
+        ("=5", "write it as key=value"),
         ("training.iterations=[1", "not valid YAML"),
     ],
 )
