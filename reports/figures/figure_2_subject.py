@@ -10,6 +10,7 @@ from longibench.benchmark.core.files import file_digest
 from longibench.benchmark.core.folder_digests import DamagedFileError
 from longibench.benchmark.core.workspace import MANIFEST
 from longibench.benchmark.evaluation.evaluate import read_manifest
+from longibench.benchmark.evaluation.predictions import spelled_as
 from longibench.reports.figures.view import AbsentVolumeError, View, Volume, choose_view, load
 from longibench.reports.model.results import Entry, Results
 
@@ -97,7 +98,7 @@ def _generated(
     if not runs or not (runs[0].volumes / MANIFEST).is_file():
         return (None,) * len(visits)
     folder = runs[0].volumes  # of the first training seed
-    listed = read_manifest(folder)
+    listed = spelled_as(read_manifest(folder), results.pairs)
     first = listed[(listed["subject"] == subject) & (listed["sample"] == listed["sample"].min())]
     _refuse_changed(first, folder)
     files = dict(zip(first["visit"], first["generated"], strict=True))

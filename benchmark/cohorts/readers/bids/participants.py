@@ -15,7 +15,8 @@ from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonica
 from longibench.benchmark.core.found_files import is_present, names_in
 
 NAME = "participants.tsv"
-SESSION_COLUMNS = ("session_id", "session", "ses", "visit_id", "visit", "timepoint")
+SESSION_COLUMNS = ("session_id", "session", "visit_id", "visit", "timepoint", "time_point", "wave")
+OR_STATUS = "ses"  # also socioeconomic status
 FIXED = tuple(  # columns of what is the same at every session
     column for covariate in ("sex", "education", "apoe4") for column in PARTICIPANT[covariate]
 )
@@ -115,10 +116,9 @@ def read_participants(root: Path, repeated: RepeatedRows) -> Participants:
 
 
 def _session_column(columns: list[str], groups: Iterable[list[Row]]) -> str:
-    """The column of sessions; names other than ``session_id`` count if participants repeat."""
-    found = next((name for name in SESSION_COLUMNS if name in columns), "")
-    repeat = any(len(rows) > 1 for rows in groups)
-    return found if repeat or found == SESSION_COLUMNS[0] else ""
+    """The column of sessions, also where each participant has one row: it may be a follow-up's."""
+    names = [*SESSION_COLUMNS, *([OR_STATUS] if any(len(rows) > 1 for rows in groups) else [])]
+    return next((name for name in names if name in columns), "")
 
 
 def _rename(rows: dict[str, list[Row]], people: Set[str]) -> None:

@@ -51,8 +51,11 @@ def test_a_row_for_each_session_is_its_sessions(root: Path, column: str, label: 
     assert cohort.notes == ("times from sub-*_sessions.tsv, column days_since_first (2 subjects)",)
 
 
-def test_a_follow_ups_row_tells_of_the_source_only_what_never_changes(root: Path) -> None:
-    cohort = read(root, "participant_id session_id age sex group\nsub-01 ses-b 74 F AD\n"
+@pytest.mark.parametrize("column", ["session_id", "visit", "wave"])
+def test_a_follow_ups_row_tells_of_the_source_only_what_never_changes(
+    root: Path, column: str
+) -> None:
+    cohort = read(root, f"participant_id {column} age sex group\nsub-01 ses-b 74 F AD\n"
                         "sub-02 ses-b 83 M AD\n")  # fmt: skip
     assert of(cohort, "sex") == ["F", "M"]
     assert not {"age", "group"} & set(cohort.visits)
@@ -66,6 +69,11 @@ def test_a_follow_up_whose_label_sorts_first_tells_nothing_either(root: Path) ->
                         "sub-02 ses-a 83 M AD\n")  # fmt: skip
     assert of(cohort, "sex") == ["F", "M"]
     assert not {"age", "group"} & set(cohort.visits)
+
+
+def test_a_socioeconomic_status_is_no_session(root: Path) -> None:
+    cohort = read(root, "participant_id ses age\nsub-01 2 71\nsub-02 3 80\n")
+    assert of(cohort, "age") == [71, 80]
 
 
 def test_a_number_as_a_group_is_never_guessed(root: Path) -> None:
