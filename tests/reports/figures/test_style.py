@@ -12,6 +12,7 @@ from longibench.reports.figures.style import MUTED, look, save
 
 
 def test_the_look_ends_with_its_block_and_pyplot_keeps_nothing(tmp_path: Path) -> None:
+    matplotlib.get_backend()  # chosen when it is first asked for
     settings, open_before = matplotlib.rcParams.copy(), pyplot.get_fignums()
     with look():
         grid = sns.FacetGrid(pd.DataFrame({"x": [1]}))
