@@ -188,3 +188,12 @@ def test_it_is_decided_again_with_the_scans_that_are_left(
     settings = of_settings(f"cohort=table:{study()}")
     with pytest.raises(UserError, match=r"split.test=1: needs to be between 1 and 0"):
         build_protocol(settings, Workspace(tmp_path / "runs"), Console(quiet=True))
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_person_of_training_or_validation_is_not_evaluated_elsewhere(part: str) -> None:
+    train = cohort_of(tuple(f"002_S_000{number}" for number in range(6)))
+    split = protocol.split_cohort(train.visits, of_settings("split.validation=2").split)
+    test = cohort_of(getattr(split, part)[:1], place="/other")
+    reasons = found(Cohorts(train, test), "split.validation=2")
+    assert "is in the training cohort too" in reasons["test cohort"]
