@@ -1,6 +1,7 @@
 """Read settings: a preset or a file, what it extends, and the overrides."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -91,12 +92,24 @@ def _text_of_preset(name: str) -> str:
 
 def _parse(overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
-        key, equals, _ = override.partition("=")
+        key, equals, value = override.partition("=")
         if not (key.strip() and equals):
             raise UserError(
                 f"--set {override}: write it as key=value, such as training.iterations=50"
             )
+        _refuse_unquoted(key, value)
     return _to_dict(lambda: OmegaConf.from_dotlist(list(overrides)), "--set")
+
+
+def _refuse_unquoted(key: str, value: str) -> None:
+    """Refuse a value that is no YAML, such as ``%d.%m.%Y``, with the form that is."""
+    try:
+        yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        quoted = shlex.quote(f"{key}={json.dumps(value, ensure_ascii=False)}")
+        raise UserError(
+            f"--set {key}={value}: not valid YAML; text needs quotes: --set {quoted}"
+        ) from error
 
 
 def _to_dict(build: Any, where: str) -> dict[str, Any]:

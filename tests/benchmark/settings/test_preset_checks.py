@@ -1,3 +1,4 @@
+import shlex
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,10 @@ def test_aliases_of_aliases_are_refused_at_once(tmp_path: Path, text: str) -> No
 def test_tags_that_run_code_are_refused(tmp_path: Path, tag: str) -> None:
     with pytest.raises(UserError, match="not valid YAML: could not determine a constructor"):
         load_settings(preset(tmp_path, f"split: {{key: {tag}}}"))
+
+
+def test_text_that_is_no_yaml_is_refused_with_its_quoted_form() -> None:
+    with pytest.raises(UserError, match="not valid YAML; text needs quotes") as refused:
+        load_settings("demo", ["readers.table.date_format=%d.%m.%Y"])
+    (quoted,) = shlex.split(str(refused.value).partition(": --set ")[2])
+    assert load_settings("demo", [quoted]).readers["table"]["date_format"] == "%d.%m.%Y"
