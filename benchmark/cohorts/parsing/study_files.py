@@ -13,9 +13,9 @@ from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import files_in, folders_in, why_absent
 
-NIFTI = re.compile(r".+\.nii(\.gz)?", re.IGNORECASE)
+NIFTI = re.compile(r".+\.nii(\.gz)?", re.IGNORECASE | re.DOTALL)
 DICOM = re.compile(r".+\.(dcm|dicom|ima)", re.IGNORECASE)
-SUBJECT = re.compile("sub-.+")
+SUBJECT = re.compile("sub-.+", re.DOTALL)  # a line break too: it is refused by name
 MISSING_CODES = ("-1", "-4", "-1.0", "-4.0")  # LONI's codes: confirmed missing, not applicable
 
 

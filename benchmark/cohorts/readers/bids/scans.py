@@ -13,7 +13,7 @@ from longibench.benchmark.cohorts.subject_ids import canonical_visit
 from longibench.benchmark.core.found_files import why_absent
 
 SUFFIX = re.compile(r"_T1w\.(?i:nii(\.gz)?)\Z")
-T1W = re.compile(rf".+{SUFFIX.pattern}")
+T1W = re.compile(rf".+{SUFFIX.pattern}", re.DOTALL)
 NO_T1W = "a visit without a T1w scan"
 NO_FOLDER = "a listed session without a folder"
 SAME_SESSION = "two folders of one session"

@@ -15,7 +15,7 @@ from longibench.benchmark.cohorts.readers.bids.dictionary import DataDictionary
 from longibench.benchmark.cohorts.subject_ids import canonical_subject, canonical_visit
 from longibench.benchmark.core.found_files import is_present, names_in
 
-SESSION_FOLDER = re.compile("ses-.+")
+SESSION_FOLDER = re.compile("ses-.+", re.DOTALL)
 SESSIONS = "sub-*_sessions.tsv"
 NO_TSV = "a table that is not in BIDS's format"
 AS_TSV = "is not read: save it as {name}, as text with tabs"

@@ -232,3 +232,12 @@ def test_a_preferred_name_that_is_missing_is_reported(tmp_path: Path) -> None:
     assert cohort.notes[-1] == "readers.bids.prefer=acq-fast: 1 of 2 scans are without it"
     with pytest.raises(UserError, match=r"readers\.bids\.prefer=acq-x: no T1w scan has it"):
         read_cohort(Bids, tmp_path, "x", {"prefer": "acq-x"})
+
+
+def test_a_line_break_in_an_id_is_refused_and_not_passed_over(tmp_path: Path) -> None:
+    for visit in ("M000", "M012"):
+        anat = tmp_path / "sub-a\nb" / f"ses-{visit}" / "anat"
+        anat.mkdir(parents=True)
+        (anat / f"sub-a\nb_ses-{visit}_T1w.nii.gz").write_text(visit)
+    with pytest.raises(UserError, match=r"contains the control character U\+000A"):
+        read_cohort(Bids, tmp_path, "x")
