@@ -35,7 +35,12 @@ def select_share(
     """
     ids, key = list(subjects.index), settings.key
     if isinstance(amount, int) and amount >= len(ids):
-        raise UserError(f"split.{setting}={amount}: needs to be between 1 and {len(ids) - 1}")
+        if len(ids) < 2:
+            raise UserError(f"split.{setting}={amount}: one subject is not enough for two parts")
+        raise UserError(
+            f"split.{setting}={amount}: needs to be between 1 and {len(ids) - 1}, such as --set "
+            f"split.{setting}={max(1, len(ids) // 5)}"
+        )
     if settings.stratify:
         strata = _strata(subjects, settings)
         count = amount if isinstance(amount, int) else round(amount * len(ids))

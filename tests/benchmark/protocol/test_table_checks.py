@@ -80,7 +80,9 @@ def test_a_split_that_cannot_be_made_hides_no_other_problem() -> None:
 
 
 def test_the_first_problem_is_raised() -> None:
-    with pytest.raises(UserError, match=r"split.test=9: needs to be between 1 and 3"):
+    with pytest.raises(
+        UserError, match=r"=9: needs to be between 1 and 3, such as --set split.test=1$"
+    ):
         check_tables(Cohorts(cohort_of(years=(0, 0.2))), of_settings("split.test=9"))
 
 
@@ -186,7 +188,7 @@ def test_it_is_decided_again_with_the_scans_that_are_left(
     monkeypatch.setattr(protocol, "prepare_cohort", damaged)
     monkeypatch.setattr(protocol, "prepare_labels", lambda prepared, _: prepared)
     settings = of_settings(f"cohort=table:{study()}")
-    with pytest.raises(UserError, match=r"split.test=1: needs to be between 1 and 0"):
+    with pytest.raises(UserError, match=r"split\.test=1: one subject is not enough"):
         build_protocol(settings, Workspace(tmp_path / "runs"), Console(quiet=True))
 
 
