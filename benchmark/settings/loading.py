@@ -11,7 +11,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from longibench.benchmark.core.errors import UserError, unknown
+from longibench.benchmark.core.errors import UserError, shortened, unknown
 from longibench.benchmark.core.found_files import is_present
 from longibench.benchmark.settings import presets as preset_files
 from longibench.benchmark.settings.messages import validate
@@ -105,10 +105,11 @@ def _refuse_unquoted(key: str, value: str) -> None:
     """Refuse a value that is no YAML, such as ``%d.%m.%Y``, with the form that is."""
     try:
         yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         quoted = shlex.quote(f"{key}={json.dumps(value, ensure_ascii=False)}")
         raise UserError(
-            f"--set {key}={value}: not valid YAML; text needs quotes: --set {quoted}"
+            f"--set {key}={shortened(value)}: not valid YAML; text needs quotes: --set "
+            f"{shortened(quoted)}"
         ) from error
 
 

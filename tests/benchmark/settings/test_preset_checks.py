@@ -103,3 +103,10 @@ def test_text_that_is_no_yaml_is_refused_with_its_quoted_form() -> None:
         load_settings("demo", ["readers.table.date_format=%d.%m.%Y"])
     (quoted,) = shlex.split(str(refused.value).partition(": --set ")[2])
     assert load_settings("demo", [quoted]).readers["table"]["date_format"] == "%d.%m.%Y"
+
+
+@pytest.mark.parametrize("value", ["[" * 5000, "2011-02-30", "%d"])
+def test_what_yaml_cannot_read_is_one_line(value: str) -> None:
+    with pytest.raises(UserError, match="not valid YAML; text needs quotes") as refused:
+        load_settings("demo", [f"split.key={value}"])
+    assert len(str(refused.value)) < 1000
