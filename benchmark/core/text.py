@@ -34,7 +34,7 @@ def escaped(character: str) -> str:
 def begins_formula(text: str) -> bool:
     """Whether a spreadsheet would compute a cell: it begins like a formula and is no number."""
     first = text.lstrip(" ")[:1]
-    return normalize("NFKC", first) in tuple(FORMULA) and not _is_number(text)
+    return normalize("NFKC", first) in tuple(FORMULA) and not is_number(text)
 
 
 def _visible(character: str) -> str:
@@ -42,7 +42,8 @@ def _visible(character: str) -> str:
     return character if seen else escaped(character)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether Python reads a text as a number."""
     try:
         float(text)
     except ValueError:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from longibench.benchmark.cohorts.open_cohort import PHANTOM
+from longibench.benchmark.core.text import is_number
 from longibench.reports.model.public_text import PATH, public_facts, public_text, shown_name
 
 COHORTS = ("cohort", "test_cohort")
@@ -132,14 +133,6 @@ def _public_value(text: str, key: str) -> str:
         return f"{reader}:{PATH}" if named else text if text == PHANTOM else PATH
     own = key.rpartition(".")[2]
     known = key in PATHS or own in PATHS
-    if known and text and not _is_number(text):
+    if known and text and not is_number(text):
         return shown_name(text)
     return text if public_text(text) == text else shown_name(text)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
