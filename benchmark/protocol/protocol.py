@@ -62,13 +62,14 @@ def build_protocol(
         settings: Cohorts, preparation, split and pairs.
         workspace: Where prepared volumes are stored.
         console: For progress.
-        cohorts: The cohorts, if they have been read.
+        cohorts: The cohorts, if they have been read and their tables checked (``check_cohorts``).
 
     Raises:
         UserError: Any problem of the user's data or settings.
     """
-    cohorts = cohorts or open_cohorts(settings, workspace, console)
-    check_tables(cohorts, settings)
+    if cohorts is None:
+        cohorts = open_cohorts(settings, workspace, console)
+        check_tables(cohorts, settings)
     train = ensure_prepared(cohorts.train, settings, workspace, console)
     split = split_cohort(train.table, settings.split)
     test, held_out, paired = train, split.test, settings.pairs

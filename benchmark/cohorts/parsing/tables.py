@@ -139,25 +139,6 @@ def read_lines(path: Path, wanted: Collection[str] = ()) -> tuple[list[str], lis
     return plain_names(grid.header), grid.lines
 
 
-def read_rows(path: Path, key: str) -> dict[str, Row]:
-    """Read a table by row names.
-
-    Args:
-        path: As for ``parse_table``.
-        key: The column that names the rows.
-
-    Returns:
-        Rows by name; of several rows with one name the first.
-
-    Raises:
-        UserError: As ``read_records``.
-    """
-    rows: dict[str, Row] = {}
-    for row in read_records(path, key)[1]:
-        rows.setdefault(row[key], row)
-    return rows
-
-
 def read_columns(path: Path, wanted: Collection[str] = ()) -> list[str]:
     """Names of a table's columns in the plain spelling, from the beginning of the file.
 

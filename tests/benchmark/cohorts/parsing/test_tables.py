@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from longibench.benchmark.cohorts.parsing.tables import read_records, read_rows
+from longibench.benchmark.cohorts.parsing.tables import read_records
 from longibench.benchmark.core.errors import UserError
 
 MESSY = '\ufeffSubject ID, Image-Data  ID ,note\r\n a ,I1,"x, ""y""\nz"\r\n\r\nb,I2\r\na,I3,,\r\n'
@@ -23,15 +23,9 @@ def test_cells_are_plain_text_whatever_the_file_looks_like(messy: Path) -> None:
     assert rows == [dict(zip(columns, line, strict=True)) for line in cells]
 
 
-def test_rows_by_name_hold_the_same_cells_and_the_first_wins(messy: Path) -> None:
-    _, rows = read_records(messy)
-    assert read_rows(messy, "subject_id") == {"a": rows[0], "b": rows[1]}
-
-
 def test_tabs_and_repeated_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("id\tage\tAge\nx\t70, about\t3\n")
-    assert read_rows(path, "id") == {"x": {"id": "x", "age": "70, about"}}
     assert read_records(path) == (["id", "age"], [{"id": "x", "age": "70, about"}])
 
 
@@ -47,8 +41,6 @@ def test_tabs_and_repeated_columns(tmp_path: Path) -> None:
 def test_what_is_no_table_is_named(tmp_path: Path, text: str, match: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(text)
-    with pytest.raises(UserError, match=match):
-        read_rows(path, "id")
     with pytest.raises(UserError, match=match):
         read_records(path, "id")
 
