@@ -29,7 +29,7 @@ from longibench.benchmark.protocol.protocol import (
 )
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
-from longibench.benchmark.protocol.table_checks import Cohorts, open_cohorts
+from longibench.benchmark.protocol.table_checks import open_cohorts
 from longibench.benchmark.runs.cell import Cell, make_cell, remove_damage, scoring_of
 from longibench.benchmark.runs.checks import check_cohorts, check_run
 from longibench.benchmark.runs.dry_run import Estimate, estimate
@@ -175,29 +175,17 @@ def _plan_all(
     """Plan every fold; what tables decide of any of them is decided before a scan is opened."""
     cohorts = open_cohorts(settings, workspace, console)
     check_cohorts(recipes, cohorts, settings, matrix)
-    return [
-        _plan(recipes, fold, matrix, workspace, console, plugins, cohorts)
-        for fold in matrix.by_fold(settings)
-    ]
-
-
-def _plan(
-    recipes: list[Recipe],
-    settings: Settings,
-    matrix: Matrix,
-    workspace: Workspace,
-    console: Console,
-    plugins: tuple[Path, ...],
-    cohorts: Cohorts,
-) -> _Planned:
-    protocol = build_protocol(settings, workspace, console, cohorts)
-    scoring = scoring_of(settings, protocol, workspace, plugins)
-    cells = [
-        make_cell(recipe, of_seed, protocol, workspace, console, scoring)
-        for recipe in recipes
-        for of_seed in matrix.by_seed(settings)
-    ]
-    return _Planned(settings, protocol, cells)
+    planned = []
+    for fold in matrix.by_fold(settings):
+        protocol = build_protocol(fold, workspace, console, cohorts)
+        scoring = scoring_of(fold, protocol, workspace, plugins)
+        cells = [
+            make_cell(recipe, of_seed, protocol, workspace, console, scoring)
+            for recipe in recipes
+            for of_seed in matrix.by_seed(fold)
+        ]
+        planned.append(_Planned(fold, protocol, cells))
+    return planned
 
 
 def _collected(planned: _Planned, workspace: Workspace, console: Console) -> Path:
