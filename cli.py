@@ -339,9 +339,16 @@ def phantom(
     scattered: Annotated[
         bool, typer.Option("--scattered", help="Raw heads: skull, scalp, positions, thick slices.")
     ] = False,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Also label maps of every visit at 1.5 mm.")
+    ] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="The first version: cleaner, more predictable.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Simulate the longitudinal phantom cohort as a BIDS dataset."""
+    from longibench.benchmark.cohorts.open_cohort import clean_phantom
     from longibench.benchmark.cohorts.phantom.dataset import write_phantom
     from longibench.benchmark.core.console import Console
     from longibench.benchmark.settings.messages import validate
@@ -349,8 +356,9 @@ def phantom(
 
     options = {"subjects": subjects, "spacing_mm": spacing, "seed": seed}
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
-    given["scattered"] = scattered
-    write_phantom(out, validate(PhantomSettings, given, "phantom"), Console(quiet))
+    given |= {"scattered": scattered, "labels": labels}
+    study = clean_phantom(given) if clean else validate(PhantomSettings, given, "phantom")
+    write_phantom(out, study, Console(quiet))
     _echo(out)
 
 

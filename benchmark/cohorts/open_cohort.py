@@ -1,4 +1,4 @@
-"""Open a cohort by its spec: ``phantom`` or ``READER:PATH``."""
+"""Open a cohort by its spec: ``phantom``, ``phantom:clean`` or ``READER:PATH``."""
 
 import os
 import shutil
@@ -20,18 +20,20 @@ from longibench.benchmark.core.found_files import require_content, why_absent
 from longibench.benchmark.core.names import check_text
 from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.benchmark.settings.messages import validate
-from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom import PhantomSettings, StudySettings
+from longibench.benchmark.settings.phantom_clean import CleanSettings
 from longibench.benchmark.settings.schema import Settings
 
 AUTO = "auto"
-PHANTOM = "phantom"
+PHANTOM, CLEAN = "phantom", "phantom:clean"
+SIMULATED = (PHANTOM, CLEAN)
 
 
 def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Console) -> Cohort:
     """Read a cohort; the phantom is simulated into the workspace first, then read like any other.
 
     Args:
-        spec: ``phantom``, ``READER:PATH``, or ``auto:PATH`` for the reader that recognises it.
+        spec: ``phantom``, ``phantom:clean``, ``READER:PATH``, or ``auto:PATH`` for the reader that recognises it.
         settings: The run's settings; the phantom takes its spacing from the grid.
         workspace: Where a simulated cohort is kept.
         console: For progress, and for what ``auto`` recognised.
@@ -39,8 +41,8 @@ def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Co
     Raises:
         UserError: An unknown reader, a missing path, or data that the reader refuses.
     """
-    if spec == PHANTOM:
-        return read_cohort(Bids, _simulated(settings, workspace, console), spec)
+    if spec in SIMULATED:
+        return read_cohort(Bids, _simulated(spec, settings, workspace, console), spec)
     kind, path = _parsed(spec)
     if kind is None:
         kind, why = recognise(path)
@@ -56,8 +58,8 @@ def check_spec(spec: str, settings: Settings) -> None:
         UserError: An unknown reader, a missing path, or settings of the phantom or of any reader
             that are wrong.
     """
-    if spec == PHANTOM:
-        phantom_of(settings)
+    if spec in SIMULATED:
+        phantom_of(spec, settings)
     else:
         _, path = _parsed(spec)
         if not path.is_dir() and (problem := why_absent(path)):
@@ -72,7 +74,7 @@ def is_here(spec: str) -> bool:
     Raises:
         UserError: The spec cannot be parsed.
     """
-    return spec != PHANTOM and _parsed(spec)[1].exists()
+    return spec not in SIMULATED and _parsed(spec)[1].exists()
 
 
 def _parsed(spec: str) -> tuple[type[Reader] | None, Path]:
@@ -124,11 +126,16 @@ def read_cohort(
         return assemble(only_present(kind(own).read(path)), name, path)
 
 
-def phantom_of(settings: Settings) -> PhantomSettings:
+def phantom_of(spec: str, settings: Settings) -> PhantomSettings | CleanSettings:
     """The simulated cohort of a run: on its grid.
 
+    Args:
+        spec: One of ``SIMULATED``.
+        settings: The run's settings.
+
     Raises:
-        UserError: Another spacing than that of the grid, or one that cannot be simulated.
+        UserError: Another spacing than that of the grid, one that cannot be simulated, or a
+            setting that the first version does not have.
     """
     own = settings.phantom
     if "spacing_mm" in own.model_fields_set and own.spacing_mm != settings.grid.spacing_mm:
@@ -136,18 +143,38 @@ def phantom_of(settings: Settings) -> PhantomSettings:
             f"phantom.spacing_mm={own.spacing_mm}: a run simulates on its grid; "
             "set grid.spacing_mm instead"
         )
-    values = {**settings.phantom.model_dump(), "spacing_mm": settings.grid.spacing_mm}
-    phantom: PhantomSettings = validate(PhantomSettings, values, "phantom")
+    given = own.model_dump(exclude_unset=True)
+    if spec == CLEAN:
+        return clean_phantom({**given, "spacing_mm": settings.grid.spacing_mm})
+    phantom: PhantomSettings = validate(
+        PhantomSettings, {**own.model_dump(), "spacing_mm": settings.grid.spacing_mm}, "phantom"
+    )
     return phantom
 
 
-def _simulated(settings: Settings, workspace: Workspace, console: Console) -> Path:
+def clean_phantom(given: dict[str, Any]) -> CleanSettings:
+    """The first version of the phantom, with settings that both versions have.
+
+    Raises:
+        UserError: A setting of the second version, or a wrong value.
+    """
+    if foreign := sorted(set(given) - set(StudySettings.model_fields)):
+        raise UserError(
+            f"phantom.{foreign[0]}: {CLEAN} has its own, which are fixed; leave it out, or use "
+            f"--cohort {PHANTOM}"
+        )
+    clean: CleanSettings = validate(CleanSettings, given, "phantom")
+    return clean
+
+
+def _simulated(spec: str, settings: Settings, workspace: Workspace, console: Console) -> Path:
     from longibench.benchmark.cohorts.phantom.dataset import (
         write_phantom,  # torch is slow to import
     )
 
-    phantom = phantom_of(settings)
-    folder = workspace.cohorts / f"phantom-{digest(phantom.model_dump(mode='json'))}"
+    phantom = phantom_of(spec, settings)
+    made = digest([spec, phantom.model_dump(mode="json")])
+    folder = workspace.cohorts / f"{spec.replace(':', '-')}-{made}"
     with workspace.lock(folder, PATIENCE):
         if folder.is_dir() and not is_whole(folder, workspace.root, console):
             shutil.rmtree(folder)

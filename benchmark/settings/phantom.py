@@ -1,7 +1,8 @@
-"""What can be chosen about the simulated cohort, and the published numbers behind the defaults."""
+"""What can be chosen about the simulated cohort; ``docs/phantom.md`` has the published numbers."""
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -14,11 +15,12 @@ LIMIT = 2.0  # standard deviations between participants: no outliers that leave 
 Spread = Annotated[float, Field(ge=0, le=50)]  # a standard deviation
 Age = tuple[Annotated[float, Field(ge=0, le=120)], Spread]
 Rate = tuple[Annotated[float, Field(ge=-50, le=50)], Spread]  # percent per year
-Growth = tuple[Annotated[float, Field(gt=0, le=50)], Spread]
-Enlargement = tuple[Annotated[float, Field(gt=0, le=5)], Spread]
+Loss = tuple[Annotated[float, Field(gt=0, le=20)], Annotated[float, Field(gt=0, le=20)]]
 Volume = Annotated[float, Field(ge=500, le=2500)]  # ml: adults have 900 to 1800
+Part = tuple[Annotated[float, Field(ge=1, le=100)], Annotated[float, Field(gt=0, le=50)]]  # ml
 Displacement = Annotated[float, Field(ge=0, le=10)]  # mm
 Years = Annotated[float, Field(gt=0, le=MOST_YEARS)]
+Correlation = Annotated[float, Field(ge=0, le=0.9)]
 
 
 class GroupSettings(BaseModel):
@@ -27,26 +29,24 @@ class GroupSettings(BaseModel):
     Attributes:
         share: Share of the cohort, 0 to 1.
         age: Age at the first visit, years.
-        brain_loss: Whole-brain atrophy, percent of the first visit's brain per year.
-        ventricle_growth: Ventricular enlargement, percent of the first visit's ventricles per year.
-        enlargement: First visit's ventricles relative to the (young) template's.
+        ventricle_ml: Lateral ventricles at the first visit.
+        hippocampus_ml: Both hippocampi at the first visit.
+        brain_ml: Grey and white matter at the first visit, of women and men together.
+        ventricle_growth: Growth of the lateral ventricles, ml a year.
+        brain_loss: Whole-brain atrophy, percent of the first visit's brain a year.
+        hippocampus_loss: Percent of the first visit's hippocampi a year.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     share: float = Field(ge=0, le=1)
     age: Age
-    brain_loss: Rate
-    ventricle_growth: Growth
-    enlargement: Enlargement
-
-    @field_validator("ventricle_growth", "enlargement")
-    @classmethod
-    def _above_zero(cls, values: tuple[float, float]) -> tuple[float, float]:
-        mean, deviation = values
-        if mean <= LIMIT * deviation:
-            raise ValueError(f"the mean must exceed {LIMIT:g} standard deviations")
-        return values
+    ventricle_ml: Part
+    hippocampus_ml: Part
+    brain_ml: Volume
+    ventricle_growth: Loss
+    brain_loss: Loss
+    hippocampus_loss: Loss
 
 
 class ScannerSettings(BaseModel):
@@ -55,7 +55,10 @@ class ScannerSettings(BaseModel):
     Attributes:
         gain: Standard deviation of the overall brightness, relative.
         bias: Largest deviation of the smooth bias field from 1.
-        noise: Standard deviation of the noise, relative to white matter.
+        noise: Standard deviation of the noise, relative to white matter, of a scan with voxels of
+            1 mm; it falls with the voxel's volume ^ -1/2, as resampling such a scan averages it.
+        contrast: Standard deviation between visits of the logarithm of the exponent on the
+            intensities: how dark grey matter is against white.
         shift_mm: Standard deviation of the head's position along each axis.
         turn_degrees: Standard deviation of the head's rotation about each axis.
     """
@@ -63,20 +66,15 @@ class ScannerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     gain: float = Field(0.05, ge=0, le=0.2)
-    bias: float = Field(0.03, ge=0, le=0.3)
-    noise: float = Field(0.008, ge=0, le=0.2)
-    shift_mm: float = Field(0.2, ge=0, le=1.25)
-    turn_degrees: float = Field(0.2, ge=0, le=2)
+    bias: float = Field(0.1, ge=0, le=0.3)
+    noise: float = Field(0.05, ge=0, le=0.5)
+    contrast: float = Field(0.05, ge=0, le=0.5)
+    shift_mm: float = Field(0.4, ge=0, le=1.25)
+    turn_degrees: float = Field(0.4, ge=0, le=2)
 
 
-class PhantomSettings(BaseModel):
-    """The simulated cohort.
-
-    Whole-brain atrophy: controls 0.5, MCI 1.2, AD 1.9 percent per year (Sluimer et al.,
-    Radiology 2008; 248:590). Ventricle-to-brain ratio: 4.3 percent per year without and 15.6 with
-    probable AD (Bradley et al., Br J Radiol 2002; 75:506); MCI is between (Nestor et al., Brain
-    2008; 131:2443). ``ventricle_growth`` is set so that the simulated ratio grows as published;
-    large ventricles grow somewhat faster than set.
+class StudySettings(BaseModel):
+    """What both versions of the simulated cohort have.
 
     Attributes:
         subjects: Participants; the first n of a larger cohort are the same as a cohort of n.
@@ -88,12 +86,9 @@ class PhantomSettings(BaseModel):
         irregular: Share of follow-ups further than a quarter of a year from their anniversary.
         follow_up_years: All participants are scanned at the first visit and at exactly these years
             after it, regardless of the four settings above; ascending.
-        brain_ml: Mean brain volume (grey and white matter) of women and men, before atrophy.
-        brain_spread: Relative standard deviation of brain volume within a sex.
         shape_mm: Root mean square displacement between participants along each axis, for the
             coarse and the fine part of anatomy.
-        groups: The diagnostic groups by name.
-        scanner: The scanner of the plain phantom.
+        labels: Write label maps of every visit at 1.5 mm.
         scattered: Write raw heads, with skull and scalp, instead of aligned, stripped ones.
         raw: The scanner of the scattered phantom.
     """
@@ -106,44 +101,12 @@ class PhantomSettings(BaseModel):
     follow_ups: int = Field(5, ge=1, le=10)
     missed: float = Field(0.08, ge=0, lt=1)
     dropout: float = Field(0.1, ge=0, lt=1)
-    irregular: float = Field(0.2, ge=0, le=1)
+    irregular: float = Field(0.5, ge=0, le=1)
     follow_up_years: tuple[Years, ...] | None = Field(None, min_length=1, max_length=20)
-    brain_ml: tuple[Volume, Volume] = (1210.0, 1365.0)
-    brain_spread: float = Field(0.06, ge=0, le=0.15)
     shape_mm: tuple[Displacement, Displacement] = (3.2, 1.3)
-    groups: dict[str, GroupSettings] = {
-        "CN": GroupSettings(
-            share=0.4,
-            age=(74.0, 5.0),
-            brain_loss=(0.5, 0.2),
-            ventricle_growth=(3.6, 0.9),
-            enlargement=(1.6, 0.25),
-        ),
-        "MCI": GroupSettings(
-            share=0.35,
-            age=(74.0, 6.0),
-            brain_loss=(1.2, 0.35),
-            ventricle_growth=(7.0, 1.3),
-            enlargement=(1.9, 0.3),
-        ),
-        "AD": GroupSettings(
-            share=0.25,
-            age=(75.0, 6.0),
-            brain_loss=(1.9, 0.45),
-            ventricle_growth=(11.3, 1.9),
-            enlargement=(2.2, 0.35),
-        ),
-    }
-    scanner: ScannerSettings = ScannerSettings()
+    labels: bool = False
     scattered: bool = False
     raw: RawSettings = RawSettings()
-
-    @field_validator("groups")
-    @classmethod
-    def _some_share(cls, groups: dict[str, GroupSettings]) -> dict[str, GroupSettings]:
-        if not all(groups) or not any(group.share for group in groups.values()):
-            raise ValueError("needs a group with a name and a share above 0")
-        return groups
 
     @field_validator("follow_up_years")
     @classmethod
@@ -151,3 +114,65 @@ class PhantomSettings(BaseModel):
         if years and any(later - earlier < LEAST_YEARS for earlier, later in pairwise((0, *years))):
             raise ValueError("must ascend from above 0, each by a month or more")
         return years
+
+
+def some_share(groups: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Check that somebody can be sampled: a group with a name and a share above 0."""
+    if not all(groups) or not any(group.share for group in groups.values()):
+        raise ValueError("needs a group with a name and a share above 0")
+    return groups
+
+
+class PhantomSettings(StudySettings):
+    """The simulated cohort; the sources of all numbers are in ``docs/phantom.md``.
+
+    Attributes:
+        sex_ml: Difference of the mean brain volumes of men and women.
+        brain_spread: Relative standard deviation of brain volume within a sex.
+        growth_on_size: Correlation, within a group, of the ventricles' growth in ml a year with
+            their volume at the first visit.
+        rates_together: Correlation, within a group, of the rates of ventricles, brain and
+            hippocampi with each other.
+        groups: The diagnostic groups by name.
+        scanner: The scanner of the plain phantom.
+    """
+
+    sex_ml: float = Field(110.0, ge=0, le=400)
+    brain_spread: float = Field(0.075, ge=0, le=0.15)
+    growth_on_size: Correlation = 0.35
+    rates_together: Correlation = 0.5
+    groups: dict[str, GroupSettings] = {
+        "CN": GroupSettings(
+            share=0.4,
+            age=(74.0, 5.5),
+            ventricle_ml=(34.0, 17.0),
+            hippocampus_ml=(7.3, 0.9),
+            brain_ml=1030.0,
+            ventricle_growth=(1.1, 0.9),
+            brain_loss=(0.5, 0.5),
+            hippocampus_loss=(1.4, 1.0),
+        ),
+        "MCI": GroupSettings(
+            share=0.35,
+            age=(74.0, 7.0),
+            ventricle_ml=(40.0, 21.0),
+            hippocampus_ml=(6.7, 1.1),
+            brain_ml=1020.0,
+            ventricle_growth=(2.3, 1.8),
+            brain_loss=(1.2, 0.9),
+            hippocampus_loss=(2.8, 1.8),
+        ),
+        "AD": GroupSettings(
+            share=0.25,
+            age=(75.0, 7.5),
+            ventricle_ml=(48.0, 23.0),
+            hippocampus_ml=(5.8, 1.0),
+            brain_ml=985.0,
+            ventricle_growth=(4.2, 2.5),
+            brain_loss=(1.9, 0.9),
+            hippocampus_loss=(4.7, 2.0),
+        ),
+    }
+    scanner: ScannerSettings = ScannerSettings()
+
+    _some_share = field_validator("groups")(some_share)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +20,12 @@ from longibench.benchmark.cohorts.phantom.scanner import Scanner, Session, sampl
 from longibench.benchmark.cohorts.phantom.surroundings import participant_surroundings, surround
 from longibench.benchmark.cohorts.phantom.template import Template
 from longibench.benchmark.cohorts.phantom.truth import Voxels
-from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom import (
+    PhantomSettings,
+    ScannerSettings,
+    StudySettings,
+)
+from longibench.benchmark.settings.phantom_clean import CleanSettings
 
 Row = dict[str, float | str]
 
@@ -35,12 +39,16 @@ class Acquisition:
         affine: Voxel indices to RAS mm, (4, 4).
         row: Its ground truth, for the truth table.
         voxels: Ground truth of a raw scan's voxels.
+        clean: The visit's anatomy as the participant's first scan would show it, without noise.
+        session: What the scanner did, of a plain scan.
     """
 
     scan: NDArray[np.uint16]
     affine: NDArray[np.float64]
     row: Row
     voxels: Voxels | None = None
+    clean: NDArray[np.float32] | None = None
+    session: Session | None = None
 
 
 Acquire = Callable[[Tensor, Generator], Acquisition]
@@ -59,36 +67,56 @@ class Site(Protocol):
         """
 
 
-def build_site(template: Template, settings: PhantomSettings) -> Site:
+def build_site(template: Template, settings: PhantomSettings | CleanSettings) -> Site:
     """The site of the settings."""
     if settings.scattered:
         return RawSite(template, settings)
-    return PlainSite(template, settings)
+    return PlainSite(template, settings.spacing_mm, settings.scanner, noise_of(settings))
+
+
+def noise_of(settings: PhantomSettings | CleanSettings) -> float:
+    """Noise of a plain scan, relative to white matter.
+
+    Resampling a scan of 1 mm averages its noise over the voxel; the first version's is the same at
+    every voxel size.
+    """
+    noise = settings.scanner.noise
+    return noise if isinstance(settings, CleanSettings) else noise * settings.spacing_mm**-1.5
 
 
 class PlainSite:
     """Heads are skull-stripped, and nearly aligned on one lattice."""
 
-    def __init__(self, template: Template, settings: PhantomSettings) -> None:
-        """Args: the template, and the cohort."""
-        self._settings = settings.scanner
-        self._scanner = Scanner(template, settings.spacing_mm, settings.scanner)
+    def __init__(
+        self, template: Template, spacing_mm: float, settings: ScannerSettings, noise: float
+    ) -> None:
+        """Args: the template, the voxel size, what the scanner adds, and the scan's noise."""
+        self._settings = settings
+        self._scanner = Scanner(template, spacing_mm, noise)
         self._affine = centred(self._scanner.lattice)
 
     def prepare(self, person: Person, anatomy: Tensor, contrast: float) -> Acquire:
         """See ``Site``."""
-        return partial(self._acquire, contrast)
+        sessions: list[Session] = []
 
-    def _acquire(self, contrast: float, positions: Tensor, rng: Generator) -> Acquisition:
-        session = sample_session(rng, self._settings)
-        scan = self._scanner.acquire(positions, contrast, session, rng)
-        return Acquisition(scan, self._affine, _random_effects(session))
+        def acquire(positions: Tensor, rng: Generator) -> Acquisition:
+            session = sample_session(rng, self._settings, contrast)
+            sessions.append(session)
+            return Acquisition(
+                scan=self._scanner.acquire(positions, session, rng),
+                affine=self._affine,
+                row={"contrast": session.contrast, **_random_effects(session)},
+                clean=self._scanner.clean(positions, sessions[0]),
+                session=session,
+            )
+
+        return acquire
 
 
 class RawSite:
     """Whole heads, at any position in the scanner, on a different grid at every visit."""
 
-    def __init__(self, template: Template, settings: PhantomSettings) -> None:
+    def __init__(self, template: Template, settings: StudySettings) -> None:
         """Args: the template, and the cohort."""
         self._settings = settings
         self._scanner = RawScanner(template, settings.raw)
@@ -110,12 +138,8 @@ class RawSite:
         session = sample_raw_session(rng, self._settings.raw)
         scan = self._scanner.acquire(head, session, rng)
         labels = self._labeller.on_grid(head.moved, session)
-        row = {**_random_effects(session), **_grid(session), **self._volumes(head)}
+        row = {**_random_effects(session), **_grid(session)}
         return Acquisition(scan, session.affine, row, Voxels(labels, session.pose))
-
-    def _volumes(self, head: Head) -> Row:
-        volumes = self._labeller.volumes_ml(head.moved)
-        return {f"label_{name}_ml": value for name, value in volumes.items()}
 
 
 def _random_effects(session: Session | RawSession) -> Row:

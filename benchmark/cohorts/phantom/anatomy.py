@@ -1,17 +1,15 @@
 """A participant's anatomy at a visit: a map into the template's space."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
 
-from longibench.benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian, total
+from longibench.benchmark.cohorts.phantom.lattice import Lattice, exponential, flow
 from longibench.benchmark.cohorts.phantom.person import Person, generator
 from longibench.benchmark.cohorts.phantom.progression import Modes
 from longibench.benchmark.cohorts.phantom.template import Image
-from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom import StudySettings
 
 FIELD = Lattice((34, 42, 34), 5.0)  # where maps are computed; a margin around 160 x 200 x 160 mm
 SMOOTHNESS_MM = (25.0, 9.0)  # standard deviations of the coarse and the fine part of anatomy
@@ -20,21 +18,9 @@ ROOM_MM = (142.0, 182.0, 142.0)  # extent of a head's points, with a margin of o
 KNOWN_MM = (148.0, 188.0, 148.0)  # closer to the field's edge, centring has changed maps
 PROPORTIONS = 0.012  # relative standard deviation of length, width and height
 STEP_MM = 1.0  # of the integration of atrophy
-TISSUES = ("grey", "white", "ventricles")
 
 
-@dataclass(frozen=True)
-class Truth:
-    """Ground truth of one visit: volumes in ml and the smallest Jacobian of its map."""
-
-    brain_ml: float
-    grey_ml: float
-    white_ml: float
-    ventricle_ml: float
-    smallest_jacobian: float
-
-
-def sample_anatomy(settings: PhantomSettings, person: Person, modes: Modes) -> Tensor:
+def sample_anatomy(settings: StudySettings, person: Person, modes: Modes) -> Tensor:
     """Sample the map from a participant's space to the template's, before any atrophy.
 
     The head is within ``ROOM_MM``, centred as far as possible. The displacement is
@@ -59,7 +45,12 @@ def sample_anatomy(settings: PhantomSettings, person: Person, modes: Modes) -> T
     positions = (points + warp) / torch.tensor(proportions, dtype=torch.float32)
     head = points[modes.lattice.sample(modes.head, positions)[:, 0] > 0.5]
     positions = FIELD.sample(FIELD.volume(positions), points + _overhang(head), "border")
-    return FIELD.volume(((positions - points) * 100).round() / 100)
+    return rounded(FIELD.volume(positions))
+
+
+def rounded(positions: Tensor) -> Tensor:
+    """Displacement (3, X, Y, Z) of a map on ``FIELD`` in mm, rounded as it is stored."""
+    return (displacement(positions) * 100).round() / 100
 
 
 def _overhang(head: Tensor) -> Tensor:
@@ -93,33 +84,29 @@ def carried(image: Image, points: Tensor, moved: Tensor) -> Tensor:
 class Body:
     """One participant's anatomy, advanced in time."""
 
-    def __init__(self, person: Person, anatomy: Tensor, modes: Modes) -> None:
-        """Args: the participant, the map of ``sample_anatomy``, and the modes of atrophy."""
+    def __init__(
+        self, anatomy: Tensor, modes: Modes, velocity: Tensor, start: float = 0.0
+    ) -> None:
+        """Prepare a participant.
+
+        Args:
+            anatomy: Displacement (3, X, Y, Z) on ``FIELD`` to the template, mm.
+            modes: The template's modes of change.
+            velocity: Their sum for this participant, (3, X, Y, Z) in mm per year.
+            start: Years of the same change before time 0.
+        """
         self._lattice = modes.lattice
-        self._velocity = modes.velocity(person.weights)
+        self._velocity = velocity
         positions = FIELD.points() + anatomy.reshape(3, -1).T
         self._near = modes.lattice.sample(modes.around, positions)[:, 0] > 0
         self._positions = positions
-        self._time = 0.0
+        self._start, self._time = start, 0.0
 
     def at(self, years: float) -> Tensor:
-        """The map (3, X, Y, Z) into the template after years of atrophy, in ascending order."""
-        elapsed, self._time = years - self._time, years
+        """The map (3, X, Y, Z) into the template after years of change, in ascending order."""
+        time = self._start + years
+        elapsed, self._time = time - self._time, time
         moved = flow(self._lattice, self._velocity, self._positions[self._near], -elapsed, STEP_MM)
         self._positions = self._positions.clone()
         self._positions[self._near] = moved
         return FIELD.volume(self._positions)
-
-
-def measure(tissues: Image, positions: Tensor) -> Truth:
-    """Measure a visit from its map alone, independent of the scan's resolution.
-
-    Args:
-        tissues: The template's ``TISSUES``.
-        positions: The map (3, X, Y, Z) on ``FIELD``.
-    """
-    values = tissues.at(positions.reshape(3, -1).T)
-    grey, white, ventricles = (total(map_) * FIELD.spacing**3 / 1000 for map_ in values.T)
-    inside = FIELD.volume(values).sum(dim=0) > 0.5
-    smallest = float(jacobian(FIELD, positions)[inside].min())
-    return Truth(grey + white, grey, white, ventricles, smallest)

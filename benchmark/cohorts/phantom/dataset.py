@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,30 +13,50 @@ from torch import Tensor
 
 from longibench.benchmark.cohorts.phantom import tables
 from longibench.benchmark.cohorts.phantom.acquisition import Acquisition, Row, Site, build_site
-from longibench.benchmark.cohorts.phantom.anatomy import (
-    FIELD,
-    TISSUES,
-    Body,
-    measure,
-    sample_anatomy,
-)
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, displacement
+from longibench.benchmark.cohorts.phantom.clean import CleanPopulation
+from longibench.benchmark.cohorts.phantom.labels import Labeller
 from longibench.benchmark.cohorts.phantom.nifti import centred, write_nifti
-from longibench.benchmark.cohorts.phantom.person import (
-    YEAR,
-    Person,
-    generator,
-    normal,
-    sample_person,
+from longibench.benchmark.cohorts.phantom.people import Population
+from longibench.benchmark.cohorts.phantom.person import YEAR, Person, generator, normal
+from longibench.benchmark.cohorts.phantom.progression import Modes
+from longibench.benchmark.cohorts.phantom.template import Template, load_template
+from longibench.benchmark.cohorts.phantom.truth import (
+    CLEAN,
+    DSEG,
+    TRUTH,
+    WARP,
+    truth_file,
+    write_clean,
+    write_voxels,
+    write_warp,
 )
-from longibench.benchmark.cohorts.phantom.progression import MODES, Modes, atrophy_modes
-from longibench.benchmark.cohorts.phantom.template import MEASURED_FWHM_MM, Image, load_template
-from longibench.benchmark.cohorts.phantom.truth import TRUTH, write_voxels
+from longibench.benchmark.cohorts.phantom.volumes import Volumes
+from longibench.benchmark.cohorts.phantom.warp import FirstVisit
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import atomic_folder
 from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom_clean import CleanSettings
 
 WORKERS = 2
+CONTRAST = 0.08  # standard deviation between participants of the logarithm of the exponent
+
+
+class People(Protocol):
+    """The participants of one version of the phantom."""
+
+    template: Template
+    modes: Modes
+
+    def person(self, number: int) -> Person:
+        """The participant with a number, counted from 1."""
+
+    def anatomy(self, person: Any) -> Tensor:
+        """Displacement (3, X, Y, Z) on ``FIELD`` to the template, rounded as it is stored."""
+
+    def body(self, person: Any, anatomy: Tensor) -> Body:
+        """The participant from the first visit on."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,7 @@ class Visit:
     """One simulated scan and its ground truth: a row of the truth table."""
 
     label: str
+    positions: Tensor
     acquisition: Acquisition
     truth: Row
 
@@ -51,15 +73,16 @@ class Visit:
 class Simulation:
     """What all simulated participants share."""
 
-    settings: PhantomSettings
-    modes: Modes
-    tissues: Image
+    settings: PhantomSettings | CleanSettings
+    people: People
     site: Site
+    volumes: Volumes
+    labeller: Labeller | None
 
 
 def write_phantom(
     out: Path,
-    settings: PhantomSettings,
+    settings: PhantomSettings | CleanSettings,
     console: Console,
     finish: Callable[[Path], None] | None = None,
 ) -> None:
@@ -78,60 +101,69 @@ def write_phantom(
         raise UserError(f"{out}: exists already; name a new folder for the simulated cohort")
     kind = "as raw heads" if settings.scattered else f"at {settings.spacing_mm:g} mm"
     console.say(f"simulating {settings.subjects} participants {kind}")
-    simulation = _simulation(settings)
+    simulation = build_simulation(settings)
     with atomic_folder(out) as folder:
-        participants = [
-            sample_person(settings, number) for number in range(1, settings.subjects + 1)
-        ]
+        numbers = range(1, settings.subjects + 1)
+        participants = [simulation.people.person(number) for number in numbers]
         truth: list[Row] = []
         with ThreadPoolExecutor(WORKERS) as pool:  # sampling and compression release Python's lock
             written = pool.map(partial(_write_person, folder, simulation), participants)
             for rows in console.track(written, "simulating the cohort", settings.subjects):
                 truth += rows
-        _write_modes(folder / TRUTH, simulation.modes)
+        _write_modes(folder / TRUTH, simulation.people.modes)
         tables.write_cohort(folder, TRUTH, settings, participants, pd.DataFrame(truth))
         if finish:
             finish(folder)
 
 
-def _simulation(settings: PhantomSettings) -> Simulation:
-    template = load_template()
+def build_simulation(settings: PhantomSettings | CleanSettings) -> Simulation:
+    """Load and prepare what all participants share."""
+    mni = load_template()
+    people: People = (
+        CleanPopulation(settings, mni)
+        if isinstance(settings, CleanSettings)
+        else Population(settings, mni)
+    )
+    labelled = settings.labels and not settings.scattered
     return Simulation(
         settings=settings,
-        modes=atrophy_modes(template),
-        tissues=template.at(MEASURED_FWHM_MM, *TISSUES),
-        site=build_site(template, settings),
+        people=people,
+        site=build_site(people.template, settings),
+        volumes=Volumes(people.template),
+        labeller=Labeller(people.template) if labelled else None,
     )
 
 
 def simulate(simulation: Simulation, person: Person, anatomy: Tensor) -> Iterator[Visit]:
     """Simulate a participant's scans in order of time."""
     rng = generator(simulation.settings, person.number, 2)
-    contrast = float(np.exp(0.08 * normal(rng)))
-    body = Body(person, anatomy, simulation.modes)
+    contrast = float(np.exp(CONTRAST * normal(rng)))
+    body = simulation.people.body(person, anatomy)
     acquire = simulation.site.prepare(person, anatomy, contrast)
+    near: Tensor | None = None
     for days in person.days:
         years = days / YEAR
-        positions = body.at(person.years_before + years)
+        positions = body.at(years)
+        near = simulation.volumes.near(positions) if near is None else near
         acquisition = acquire(positions, rng)
         truth: Row = {
             "participant_id": f"sub-{person.label}",
             "session_id": f"ses-{tables.session_label(days)}",
             "years": round(years, 4),
-            **asdict(measure(simulation.tissues, positions)),
-            "atrophy_years": person.years_before + years,
+            **simulation.volumes.ml(positions, near),
+            "smallest_jacobian": simulation.volumes.smallest_jacobian(positions),
             **acquisition.row,
         }
-        yield Visit(tables.session_label(days), acquisition, truth)
+        yield Visit(tables.session_label(days), positions, acquisition, truth)
 
 
 def _write_person(folder: Path, simulation: Simulation, person: Person) -> list[Row]:
-    anatomy = sample_anatomy(simulation.settings, person, simulation.modes)
+    anatomy = simulation.people.anatomy(person)
     subject = f"sub-{person.label}"
     file = folder / TRUTH / subject / "anat" / f"{subject}_from-T1w_to-MNI152_mode-image_xfm.nii.gz"
-    hundredths = (anatomy * 100).round().numpy().astype(np.int16)
-    write_nifti(file, np.moveaxis(hundredths, 0, -1)[:, :, :, None], centred(FIELD), slope=0.01)
-    rows = []
+    write_warp(file, anatomy.numpy(), centred(FIELD))
+    rows: list[Row] = []
+    first: FirstVisit | None = None
     for visit in simulate(simulation, person, anatomy):
         stem = f"{subject}_ses-{visit.label}"
         path = folder / subject / f"ses-{visit.label}" / "anat" / f"{stem}_T1w.nii.gz"
@@ -139,12 +171,35 @@ def _write_person(folder: Path, simulation: Simulation, person: Person) -> list[
         if visit.acquisition.voxels:
             voxels, affine = visit.acquisition.voxels, visit.acquisition.affine
             write_voxels(folder, person.label, visit.label, voxels, affine)
+        first = _write_plain_truth(folder, simulation, person, visit, first)
         rows.append(visit.truth)
     tables.write_sessions(folder / subject, person)
     return rows
 
 
+def _write_plain_truth(
+    folder: Path, simulation: Simulation, person: Person, visit: Visit, first: FirstVisit | None
+) -> FirstVisit | None:
+    """Write the ground truth of a plain scan; returns the first visit of the participant."""
+    acquisition = visit.acquisition
+    if acquisition.clean is None or acquisition.session is None:
+        return None
+
+    def place(kind: str) -> Path:
+        return truth_file(folder, person.label, visit.label, kind)
+
+    write_clean(place(CLEAN), acquisition.clean, acquisition.affine)
+    if simulation.labeller:
+        moved = displacement(visit.positions)
+        labels, lattice = simulation.labeller.of_plain(moved, acquisition.session)
+        write_nifti(place(DSEG), labels, centred(lattice))
+    if first is None:
+        return FirstVisit(visit.positions, acquisition.session)
+    write_warp(place(WARP), first.displacement(visit.positions).numpy(), centred(FIELD))
+    return first
+
+
 def _write_modes(folder: Path, modes: Modes) -> None:
-    for name, velocity in zip(MODES, modes.velocities.numpy(), strict=True):
+    for name, velocity in zip(modes.names, modes.velocities.numpy(), strict=True):
         values = np.moveaxis(velocity, 0, -1)[:, :, :, None].astype(np.float32)
         write_nifti(folder / f"velocity-{name}.nii.gz", values, centred(modes.lattice))

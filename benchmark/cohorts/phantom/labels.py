@@ -9,10 +9,12 @@ from longibench.benchmark.cohorts.phantom.anatomy import ROOM_MM, carried
 from longibench.benchmark.cohorts.phantom.lattice import Lattice
 from longibench.benchmark.cohorts.phantom.raw_scanner import slice_points
 from longibench.benchmark.cohorts.phantom.raw_session import RawSession
+from longibench.benchmark.cohorts.phantom.scanner import Session, field_of_view, to_head
 from longibench.benchmark.cohorts.phantom.template import Template
 
-LABELS = {"fluid": 1, "grey": 2, "white": 3, "ventricle": 4}  # 0: outside the brain mask
-COUNTED = Lattice((95, 122, 95), 1.5)  # where volumes are counted; covers ``ROOM_MM``
+# 0: outside the brain mask; the hippocampi are not part of "grey" here
+LABELS = {"fluid": 1, "grey": 2, "white": 3, "ventricle": 4, "hippocampus": 5}
+LABEL_MM = 1.5  # voxels of the plain phantom's label maps
 AT_ONCE = 50_000  # points; limits memory
 
 
@@ -21,7 +23,7 @@ class Labeller:
 
     def __init__(self, template: Template) -> None:
         """Args: the template, whose maps are taken unblurred."""
-        self._tissues = template.at(0, "head", "grey", "white", "ventricles")
+        self._tissues = template.at(0, "head", "grey", "white", "ventricles", "hippocampus")
 
     def on_grid(self, moved: Tensor, session: RawSession) -> NDArray[np.uint8]:
         """Labels at the centres of a scan's voxels, on the scan's grid; see ``at``."""
@@ -44,16 +46,19 @@ class Labeller:
 
         Returns:
             0 outside the brain mask; in it ``LABELS``: the ventricles where they fill more than
-            half, elsewhere the one of fluid, grey and white matter with the largest share.
+            half, elsewhere the one of fluid, grey and white matter with the largest share; the
+            hippocampi are the grey matter of which more than half is theirs.
         """
-        cover, grey, white, ventricles = carried(self._tissues, points, moved).numpy().T
-        largest = np.argmax([1 - grey - white, grey, white], axis=0) + LABELS["fluid"]
-        inside = np.where(ventricles > 0.5, LABELS["ventricle"], largest)
+        cover, grey, white, ventricles, hippocampus = carried(self._tissues, points, moved).numpy().T
+        inside = np.argmax([1 - grey - white, grey, white], axis=0) + LABELS["fluid"]
+        inside[(inside == LABELS["grey"]) & (hippocampus > grey / 2)] = LABELS["hippocampus"]
+        inside[ventricles > 0.5] = LABELS["ventricle"]
         return np.where(cover > 0.5, inside, 0).astype(np.uint8)
 
-    def volumes_ml(self, moved: Tensor) -> dict[str, float]:
-        """Volume of every label, counted on a lattice of the head, independent of any scan."""
-        parts = [self.at(points, moved) for points in COUNTED.points().split(AT_ONCE)]
-        counts = np.bincount(np.concatenate(parts), minlength=len(LABELS) + 1)
-        ml = COUNTED.spacing**3 / 1000
-        return {name: float(counts[value] * ml) for name, value in LABELS.items()}
+    def of_plain(self, moved: Tensor, session: Session) -> tuple[NDArray[np.uint8], Lattice]:
+        """Labels over the field of view of a plain scan, in its world, and their lattice."""
+        lattice = field_of_view(LABEL_MM)
+        parts = [
+            self.at(to_head(points, session), moved) for points in lattice.points().split(AT_ONCE)
+        ]
+        return np.concatenate(parts).reshape(lattice.shape), lattice

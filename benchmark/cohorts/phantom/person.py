@@ -1,13 +1,13 @@
-"""Simulated participants: group, sex, age, rates of atrophy, and times of the scans."""
+"""What both versions of the phantom know of a participant: group, sex, age, size, visits."""
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
-from longibench.benchmark.cohorts.phantom.template import BRAIN_ML
-from longibench.benchmark.settings.phantom import LIMIT, GroupSettings, PhantomSettings
+from longibench.benchmark.settings.phantom import LIMIT, StudySettings
 
 YEAR = 365.25  # days
 
@@ -23,9 +23,6 @@ class Person:
         age: At the first visit, years.
         days: Days from the first visit to each scan; the first is 0.
         size: Volume of the head relative to the template's.
-        brain_loss: Relative loss of brain per year.
-        ventricle_growth: Growth of the ventricles per year, relative to the template's ventricles.
-        years_before: Years of the same atrophy before the first visit.
         tilts: How much the cortex's loss is shifted to the right and to the front, -1 to 1.
     """
 
@@ -35,9 +32,6 @@ class Person:
     age: float
     days: tuple[int, ...]
     size: float
-    brain_loss: float
-    ventricle_growth: float
-    years_before: float
     tilts: tuple[float, float]
 
     @property
@@ -45,45 +39,10 @@ class Person:
         """BIDS label without ``sub-``."""
         return f"{self.number:04d}"
 
-    @property
-    def weights(self) -> tuple[float, ...]:
-        """Weights of the modes of atrophy, per year."""
-        return (self.ventricle_growth, self.brain_loss, *(t * self.brain_loss for t in self.tilts))
 
-
-def generator(settings: PhantomSettings, number: int, purpose: int) -> Generator:
+def generator(settings: StudySettings, number: int, purpose: int) -> Generator:
     """A separate generator for each participant and purpose: participants are independent."""
     return np.random.default_rng([settings.seed, number, purpose])
-
-
-def sample_person(settings: PhantomSettings, number: int) -> Person:
-    """Sample the participant with a number, counted from 1."""
-    rng = generator(settings, number, 0)
-    names = list(settings.groups)
-    shares = np.array([settings.groups[name].share for name in names])
-    name = names[int(rng.choice(len(names), p=shares / shares.sum()))]
-    group = settings.groups[name]
-    man = bool(rng.random() < 0.5)
-    size = settings.brain_ml[man] / BRAIN_ML * (1 + settings.brain_spread * normal(rng))
-    growth, enlargement = _rates(rng, group)
-    return Person(
-        number=number,
-        group=name,
-        sex="M" if man else "F",
-        age=round(float(group.age[0] + group.age[1] * normal(rng)), 1),
-        days=_days(rng, settings),
-        size=size,
-        brain_loss=(group.brain_loss[0] + group.brain_loss[1] * normal(rng)) / 100,
-        ventricle_growth=growth * enlargement,
-        years_before=(enlargement - 1) / (growth * enlargement),
-        tilts=(0.4 * normal(rng), 0.4 * normal(rng)),
-    )
-
-
-def _rates(rng: Generator, group: GroupSettings) -> tuple[float, float]:
-    """Growth per year relative to the first visit's ventricles, and their relative size."""
-    growth = (group.ventricle_growth[0] + group.ventricle_growth[1] * normal(rng)) / 100
-    return growth, group.enlargement[0] + group.enlargement[1] * normal(rng)
 
 
 def normal(rng: Generator) -> float:
@@ -93,7 +52,14 @@ def normal(rng: Generator) -> float:
     return value
 
 
-def _days(rng: Generator, settings: PhantomSettings) -> tuple[int, ...]:
+def sample_group(rng: Generator, groups: dict[str, Any]) -> str:
+    """The name of a group, by the groups' shares."""
+    names = list(groups)
+    shares = np.array([groups[name].share for name in names])
+    return names[int(rng.choice(len(names), p=shares / shares.sum()))]
+
+
+def sample_days(rng: Generator, settings: StudySettings) -> tuple[int, ...]:
     """Days of the scans: the first visit and at least one follow-up."""
     days = [0]
     for year in range(1, settings.follow_ups + 1):

@@ -9,12 +9,13 @@ from scipy import ndimage
 from torch import Tensor
 
 from longibench.benchmark.cohorts.phantom.lattice import Lattice, flow, total
-from longibench.benchmark.cohorts.phantom.template import FWHM_TO_SIGMA, MEASURED_FWHM_MM, Template
+from longibench.benchmark.cohorts.phantom.template import FWHM_TO_SIGMA, Template
 
 COARSENING = 3  # the velocity varies slowly: every third voxel of the template is sufficient
 WHITE_TO_GREY = 0.5  # white matter's loss relative to grey matter's
 FLUID_MM = 8.0  # thickness of the fluid around the brain that replaces what the brain loses
 AIR_MM = 9.0  # margin around the head that is moved with it
+MEASURED_FWHM_MM = 4.0  # resolution at which the first version's modes are scaled
 MODES = ("ventricles", "brain", "left-right", "front-back")
 
 Array = NDArray[np.float32]
@@ -25,35 +26,41 @@ class Modes:
     """Modes of change, in the template's space.
 
     Attributes:
+        names: Of the modes.
         lattice: Where they are given.
-        velocities: One volume (3, X, Y, Z) per mode, stacked: (4, 3, X, Y, Z), in mm. A unit of
-            ``ventricles`` grows the template's ventricles at the rate 1; a unit of ``brain``
-            shrinks grey and white matter at the rate 1; ``left-right`` and ``front-back`` shift the
-            loss of cortex to one side without changing the total.
+        velocities: One volume (3, X, Y, Z) per mode, stacked: (M, 3, X, Y, Z), in mm.
         head: The head, (1, X, Y, Z).
         around: Region of possible heads, (1, X, Y, Z): the rest is air, which is not moved.
     """
 
+    names: tuple[str, ...]
     lattice: Lattice
     velocities: Tensor
     head: Tensor
     around: Tensor
 
     def velocity(self, weights: tuple[float, ...]) -> Tensor:
-        """The velocity field (3, X, Y, Z) of one participant, mm per year."""
-        return (torch.tensor(weights)[:, None, None, None, None] * self.velocities).sum(dim=0)
+        """The velocity field (3, X, Y, Z) of one participant, mm per year.
+
+        Args:
+            weights: Of the modes; of the first ones only, if there are fewer.
+        """
+        given = torch.tensor(weights)[:, None, None, None, None]
+        return (given * self.velocities[: len(weights)]).sum(dim=0)
 
 
 def atrophy_modes(template: Template) -> Modes:
-    """Solve v = grad u, laplacian u = d for the divergence d of every mode.
+    """The modes of the first version: v = grad u, laplacian u = d for the divergence d of each.
 
-    The first-order change of the brain's map B is the integral of B d, B at the resolution at which
-    volumes are measured: this determines the scale of loss. Ventricles grow far beyond first order,
+    A unit of ``ventricles`` grows the template's ventricles at the rate 1; a unit of ``brain``
+    shrinks grey and white matter at the rate 1; ``left-right`` and ``front-back`` shift the loss of
+    cortex to one side without changing the total. The first-order change of the brain's map B is the integral of B d, B at the resolution at which
+    volumes were measured: this determines the scale of loss. Ventricles grow far beyond first order,
     so that their scale is determined by integrating the flow for one unit. What a mode adds or
     removes is taken from the fluid around the brain, so that the skull does not move.
     """
     lattice, maps = template.coarse(COARSENING, "head", "grey", "white", "ventricles")
-    fluid = _fluid(maps, lattice.spacing)
+    fluid = fluid_around(maps, lattice.spacing)
     brain = maps["grey"] + maps["white"]
     loss = maps["grey"] + WHITE_TO_GREY * maps["white"]
     felt_brain = _blurred(brain, lattice.spacing)
@@ -61,15 +68,19 @@ def atrophy_modes(template: Template) -> Modes:
     divergences = [
         maps["ventricles"],
         -loss * (brain.sum() / (felt_brain * loss).sum()),
-        -_tilted(maps["grey"], felt_brain, x),
-        -_tilted(maps["grey"], felt_brain, y),
+        -tilted(maps["grey"], felt_brain, x),
+        -tilted(maps["grey"], felt_brain, y),
     ]
-    fields = [_curl_free(d - fluid * (d.sum() / fluid.sum()), lattice.spacing) for d in divergences]
-    around = ndimage.uniform_filter(maps["head"], size=2 * round(AIR_MM / lattice.spacing) + 1)
+    fields = [curl_free(d - fluid * (d.sum() / fluid.sum()), lattice.spacing) for d in divergences]
     velocities = torch.from_numpy(np.stack(fields))
     velocities[0] /= _growth(lattice, velocities[0], maps["ventricles"])
-    head, near = (torch.from_numpy(values)[None] for values in (maps["head"], around))
-    return Modes(lattice, velocities, head, near)
+    return Modes(MODES, lattice, velocities, **head_and_air(maps["head"], lattice.spacing))
+
+
+def head_and_air(head: Array, spacing: float) -> dict[str, Tensor]:
+    """``Modes.head`` and ``Modes.around`` from the map of the head."""
+    around = ndimage.uniform_filter(head, size=2 * round(AIR_MM / spacing) + 1)
+    return {"head": torch.from_numpy(head)[None], "around": torch.from_numpy(around)[None]}
 
 
 def _blurred(values: Array, spacing: float) -> Array:
@@ -85,19 +96,20 @@ def _growth(lattice: Lattice, velocity: Tensor, ventricles: Array) -> float:
     return total(after) / total(before) - 1
 
 
-def _fluid(maps: dict[str, Array], spacing: float) -> Array:
+def fluid_around(maps: dict[str, Array], spacing: float) -> Array:
+    """Share of the fluid in and around the head that replaces what the brain loses."""
     around = ndimage.maximum_filter(maps["head"], 2 * round(FLUID_MM / spacing) + 1)
     return (around - maps["grey"] - maps["white"] - maps["ventricles"]).clip(0, 1)
 
 
-def _tilted(grey: Array, brain: Array, axis: Array) -> Array:
+def tilted(grey: Array, brain: Array, axis: Array) -> Array:
     """Loss of cortex growing along an axis from -1 to 1, with no effect on the whole brain."""
     slope = axis / np.abs(axis[grey > 0.5]).max()
     weight = grey * (slope - (brain * grey * slope).sum() / (brain * grey).sum())
     return weight.astype(np.float32)
 
 
-def _curl_free(divergence: Array, spacing: float) -> Array:
+def curl_free(divergence: Array, spacing: float) -> Array:
     """Gradient of the solution of Poisson's equation on a periodic lattice, (3, X, Y, Z)."""
     shape = divergence.shape
     waves = [2 * np.pi * np.fft.fftfreq(side, spacing) for side in shape[:2]]

@@ -27,12 +27,14 @@ class Session:
 
     Attributes:
         gain: Factor on all intensities.
+        contrast: Exponent on the template's intensities.
         bias: Coefficients of the bias field along x, y, z and their products, (9,).
         shift_mm: Position of the head, (3,).
         turn_degrees: Rotation of the head about x, y, z, (3,).
     """
 
     gain: float
+    contrast: float
     bias: NDArray[np.float64]
     shift_mm: NDArray[np.float64]
     turn_degrees: NDArray[np.float64]
@@ -44,10 +46,18 @@ def field_of_view(spacing_mm: float) -> Lattice:
     return Lattice((x, y, z), spacing_mm)
 
 
-def sample_session(rng: Generator, settings: ScannerSettings) -> Session:
-    """Sample the acquisition effects of one scan, each within two standard deviations."""
+def sample_session(rng: Generator, settings: ScannerSettings, contrast: float) -> Session:
+    """Sample the acquisition effects of one scan, each within two standard deviations.
+
+    Args:
+        rng: The participant's generator.
+        settings: The scanner.
+        contrast: The participant's exponent on intensities.
+    """
+    varies = settings.contrast > 0
     return Session(
         gain=float(np.exp(settings.gain * normal(rng))),
+        contrast=contrast * float(np.exp(settings.contrast * normal(rng))) if varies else contrast,
         bias=settings.bias * rng.uniform(-1, 1, 9) / 3,
         shift_mm=settings.shift_mm * rng.standard_normal(3).clip(-2, 2),
         turn_degrees=settings.turn_degrees * rng.standard_normal(3).clip(-2, 2),
@@ -57,50 +67,66 @@ def sample_session(rng: Generator, settings: ScannerSettings) -> Session:
 class Scanner:
     """Acquires skull-stripped T1 volumes on its lattice."""
 
-    def __init__(self, template: Template, spacing_mm: float, settings: ScannerSettings) -> None:
-        """Args: the template, the voxel size in mm, and what the scanner adds."""
+    def __init__(self, template: Template, spacing_mm: float, noise: float) -> None:
+        """Args: the template, the voxel size in mm, and the noise relative to white matter."""
         self.lattice = field_of_view(spacing_mm)
         self._images = template.at(spacing_mm, *IMAGES)
         self._points = self.lattice.points()
         self._terms = _bias_terms(self._points)
-        self._noise = settings.noise
+        self._noise = noise
 
-    def acquire(
-        self, positions: Tensor, contrast: float, session: Session, rng: Generator
-    ) -> NDArray[np.uint16]:
+    def acquire(self, positions: Tensor, session: Session, rng: Generator) -> NDArray[np.uint16]:
         """Scan a head.
-
-        All maps are composed before the one interpolation of the template's intensities.
 
         Args:
             positions: The head's map (3, X, Y, Z) into the template.
-            contrast: Exponent on the template's intensities.
             session: The acquisition effects of this scan.
             rng: For the noise.
 
         Returns:
             Intensities (X, Y, Z); exactly 0 outside the head.
         """
-        placed = FIELD.sample(positions, _moved(self._points, session), "border")
-        t1, head = self._images.at(placed).numpy().T
-        signal = (
-            t1.clip(min=0) ** contrast
-            * np.exp(np.einsum("nk,k->n", self._terms, session.bias))
-            * session.gain
-        )
+        signal, head = self._signal(positions, session)
         noisy = signal + self._noise * rng.standard_normal(len(signal))
         # Magnitude images have no negative values, and 0 is reserved for the background.
         scan = np.where(head > INSIDE, (WHITE * noisy).clip(min=1), 0)
         return scan.round().astype(np.uint16).reshape(self.lattice.shape)
 
+    def clean(self, positions: Tensor, session: Session) -> NDArray[np.float32]:
+        """What ``acquire`` would give without noise and rounding, (X, Y, Z)."""
+        signal, head = self._signal(positions, session)
+        scan = np.where(head > INSIDE, (WHITE * signal).clip(min=1), 0)
+        return scan.astype(np.float32).reshape(self.lattice.shape)
 
-def _moved(points: Tensor, session: Session) -> Tensor:
+    def _signal(
+        self, positions: Tensor, session: Session
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Signal and share of head at the lattice's points, (N,) each.
+
+        All maps are composed before the one interpolation of the template's intensities.
+        """
+        placed = FIELD.sample(positions, to_head(self._points, session), "border")
+        t1, head = self._images.at(placed).numpy().T
+        bias = np.exp(np.einsum("nk,k->n", self._terms, session.bias))
+        return t1.clip(min=0) ** session.contrast * bias * session.gain, head
+
+
+def to_head(points: Tensor, session: Session) -> Tensor:
+    """Positions (N, 3) in the head of positions in the scan, mm."""
     rotation = Rotation.from_euler("xyz", session.turn_degrees, degrees=True).as_matrix()
     matrix = torch.tensor(rotation, dtype=torch.float32)
     # Not a matrix product, whose last digits depend on the number of threads.
     return (points[:, None, :] * matrix).sum(dim=2) + torch.tensor(
         session.shift_mm, dtype=torch.float32
     )
+
+
+def from_head(points: Tensor, session: Session) -> Tensor:
+    """The inverse of ``to_head``."""
+    rotation = Rotation.from_euler("xyz", session.turn_degrees, degrees=True).as_matrix()
+    matrix = torch.tensor(rotation, dtype=torch.float32)
+    shifted = points - torch.tensor(session.shift_mm, dtype=torch.float32)
+    return (shifted[:, :, None] * matrix).sum(dim=1)
 
 
 def _bias_terms(points: Tensor) -> NDArray[np.float64]:

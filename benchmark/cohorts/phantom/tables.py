@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,8 +11,12 @@ import pandas as pd
 from longibench.benchmark.cohorts.phantom.labels import LABELS
 from longibench.benchmark.cohorts.phantom.person import YEAR, Person
 from longibench.benchmark.cohorts.phantom.texts import (
-    LABEL_COLUMNS,
+    CLEAN_FLOW,
+    CLEAN_RATES,
+    COMMON_RATES,
+    FLOW,
     PARTICIPANTS,
+    PLAIN_TRUTH_README,
     RATES,
     RAW_README,
     RAW_TRUTH_README,
@@ -22,6 +26,7 @@ from longibench.benchmark.cohorts.phantom.texts import (
     TRUTH_README,
 )
 from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom_clean import CleanSettings
 from longibench.benchmark.settings.preparation import Step
 
 BIDS = "1.9.0"
@@ -50,7 +55,7 @@ def session_label(days: int) -> str:
 def write_cohort(
     folder: Path,
     truth: Path,
-    settings: PhantomSettings,
+    settings: PhantomSettings | CleanSettings,
     persons: Sequence[Person],
     visits: pd.DataFrame,
 ) -> None:
@@ -69,29 +74,31 @@ def write_cohort(
     _table(folder / "participants.tsv", participants)
     _json(folder / "participants.json", PARTICIPANTS)
     _json(folder / "sessions.json", SESSIONS)
-    hidden = ("size", "brain_loss", "ventricle_growth", "years_before")
-    rates = pd.DataFrame({**columns, **_fields(persons, *hidden)})
+    rates = pd.DataFrame({**columns, **_hidden(persons)})
     rates["tilt_right"], rates["tilt_front"] = zip(
         *(person.tilts for person in persons), strict=True
     )
+    known = CLEAN_RATES if isinstance(settings, CleanSettings) else RATES
     _table(folder / truth / "participants.tsv", rates.round(6))
-    _json(folder / truth / "participants.json", RATES)
+    _json(folder / truth / "participants.json", COMMON_RATES | known)
     _table(folder / truth / "truth.tsv", visits.round(4))
-    labelled = LABEL_COLUMNS if settings.scattered else {}
-    _json(folder / truth / "truth.json", TRUTH_COLUMNS | labelled)
+    _json(folder / truth / "truth.json", {name: TRUTH_COLUMNS[name] for name in visits.columns[2:]})
 
 
-def _describe(folder: Path, truth: Path, settings: PhantomSettings) -> None:
+def _describe(folder: Path, truth: Path, settings: PhantomSettings | CleanSettings) -> None:
     """Write the descriptions of the dataset and of its ground truth."""
-    raw = settings.scattered
+    raw, labelled = settings.scattered, settings.scattered or settings.labels
     done = {"LongibenchPreparation": [] if raw else list(get_args(Step))}
     _json(folder / "dataset_description.json", _description("raw", settings) | done)
     _json(folder / truth / "dataset_description.json", _description("derivative", settings))
     _text(folder / "README", RAW_README if raw else README)
-    _text(folder / truth / "README", TRUTH_README + (RAW_TRUTH_README if raw else ""))
+    flow = CLEAN_FLOW if isinstance(settings, CleanSettings) else FLOW
+    kind = RAW_TRUTH_README if raw else PLAIN_TRUTH_README
+    _text(folder / truth / "README", TRUTH_README + flow + kind)
     ignored = ["truth.tsv", "truth.json", "velocity-*", "**/*_xfm.nii.gz"]
     if raw:
         ignored.append("**/*_xfm.json")
+    if labelled:
         names = pd.DataFrame({"index": LABELS.values(), "name": LABELS.keys()})
         _table(folder / truth / "dseg.tsv", names)
     _text(folder / truth / ".bidsignore", "\n".join([*ignored, ""]))
@@ -114,9 +121,16 @@ def _fields(persons: Sequence[Person], *names: str) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in names}
 
 
-def _description(kind: str, settings: PhantomSettings) -> dict[str, Any]:
+def _hidden(persons: Sequence[Person]) -> dict[str, list[Any]]:
+    """Size and rates, which are known of simulated people only."""
+    public = {"number", "group", "sex", "age", "days", "tilts"}
+    return _fields(persons, *(f.name for f in fields(persons[0]) if f.name not in public))
+
+
+def _description(kind: str, settings: PhantomSettings | CleanSettings) -> dict[str, Any]:
     # Settings that do not affect a plain phantom are omitted.
     unused = None if settings.scattered else {"scattered", "raw"}
+    name = "phantom:clean" if isinstance(settings, CleanSettings) else "phantom"
     made_with = settings.model_dump_json(exclude=unused, exclude_none=True)
     return {
         "Name": "longibench phantom: a simulated longitudinal T1 cohort",
@@ -126,7 +140,7 @@ def _description(kind: str, settings: PhantomSettings) -> dict[str, Any]:
         "Authors": ["The longibench authors"],
         "ReferencesAndLinks": [MNI_PAPER],
         "GeneratedBy": [
-            {"Name": "longibench phantom", "Description": made_with},
+            {"Name": f"longibench {name}", "Description": made_with},
         ],
         "LongibenchShareable": True,
     }

@@ -1,6 +1,6 @@
 """The anatomy that all participants are deformed from: MNI152 as shipped in nilearn's wheel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from longibench.benchmark.cohorts.phantom.hippocampus import hippocampi
 from longibench.benchmark.cohorts.phantom.lattice import Lattice
 
 BRAIN_ML = 1300.0  # MNI152's brain is larger than average; the template is scaled to this
 LATERAL_VENTRICLE = (-8.0, 10.0, 15.0)  # a point in it, MNI mm
 CISTERN_DEPTH_MM = 20  # inner fluid is deeper than this; cisterns and sulci are not
 MARGIN = 2  # empty voxels around the cropped head
-MEASURED_FWHM_MM = 4.0  # resolution of the tissue maps from which true volumes are measured
 FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 Array = NDArray[np.float32]
@@ -34,7 +34,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Template:
-    """Maps in [0, 1] on one lattice, (X, Y, Z) each: T1, head, grey, white and ventricles."""
+    """Maps in [0, 1] on one lattice, (X, Y, Z) each; grey matter includes the hippocampi."""
 
     lattice: Lattice
     t1: Array
@@ -42,6 +42,16 @@ class Template:
     grey: Array
     white: Array
     ventricles: Array
+    hippocampus: Array
+
+    def deformed(self, positions: Tensor) -> "Template":
+        """The template whose points (N, 3), those of its lattice, come from other positions."""
+        names = [field.name for field in fields(self) if field.name != "lattice"]
+        maps = Image(self.lattice, torch.from_numpy(np.stack([getattr(self, n) for n in names])))
+        values = torch.zeros(len(positions), len(names))
+        near = maps.volume[names.index("head")].reshape(-1) > 0  # the rest stays empty
+        values[near] = maps.at(positions[near])
+        return Template(self.lattice, *self.lattice.volume(values).numpy())
 
     def at(self, fwhm_mm: float, *names: str) -> Image:
         """Maps blurred to a resolution, so that resampling them does not alias."""
@@ -85,7 +95,8 @@ def load_template() -> Template:
     inside = np.linalg.inv(image.affine) @ [*LATERAL_VENTRICLE, 1.0]
     ventricles = _ventricles(head, 1 - grey - white, inside[:3].round().astype(int))
     scale = (BRAIN_ML * 1000 / float((grey + white).sum())) ** (1 / 3)
-    maps = [_crop(values, head) for values in (t1, head, grey, white, ventricles)]
+    hippocampus = hippocampi(grey, image.affine)
+    maps = [_crop(values, head) for values in (t1, head, grey, white, ventricles, hippocampus)]
     shape = maps[0].shape
     return Template(Lattice((shape[0], shape[1], shape[2]), scale), *maps)
 

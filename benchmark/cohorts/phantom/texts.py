@@ -26,12 +26,27 @@ Ground truth of the simulated scans.
 truth.tsv           one row per visit: volumes, smallest Jacobian, acquisition effects
 participants.tsv    rates of atrophy
 velocity-*.nii.gz   the modes of atrophy: velocity fields in the template's space, mm
-sub-*/anat/*_xfm    the map from a participant's space to the template's before any atrophy:
-                    displacement in mm
+sub-*/anat/*_xfm    the map from a participant's space to the template's: displacement in mm
+"""
 
-A visit's map is the anatomy's map followed by the flow back through atrophy_years years of
-ventricle_growth * ventricles + brain_loss * (brain + tilt_right * left-right
-+ tilt_front * front-back).
+FLOW = """
+The map is that of the first visit, to the elderly template (docs/phantom.md). A later visit's map
+is this one followed by the flow back through its years along the participant's sum of modes.
+"""
+
+CLEAN_FLOW = """
+The map is that before any atrophy, to MNI152. A visit's map is this one followed by the flow back
+through (years_before + years) of ventricle_growth * ventricles + brain_loss * (brain
++ tilt_right * left-right + tilt_front * front-back).
+"""
+
+PLAIN_TRUTH_README = """
+sub-*/ses-*/anat/   of each visit:
+*_desc-clean_T1w    its anatomy as the participant's first scan would show it, without noise:
+                    the difference of two is the change of anatomy alone
+*_to-first_xfm      in the first scan's world, where its tissue was at the first visit:
+                    displacement in mm
+*_dseg              if they were asked for: labels at 1.5 mm in the scan's world, named in dseg.tsv
 """
 
 RAW_TRUTH_README = """
@@ -62,8 +77,22 @@ SESSIONS: dict[str, Any] = {
     }
 }
 
+COMMON_RATES: dict[str, Any] = {
+    "size": {"Description": "Volume of the head relative to the template's"},
+    "tilt_right": {"Description": "How much the cortex's loss is shifted to the right"},
+    "tilt_front": {"Description": "How much the cortex's loss is shifted to the front"},
+}
+
 RATES: dict[str, Any] = {
-    "size": {"Description": "Volume of the head before any atrophy, relative to the template's"},
+    "brain_ml": {"Description": "Aim: grey and white matter, first visit", "Units": "mL"},
+    "ventricle_ml": {"Description": "Aim: lateral ventricles, first visit", "Units": "mL"},
+    "hippocampus_ml": {"Description": "Aim: both hippocampi, first visit", "Units": "mL"},
+    "ventricle_growth": {"Description": "Aim: growth of the ventricles per year", "Units": "mL"},
+    "brain_loss": {"Description": "Aim: loss of brain, percent of the first visit's per year"},
+    "hippocampus_loss": {"Description": "Aim: loss, percent of the first visit's per year"},
+}
+
+CLEAN_RATES: dict[str, Any] = {
     "brain_loss": {"Description": "Relative loss of grey and white matter per year"},
     "ventricle_growth": {
         "Description": "Growth of the ventricles per year, relative to the template's ventricles"
@@ -72,18 +101,17 @@ RATES: dict[str, Any] = {
         "Description": "Years of the same atrophy before the first visit",
         "Units": "year",
     },
-    "tilt_right": {"Description": "How much the cortex's loss is shifted to the right"},
-    "tilt_front": {"Description": "How much the cortex's loss is shifted to the front"},
 }
 
 TRUTH_COLUMNS: dict[str, Any] = {
     "years": {"Description": "Time since the first scan", "Units": "year"},
     "brain_ml": {"Description": "Grey and white matter", "Units": "mL"},
-    "grey_ml": {"Description": "Grey matter", "Units": "mL"},
+    "grey_ml": {"Description": "Grey matter, with the hippocampi", "Units": "mL"},
     "white_ml": {"Description": "White matter", "Units": "mL"},
     "ventricle_ml": {"Description": "Lateral ventricles", "Units": "mL"},
+    "hippocampus_ml": {"Description": "Both hippocampi", "Units": "mL"},
     "smallest_jacobian": {"Description": "Smallest Jacobian of the map to the template, in tissue"},
-    "atrophy_years": {"Description": "Years of atrophy since the template", "Units": "year"},
+    "contrast": {"Description": "Exponent on the template's intensities"},
     "gain": {"Description": "Factor on all intensities"},
     "shift_x_mm": {"Description": "Position of the head to the right", "Units": "mm"},
     "shift_y_mm": {"Description": "Position of the head to the front", "Units": "mm"},
@@ -91,15 +119,7 @@ TRUTH_COLUMNS: dict[str, Any] = {
     "turn_x_degrees": {"Description": "Rotation about x", "Units": "degree"},
     "turn_y_degrees": {"Description": "Rotation about y", "Units": "degree"},
     "turn_z_degrees": {"Description": "Rotation about z", "Units": "degree"},
-}
-
-_COUNTED = "counted on a lattice of 1.5 mm in the head, by the rule of the dseg images"
-LABEL_COLUMNS: dict[str, Any] = {
     "orientation": {"Description": "Directions of the axes of the scan's voxels"},
     "in_plane_mm": {"Description": "Voxel size within a slice", "Units": "mm"},
     "slice_mm": {"Description": "Distance between slices, along the last axis", "Units": "mm"},
-    "label_fluid_ml": {"Description": f"Fluid in the brain mask, {_COUNTED}", "Units": "mL"},
-    "label_grey_ml": {"Description": f"Grey matter, {_COUNTED}", "Units": "mL"},
-    "label_white_ml": {"Description": f"White matter, {_COUNTED}", "Units": "mL"},
-    "label_ventricle_ml": {"Description": f"Lateral ventricles, {_COUNTED}", "Units": "mL"},
 }

@@ -1,4 +1,4 @@
-"""Ground truth of raw scans' voxels: brain masks, labels and poses, written and read."""
+"""Ground truth of single visits: clean volumes, deformations, masks, labels and poses."""
 
 import json
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from longibench.benchmark.core.errors import UserError
 
 TRUTH = Path("derivatives", "truth")
 BRAIN_MASK, DSEG, POSE = "desc-brain_mask.nii.gz", "dseg.nii.gz", "from-head_to-T1w_xfm.json"
+CLEAN, WARP = "desc-clean_T1w.nii.gz", "from-visit_to-first_xfm.nii.gz"
+CLEAN_STEP = 1 / 16  # of the stored intensity: rounding stays far below a year's change
+WARP_MM = 0.01
 DIRECTION = "head coordinates to the world of the scan's affine, both RAS mm: world = pose @ head"
 
 
@@ -27,10 +30,11 @@ def truth_file(dataset: Path, subject: str, visit: str, kind: str) -> Path:
     """Path of a ground-truth file of a scan.
 
     Args:
-        dataset: The scattered phantom.
+        dataset: The phantom.
         subject: Label without ``sub-``.
         visit: Label without ``ses-``.
-        kind: ``BRAIN_MASK``, ``DSEG`` or ``POSE``.
+        kind: ``BRAIN_MASK`` or ``POSE`` of a scattered phantom, ``CLEAN`` or ``WARP`` of a plain
+            one, ``DSEG`` of either.
     """
     folder = dataset / TRUTH / f"sub-{subject}" / f"ses-{visit}" / "anat"
     return folder / f"sub-{subject}_ses-{visit}_{kind}"
@@ -47,6 +51,18 @@ def write_voxels(
     )
     text = json.dumps({"Direction": DIRECTION, "Pose": voxels.pose.tolist()}, indent=2)
     truth_file(dataset, subject, visit, POSE).write_text(text + "\n", encoding="utf-8")
+
+
+def write_clean(path: Path, clean: NDArray[np.float32], affine: NDArray[np.float64]) -> None:
+    """Write a clean volume in the unit of the scans; 0 is background."""
+    steps = (clean / CLEAN_STEP).round().astype(np.int16)
+    write_nifti(path, steps, affine, slope=CLEAN_STEP)
+
+
+def write_warp(path: Path, displacement: NDArray[np.float32], affine: NDArray[np.float64]) -> None:
+    """Write a displacement (3, X, Y, Z) in mm as a field of vectors."""
+    steps = (displacement / WARP_MM).round().astype(np.int16)
+    write_nifti(path, np.moveaxis(steps, 0, -1)[:, :, :, None], affine, slope=WARP_MM)
 
 
 def read_pose(dataset: Path, subject: str, visit: str) -> NDArray[np.float64]:

@@ -1,0 +1,46 @@
+"""The deformation between a participant's visits, from their maps into the template."""
+
+import torch
+from torch import Tensor
+
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD
+from longibench.benchmark.cohorts.phantom.lattice import jacobian
+from longibench.benchmark.cohorts.phantom.scanner import Session, from_head, to_head
+
+ITERATIONS = 6  # of the inversion; the rest is below 0.05 mm
+FLAT = 0.01  # a smaller Jacobian is that of a map at the field's edge, which nothing moves
+
+
+class FirstVisit:
+    """The first visit of a participant, which later ones are traced back to."""
+
+    def __init__(self, positions: Tensor, session: Session) -> None:
+        """Args: its map (3, X, Y, Z) on ``FIELD`` into the template, and its acquisition."""
+        self._positions = positions
+        self._session = session
+        slopes = torch.stack(torch.gradient(positions, spacing=FIELD.spacing, dim=(1, 2, 3)), 1)
+        slopes = slopes.reshape(3, 3, -1).permute(2, 0, 1)
+        slopes[jacobian(FIELD, positions).flatten() < FLAT] = torch.eye(3)
+        self._inverse = torch.linalg.inv(slopes)
+
+    def displacement(self, positions: Tensor) -> Tensor:
+        """Where the tissue of a visit was at the first one.
+
+        Both visits are seen in the first scan's world: a point of the visit's anatomy moves to the
+        point of the first visit with the same place in the template.
+
+        Args:
+            positions: The visit's map (3, X, Y, Z) on ``FIELD`` into the template.
+
+        Returns:
+            Displacement (3, X, Y, Z) on ``FIELD``, mm.
+        """
+        heads = FIELD.points()
+        wanted, points = positions.reshape(3, -1).T, heads
+        for _ in range(ITERATIONS):  # chords: Newton's steps with the slope at the start
+            missing = wanted - FIELD.sample(self._positions, points, "border")
+            points = points + (self._inverse * missing[:, None, :]).sum(dim=2)
+        moved = FIELD.volume(points - heads)
+        placed = to_head(heads, self._session)
+        came_from = placed + FIELD.sample(moved, placed, "border")
+        return FIELD.volume(from_head(came_from, self._session) - heads)
