@@ -66,11 +66,11 @@ class ScannerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     gain: float = Field(0.05, ge=0, le=0.2)
-    bias: float = Field(0.1, ge=0, le=0.3)
-    noise: float = Field(0.05, ge=0, le=0.5)
-    contrast: float = Field(0.05, ge=0, le=0.5)
-    shift_mm: float = Field(0.4, ge=0, le=1.25)
-    turn_degrees: float = Field(0.4, ge=0, le=2)
+    bias: float = Field(0.15, ge=0, le=0.3)
+    noise: float = Field(0.06, ge=0, le=0.5)
+    contrast: float = Field(0.08, ge=0, le=0.5)
+    shift_mm: float = Field(0.33, ge=0, le=1.25)
+    turn_degrees: float = Field(0.33, ge=0, le=2)
 
 
 class StudySettings(BaseModel):
@@ -139,38 +139,38 @@ class PhantomSettings(StudySettings):
 
     sex_ml: float = Field(110.0, ge=0, le=400)
     brain_spread: float = Field(0.075, ge=0, le=0.15)
-    growth_on_size: Correlation = 0.35
+    growth_on_size: Correlation = 0.25
     rates_together: Correlation = 0.5
     groups: dict[str, GroupSettings] = {
         "CN": GroupSettings(
             share=0.4,
-            age=(74.0, 5.5),
-            ventricle_ml=(34.0, 17.0),
+            age=(77.0, 5.1),
+            ventricle_ml=(35.0, 19.0),
             hippocampus_ml=(7.3, 0.9),
             brain_ml=1030.0,
-            ventricle_growth=(1.1, 0.9),
+            ventricle_growth=(1.4, 1.2),
             brain_loss=(0.5, 0.5),
-            hippocampus_loss=(1.4, 1.0),
+            hippocampus_loss=(1.4, 1.3),
         ),
         "MCI": GroupSettings(
             share=0.35,
-            age=(74.0, 7.0),
-            ventricle_ml=(40.0, 21.0),
-            hippocampus_ml=(6.7, 1.1),
+            age=(76.0, 7.2),
+            ventricle_ml=(42.0, 23.0),
+            hippocampus_ml=(6.4, 1.1),
             brain_ml=1020.0,
-            ventricle_growth=(2.3, 1.8),
+            ventricle_growth=(2.8, 2.0),
             brain_loss=(1.2, 0.9),
-            hippocampus_loss=(2.8, 1.8),
+            hippocampus_loss=(2.7, 2.1),
         ),
         "AD": GroupSettings(
             share=0.25,
-            age=(75.0, 7.5),
-            ventricle_ml=(48.0, 23.0),
-            hippocampus_ml=(5.8, 1.0),
-            brain_ml=985.0,
-            ventricle_growth=(4.2, 2.5),
+            age=(76.5, 7.4),
+            ventricle_ml=(49.0, 25.0),
+            hippocampus_ml=(5.7, 1.0),
+            brain_ml=980.0,
+            ventricle_growth=(4.8, 2.6),
             brain_loss=(1.9, 0.9),
-            hippocampus_loss=(4.7, 2.0),
+            hippocampus_loss=(4.7, 2.3),
         ),
     }
     scanner: ScannerSettings = ScannerSettings()
