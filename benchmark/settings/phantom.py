@@ -89,6 +89,8 @@ class StudySettings(BaseModel):
         shape_mm: Root mean square displacement between participants along each axis, for the
             coarse and the fine part of anatomy.
         labels: Write label maps of every visit at 1.5 mm.
+        futures: How many other futures of each first visit are simulated, for the row
+            ``expected-change``; 0 for none.
         scattered: Write raw heads, with skull and scalp, instead of aligned, stripped ones.
         raw: The scanner of the scattered phantom.
     """
@@ -105,6 +107,7 @@ class StudySettings(BaseModel):
     follow_up_years: tuple[Years, ...] | None = Field(None, min_length=1, max_length=20)
     shape_mm: tuple[Displacement, Displacement] = (3.2, 1.3)
     labels: bool = False
+    futures: int = Field(0, ge=0, le=200)
     scattered: bool = False
     raw: RawSettings = RawSettings()
 

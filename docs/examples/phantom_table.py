@@ -44,7 +44,7 @@ PUBLISHED = {
     "hippocampi": ("ml", "7.3 ± 0.9", "6.4 ± 1.1", "5.7 ± 1.0", "ADNI-1, not re-read"),
     "brain": ("ml", "1030 ± 105", "1020 ± 110", "980 ± 115", "ADNI-1, not re-read"),
     "brain, loss": ("% a year", "0.5 ± 0.5", "1.2 ± 0.9", "1.9 ± 0.9", "Sluimer"),
-    "grey matter, loss": ("% a year", "0.8", "", "", "Taki"),
+    "grey matter, loss": ("% a year", "0.8", "", "", "Crivello"),
     "white matter, loss": ("% a year", "", "", "", "half of grey is meant"),
     "ventricles, growth": ("% a year", "4.2 ± 3.6", "5.2 ± 4.3, 8.2 ± 4.7", "9.9 ± 5.3", "Schuff"),
     "ventricles, growth in ml": ("ml a year", "1.4", "", "", "Resnick"),
