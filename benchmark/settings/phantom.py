@@ -144,38 +144,40 @@ class PhantomSettings(StudySettings):
     brain_spread: float = Field(0.075, ge=0, le=0.15)
     growth_on_size: Correlation = 0.25
     rates_together: Correlation = 0.5
-    groups: dict[str, GroupSettings] = {
-        "CN": GroupSettings(
-            share=0.4,
-            age=(77.0, 5.1),
-            ventricle_ml=(35.0, 19.0),
-            hippocampus_ml=(7.3, 0.9),
-            brain_ml=1030.0,
-            ventricle_growth=(1.4, 1.2),
-            brain_loss=(0.5, 0.5),
-            hippocampus_loss=(1.4, 1.3),
-        ),
-        "MCI": GroupSettings(
-            share=0.35,
-            age=(76.0, 7.2),
-            ventricle_ml=(42.0, 23.0),
-            hippocampus_ml=(6.4, 1.1),
-            brain_ml=1020.0,
-            ventricle_growth=(2.8, 2.0),
-            brain_loss=(1.2, 0.9),
-            hippocampus_loss=(2.7, 2.1),
-        ),
-        "AD": GroupSettings(
-            share=0.25,
-            age=(76.5, 7.4),
-            ventricle_ml=(49.0, 25.0),
-            hippocampus_ml=(5.7, 1.0),
-            brain_ml=980.0,
-            ventricle_growth=(4.8, 2.6),
-            brain_loss=(1.9, 0.9),
-            hippocampus_loss=(4.7, 2.3),
-        ),
-    }
+    groups: dict[str, GroupSettings] = Field(
+        {
+            "CN": GroupSettings(
+                share=0.4,
+                age=(77.0, 5.1),
+                ventricle_ml=(35.0, 19.0),
+                hippocampus_ml=(7.3, 0.9),
+                brain_ml=1030.0,
+                ventricle_growth=(1.4, 1.2),
+                brain_loss=(0.5, 0.5),
+                hippocampus_loss=(1.4, 1.3),
+            ),
+            "MCI": GroupSettings(
+                share=0.35,
+                age=(76.0, 7.2),
+                ventricle_ml=(42.0, 23.0),
+                hippocampus_ml=(6.4, 1.1),
+                brain_ml=1020.0,
+                ventricle_growth=(2.8, 2.0),
+                brain_loss=(1.2, 0.9),
+                hippocampus_loss=(2.7, 2.1),
+            ),
+            "AD": GroupSettings(
+                share=0.25,
+                age=(76.5, 7.4),
+                ventricle_ml=(49.0, 25.0),
+                hippocampus_ml=(5.7, 1.0),
+                brain_ml=980.0,
+                ventricle_growth=(4.8, 2.6),
+                brain_loss=(1.9, 0.9),
+                hippocampus_loss=(4.7, 2.3),
+            ),
+        }
+    )
     scanner: ScannerSettings = ScannerSettings()
 
     _some_share = field_validator("groups")(some_share)

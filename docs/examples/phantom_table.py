@@ -18,8 +18,8 @@ import pandas as pd
 import torch
 
 from longibench.benchmark.cohorts.open_cohort import open_cohort
-from longibench.benchmark.cohorts.phantom.dataset import Simulation, build_simulation
 from longibench.benchmark.cohorts.phantom.person import YEAR, Person
+from longibench.benchmark.cohorts.phantom.simulation import Simulation, build_simulation
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.preparation.prepare import prepare_cohort
@@ -62,7 +62,9 @@ COLUMN = {
 
 def main() -> None:
     """Measure, and write the table and the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("scratch", type=Path)
     parser.add_argument("--people", type=int, default=500)
     parser.add_argument("--pairs", type=int, default=40)
@@ -119,7 +121,9 @@ def summarise(people: pd.DataFrame) -> Iterator[dict[str, Any]]:
         some = people if group == "all" else people[people["group"] == group]
         yield _row("growth on size", group, some[growth].corr(some[size]), np.nan, len(some))
     for quantity in ("brain, loss", "ventricles, growth", "hippocampi, loss"):
-        yield _row(f"share of group: {quantity}", "all", _explained(people, quantity), np.nan, len(people))
+        yield _row(
+            f"share of group: {quantity}", "all", _explained(people, quantity), np.nan, len(people)
+        )
     yield _row("smallest Jacobian", "all", people["jacobian"].min(), np.nan, len(people))
 
 
@@ -167,16 +171,19 @@ def write_page(page: Path, table: pd.DataFrame) -> None:
 
 def render(table: pd.DataFrame) -> str:
     """Both tables as Markdown: what studies report by group, and what has no published value."""
-    cells = {
-        (row.version, row.quantity, row.group): row for row in table.itertuples(index=False)
-    }
+    cells = {(row.version, row.quantity, row.group): row for row in table.itertuples(index=False)}
     people = int(table.loc[table["quantity"] == "growth on size", "n"].max())
     lines = [f"Measured on {people} participants of each version.", ""]
-    lines += ["| | group | published | source | phantom | phantom:clean |", "|---|---|---|---|---|---|"]
+    lines += [
+        "| | group | published | source | phantom | phantom:clean |",
+        "|---|---|---|---|---|---|",
+    ]
     for quantity, (unit, *by_group, source) in PUBLISHED.items():
         for group, text in zip(GROUPS, by_group, strict=True):
             shown = [_spread(cells[version, quantity, group]) for version in VERSIONS]
-            lines.append(f"| {quantity}, {unit} | {group} | {text} | {source} | {' | '.join(shown)} |")
+            lines.append(
+                f"| {quantity}, {unit} | {group} | {text} | {source} | {' | '.join(shown)} |"
+            )
     lines += ["", "| | group | phantom | phantom:clean |", "|---|---|---|---|"]
     for quantity, group in dict.fromkeys(zip(table["quantity"], table["group"], strict=True)):
         if quantity not in PUBLISHED:

@@ -106,11 +106,15 @@ class PlainSite:
                 scan=self._scanner.acquire(positions, session, rng),
                 affine=self._affine,
                 row={"contrast": session.contrast, **_random_effects(session)},
-                clean=self._scanner.clean(positions, sessions[0]),
+                clean=self.clean(sessions[0], positions),
                 session=session,
             )
 
         return acquire
+
+    def clean(self, session: Session, positions: Tensor) -> NDArray[np.float32]:
+        """What a session shows of an anatomy, without noise, (X, Y, Z)."""
+        return self._scanner.clean(positions, session)
 
 
 class RawSite:

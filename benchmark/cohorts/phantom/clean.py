@@ -1,6 +1,6 @@
 """The first version of the phantom: ``phantom:clean``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from numpy.random import Generator
 from torch import Tensor
@@ -60,6 +60,19 @@ class CleanPopulation:
         velocity = self.modes.velocity(person.weights)
         return Body(anatomy, self.modes, velocity, person.years_before)
 
+    def future(self, person: CleanPerson, rng: Generator) -> Tensor:
+        """Another velocity field for the same first visit: other rates, given group and size."""
+        group = self.settings.groups[person.group]
+        enlargement = 1 + person.ventricle_growth * person.years_before
+        growth, _ = _rates(rng, group)
+        other = replace(
+            person,
+            brain_loss=_loss(rng, group),
+            ventricle_growth=growth * enlargement,
+            tilts=(0.4 * normal(rng), 0.4 * normal(rng)),
+        )
+        return self.modes.velocity(other.weights)
+
 
 def sample_clean(settings: CleanSettings, number: int) -> CleanPerson:
     """Sample the participant with a number, counted from 1."""
@@ -76,11 +89,15 @@ def sample_clean(settings: CleanSettings, number: int) -> CleanPerson:
         age=round(float(group.age[0] + group.age[1] * normal(rng)), 1),
         days=sample_days(rng, settings),
         size=size,
-        brain_loss=(group.brain_loss[0] + group.brain_loss[1] * normal(rng)) / 100,
+        brain_loss=_loss(rng, group),
         ventricle_growth=growth * enlargement,
         years_before=(enlargement - 1) / (growth * enlargement),
         tilts=(0.4 * normal(rng), 0.4 * normal(rng)),
     )
+
+
+def _loss(rng: Generator, group: CleanGroup) -> float:
+    return (group.brain_loss[0] + group.brain_loss[1] * normal(rng)) / 100
 
 
 def _rates(rng: Generator, group: CleanGroup) -> tuple[float, float]:

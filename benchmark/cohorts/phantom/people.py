@@ -1,11 +1,11 @@
 """Participants of the phantom: sizes at the first visit, and rates of change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, ndtr
+from scipy.special import gammainc, gammaincinv, ndtr, ndtri
 from torch import Tensor
 
 from longibench.benchmark.cohorts.phantom.ageing import TissueModes, age, amount, tissue_modes
@@ -89,6 +89,19 @@ class Population:
         """The participant from the first visit on."""
         return Body(anatomy, self.modes, self.modes.velocity(self._rates(person)))
 
+    def future(self, person: PhantomPerson, rng: Generator) -> Tensor:
+        """Another velocity field for the same first visit: other rates, given group and sizes."""
+        group = self.settings.groups[person.group]
+        rates = sample_course(rng, group, self.settings, person)
+        other = replace(
+            person,
+            tilts=(TILT * normal(rng), TILT * normal(rng)),
+            ventricle_growth=rates["ventricle_growth"],
+            brain_loss=rates["brain_loss"],
+            hippocampus_loss=rates["hippocampus_loss"],
+        )
+        return self.modes.velocity(self._rates(other))
+
     def _past(self, person: PhantomPerson) -> tuple[float, ...]:
         """Weights of the modes whose flow for one unit of time gives the first visit's volumes."""
         template = self.modes.volumes_ml
@@ -116,26 +129,44 @@ class Population:
 
 
 def sample_course(
-    rng: Generator, group: GroupSettings, settings: PhantomSettings
+    rng: Generator,
+    group: GroupSettings,
+    settings: PhantomSettings,
+    given: PhantomPerson | None = None,
 ) -> dict[str, float]:
     """Sample sizes at the first visit and rates: gamma distributed, with the set correlations.
 
     Rates are above 0. Correlated normal deviates within ``LIMIT`` standard deviations become
     quantiles (a Gaussian copula).
+
+    Args:
+        rng: A generator.
+        group: The participant's group.
+        settings: The correlations.
+        given: Only rates are sampled, given this participant's sizes.
     """
-    drawn = {
+    moments = {
         "ventricle_ml": group.ventricle_ml,
         "hippocampus_ml": group.hippocampus_ml,
         "ventricle_growth": group.ventricle_growth,
         "brain_loss": group.brain_loss,
         "hippocampus_loss": group.hippocampus_loss,
     }
-    deviates = _correlation_root(settings) @ rng.standard_normal(len(drawn))
-    quantiles = ndtr(deviates.clip(-LIMIT, LIMIT))
+    independent = rng.standard_normal(len(moments))
+    if given is not None:  # the sizes come first, and do not depend on each other
+        independent[0] = _deviate(given.ventricle_ml, *group.ventricle_ml)
+        independent[1] = _deviate(given.hippocampus_ml, *group.hippocampus_ml)
+    quantiles = ndtr((_correlation_root(settings) @ independent).clip(-LIMIT, LIMIT))
     return {
-        name: _gamma(quantile, *moments)
-        for (name, moments), quantile in zip(drawn.items(), quantiles, strict=True)
+        name: _gamma(quantile, *moment)
+        for (name, moment), quantile in zip(moments.items(), quantiles, strict=True)
     }
+
+
+def _deviate(value: float, mean: float, deviation: float) -> float:
+    """The normal deviate of a value of ``_gamma``."""
+    shape = (mean / deviation) ** 2
+    return float(ndtri(gammainc(shape, value * shape / mean)))
 
 
 def _correlation_root(settings: PhantomSettings) -> NDArray[np.float64]:
@@ -143,7 +174,7 @@ def _correlation_root(settings: PhantomSettings) -> NDArray[np.float64]:
     correlation = np.eye(5)
     correlation[2:, 2:] += settings.rates_together * (1 - np.eye(3))
     correlation[0, 2] = correlation[2, 0] = settings.growth_on_size
-    return np.linalg.cholesky(correlation)
+    return np.asarray(np.linalg.cholesky(correlation))
 
 
 def _gamma(quantile: float, mean: float, deviation: float) -> float:

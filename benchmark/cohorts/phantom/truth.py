@@ -13,6 +13,7 @@ from longibench.benchmark.core.errors import UserError
 TRUTH = Path("derivatives", "truth")
 BRAIN_MASK, DSEG, POSE = "desc-brain_mask.nii.gz", "dseg.nii.gz", "from-head_to-T1w_xfm.json"
 CLEAN, WARP = "desc-clean_T1w.nii.gz", "from-visit_to-first_xfm.nii.gz"
+EXPECTED = "desc-expected_T1w.nii.gz"
 CLEAN_STEP = 1 / 16  # of the stored intensity: rounding stays far below a year's change
 WARP_MM = 0.01
 DIRECTION = "head coordinates to the world of the scan's affine, both RAS mm: world = pose @ head"
@@ -33,8 +34,8 @@ def truth_file(dataset: Path, subject: str, visit: str, kind: str) -> Path:
         dataset: The phantom.
         subject: Label without ``sub-``.
         visit: Label without ``ses-``.
-        kind: ``BRAIN_MASK`` or ``POSE`` of a scattered phantom, ``CLEAN`` or ``WARP`` of a plain
-            one, ``DSEG`` of either.
+        kind: ``BRAIN_MASK`` or ``POSE`` of a scattered phantom, ``CLEAN``, ``WARP`` or
+            ``EXPECTED`` of a plain one, ``DSEG`` of either.
     """
     folder = dataset / TRUTH / f"sub-{subject}" / f"ses-{visit}" / "anat"
     return folder / f"sub-{subject}_ses-{visit}_{kind}"
