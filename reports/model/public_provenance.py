@@ -130,7 +130,9 @@ def _public_value(text: str, key: str) -> str:
     if key in COHORTS:
         reader, separator, _ = text.partition(":")
         named = separator and re.fullmatch(r"[\w-]{2,}", reader)
-        return f"{reader}:{PATH}" if named else text if text in SIMULATED else PATH
+        if text in SIMULATED:
+            return text
+        return f"{reader}:{PATH}" if named else PATH
     own = key.rpartition(".")[2]
     known = key in PATHS or own in PATHS
     if known and text and not is_number(text):
