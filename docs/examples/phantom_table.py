@@ -94,9 +94,9 @@ def _measure(simulation: Simulation, number: int) -> dict[str, Any]:
     person: Person = simulation.people.person(number)
     body = simulation.people.body(person, simulation.people.anatomy(person))
     first = body.at(0.0)
-    near = simulation.volumes.near(first)
-    before, later = simulation.volumes.ml(first, near), body.at(YEARS)
-    after = simulation.volumes.ml(later, near)
+    region = simulation.volumes.region(first)
+    before, later = simulation.volumes.ml(first, region), body.at(YEARS)
+    after = simulation.volumes.ml(later, region)
     jacobian = simulation.volumes.smallest_jacobian(body.at(person.days[-1] / YEAR))
     found: dict[str, Any] = {"group": person.group, "age": person.age, "jacobian": jacobian}
     for name in ("lateral ventricles", "hippocampi", "brain"):

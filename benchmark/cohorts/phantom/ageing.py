@@ -20,7 +20,7 @@ from longibench.benchmark.cohorts.phantom.progression import (
     tilted,
 )
 from longibench.benchmark.cohorts.phantom.template import Template
-from longibench.benchmark.cohorts.phantom.volumes import Volumes
+from longibench.benchmark.cohorts.phantom.volumes import Region, Volumes
 
 TISSUES = ("ventricles", "grey", "white", "hippocampus")
 TILTS = ("left-right", "front-back")
@@ -102,18 +102,18 @@ def tissue_modes(template: Template) -> TissueModes:
 def _measured_response(modes: TissueModes, template: Template) -> NDArray[np.float64]:
     """``TissueModes.response`` in a head of typical size: maps on ``FIELD`` smooth small parts."""
     volumes, points = Volumes(template), FIELD.points() / SIZE ** (1 / 3)
-    near = volumes.near(FIELD.volume(points))
-    before = _relative(volumes, points, near)
+    region = volumes.region(FIELD.volume(points))
+    before = _found(volumes, points, region)
     columns = []
     for velocity in modes.velocities[: len(TISSUES)]:
         small = SMALL_MM / float(velocity.abs().max())
         moved = flow(modes.lattice, velocity, points, -small, STEP_MM)
-        columns.append((_relative(volumes, moved, near) / before - 1) / small)
+        columns.append((_found(volumes, moved, region) / before - 1) / small)
     return np.stack(columns, axis=1)
 
 
-def _relative(volumes: Volumes, points: Tensor, near: Tensor) -> NDArray[np.float64]:
-    ml = volumes.ml(FIELD.volume(points), near)
+def _found(volumes: Volumes, points: Tensor, region: Region) -> NDArray[np.float64]:
+    ml = volumes.ml(FIELD.volume(points), region)
     return np.array([ml[VOLUME_OF[name]] for name in TISSUES])
 
 

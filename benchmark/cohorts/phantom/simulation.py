@@ -17,7 +17,7 @@ from longibench.benchmark.cohorts.phantom.people import Population
 from longibench.benchmark.cohorts.phantom.person import YEAR, Person, generator, normal
 from longibench.benchmark.cohorts.phantom.progression import Modes
 from longibench.benchmark.cohorts.phantom.template import Template, load_template
-from longibench.benchmark.cohorts.phantom.volumes import Volumes
+from longibench.benchmark.cohorts.phantom.volumes import Region, Volumes
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.phantom_clean import CleanSettings
 
@@ -94,17 +94,17 @@ def simulate(simulation: Simulation, person: Person, anatomy: Tensor) -> Iterato
     contrast = float(np.exp(CONTRAST * normal(rng)))
     body = simulation.people.body(person, anatomy)
     acquire = simulation.site.prepare(person, anatomy, contrast)
-    near: Tensor | None = None
+    region: Region | None = None
     for days in person.days:
         years = days / YEAR
         positions = body.at(years)
-        near = simulation.volumes.near(positions) if near is None else near
+        region = region or simulation.volumes.region(positions)
         acquisition = acquire(positions, rng)
         truth: Row = {
             "participant_id": f"sub-{person.label}",
             "session_id": f"ses-{tables.session_label(days)}",
             "years": round(years, 4),
-            **simulation.volumes.ml(positions, near),
+            **simulation.volumes.ml(positions, region),
             "smallest_jacobian": simulation.volumes.smallest_jacobian(positions),
             **acquisition.row,
         }

@@ -1,55 +1,77 @@
 """True volumes of a visit: the one definition of each, whatever the scan's voxels are."""
 
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD, carried, displacement
 from longibench.benchmark.cohorts.phantom.lattice import Lattice, jacobian
-from longibench.benchmark.cohorts.phantom.template import Template
+from longibench.benchmark.cohorts.phantom.template import Image, Template
 
-MAPS = ("ventricles", "grey", "white", "hippocampus")
-LATTICE = Lattice((71, 91, 71), 2.0)  # covers ``ROOM_MM``
-MARGIN_MM = 6.0  # around the template's head: follow-ups stay within the first visit's
+TISSUE, PARTS = ("grey", "white"), ("ventricles", "hippocampus")
+# Over ``ROOM_MM``, and over its middle. Spacings that divide the maps' 5 mm would meet their kinks.
+COARSE = Lattice((49, 63, 49), 3.0)
+FINE = Lattice((49, 73, 53), 2.0)
+# Resolution of the maps that the regions are taken from, and the least share there: a margin of
+# some mm, so that follow-ups stay within the first visit's region.
+HEAD_MM, PARTS_MM, LEAST = 3.0, 12.0, 0.02
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where volumes are summed: points (N, 3) of both lattices near what is measured on them."""
+
+    coarse: Tensor
+    fine: Tensor
 
 
 class Volumes:
     """Volumes of a participant's tissues at any visit.
 
-    A volume is the integral of the tissue's share, which the template's maps give at 1 mm, over the
-    head; it is summed over a lattice of 2 mm.
+    A volume is the integral of the tissue's share, which the template's maps give at 1 mm; grey and
+    white matter are summed over a lattice of 3 mm, ventricles and hippocampi over one of 2 mm.
     """
 
     def __init__(self, template: Template) -> None:
         """Args: the template, whose maps are taken unblurred."""
-        self._maps = template.at(0, *MAPS)
-        self._head = template.at(MARGIN_MM, "head")
-        self._points = LATTICE.points()
+        self._tissue, self._parts = template.at(0, *TISSUE), template.at(0, *PARTS)
+        self._head, self._around = template.at(HEAD_MM, "head"), template.at(PARTS_MM, *PARTS)
 
-    def near(self, positions: Tensor) -> Tensor:
-        """Points (N, 3) of the lattice in a head, given its map (3, X, Y, Z) on ``FIELD``."""
-        return self._points[carried(self._head, self._points, displacement(positions))[:, 0] > 0]
+    def region(self, positions: Tensor) -> Region:
+        """The region of a participant, given the first visit's map (3, X, Y, Z) on ``FIELD``."""
+        return Region(
+            _near(self._head, positions, COARSE.points()),
+            _near(self._around, positions, FINE.points()),
+        )
 
-    def ml(self, positions: Tensor, points: Tensor) -> dict[str, float]:
-        """Volume of each tissue in ml.
-
-        Args:
-            positions: The visit's map (3, X, Y, Z) on ``FIELD``.
-            points: ``near`` at the first visit.
-        """
-        shares = carried(self._maps, points, displacement(positions))
-        sums: NDArray[np.float64] = shares.numpy().sum(axis=0, dtype=np.float64)
-        totals = dict(zip(MAPS, sums * LATTICE.spacing**3 / 1000, strict=True))
+    def ml(self, positions: Tensor, region: Region) -> dict[str, float]:
+        """Volume of each tissue in ml, of a visit's map (3, X, Y, Z) on ``FIELD``."""
+        grey, white = _integrals(self._tissue, positions, region.coarse, COARSE)
+        ventricles, hippocampi = _integrals(self._parts, positions, region.fine, FINE)
         return {
-            "brain_ml": float(totals["grey"] + totals["white"]),
-            "grey_ml": float(totals["grey"]),
-            "white_ml": float(totals["white"]),
-            "ventricle_ml": float(totals["ventricles"]),
-            "hippocampus_ml": float(totals["hippocampus"]),
+            "brain_ml": grey + white,
+            "grey_ml": grey,
+            "white_ml": white,
+            "ventricle_ml": ventricles,
+            "hippocampus_ml": hippocampi,
         }
 
     def smallest_jacobian(self, positions: Tensor) -> float:
         """Smallest Jacobian of a map (3, X, Y, Z) on ``FIELD``, where there is tissue."""
-        shares = self._maps.at(positions.reshape(3, -1).T)[:, : MAPS.index("hippocampus")]
-        inside = FIELD.volume(shares).sum(dim=0) > 0.5
-        return float(jacobian(FIELD, positions)[inside].min())
+        points = positions.reshape(3, -1).T
+        shares = self._tissue.at(points).sum(dim=1) + self._parts.at(points)[:, 0]
+        return float(jacobian(FIELD, positions).flatten()[shares > 0.5].min())
+
+
+def _near(maps: Image, positions: Tensor, points: Tensor) -> Tensor:
+    return points[(carried(maps, points, displacement(positions)) > LEAST).any(dim=1)]
+
+
+def _integrals(
+    maps: Image, positions: Tensor, points: Tensor, lattice: Lattice
+) -> tuple[float, float]:
+    """Integrals of two maps over points of a lattice, in ml."""
+    shares = carried(maps, points, displacement(positions)).numpy()
+    first, second = shares.sum(axis=0, dtype=np.float64) * lattice.spacing**3 / 1000
+    return float(first), float(second)
