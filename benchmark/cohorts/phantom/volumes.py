@@ -12,7 +12,7 @@ from longibench.benchmark.cohorts.phantom.template import Image, Template
 TISSUE, PARTS = ("grey", "white"), ("ventricles", "hippocampus")
 # Over ``ROOM_MM``, and over its middle. Spacings that divide the maps' 5 mm would meet their kinks.
 COARSE = Lattice((49, 63, 49), 3.0)
-FINE = Lattice((49, 73, 53), 2.0)
+FINE = Lattice((59, 73, 53), 2.0)
 # Resolution of the maps that the regions are taken from, and the least share there: a margin of
 # some mm, so that follow-ups stay within the first visit's region.
 HEAD_MM, PARTS_MM, LEAST = 3.0, 12.0, 0.02
