@@ -6,7 +6,7 @@ from longibench.benchmark.cohorts.open_cohort import PHANTOM
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.evaluation.generate import NEEDS_TRUTH
 from longibench.benchmark.protocol.table_checks import Cohorts
-from longibench.benchmark.settings.plugins import find_metric
+from longibench.benchmark.settings.plugins import find_metric, load_metrics
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
 
@@ -39,8 +39,10 @@ def with_truth_only(
         truth: Whether the truth of the evaluated cohort is known.
 
     Raises:
-        UserError: An oracle was asked for, and cannot be made or is not measured by any metric.
+        UserError: An oracle was asked for, and cannot be made or is not measured by any metric; or
+            a metric is unknown.
     """
+    load_metrics(path for recipe in recipes for path in recipe.plugins)
     measured = any(measures_oracles(name) for name in settings.metrics.names)
     if truth and measured:
         return list(recipes)

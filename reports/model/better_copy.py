@@ -10,6 +10,7 @@ from longibench.reports.model.estimates import Estimate, estimate, mean_by_subje
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
 
+DIGITS = 12  # equal contributions are equal, whatever the rounding of their sums
 ERRORS = {"skill": "mae", "skill-head": "mae-head"}  # the errors that each skill compares
 
 
@@ -79,4 +80,5 @@ def _contributions(own: pd.DataFrame, copy: pd.DataFrame) -> pd.Series:
     error = mean_by_subject(own[own["volume"].isin(copy["volume"])])
     of_copy = mean_by_subject(copy[copy["volume"].isin(own["volume"])])
     ratio = error.mean() / of_copy.mean()
-    return 1 - ratio - (error - ratio * of_copy) / of_copy.mean()
+    parts = 1 - ratio - (error - ratio * of_copy) / of_copy.mean()
+    return parts.round(DIGITS)
