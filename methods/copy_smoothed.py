@@ -27,7 +27,7 @@ class CopySmoothed(Method, name="copy-smoothed"):
     training_defaults = MappingProxyType(
         {  # one number: it needs neither a preset's hours nor its loggers
             "iterations": 100,
-            "learning_rate": 0.05,
+            "learning_rate": 0.02,
             "ema": {"decay": 0.95, "every": 1, "start": 0},
             "validation": {"every": 0},
             "loggers": ["csv"],
@@ -36,7 +36,7 @@ class CopySmoothed(Method, name="copy-smoothed"):
 
     def __init__(self, settings: MethodSettings, shape: tuple[int, int, int]) -> None:
         super().__init__(settings, shape)
-        self.log_width = nn.Parameter(torch.tensor(math.log(START)))
+        self.width = nn.Parameter(torch.tensor(START))  # only its square counts, not its sign
 
     def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
         """Mean absolute error of the blurred source."""
@@ -48,18 +48,19 @@ class CopySmoothed(Method, name="copy-smoothed"):
 
     def describe(self) -> str:
         """The width that was chosen."""
-        return f"Gaussian, FWHM {FWHM * float(self._width().detach()):.2f} voxel"
+        return f"Gaussian, FWHM {FWHM * float(self.variance.detach()) ** 0.5:.2f} voxel"
 
-    def _width(self) -> Tensor:
-        """Standard deviation in voxels."""
-        return self.log_width.exp().clamp(max=WIDEST)
+    @property
+    def variance(self) -> Tensor:
+        """In voxels squared."""
+        return self.width.square().clamp(max=WIDEST**2)
 
     def _blurred(self, source: Tensor) -> Tensor:
         """Blur along each axis, (B, 1, X, Y, Z); the border's values continue outside.
 
         Sums, not a convolution, which mixed precision would round to 8 bits.
         """
-        weights = discrete_gaussian(self._width(), RADIUS)
+        weights = discrete_gaussian(self.variance, RADIUS)
         volume = F.pad(source, (RADIUS,) * 6, mode="replicate")
         for axis in (2, 3, 4):
             blurred = torch.zeros((), device=source.device, dtype=source.dtype)
@@ -69,18 +70,20 @@ class CopySmoothed(Method, name="copy-smoothed"):
         return volume
 
 
-def discrete_gaussian(width: Tensor, radius: int) -> Tensor:
+def discrete_gaussian(variance: Tensor, radius: int) -> Tensor:
     """Weights (2 ``radius`` + 1,) of the discrete Gaussian kernel, which sum to 1.
 
-    Its variance is that of the Gaussian at every width, also far below a voxel, where a sampled
-    Gaussian has no neighbours any more (Lindeberg 1990, IEEE TPAMI 12:234).
+    Its variance is the given one, also far below that of a voxel, where a sampled Gaussian has no
+    neighbours any more (Lindeberg 1990, IEEE TPAMI 12:234).
 
     Args:
-        width: Standard deviation in voxels.
+        variance: In voxels squared.
         radius: Voxels to each side.
     """
     count = 2 * radius + 1
-    angles = torch.arange(count, device=width.device, dtype=torch.float64) * (2 * math.pi / count)
-    spectrum = torch.exp(width.double().square() * (angles.cos() - 1))
-    offsets = torch.arange(-radius, radius + 1, device=width.device)
-    return (spectrum * (offsets[:, None] * angles).cos()).mean(-1).to(width.dtype)
+    angles = torch.arange(count, device=variance.device, dtype=torch.float64) * (
+        2 * math.pi / count
+    )
+    spectrum = torch.exp(variance.double() * (angles.cos() - 1))
+    offsets = torch.arange(-radius, radius + 1, device=variance.device)
+    return (spectrum * (offsets[:, None] * angles).cos()).mean(-1).to(variance.dtype)

@@ -16,13 +16,13 @@ def volumes(seed: int) -> Tensor:
 def of_width(width: float) -> CopySmoothed:
     method = CopySmoothed(MethodSettings(), SHAPE)
     with torch.no_grad():
-        method.log_width.fill_(width).log_()
+        method.width.fill_(width)
     return method
 
 
 @pytest.mark.parametrize("width", [0.01, 0.1, 0.3, 1.0])
 def test_the_kernel_has_the_width_also_far_below_a_voxel(width: float) -> None:
-    weights = discrete_gaussian(torch.tensor(width, dtype=torch.float64), RADIUS)
+    weights = discrete_gaussian(torch.tensor(width**2, dtype=torch.float64), RADIUS)
     offsets = torch.arange(-RADIUS, RADIUS + 1)
     assert float(weights.sum()) == pytest.approx(1)
     assert float((weights * offsets**2).sum()) == pytest.approx(width**2, rel=1e-4)
@@ -57,6 +57,6 @@ def test_training_finds_the_width_and_none_if_no_blur_helps(true: float, found: 
         adam.zero_grad()
         method.training_loss(source, target, years).backward()
         adam.step()
-    width = float(method.log_width.detach().exp())
+    width = abs(float(method.width.detach()))
     assert width == pytest.approx(found, abs=0.03)
     assert method.describe() == f"Gaussian, FWHM {FWHM * width:.2f} voxel"

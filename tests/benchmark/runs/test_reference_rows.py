@@ -30,7 +30,10 @@ from longibench.benchmark.settings.plugins import load_metrics
 
 Cli = Callable[..., Any]
 DEMO = load_settings("demo")
-ROWS = ["--set", "reference_rows=true", "--set", "metrics.names=[ssim,mae,psnr-head]"]
+ROWS = [
+    *("--set", "reference_rows=true", "--set", "metrics.names=[ssim,mae,psnr-head]"),
+    *("--set", "methods.copy-smoothed.training.iterations=2"),
+]
 
 
 def test_they_follow_what_was_asked_for_and_can_be_left_out() -> None:
@@ -135,10 +138,6 @@ def test_a_run_adds_them_and_does_them_once(
     before = {path: path.stat().st_mtime_ns for path in folder.glob("predictions/*/*")}
     assert cli("run", *given).code == 0
     assert {path: path.stat().st_mtime_ns for path in folder.glob("predictions/*/*")} == before
-    assert cli("report", "--quiet", "--workspace", workspace).code == 0
-    page = (folder / "report" / "index.html").read_text()
-    assert "Full change (oracle)" in page
-    assert "no method can be asked for it" in page
 
 
 def _check_volumes(folder: Path, pairs: pd.DataFrame) -> None:
