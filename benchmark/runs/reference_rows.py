@@ -52,7 +52,7 @@ def with_truth_only(
     return [recipe for recipe in recipes if not recipe.method().oracle]
 
 
-def has_truth(cohorts: Cohorts) -> bool:
+def is_simulated(cohorts: Cohorts) -> bool:
     """Whether the truth of the cohort that is evaluated on is known, visit by visit."""
     visits = (cohorts.test or cohorts.train).visits
     return CLEAN in visits and bool(visits[CLEAN].notna().all())

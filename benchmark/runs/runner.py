@@ -36,7 +36,7 @@ from longibench.benchmark.runs.dry_run import Estimate, estimate
 from longibench.benchmark.runs.launchers import in_process, ray
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
 from longibench.benchmark.runs.reference_rows import (
-    has_truth,
+    is_simulated,
     seeds_of,
     with_reference_rows,
     with_truth_only,
@@ -182,7 +182,7 @@ def _plan_all(
     """Plan every fold; what tables decide of any of them is decided before a scan is opened."""
     cohorts = open_cohorts(settings, workspace, console)
     check_cohorts(recipes, cohorts, settings, matrix)
-    recipes = with_truth_only(recipes, asked, settings, truth=has_truth(cohorts))
+    recipes = with_truth_only(recipes, asked, settings, truth=is_simulated(cohorts))
     planned = []
     for fold in matrix.by_fold(settings):
         protocol = build_protocol(fold, workspace, console, cohorts)

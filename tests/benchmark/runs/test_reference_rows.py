@@ -115,7 +115,7 @@ def with_truth(monkeypatch: pytest.MonkeyPatch) -> None:
         return known.assign(source_clean=known["source"], target_clean=known["target"])
 
     monkeypatch.setattr(protocols, "annotate", annotated)
-    monkeypatch.setattr(runner, "has_truth", lambda cohorts: True)
+    monkeypatch.setattr(runner, "is_simulated", lambda cohorts: True)
 
 
 def test_a_run_adds_them_and_does_them_once(
@@ -152,7 +152,7 @@ def _check_volumes(folder: Path, pairs: pd.DataFrame) -> None:
 def test_an_oracle_on_a_cohort_without_truth_is_refused_before_any_work(
     cli: Cli, options: tuple[str, ...], workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "has_truth", lambda cohorts: False)
+    monkeypatch.setattr(runner, "is_simulated", lambda cohorts: False)
     given = ["--methods", "half-change", "--workspace", workspace, *options]
     result = cli("run", *given)
     assert result.code == 2
