@@ -12,6 +12,7 @@ class CopySource(Method, name="copy-source"):
     summary = "returns the source unchanged; the reference for every paired metric"
     conditions_on = ("source",)
     learns = False
+    reference = True
     evaluations = 0
 
     def training_loss(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:

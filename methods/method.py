@@ -1,10 +1,10 @@
 """The interface that every generative method implements, and its registry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from types import FunctionType, MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +19,7 @@ REGISTRY: dict[str, type["Method"]] = {}
 
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Role = Literal["method", "reference", "oracle"]
 
 
 class MethodSettings(BaseModel):
@@ -93,6 +94,12 @@ class Method(nn.Module, ABC):
         conditions_on: What the generated volume depends on in addition to the seed.
         Settings: The class of the method's settings.
         learns: Whether there is anything to train.
+        reference: Whether its row shows what a score gives without any generation; it is never
+            ranked or compared. It is not inherited.
+        oracle: Whether it is made with the simulated truth, which no method can be asked for; it is
+            never ranked or compared. See ``methods.oracles``.
+        training_defaults: Training settings that replace the shared ones; the user's own for the
+            method, ``methods.NAME.training``, replace these.
         evaluations: Network evaluations per generated volume, for the cost table.
         multiple: Every side of a volume must be divisible by this; the harness pads and crops.
         generation_only: Modules and functions that affect only ``generate``, such as samplers and
@@ -110,6 +117,9 @@ class Method(nn.Module, ABC):
     conditions_on: ClassVar[tuple[str, ...]] = ("source", "interval")
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
     learns: ClassVar[bool] = True
+    reference: ClassVar[bool] = False
+    oracle: ClassVar[bool] = False
+    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     generation_only: ClassVar[tuple[ModuleType | Callable[..., Any], ...]] = ()
     evaluations: int = 1
     multiple: int = 1
@@ -120,6 +130,7 @@ class Method(nn.Module, ABC):
         super().__init_subclass__(**rest)
         _refuse_old_names(cls)
         _check_generation_only(cls)
+        cls.reference = "reference" in vars(cls) and cls.reference
         if name is not None:
             _register(cls, name)
 
@@ -155,6 +166,13 @@ class Method(nn.Module, ABC):
     def describe(self) -> str:
         """What a table must list in addition to the name: prediction target, sampler, steps."""
         return ""
+
+    @classmethod
+    def role(cls) -> Role:
+        """What its row of a table is: only methods are ranked and compared."""
+        if cls.oracle:
+            return "oracle"
+        return "reference" if cls.reference else "method"
 
     def networks(self) -> tuple[nn.Module, ...]:
         """The expensive modules, which may be compiled by ``torch.compile``; none by default."""

@@ -4,8 +4,12 @@ Its architecture, training and accuracy are described in ``docs/anatomy.md``.
 """
 
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,12 +48,17 @@ class Reading:
     Attributes:
         maps: The encoder's five maps, (C, x, y, z) each, from fine to coarse.
         pooled: Their means over the volume, (d,).
-        probabilities: Of ``TISSUES`` at each voxel of the volume's own grid, (5, X, Y, Z).
+        decode: Computes ``probabilities``, which costs more than the rest.
     """
 
     maps: tuple[NDArray[np.float32], ...]
     pooled: NDArray[np.float64]
-    probabilities: NDArray[np.float32]
+    decode: Callable[[], NDArray[np.float32]]
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float32]:
+        """Of ``TISSUES`` at each voxel of the volume's own grid, (5, X, Y, Z)."""
+        return self.decode()
 
 
 def load_embedded(path: Path = WEIGHTS) -> AnatomyNetwork:
@@ -92,7 +101,12 @@ def _empty() -> AnatomyNetwork:
 
 
 @torch.inference_mode()
-def read(network: AnatomyNetwork, voxels: Volume, spacing_mm: Spacing) -> Reading:
+def read(
+    network: AnatomyNetwork,
+    voxels: Volume,
+    spacing_mm: Spacing,
+    alone: AbstractContextManager[Any] = nullcontext(),  # noqa: B008 - holds nothing
+) -> Reading:
     """Read one volume in a batch of its own: the result depends on no other volume.
 
     Args:
@@ -100,25 +114,36 @@ def read(network: AnatomyNetwork, voxels: Volume, spacing_mm: Spacing) -> Readin
         voxels: (X, Y, Z) in [-1, 1], background -1.
         spacing_mm: Size of a voxel. Volumes coarser than ``COARSEST_MM`` are interpolated
             linearly to it, and the probabilities back.
+        alone: Held while the probabilities are computed, when they are first asked for.
     """
     device = next(network.parameters()).device
     given = torch.from_numpy(np.array(voxels, np.float32))[None, None].to(device)
     fine = _refined(given, spacing_mm)
     padded, inside = _padded(fine)
     padded = padded.contiguous(memory_format=torch.channels_last_3d)
-    # cuDNN would round to TF32's 10 bits in convolutions: values would depend on the device.
-    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+    with _exact():
         stages = network.stages(padded)
-        logits = network.logits(padded, stages)
-    x, y, z = inside
-    probabilities = logits.softmax(dim=1)[:, :, x, y, z]
-    if fine.shape != given.shape:
-        probabilities = F.interpolate(probabilities, given.shape[2:], mode="trilinear")
+
+    @torch.inference_mode()
+    def decode() -> NDArray[np.float32]:
+        with alone, _exact():
+            logits = network.logits(padded, stages)
+        x, y, z = inside
+        probabilities = logits.softmax(dim=1)[:, :, x, y, z]
+        if fine.shape != given.shape:
+            probabilities = F.interpolate(probabilities, given.shape[2:], mode="trilinear")
+        return probabilities[0].contiguous().cpu().numpy()
+
     return Reading(
         tuple(stage[0].contiguous().cpu().numpy() for stage in stages),
         pooled(stages)[0].double().cpu().numpy(),
-        probabilities[0].contiguous().cpu().numpy(),
+        decode,
     )
+
+
+def _exact() -> AbstractContextManager[Any]:
+    """Without TF32: its 10 bits in cuDNN's convolutions would let values depend on the device."""
+    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
 
 
 def tissue_volumes(probabilities: NDArray[np.float32], spacing_mm: Spacing) -> dict[str, float]:

@@ -79,8 +79,11 @@ class AnatomyExtractor:
         """Features and tissue of a scan, from one forward pass for all callers."""
         from longibench.metrics.anatomy import read
 
+        def of_scan(scan: Scan) -> "Reading":
+            return read(self._network, scan.voxels, scan.spacing_mm, self._alone)
+
         with self._alone:
-            return scan.derive(self._name, lambda s: read(self._network, s.voxels, s.spacing_mm))
+            return scan.derive(self._name, of_scan)
 
     def pooled(self, scan: Scan) -> Features:
         """Features (d,) in float64 of one volume."""

@@ -70,6 +70,7 @@ OPTIONS = (
     *("--set", "generation.batch_size=1"),
     *("--set", "device.threads=1"),
     *("--set", "device.accelerator=cpu"),
+    *("--set", "reference_rows=false"),
 )
 
 

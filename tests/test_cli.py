@@ -589,6 +589,7 @@ def test_a_real_brain_that_grows_by_9_percent_a_year_is_marked(
         *("--set", "metrics.names=[brain-bias]", "--set", "device.accelerator=cpu"),
         *("--set", "phantom.subjects=4", "--set", "split.test=1"),
         *("--set", "preparation.bias=none"),  # which takes most of the time
+        *("--set", "reference_rows=false"),
     )
     assert result.code == 0, result.err
     assert "the real brain grows or shrinks by over 5% a year" in result.err

@@ -23,6 +23,7 @@ TINY = (
     "grid.shape=[32,40,32]",
     "training.iterations=5",
     "device.accelerator=cpu",
+    "reference_rows=false",
 )
 RUN = ("run", "--methods", "mean-change", "--quiet", *(f"--set={value}" for value in TINY))
 

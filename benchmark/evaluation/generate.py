@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -51,11 +52,18 @@ from longibench.benchmark.training.checkpoints import read_final, require_latest
 from longibench.benchmark.training.pair_loader import crop_to_shape, pad_to_multiple
 from longibench.benchmark.training.recipe import Recipe
 from longibench.benchmark.training.throughput import costs_of_run
+from longibench.methods.oracles import Oracle, Truth
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from longibench.methods.method import Method
+
+
+NEEDS_TRUTH = (
+    "is made with the simulated truth, which only the phantom has: evaluate on the phantom, or "
+    "leave it out of --methods"
+)
 
 
 @dataclass(frozen=True)
@@ -87,12 +95,16 @@ class GenerationJob:
 
 @dataclass(frozen=True)
 class Request:
-    """One volume to generate, and its files: several if the method ignores the interval."""
+    """One volume to generate, and its files: several if the method ignores the interval.
+
+    ``truth`` has the paths of a ``Truth``, for an oracle alone.
+    """
 
     source: str
     interval_years: float
     seed: int
     files: tuple[str, ...]
+    truth: tuple[str, ...] = ()
 
 
 def generate(job: GenerationJob) -> None:
@@ -166,9 +178,15 @@ def _file_name(subject: str, visit: str, sample: int, mark: str = "") -> str:
 
 
 def requests(job: GenerationJob) -> list[Request]:
-    """The volumes to generate; once a subject and sample if the method ignores the interval."""
-    by_interval = "interval" in job.recipe.method().conditions_on
-    table = manifest(job).merge(job.pairs[["subject", "visit", "source"]], on=["subject", "visit"])
+    """The volumes to generate; once a subject and sample if the method ignores the interval.
+
+    Raises:
+        UserError: An oracle, for pairs without truth.
+    """
+    method = job.recipe.method()
+    by_interval, truth = "interval" in method.conditions_on, _truth_columns(method, job.pairs)
+    given = job.pairs[["subject", "visit", "source", *truth]]
+    table = manifest(job).merge(given, on=["subject", "visit"])
     keys = ["subject", "sample", *(["interval_years"] if by_interval else [])]
     return [
         Request(
@@ -176,9 +194,18 @@ def requests(job: GenerationJob) -> list[Request]:
             interval_years=float(group["interval_years"].iloc[0]),
             seed=int(group["seed"].iloc[0]),
             files=tuple(group["generated"]),
+            truth=tuple(group[name].iloc[0] for name in truth),
         )
         for _, group in table.groupby(keys, sort=True)
     ]
+
+
+def _truth_columns(method: type["Method"], pairs: pd.DataFrame) -> list[str]:
+    """The columns of the pairs that an oracle is made from; none for any other method."""
+    columns = list(Truth._fields) if issubclass(method, Oracle) else []
+    if any(name not in pairs or pairs[name].isna().any() for name in columns):
+        raise UserError(f"method '{method.name}' {NEEDS_TRUTH}")
+    return columns
 
 
 def volumes_exist(job: GenerationJob) -> bool:
@@ -284,19 +311,30 @@ def _unfinished(batches: list[list[Request]], folder: Path) -> list[list[Request
 @torch.inference_mode()
 def _generate_batch(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
     """Volumes (B, X, Y, Z) on the CPU, not clamped."""
-    volumes = [torch.from_numpy(read_volume(request.source).copy())[None] for request in batch]
-    padded = pad_to_multiple(torch.stack(volumes), method.multiple)
-    source = padded.to(fabric.device, _dtype(method))
+    source = _stacked([request.source for request in batch], method, fabric)
     years = torch.tensor([r.interval_years for r in batch], device=fabric.device).to(source)
     seeds = torch.tensor([request.seed for request in batch], dtype=torch.int64)
     with fabric.autocast(), fast_convolutions(fabric.device.type):
-        generated = method.generate(source, years, seeds)
+        if isinstance(method, Oracle):
+            paths = zip(*(request.truth for request in batch), strict=True)
+            generated = method.from_truth(
+                source, Truth(*(_stacked(of_batch, method, fabric) for of_batch in paths))
+            )
+        else:
+            generated = method.generate(source, years, seeds)
     if generated.shape != source.shape or not torch.isfinite(generated).all():
         raise UserError(
             f"method '{method.name}': generate must return finite volumes of shape "
             f"{tuple(source.shape)}, got {tuple(generated.shape)}"
         )
     return crop_to_shape(generated.float().cpu(), method.shape)[:, 0]
+
+
+def _stacked(paths: Sequence[str], method: "Method", fabric: "Fabric") -> Tensor:
+    """Prepared volumes as a batch (B, 1, X, Y, Z) on the device, padded as the method needs."""
+    volumes = [torch.from_numpy(read_volume(path).copy())[None] for path in paths]
+    padded = pad_to_multiple(torch.stack(volumes), method.multiple)
+    return padded.to(fabric.device, _dtype(method))
 
 
 def _dtype(method: "Method") -> torch.dtype:
@@ -337,6 +375,7 @@ def _finish(
         **job.info,
         "iterations": trained["iterations"],
         "train_seconds": trained["seconds"],
+        "role": method.role(),
         "details": method.describe(),
         "summary": method.summary,
         "parameters": sum(parameter.numel() for parameter in method.parameters()),

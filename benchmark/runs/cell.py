@@ -40,6 +40,7 @@ from longibench.benchmark.evaluation.score_table import (
 from longibench.benchmark.protocol.metric_identity import Identity, identify
 from longibench.benchmark.protocol.protocol import Protocol
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.runs.reference_rows import measures_oracles
 from longibench.benchmark.settings.schema import MetricSettings, Settings
 from longibench.benchmark.training.checkpoints import (
     is_intact,
@@ -51,6 +52,7 @@ from longibench.benchmark.training.loggers.loggers import require_loggers
 from longibench.benchmark.training.loop import train
 from longibench.benchmark.training.recipe import Recipe, code_of
 from longibench.benchmark.training.validation import require_pairs
+from longibench.methods.method import Method
 from longibench.metrics.metric import Metric
 
 if TYPE_CHECKING:
@@ -87,7 +89,16 @@ class Scoring:
         cache = self.workspace.measured
         if metrics is None:
             metrics = build_metrics(self.metrics, cache, self.plugins, self.accelerator)
-        return Evaluator(metrics, read_pairs(self.protocol), console, cache, self.workers)
+        every = Evaluator(metrics, read_pairs(self.protocol), console, cache, self.workers)
+        return every.only([its.name for its in self.identities])
+
+    def of_row(self, method: type[Method]) -> "Scoring":
+        """The scoring of one method's row: an oracle is measured by few metrics."""
+        if not method.oracle:
+            return self
+        return replace(
+            self, identities=tuple(its for its in self.identities if measures_oracles(its.name))
+        )
 
 
 @dataclass(frozen=True)
@@ -183,14 +194,14 @@ def make_cell(
         training=_training_job(generation, settings, protocol) if model else None,
         generation=generation,
         label=Label(protocol.name, split, recipe.name, made_by, settings.seed),
-        scoring=scoring,
+        scoring=scoring.of_row(recipe.method()),
         name=f"{name}, fold {settings.split.fold}" if settings.split.folds else name,
     )
 
 
 def _what_determines(recipe: Recipe, settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
     """What determines a method's volumes and its trained weights, besides the data."""
-    method, training = recipe.method(), settings.training_of(recipe.name)
+    method, training = recipe.method(), recipe.training(settings)
     computes = method.learns or method.evaluations > 0  # a copy has no precision
     how = {
         "training": training.identity() if method.learns else {},
@@ -203,7 +214,7 @@ def _what_determines(recipe: Recipe, settings: Settings) -> tuple[dict[str, Any]
 def _training_job(generation: GenerationJob, settings: Settings, protocol: Protocol) -> TrainingJob:
     """The training whose model generates."""
     assert generation.model is not None
-    training = settings.training_of(generation.recipe.name)
+    training = generation.recipe.training(settings)
     require_pairs(protocol.validation_pairs, training.validation)
     require_loggers(training.loggers)
     return TrainingJob(

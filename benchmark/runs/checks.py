@@ -40,7 +40,7 @@ def check_run(
     for fold in matrix.by_fold(settings):
         check_split(fold)
     check_machine(settings)
-    training = {recipe.name: settings.training_of(recipe.name) for recipe in recipes}
+    training = {recipe.name: recipe.training(settings) for recipe in recipes}
     for learns in _trained(recipes, settings):
         require_loggers(learns.loggers)
     if cells_here:
@@ -118,4 +118,4 @@ def _unvalidated(
 
 
 def _trained(recipes: list[Recipe], settings: Settings) -> list[TrainingSettings]:
-    return [settings.training_of(recipe.name) for recipe in recipes if recipe.method().learns]
+    return [recipe.training(settings) for recipe in recipes if recipe.method().learns]

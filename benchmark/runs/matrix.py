@@ -77,8 +77,8 @@ def read_recipes(
         name: Recipe.of(name, settings, plugins)
         for name in dict.fromkeys([*methods, *settings.methods])
     }
-    for name in recipes:
-        settings.training_of(name)
+    for recipe in recipes.values():
+        recipe.training(settings)
     return [recipes[name] for name in dict.fromkeys(methods)]
 
 

@@ -31,7 +31,7 @@ class Naming:
     Attributes:
         label: Given by the user; empty removes a label, None keeps it. It is for rows with
             overrides: if only some rows of a command have the preset's settings, it is for the
-            other rows only, and never for a method that does not learn.
+            other rows only, and never for a reference or a method that does not learn.
         preset: The settings without overrides: rows with equal settings are the preset's.
     """
 
@@ -64,7 +64,7 @@ def name_rows(folder: Path, cells: Sequence["Cell"], settings: Settings, naming:
         before = read_rows(folder)
         rows = deepcopy(before)
         presets = [naming.preset_of(cell, settings) for cell in cells]
-        learns = [cell.training is not None for cell in cells]
+        learns = [_is_named(cell) for cell in cells]
         overridden = any(one and not preset for one, preset in zip(learns, presets, strict=True))
         for cell, preset, one in zip(cells, presets, learns, strict=True):
             row = rows.setdefault(cell.label.method, {}).setdefault(cell.label.settings, {})
@@ -88,6 +88,11 @@ def read_rows(folder: Path) -> Rows:
     return read_json(path, Rows, ADVICE)
 
 
+def _is_named(cell: "Cell") -> bool:
+    """Whether a label can be for a cell's row: the settings of a command change what it learns."""
+    return cell.training is not None and cell.generation.recipe.method().role() == "method"
+
+
 def _equal(recipe: Recipe, settings: Settings, preset: Settings) -> bool:
     """Whether settings and preset give a method the same identity, on this machine."""
     try:
@@ -103,7 +108,7 @@ def _made(recipe: Recipe, settings: Settings, accelerator: str) -> list[Any]:
     device = settings.device.model_copy(update={"accelerator": accelerator})
     return [
         Recipe.of(name, settings, recipe.plugins).values,
-        settings.training_of(name).identity() if learns else None,
+        recipe.training(settings).identity() if learns else None,
         settings.generation.samples,
         arithmetic(resolved(device)),
     ]

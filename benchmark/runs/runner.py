@@ -35,6 +35,12 @@ from longibench.benchmark.runs.checks import check_cohorts, check_run
 from longibench.benchmark.runs.dry_run import Estimate, estimate
 from longibench.benchmark.runs.launchers import in_process, ray
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
+from longibench.benchmark.runs.reference_rows import (
+    is_simulated,
+    seeds_of,
+    with_reference_rows,
+    with_truth_only,
+)
 from longibench.benchmark.runs.requested import record_request
 from longibench.benchmark.runs.row_names import Naming, name_rows
 from longibench.benchmark.runs.time_estimate import Remaining, show_plan
@@ -72,7 +78,7 @@ def run(  # noqa: PLR0913 - the options of a run
     The prepared cohort and the protocols, which cells share, are made here, before the first cell.
 
     Args:
-        methods: Names of registered methods.
+        methods: Names of registered methods; other rows are added, see ``runs.reference_rows``.
         settings: The run's settings.
         workspace: Folder of all results; existing ones are reused.
         console: For the plan and progress.
@@ -89,7 +95,7 @@ def run(  # noqa: PLR0913 - the options of a run
         Stopped: By the user or the system; the same command continues.
     """
     matrix = matrix or Matrix()
-    recipes = read_recipes(methods, settings, plugins)
+    recipes = read_recipes(with_reference_rows(methods, settings), settings, plugins)
     check_run(recipes, settings, matrix, cells_here=launcher != "ray")
     take_over(workspace.folders(), workspace.root, console)
     unresolved, on_ray = settings, launcher == "ray"
@@ -97,7 +103,7 @@ def run(  # noqa: PLR0913 - the options of a run
     settings = settings.model_copy(update={"device": device})
     here = "cpu" if on_ray else device.accelerator
     metrics = build_metrics(settings.metrics, workspace.measured, plugins, here)
-    planned = _plan_all(recipes, settings, matrix, workspace, console, plugins)
+    planned = _plan_all(recipes, methods, settings, matrix, workspace, console, plugins)
     cells = [cell for plan in planned for cell in plan.cells]
     for cell in cells:
         remove_damage(cell, workspace, console)
@@ -145,12 +151,12 @@ def dry_run(
         Stopped: By the user or the system.
     """
     matrix = matrix or Matrix()
-    recipes = read_recipes(methods, settings, plugins)
+    recipes = read_recipes(with_reference_rows(methods, settings), settings, plugins)
     check_run(recipes, settings, matrix)
     device = resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})
     load_extractors(build_metrics(settings.metrics, None, plugins, device.accelerator))
-    planned = _plan_all(recipes, settings, matrix, workspace, console, plugins)
+    planned = _plan_all(recipes, methods, settings, matrix, workspace, console, plugins)
     cells = [(cell, _remaining(cell)) for plan in planned for cell in plan.cells]
     return estimate(cells, settings.metrics, console)
 
@@ -166,6 +172,7 @@ class _Planned:
 
 def _plan_all(
     recipes: list[Recipe],
+    asked: list[str],
     settings: Settings,
     matrix: Matrix,
     workspace: Workspace,
@@ -175,6 +182,7 @@ def _plan_all(
     """Plan every fold; what tables decide of any of them is decided before a scan is opened."""
     cohorts = open_cohorts(settings, workspace, console)
     check_cohorts(recipes, cohorts, settings, matrix)
+    recipes = with_truth_only(recipes, asked, settings, truth=is_simulated(cohorts))
     planned = []
     for fold in matrix.by_fold(settings):
         protocol = build_protocol(fold, workspace, console, cohorts)
@@ -182,7 +190,7 @@ def _plan_all(
         cells = [
             make_cell(recipe, of_seed, protocol, workspace, console, scoring)
             for recipe in recipes
-            for of_seed in matrix.by_seed(fold)
+            for of_seed in seeds_of(recipe, matrix.by_seed(fold))
         ]
         planned.append(_Planned(fold, protocol, cells))
     return planned

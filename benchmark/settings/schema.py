@@ -1,5 +1,7 @@
 """Typed settings of a run: a preset, the user's overrides, and errors that name the nearest key."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -319,6 +321,8 @@ class Settings(Section):
         seed: Run seed: network initialisation, order of the data, noise of the samples.
         readers: Per reader, its own settings.
         methods: Per method, ``training`` overrides and the method's own settings.
+        reference_rows: Whether every run also computes the rows that show what a score rewards:
+            copies of the source and, where the truth is known, oracles.
     """
 
     preset: str
@@ -340,15 +344,23 @@ class Settings(Section):
     ray: RaySettings = RaySettings()
     slurm: SlurmSettings = SlurmSettings()
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    reference_rows: bool = True
 
-    def training_of(self, method: str) -> TrainingSettings:
-        """Training settings of one method: the shared ones, and its own on top.
+    def training_of(
+        self, method: str, defaults: Mapping[str, Any] = MappingProxyType({})
+    ) -> TrainingSettings:
+        """Training settings of one method: the shared ones, its defaults and its own on top.
+
+        Args:
+            method: Its name.
+            defaults: Its class's ``training_defaults``; ``Recipe.training`` has them.
 
         Raises:
             UserError: An unknown key or a wrong type, named with its full path.
         """
         own = self.methods.get(method, {}).get("training", {})
-        merged = merge(self.training.model_dump(), own) if isinstance(own, dict) else own
+        shared = merge(self.training.model_dump(), dict(defaults))
+        merged = merge(shared, own) if isinstance(own, dict) else own
         return validate(TrainingSettings, merged, f"methods.{method}.training")
 
     def own_of(self, method: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from longibench.benchmark.core.code_identity import class_digest
 from longibench.benchmark.settings.messages import validate
 from longibench.benchmark.settings.plugins import find_method, load_methods
-from longibench.benchmark.settings.schema import Settings
+from longibench.benchmark.settings.schema import Settings, TrainingSettings
 from longibench.methods.method import Method, MethodSettings
 from longibench.methods.samplers import SamplerSettings
 
@@ -52,6 +52,10 @@ class Recipe:
     def settings(self) -> MethodSettings:
         """The values as the method's typed settings."""
         return self.method().Settings.model_validate(self.values)
+
+    def training(self, settings: Settings) -> TrainingSettings:
+        """How a run trains the method; raises a UserError as ``Settings.training_of``."""
+        return settings.training_of(self.name, self.method().training_defaults)
 
     def with_sampler(self, sampler: SamplerSettings) -> "Recipe":
         """The same with another sampler; raises a ValueError as the settings do."""

@@ -33,6 +33,7 @@ SMALL = (
     *("--set", "grid.shape=[16,20,16]", "--set", "grid.spacing_mm=8"),
     *("--set", "training.iterations=4", "--set", "training.checkpoint_every=2"),
     *("--set", "device.threads=1", "--set", "device.accelerator=cpu"),
+    *("--set", "reference_rows=false"),
     *("--set", "metrics.names=[ssim,mae,fid,brain-error]"),
 )
 RUN = ("run", "--methods", "copy-source,vae", *SMALL)

@@ -55,7 +55,7 @@ def build_sheet(results: Results) -> Sheet:
     targets = tuple(load(Path(path))[0] for path in pairs["target"])
     visits = list(pairs["visit"])
     generated = [
-        (entry.label, _generated(results, entry, subject, visits)) for entry in results.entries
+        (entry.label, _generated(results, entry, subject, visits)) for entry in results.pictured
     ]
     return Sheet(
         years=tuple(pairs["interval_years"]),
@@ -69,14 +69,16 @@ def build_sheet(results: Results) -> Sheet:
 def choose_subject(results: Results) -> str:
     """Choose the subject: most follow-ups (up to five), then the most typical scores.
 
-    Typical means: the mean of the first pair metric over methods is nearest to the median among
-    those with equally many follow-ups, to avoid a choice by good results. Ties: first id.
+    Typical means: the mean of the first pair metric over the rows shown is nearest to the median
+    among those with equally many follow-ups, to avoid a choice by good results. Ties: first id.
     """
     counts = results.pairs.groupby("subject").size().clip(upper=FOLLOW_UPS)
     candidates = sorted(counts.index[counts == counts.max()])
     metric = next((metric.name for metric in results.metrics if metric.kind == "pair"), None)
+    shown = pd.MultiIndex.from_tuples([(row.method, row.settings) for row in results.pictured])
+    rows = pd.MultiIndex.from_frame(results.scores[["method", "settings"]]).isin(shown)
     scores = results.scores[
-        (results.scores["metric"] == metric) & results.scores["subject"].isin(candidates)
+        rows & (results.scores["metric"] == metric) & results.scores["subject"].isin(candidates)
     ]
     means = scores.groupby("subject")["value"].mean().dropna()
     if means.empty:

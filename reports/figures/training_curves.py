@@ -56,7 +56,7 @@ def _read(results: Results, name: str) -> pd.DataFrame:
     """The losses in all files of this name; ``shown`` marks the rows that are drawn."""
     places = [
         (entry.label, number, results.workspace / str(run.facts["model"]) / name)
-        for entry in results.entries
+        for entry in results.pictured
         for number, run in enumerate(results.runs_of(entry))
         if run.facts.get("model")
     ]

@@ -6,14 +6,22 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from longibench.methods.method import Role
 from longibench.methods.samplers import NAMES as SAMPLERS
 
 LABELS = {
     "copy-source": "Copy of the source",
+    "copy-smoothed": "Smoothed copy of the source",
     "vae": "VAE",
     "med-ddpm": "Med-DDPM",
     "ours": "Dao et al. (ours)",  # "ours" is the paper's word; in other tables it needs a name
+    "denoised-copy": "Denoised copy",
+    "half-change": "Half of the change",
+    "full-change": "Full change",
 }
+ORDER = tuple(LABELS)  # of the rows that have equal roles; the paper's methods as in its table
+ROLES: tuple[Role, ...] = ("reference", "method", "oracle")  # in the order of the rows
+MARKS: dict[Role, str] = {"oracle": " (oracle)"}
 NOT_SHOWN = ("method", "code", "shape")  # of the settings of a row: equal for all, or not readable
 SHORT = {
     "training.learning_rate": "lr {}",
@@ -43,6 +51,7 @@ class RowFacts:
         made_by: What determined its volumes, from ``run.json``; empty if unknown.
         details: The method's own description.
         created: When its volumes were finished, in readable form.
+        role: What the row is, as the method declares it.
     """
 
     method: str
@@ -51,11 +60,12 @@ class RowFacts:
     made_by: Values = field(default_factory=dict)
     details: str = ""
     created: str = ""
+    role: Role = "method"
 
 
-def method_label(method: str) -> str:
-    """Name of a method in tables."""
-    return LABELS.get(method, method)
+def method_label(method: str, role: Role = "method") -> str:
+    """Name of a method in tables; that of an oracle is marked."""
+    return f"{LABELS.get(method, method)}{MARKS.get(role, '')}"
 
 
 def row_labels(rows: Sequence[RowFacts]) -> list[str]:
@@ -98,14 +108,15 @@ def _differ(key: str, values: Values, others: Values) -> bool:
 
 
 def _named(row: RowFacts, rows: Sequence[RowFacts]) -> str:
+    name = method_label(row.method, row.role)
     if row.label:
-        return f"{method_label(row.method)}, {row.label}"
+        return f"{name}, {row.label}"
     others = [other for other in rows if other.method == row.method]
     parts = differences(row, others)
     named = all(other.label for other in others if other is not row)
     if row.preset and (named or len(parts) > MOST_OF_PRESET):
-        return method_label(row.method)  # the labels of the others name the differences
-    return _with(method_label(row.method), _cut(parts))
+        return name  # the labels of the others name the differences
+    return _with(name, _cut(parts))
 
 
 def _by_difference(name: str, row: RowFacts, rows: Sequence[RowFacts]) -> str:

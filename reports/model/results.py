@@ -18,14 +18,14 @@ from longibench.benchmark.evaluation.score_table import METRIC, read_scores
 from longibench.benchmark.protocol.protocol_file import read_protocol
 from longibench.benchmark.protocol.recorded_metrics import current_metrics, read_recorded
 from longibench.benchmark.runs.row_names import Rows, read_rows
-from longibench.reports.model.labels import RowFacts, row_labels
+from longibench.methods.method import Role
+from longibench.reports.model.labels import ORDER, ROLES, RowFacts, row_labels
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.public_provenance import public_provenance, public_settings
 from longibench.reports.model.public_text import public_facts, public_text
 from longibench.reports.model.unfinished import Unfinished, find_unfinished, newer_scores
 
-REFERENCE = "copy-source"  # reference for every metric; it generates nothing
-PAPER_METHODS = ("vae", "med-ddpm", "ours")  # in the order of the paper's table
+COPY = "copy-source"  # the only row that was no method's when no role was recorded
 VISIT = ["subject", "visit"]
 UNKNOWN = "~"  # sorts after every time
 FIRST_METRICS = ("fid", "ssim", "ssim-head")  # the metrics of the paper
@@ -40,12 +40,20 @@ class Entry:
         settings: Digest of what determined its volumes; it is not displayed.
         label: Its unique name in tables.
         preset: The preset whose settings it has; empty if some were overridden.
+        role: What the row is: ``method``; ``reference``, which shows what a metric gives to a copy;
+            ``oracle``, which is made with the simulated truth.
     """
 
     method: str
     settings: str
     label: str
     preset: str = ""
+    role: Role = "method"
+
+    @property
+    def competes(self) -> bool:
+        """Whether it is ranked and compared: references and oracles are shown beside methods."""
+        return self.role == "method"
 
 
 @dataclass(frozen=True)
@@ -120,24 +128,34 @@ class Results:
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """The rows: copy-source as the reference, the paper's methods, others by name.
+        """The rows: references, the paper's methods, others by name, oracles.
 
         Within a method the preset's row is first, then by time.
         """
         found = {(method, settings) for method, settings, *_ in self._places}
         facts = {row: self._facts(*row) for row in found}
-        order = (REFERENCE, *PAPER_METHODS)
         rows = sorted(
             found,
             key=lambda row: (
-                *(_rank(row[0], order), row[0]),
+                *(ROLES.index(facts[row].role), _rank(row[0], ORDER), row[0]),
                 *(not facts[row].preset, facts[row].created or UNKNOWN, row),
             ),
         )
         labels = row_labels([facts[row] for row in rows])
         return [
-            Entry(*row, label, facts[row].preset) for row, label in zip(rows, labels, strict=True)
+            Entry(*row, label, facts[row].preset, facts[row].role)
+            for row, label in zip(rows, labels, strict=True)
         ]
+
+    @property
+    def methods(self) -> list[Entry]:
+        """The rows that are ranked and compared."""
+        return [entry for entry in self.entries if entry.competes]
+
+    @property
+    def pictured(self) -> list[Entry]:
+        """The rows of figures: the methods; without any, all rows."""
+        return self.methods or self.entries
 
     def scores_of(self, entry: Entry, metric: MetricFacts) -> pd.DataFrame:
         """The score table's rows of one entry and metric, all roles and training seeds."""
@@ -199,6 +217,7 @@ class Results:
             preset=row.get("preset", ""),
             made_by=made_by if isinstance(made_by := facts.get("made_by"), dict) else {},
             details=str(facts.get("details") or ""),
+            role=_role(method, facts),
             created=runs[0].created if runs else "",
         )
 
@@ -319,6 +338,12 @@ def _read_runs(folder: Path) -> tuple[Run, ...]:
     runs = [Run(place, _public_run(read_run(place))) for place in scored]
     keys = ("method", "settings", "training_seed")
     return tuple(sorted(runs, key=lambda run: [run.facts[key] for key in keys]))
+
+
+def _role(method: str, facts: dict[str, Any]) -> Role:
+    """What a row is, as its method declared when it was generated."""
+    recorded = facts.get("role", "reference" if method == COPY else "method")
+    return next((role for role in ROLES if role == recorded), "method")
 
 
 def _rank(name: str, order: tuple[str, ...]) -> int:

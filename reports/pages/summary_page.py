@@ -12,7 +12,7 @@ from longibench.reports.figures.style import BANNER
 from longibench.reports.model.caption import cohort, grid, pairs, preparation
 from longibench.reports.model.code_warnings import warnings
 from longibench.reports.model.metric_facts import MetricFacts
-from longibench.reports.model.results import REFERENCE, Results
+from longibench.reports.model.results import Results
 from longibench.reports.model.text_table import Printed
 from longibench.reports.pages.html import render_html
 from longibench.reports.tables.metric_table import Row, Table
@@ -86,7 +86,7 @@ def render_page(
 
 
 def headlines(table: Table) -> list[str]:
-    """One sentence per metric: the best method, and the score of a copy of the source."""
+    """One sentence per metric: the best method, and the scores of the references."""
     return [
         sentence
         for index in range(len(table.columns))
@@ -106,7 +106,7 @@ def _headline(table: Table, index: int, best: list[Row]) -> str:
     verb = "has" if len(best) == 1 else "have"
     text = f"{names} {verb} the {_end(column.metric, column.title)}: {cell.text}"
     text += f" (95% interval {cell.interval})" if cell.interval else ""
-    return f"{text}{_copy(table, index)}."
+    return f"{text}{_references(table, index)}."
 
 
 def _end(metric: MetricFacts, title: str) -> str:
@@ -116,12 +116,14 @@ def _end(metric: MetricFacts, title: str) -> str:
     return f"{'highest' if metric.higher_is_better else 'lowest'} {title}"
 
 
-def _copy(table: Table, index: int) -> str:
-    """The score of a copy of the source, as a reference for other values."""
-    for row in table.rows:
-        if row.entry.method == REFERENCE and not math.isnan(row.cells[index].estimate.value):
-            return f"; an unchanged copy of the source scores {row.cells[index].text}"
-    return ""
+def _references(table: Table, index: int) -> str:
+    """The scores of the rows that generate nothing, beside which others are read."""
+    known = [
+        f"{row.entry.label} {row.cells[index].text}"
+        for row in table.rows
+        if row.entry.role == "reference" and not math.isnan(row.cells[index].estimate.value)
+    ]
+    return f"; for reference: {', '.join(known)}" if known else ""
 
 
 def _facts(protocol: dict[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from longibench.benchmark.evaluation.score_table import within_brackets
 from longibench.reports.model.estimates import AtFloor, Estimate
 from longibench.reports.model.formats import interval, number
 from longibench.reports.model.metric_facts import MetricFacts
-from longibench.reports.model.results import REFERENCE, Entry
+from longibench.reports.model.results import Entry
 from longibench.reports.model.text_table import Notes
 
 OTHER_CODE = (
@@ -84,9 +84,9 @@ def _most_common(values: list[T], default: T) -> T:
 def make_cells(
     column: Column, entries: list[Entry], estimates: list[Estimate], notes: Notes
 ) -> tuple[Cell, ...]:
-    """Print and rank a column; the reference and values of other sizes are not ranked."""
+    """Print and rank a column; other rows than methods and values of other sizes are not ranked."""
     ranked = [
-        entry.method != REFERENCE and column.ranks(value)
+        entry.competes and column.ranks(value)
         for entry, value in zip(entries, estimates, strict=True)
     ]
     best = _best(column.metric, [e for e, ok in zip(estimates, ranked, strict=True) if ok])

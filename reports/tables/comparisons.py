@@ -11,7 +11,7 @@ from longibench.metrics.statistics_paired import Comparison, holm
 from longibench.reports.model.estimates import better_first, compare
 from longibench.reports.model.formats import DASH, interval, p_value, percent
 from longibench.reports.model.metric_facts import MetricFacts
-from longibench.reports.model.results import REFERENCE, Entry, Results
+from longibench.reports.model.results import Entry, Results
 from longibench.reports.model.text_table import Box, Line, Notes, Printed, Section
 
 LEVEL = 0.05
@@ -23,8 +23,8 @@ CAPTION = (
     "per subject, by Student's t of the difference over its jackknife standard error. Holm: "
     f"corrected for all comparisons of the same metric; bold below {LEVEL:g}. Better for: the "
     "probability of improvement, which is the share of subjects whose own mean is better, ties "
-    "half; a method can be better for most subjects and worse on average. The copy of the source "
-    "is not compared."
+    "half; a method can be better for most subjects and worse on average. Copies of the source and "
+    "oracles are not compared."
 )
 TESTS = {True: "Wilcoxon signed-rank on subject means", False: "Student's t of the jackknife"}
 
@@ -56,9 +56,8 @@ class Compared:
 
 
 def build_comparisons(results: Results, console: Console) -> list[Compared]:
-    """Compare all methods except the reference, by every metric."""
-    entries = [entry for entry in results.entries if entry.method != REFERENCE]
-    pairs, metrics = list(combinations(entries, 2)), results.metrics
+    """Compare all methods, without references and oracles, by every metric."""
+    pairs, metrics = list(combinations(results.methods, 2)), results.metrics
     if not pairs:
         return []
     return [

@@ -37,6 +37,7 @@ def _record(table: Table, row: Row) -> dict[str, Any]:
     record: dict[str, Any] = {
         "method": row.entry.method,
         "label": row.entry.label,
+        "role": row.entry.role,
         "details": row.details,
         "training_seeds": row.seeds,
     }

@@ -1,17 +1,25 @@
 """Data model of tables of metrics by method: the values, ranks and notes to print."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from longibench.reports.model.estimates import estimate
+from longibench.methods.method import Role
+from longibench.reports.model.better_copy import BetterCopySkill, with_better_copy
+from longibench.reports.model.estimates import Estimate, estimate
 from longibench.reports.model.metric_facts import MetricFacts
-from longibench.reports.model.results import REFERENCE, Entry, Results
+from longibench.reports.model.results import Entry, Results
 from longibench.reports.model.text_table import Notes
 from longibench.reports.tables.columns import Cell, Column, make_cells, make_column
 
-REFERENCE_NOTE = (
-    "generates nothing: it is the source itself, never ranked, and shown because a paired metric "
-    "is hard to interpret without the score of a copy of the source."
-)
+NOTES: dict[Role, str] = {
+    "reference": (
+        "A reference, never ranked or compared: it generates no change, and shows what a metric "
+        "gives to the source itself."
+    ),
+    "oracle": (
+        "An oracle, never ranked or compared: made with the simulated truth; no method can be "
+        "asked for it. It is measured by SSIM, FID and the scores against the truth alone."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -49,11 +57,12 @@ def build_table(
 ) -> Table:
     """Estimate the metrics of every entry and rank them."""
     notes = Notes()
-    marks = [notes.number(_reference_note(entry)) for entry in results.entries]
+    marks = [notes.number(NOTES.get(entry.role, "")) for entry in results.entries]
     columns, cells = [], []
-    for metric in metrics:
-        estimates = [estimate(results, entry, metric) for entry in results.entries]
-        columns.append(make_column(metric, estimates))
+    for metric in with_better_copy(results, metrics):
+        estimates = [_estimate(results, entry, metric) for entry in results.entries]
+        shown = metric.metric if isinstance(metric, BetterCopySkill) else metric
+        columns.append(make_column(shown, estimates))
         cells.append(make_cells(columns[-1], results.entries, estimates, notes))
     by_row = zip(*cells, strict=True) if cells else ((),) * len(results.entries)
     rows = tuple(
@@ -63,8 +72,14 @@ def build_table(
     return Table(numeral, title, tuple(columns), rows, caption, tuple(notes.texts))
 
 
-def _reference_note(entry: Entry) -> str:
-    return f"{entry.label} {REFERENCE_NOTE}" if entry.method == REFERENCE else ""
+def _estimate(results: Results, entry: Entry, metric: MetricFacts | BetterCopySkill) -> Estimate:
+    """The estimate; an oracle's missing metrics are named once, in the note of its row."""
+    if isinstance(metric, BetterCopySkill):
+        found = metric.estimate(results, entry)
+    else:
+        found = estimate(results, entry, metric)
+    missing = entry.role == "oracle" and not found.volumes
+    return replace(found, note="") if missing else found
 
 
 def _row(results: Results, entry: Entry, cells: tuple[Cell, ...], note: int) -> Row:

@@ -73,7 +73,13 @@ def build_strata(results: Results, console: Console) -> list[StratumValue]:
     """Values of every metric that has values by subject, in each stratum."""
     pairs = _labelled(results.pairs)
     strata = [stratum for kind in KINDS if kind.column in pairs for stratum in _strata(kind, pairs)]
-    places = [(m, entry) for m in results.metrics if m.by_subject for entry in results.entries]
+    places = [
+        (metric, entry)
+        for metric in results.metrics
+        if metric.by_subject
+        for entry in results.entries
+        if entry.role != "oracle" or results.is_scored(entry, metric)  # few metrics measure them
+    ]
     if not places or not strata:
         return []
     numbered = results.numbered(pairs)

@@ -62,7 +62,7 @@ TINY: dict[str, dict[str, Any]] = {
     },
     "vae": {"channels": [4, 8], "hidden": 16, "latent": 8},
 }
-METHODS = sorted(load_methods())
+METHODS = sorted(name for name, method in load_methods().items() if not method.oracle)
 
 Draw = Callable[..., dict[tuple[str, str], np.ndarray]]
 

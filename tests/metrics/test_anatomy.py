@@ -148,3 +148,23 @@ def test_folding_is_undone() -> None:
     assert folded.shape == (2, 24, 2, 3, 4)
     assert unfold(folded).equal(volume)
     assert folded[0, :8, 0, 0, 0].tolist() == volume[0, 0, :2, :2, :2].flatten().tolist()
+
+
+def test_tissue_is_computed_once_and_only_if_asked_for(
+    network: AnatomyNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features of a volume cost less than half of its segmentation."""
+    asked: list[int] = []
+    logits = network.logits
+
+    def counted(x: torch.Tensor, stages: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        asked.append(1)
+        return logits(x, stages)
+
+    monkeypatch.setattr(network, "logits", counted)
+    reading = read(network, ball((16, 16, 16), 6.0), SIDE)
+    assert reading.pooled.shape == (FEATURES,)
+    assert asked == []
+    assert reading.probabilities is reading.probabilities
+    assert asked == [1]
+    assert not torch.from_numpy(reading.probabilities).requires_grad

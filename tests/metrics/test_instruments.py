@@ -103,7 +103,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A stand-in for the anatomy network that notes each pass."""
     done: list[int] = []
 
-    def read(network: Network, voxels: np.ndarray, spacing_mm: object) -> SimpleNamespace:
+    def read(network: Network, voxels: np.ndarray, *_: object) -> SimpleNamespace:
         done.append(network.number)
         pooled = np.array([network.number, 2], np.float32)
         return SimpleNamespace(maps=(voxels[None],), pooled=pooled, probabilities=voxels[None])

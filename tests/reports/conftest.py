@@ -59,6 +59,14 @@ METHODS: dict[str, tuple[float, float, str]] = {
 }
 
 
+# Rows that are no methods, better than all of them; only in a fake that names them.
+OTHERS: dict[str, tuple[float, float, str]] = {
+    "copy-smoothed": (0.985, 4.0, "Gaussian, FWHM 0.30 voxel"),
+    "half-change": (0.99, 3.0, "made with the simulated truth"),
+}
+ROLES = {"copy-smoothed": "reference", "half-change": "oracle"}
+
+
 @dataclass(frozen=True)
 class Fake:
     """What a fake protocol folder is made of."""
@@ -120,7 +128,7 @@ def _metrics(fake: Fake) -> list[dict[str, Any]]:
 
 def true_value(method: str, metric: str) -> float:
     """What a method scores under the first training seed."""
-    ssim, fid, _ = METHODS.get(method, (0.8, 100.0, ""))
+    ssim, fid, _ = (METHODS | OTHERS).get(method, (0.8, 100.0, ""))
     if metric in ("ssim", "ssim-head"):
         return ssim
     others = {"fid": fid, "kid": fid / 100, "psnr": 10 + 20 * ssim, "monotonicity": ssim - 0.1}
@@ -237,7 +245,7 @@ def _pairs(fake: Fake, workspace: Path) -> pd.DataFrame:
 
 
 def _write_run(fake: Fake, folder: Path, method: str, seed: int, pairs: pd.DataFrame) -> None:
-    details = METHODS.get(method, (0, 0, ""))[2]
+    details = (METHODS | OTHERS).get(method, (0, 0, ""))[2]
     model = None if method == "copy-source" else f"models/{method}-s{seed}"
     run = folder / "predictions" / f"{method}-s{seed}"
     run.mkdir(parents=True)
@@ -256,6 +264,7 @@ def _write_run(fake: Fake, folder: Path, method: str, seed: int, pairs: pd.DataF
             "settings": "aaaa",
             "training_seed": seed,
             "details": details,
+            **({"role": ROLES[method]} if method in ROLES else {}),  # version 0.1 wrote none
             "summary": "",
             "parameters": 1_200_000 if model else 0,
             "iterations": 60 if model else 0,
@@ -317,6 +326,13 @@ def folder(tmp_path: Path, fake: Fake) -> Path:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Such a folder, read; shared by all tests, so change it with ``dataclasses.replace``."""
     return read_results(Fake().write(tmp_path_factory.mktemp("shared")))
+
+
+@pytest.fixture(scope="session")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """A folder with methods, references and an oracle, read."""
+    fake = Fake(methods=(*METHODS, *OTHERS), more=True, shape=(4, 5, 4))
+    return read_results(fake.write(tmp_path_factory.mktemp("beside")))
 
 
 @pytest.fixture(scope="session")

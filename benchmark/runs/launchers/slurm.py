@@ -12,9 +12,16 @@ from longibench.benchmark.core.signals import RESUMABLE
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.runs.checks import check_array
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
+from longibench.benchmark.runs.reference_rows import (
+    seeds_of,
+    simulates_truth,
+    with_reference_rows,
+    with_truth_only,
+)
 from longibench.benchmark.settings.schema import Settings
 
 SET = "--set="  # beginning of the options that give settings
+ALONE = f"{SET}reference_rows=false"  # they are cells of their own
 OF_COHORTS = (f"{SET}cohort=", f"{SET}test_cohort=")  # each cohort is prepared as itself
 PROGRAM = [sys.executable, str(Path(__file__).parents[3] / "cli.py")]
 
@@ -71,13 +78,19 @@ def write_array(
             scripts cannot be written.
     """
     labelled = [] if label is None else ["--label", label]
-    recipes = read_recipes(methods, settings, plugins)
-    names = [recipe.name for recipe in recipes]
+    recipes = with_truth_only(
+        read_recipes(with_reference_rows(methods, settings), settings, plugins),
+        methods,
+        settings,
+        truth=simulates_truth(settings),
+    )
     check_array(recipes, settings, matrix, workspace)
+    given = [*options, ALONE, *_plugins(plugins), *labelled]
     cells = [
-        _cell(name, one, [*options, *_plugins(plugins), *labelled], workspace)
-        for one in matrix.settings(settings)
-        for name in names
+        _cell(recipe.name, one, given, workspace)
+        for fold in matrix.by_fold(settings)
+        for recipe in recipes
+        for one in seeds_of(recipe, matrix.by_seed(fold))
     ]
     cohorts = [settings.cohort, *([settings.test_cohort] if settings.test_cohort else [])]
     others = [option for option in options if not option.startswith(OF_COHORTS)]

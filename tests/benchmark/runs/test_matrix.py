@@ -54,10 +54,11 @@ def test_folds_of_a_split_without_any_are_refused() -> None:
 
 
 def test_seeds_share_a_table_and_folds_have_their_own(
-    cli: Cli, options: tuple[str, ...], workspace: Path
+    cli: Cli, options: tuple[str, ...], tiny: Path, workspace: Path
 ) -> None:
     folded = ["--set", "split.folds=2", "--folds", "all", "--seeds", "0,1"]
-    given = ["--methods", "copy-source", "--workspace", workspace, *options, *folded]
+    given = ["--methods", "tiny", "--plugin", tiny, "--workspace", workspace, *options, *folded]
+    given += ["--set", "metrics.names=[ssim]", "--set", "training.iterations=1"]
     given += ["--set", "split.test=0.3"]  # folds decide, not a number of subjects
     result = cli("run", *given)
     assert result.code == 0, result.err

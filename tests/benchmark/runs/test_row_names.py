@@ -98,21 +98,26 @@ def test_rows_are_added_to_existing_ones(given: list[str], workspace: Path) -> N
 
 
 def test_a_label_is_for_rows_with_overrides(given: list[str], workspace: Path) -> None:
-    """Not for the copy, nor for a preset's row if other rows of the command have overrides."""
+    """Not for the copies, nor for a preset's row if other rows of the command have overrides."""
     preset = load_settings("demo", given)
     settings = load_settings("demo", [*given, "methods.ours.width=8"])
-    cells = [cell_of(name, settings, workspace) for name in ("copy-source", "vae", "ours")]
+    cells = [
+        cell_of(name, settings, workspace)
+        for name in ("copy-source", "copy-smoothed", "vae", "ours")
+    ]
     folder = workspace / "another"
 
     def labels(cells: list[Cell], label: str | None) -> dict[str, str | None]:
         name_rows(folder, cells, settings, Naming(label, preset))
         rows = read_rows(folder)
-        return {method: next(iter(rows[method].values())).get("label") for method in rows}
+        found = {method: next(iter(rows[method].values())).get("label") for method in rows}
+        assert found.pop("copy-source") is found.pop("copy-smoothed") is None
+        return found
 
-    assert labels(cells, "narrow") == {"copy-source": None, "vae": None, "ours": "narrow"}
-    assert labels(cells[:2], "plain") == {"copy-source": None, "vae": "plain", "ours": "narrow"}
-    assert labels(cells, None) == {"copy-source": None, "vae": "plain", "ours": "narrow"}
-    assert labels(cells[2:], "") == {"copy-source": None, "vae": "plain", "ours": ""}
+    assert labels(cells, "narrow") == {"vae": None, "ours": "narrow"}
+    assert labels(cells[:3], "plain") == {"vae": "plain", "ours": "narrow"}
+    assert labels(cells, None) == {"vae": "plain", "ours": "narrow"}
+    assert labels(cells[3:], "") == {"vae": "plain", "ours": ""}
 
 
 @pytest.mark.parametrize("label", ["lr 0.01", "DDIM 5 (mine)", "5% more, a/b", "Größe 3"])

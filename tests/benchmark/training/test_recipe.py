@@ -131,3 +131,12 @@ def test_a_subclass_does_not_inherit_generation_only(tmp_path: Path) -> None:
         assert code_of(REGISTRY["ours"], training=True) != code_of(REGISTRY["ours"])
     finally:
         REGISTRY.pop("of-ours", None)
+
+
+def test_a_methods_own_defaults_stand_between_the_shared_settings_and_the_users() -> None:
+    paper = load_settings("paper", ["training.batch_size=3", "training.iterations=70000"])
+    own = Recipe.of("copy-smoothed", paper).training(paper)
+    assert (own.iterations, own.batch_size, own.validation.every) == (100, 3, 0)
+    assert Recipe.of("vae", paper).training(paper).iterations == 70000
+    asked = load_settings("paper", ["methods.copy-smoothed.training.iterations=7"])
+    assert Recipe.of("copy-smoothed", asked).training(asked).iterations == 7

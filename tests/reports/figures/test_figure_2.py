@@ -22,7 +22,7 @@ def _images(figure: Any) -> list[Any]:
 
 def test_one_picture_a_cell_in_one_window(sheet: Sheet) -> None:
     images = _images(draw_sheet(sheet))
-    assert len(images) == 5 * 4
+    assert len(images) == 4 * 4  # real, and three methods
     assert {image.get_clim() for image in images} == {(-1.0, sheet.view.white)}
 
 

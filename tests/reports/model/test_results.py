@@ -106,3 +106,17 @@ def test_what_is_read_for_a_report_names_no_place(folder: Path) -> None:
     shown = [results.protocol, results.scores.to_csv(), results.metrics, results.entries]
     shown += [run.facts for run in results.runs]
     assert "jdoe" not in str(shown)
+
+
+def test_references_come_first_and_oracles_last_as_their_runs_declare(beside: Results) -> None:
+    assert [(entry.method, entry.role) for entry in beside.entries] == [
+        ("copy-source", "reference"),
+        ("copy-smoothed", "reference"),
+        ("vae", "method"),
+        ("med-ddpm", "method"),
+        ("ours", "method"),
+        ("half-change", "oracle"),
+    ]
+    assert beside.entries[-1].label == "Half of the change (oracle)"
+    assert [entry.method for entry in beside.methods] == ["vae", "med-ddpm", "ours"]
+    assert beside.pictured == beside.methods

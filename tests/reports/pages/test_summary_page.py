@@ -105,7 +105,7 @@ def test_headline_names_the_best_and_what_a_copy_scores(results: Results) -> Non
     assert sentences[0].startswith(
         "Dao et al. (ours) has the lowest FID [random:0, N=18]: 30.0 (95% interval "
     )
-    assert sentences[0].endswith("; an unchanged copy of the source scores 5.0.")
+    assert sentences[0].endswith("; for reference: Copy of the source 5.0.")
     assert sentences[1].startswith("Dao et al. (ours) has the highest SSIM")
 
 

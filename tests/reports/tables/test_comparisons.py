@@ -101,3 +101,11 @@ def test_one_method_has_nothing_to_compare(tmp_path: Path, fake: Any) -> None:
     results = read_results(replace(fake, methods=("ours", "copy-source")).write(tmp_path))
     assert build_comparisons(results, Console(quiet=True)) == []
     assert print_comparisons([]) == []
+
+
+def test_references_and_oracles_are_compared_nowhere(beside: Results) -> None:
+    compared = build_comparisons(beside, Console(quiet=True))
+    assert {one.better.role for one in compared} | {one.worse.role for one in compared} == {
+        "method"
+    }
+    assert len(_of(compared, "ssim")) == 3

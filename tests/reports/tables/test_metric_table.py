@@ -108,3 +108,27 @@ def test_preparation_is_described_in_words() -> None:
     )
     nothing = {"bias": False, "brain": "", "registration": "none", "percentiles": [1.0, 99.5]}
     assert preparation(nothing) == "intensities 1 to 99.5%"
+
+
+def test_references_and_oracles_are_marked_and_never_best(beside: Results) -> None:
+    table = build_table(beside)
+    assert [_best(table, column) for column in range(3)] == [["ours"]] * 3
+    notes = {row.entry.method: table.notes[row.note - 1] if row.note else "" for row in table.rows}
+    assert notes["copy-smoothed"] == notes["copy-source"]
+    assert notes["copy-source"].startswith("A reference, never ranked or compared")
+    assert "no method can be asked for it" in notes["half-change"]
+    assert notes["ours"] == ""
+
+
+def test_an_oracles_missing_metrics_have_no_note(beside: Results) -> None:
+    scores = beside.scores
+    few = scores[(scores["method"] != "half-change") | (scores["metric"] != "psnr")]
+    tables = build_tables(replace(beside, scores=few))
+    (place,) = [
+        (table, index)
+        for table in tables
+        for index, column in enumerate(table.columns)
+        if column.metric.name == "psnr"
+    ]
+    cell = place[0].rows[-1].cells[place[1]]
+    assert (cell.text, cell.note) == ("—", 0)

@@ -50,11 +50,11 @@ def in_bash(script: Path, path: str = "", **environment: str) -> subprocess.Comp
 
 
 def test_the_head_has_the_resources_and_the_body_one_command_a_cell(tmp_path: Path) -> None:
-    overrides = [*QUEUE, "split.folds=2", "cohort=bids:/data/my study"]
+    overrides = [*QUEUE, "split.folds=2", "cohort=bids:/data/my study", "reference_rows=false"]
     settings = load_settings("demo", overrides)
     options = ["--preset", "demo", *(f"--set={value}" for value in overrides)]
     matrix = Matrix.parse("0,1", "all", settings)
-    submit = write_array(["vae", "copy-source"], settings, matrix, Workspace(tmp_path), options)
+    submit = write_array(["vae", "med-ddpm"], settings, matrix, Workspace(tmp_path), options)
     preparation, array = scripts(submit)
     text = array.read_text()
     head = {line.removeprefix("#SBATCH ") for line in text.splitlines() if "#SBATCH" in line}
@@ -74,7 +74,7 @@ def test_the_head_has_the_resources_and_the_body_one_command_a_cell(tmp_path: Pa
     assert "\nmodule load cuda\n" in text
     assert "srun --cpus-per-task=8" in text
     assert "7) $step" in text
-    assert "run --methods copy-source --seeds 1 --folds 1 --preset demo" in text
+    assert "run --methods med-ddpm --seeds 1 --folds 1 --preset demo" in text
     assert "'--set=cohort=bids:/data/my study'" in text
     assert "prepare 'bids:/data/my study' --preset demo" in preparation.read_text()
     assert "--array" not in preparation.read_text()
@@ -115,7 +115,7 @@ def test_a_cell_that_was_stopped_is_queued_again(
         (tools / name).write_text(f"#!/bin/sh\n{body}\n")
         (tools / name).chmod(0o755)
     monkeypatch.setattr(slurm, "PROGRAM", [str(tools / "cell")])
-    settings = load_settings("demo")
+    settings = load_settings("demo", ["reference_rows=false"])
     _, array = scripts(write_array(["vae"], settings, Matrix(), Workspace(tmp_path / "runs"), []))
     calls = tmp_path / "calls"
     given = {"SLURM_ARRAY_TASK_ID": "0", "SLURM_JOB_ID": "71", "CALLS": str(calls)}

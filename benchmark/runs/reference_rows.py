@@ -1,0 +1,74 @@
+"""The rows that every run also computes, because they show what a score rewards."""
+
+from collections.abc import Collection, Sequence
+
+from longibench.benchmark.cohorts.open_cohort import PHANTOM
+from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.evaluation.generate import NEEDS_TRUTH
+from longibench.benchmark.protocol.table_checks import Cohorts
+from longibench.benchmark.settings.plugins import find_metric, load_metrics
+from longibench.benchmark.settings.schema import Settings
+from longibench.benchmark.training.recipe import Recipe
+
+REFERENCES = ("copy-source", "copy-smoothed")
+ORACLES = ("denoised-copy", "half-change", "full-change")  # where the truth is known
+OF_ORACLES = ("fid", "ssim", "ssim-head", "ssim-skimage")  # besides the family of the truth
+TRUTH = "truth"  # the family of metrics
+NEEDS_METRIC = (
+    f"is measured by {', '.join(OF_ORACLES)} and the scores against the truth alone: add one of "
+    "them to metrics.names"
+)
+CLEAN = "clean"  # the column of a visit table with the volumes of the truth
+
+
+def with_reference_rows(methods: Sequence[str], settings: Settings) -> list[str]:
+    """The methods that were asked for, then the other rows of a run."""
+    added = (*REFERENCES, *ORACLES) if methods and settings.reference_rows else ()
+    return list(dict.fromkeys([*methods, *added]))
+
+
+def with_truth_only(
+    recipes: Sequence[Recipe], asked: Collection[str], settings: Settings, *, truth: bool
+) -> list[Recipe]:
+    """The recipes without the oracles that the evaluated cohort or the metrics have no use for.
+
+    Args:
+        recipes: All rows of a run.
+        asked: Names of the methods that were asked for.
+        settings: The metrics.
+        truth: Whether the truth of the evaluated cohort is known.
+
+    Raises:
+        UserError: An oracle was asked for, and cannot be made or is not measured by any metric; or
+            a metric is unknown.
+    """
+    load_metrics(path for recipe in recipes for path in recipe.plugins)
+    measured = any(measures_oracles(name) for name in settings.metrics.names)
+    if truth and measured:
+        return list(recipes)
+    for recipe in recipes:
+        if recipe.method().oracle and recipe.name in asked:
+            raise UserError(f"method '{recipe.name}' {NEEDS_METRIC if truth else NEEDS_TRUTH}")
+    return [recipe for recipe in recipes if not recipe.method().oracle]
+
+
+def is_simulated(cohorts: Cohorts) -> bool:
+    """Whether the truth of the cohort that is evaluated on is known, visit by visit."""
+    visits = (cohorts.test or cohorts.train).visits
+    return CLEAN in visits and bool(visits[CLEAN].notna().all())
+
+
+def simulates_truth(settings: Settings) -> bool:
+    """Whether the evaluated cohort is a phantom with known truth, before it is simulated."""
+    kind = (settings.test_cohort or settings.cohort).partition(":")[0]
+    return kind == PHANTOM and not settings.phantom.scattered
+
+
+def measures_oracles(metric: str) -> bool:
+    """Whether an oracle's row has a metric."""
+    return metric in OF_ORACLES or str(find_metric(metric).family) == TRUTH
+
+
+def seeds_of(recipe: Recipe, settings: Sequence[Settings]) -> Sequence[Settings]:
+    """The settings of the training seeds that a row needs: references and oracles have one."""
+    return settings if recipe.method().role() == "method" else settings[:1]
