@@ -331,7 +331,7 @@ def prepare(
 
 
 @app.command(cls=Command)
-def phantom(
+def phantom(  # noqa: PLR0913 - one argument per option
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the BIDS dataset.")],
     subjects: Annotated[int | None, typer.Option(help="Number of participants.")] = None,
     spacing: Annotated[float | None, typer.Option(help="Voxel size in mm.")] = None,

@@ -33,7 +33,8 @@ def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Co
     """Read a cohort; the phantom is simulated into the workspace first, then read like any other.
 
     Args:
-        spec: ``phantom``, ``phantom:clean``, ``READER:PATH``, or ``auto:PATH`` for the reader that recognises it.
+        spec: ``phantom``, ``phantom:clean``, ``READER:PATH``, or ``auto:PATH`` for the reader that
+            recognises it.
         settings: The run's settings; the phantom takes its spacing from the grid.
         workspace: Where a simulated cohort is kept.
         console: For progress, and for what ``auto`` recognised.

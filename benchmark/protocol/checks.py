@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from longibench.benchmark.cohorts.open_cohort import PHANTOM, check_spec, phantom_of
+from longibench.benchmark.cohorts.open_cohort import SIMULATED, check_spec, phantom_of
 from longibench.benchmark.cohorts.subject_ids import canonical_subject
 from longibench.benchmark.preparation.steps.brain import check_tool
 from longibench.benchmark.protocol.splits.partitions import read_partitions
@@ -34,7 +34,7 @@ def check_split(settings: Settings) -> None:
     split = settings.split
     if isinstance(split.test, str):
         read_partitions(Path(split.test))
-    elif settings.cohort == PHANTOM and not (split.stratify or split.leave_out):
-        count = phantom_of(settings).subjects
+    elif settings.cohort in SIMULATED and not (split.stratify or split.leave_out):
+        count = phantom_of(settings.cohort, settings).subjects
         names = [canonical_subject(f"{number:04d}") for number in range(1, count + 1)]
         split_subjects(pd.DataFrame(index=names), split)

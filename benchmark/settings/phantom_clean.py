@@ -69,29 +69,31 @@ class CleanSettings(StudySettings):
     irregular: float = Field(0.2, ge=0, le=1)
     brain_ml: tuple[Volume, Volume] = (1210.0, 1365.0)
     brain_spread: float = Field(0.06, ge=0, le=0.15)
-    groups: dict[str, CleanGroup] = {
-        "CN": CleanGroup(
-            share=0.4,
-            age=(74.0, 5.0),
-            brain_loss=(0.5, 0.2),
-            ventricle_growth=(3.6, 0.9),
-            enlargement=(1.6, 0.25),
-        ),
-        "MCI": CleanGroup(
-            share=0.35,
-            age=(74.0, 6.0),
-            brain_loss=(1.2, 0.35),
-            ventricle_growth=(7.0, 1.3),
-            enlargement=(1.9, 0.3),
-        ),
-        "AD": CleanGroup(
-            share=0.25,
-            age=(75.0, 6.0),
-            brain_loss=(1.9, 0.45),
-            ventricle_growth=(11.3, 1.9),
-            enlargement=(2.2, 0.35),
-        ),
-    }
+    groups: dict[str, CleanGroup] = Field(
+        {
+            "CN": CleanGroup(
+                share=0.4,
+                age=(74.0, 5.0),
+                brain_loss=(0.5, 0.2),
+                ventricle_growth=(3.6, 0.9),
+                enlargement=(1.6, 0.25),
+            ),
+            "MCI": CleanGroup(
+                share=0.35,
+                age=(74.0, 6.0),
+                brain_loss=(1.2, 0.35),
+                ventricle_growth=(7.0, 1.3),
+                enlargement=(1.9, 0.3),
+            ),
+            "AD": CleanGroup(
+                share=0.25,
+                age=(75.0, 6.0),
+                brain_loss=(1.9, 0.45),
+                ventricle_growth=(11.3, 1.9),
+                enlargement=(2.2, 0.35),
+            ),
+        }
+    )
     scanner: ScannerSettings = SCANNER
 
     _some_share = field_validator("groups")(some_share)

@@ -100,7 +100,7 @@ def tissue_modes(template: Template) -> TissueModes:
 
 
 def _measured_response(modes: TissueModes, template: Template) -> NDArray[np.float64]:
-    """``TissueModes.response`` as it is found in a head of typical size: maps smooth small parts."""
+    """``TissueModes.response`` as found in a head of typical size: maps smooth small parts."""
     volumes, points = Volumes(template), FIELD.points() / SIZE ** (1 / 3)
     near = volumes.near(FIELD.volume(points))
     before = _relative(volumes, points, near)

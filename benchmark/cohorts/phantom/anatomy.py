@@ -84,9 +84,7 @@ def carried(image: Image, points: Tensor, moved: Tensor) -> Tensor:
 class Body:
     """One participant's anatomy, advanced in time."""
 
-    def __init__(
-        self, anatomy: Tensor, modes: Modes, velocity: Tensor, start: float = 0.0
-    ) -> None:
+    def __init__(self, anatomy: Tensor, modes: Modes, velocity: Tensor, start: float = 0.0) -> None:
         """Prepare a participant.
 
         Args:

@@ -46,8 +46,13 @@ CONTRAST = 0.08  # standard deviation between participants of the logarithm of t
 class People(Protocol):
     """The participants of one version of the phantom."""
 
-    template: Template
-    modes: Modes
+    @property
+    def template(self) -> Template:
+        """What they are deformed from."""
+
+    @property
+    def modes(self) -> Modes:
+        """The template's modes of change."""
 
     def person(self, number: int) -> Person:
         """The participant with a number, counted from 1."""
