@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from longibench.benchmark.cohorts.open_cohort import PHANTOM
+from longibench.benchmark.cohorts.open_cohort import SIMULATED
 from longibench.benchmark.core.text import is_number
 from longibench.reports.model.public_text import PATH, public_facts, public_text, shown_name
 
@@ -128,9 +128,11 @@ def _override(text: str) -> str:
 def _public_value(text: str, key: str) -> str:
     """One value: as it is if it is no path."""
     if key in COHORTS:
+        if text in SIMULATED:
+            return text
         reader, separator, _ = text.partition(":")
         named = separator and re.fullmatch(r"[\w-]{2,}", reader)
-        return f"{reader}:{PATH}" if named else text if text == PHANTOM else PATH
+        return f"{reader}:{PATH}" if named else PATH
     own = key.rpartition(".")[2]
     known = key in PATHS or own in PATHS
     if known and text and not is_number(text):
