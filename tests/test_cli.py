@@ -401,6 +401,15 @@ def test_phantom_is_written_where_there_is_nothing_yet(cli: Cli, tmp_path: Path)
     assert not (tmp_path / "other").exists()
 
 
+def test_the_first_phantom_and_labels_on_request(cli: Cli, tmp_path: Path) -> None:
+    arguments = ["--subjects", 1, "--spacing", 8, "--clean", "--labels", "--quiet"]
+    assert cli("phantom", tmp_path / "out", *arguments).code == 0
+    assert "phantom:clean" in (tmp_path / "out/dataset_description.json").read_text()
+    scans = list((tmp_path / "out").glob("sub-*/ses-*/anat/*_T1w.nii.gz"))
+    labels = list((tmp_path / "out/derivatives").rglob("*_dseg.nii.gz"))
+    assert len(labels) == len(scans) > 1
+
+
 # ---- scans ----
 
 

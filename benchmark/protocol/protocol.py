@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from longibench.benchmark.cohorts.open_cohort import SIMULATED
 from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.checked_files import write_json, write_table
 from longibench.benchmark.core.console import Console
@@ -204,8 +205,12 @@ class PreparedCohort:
 
     @property
     def kind(self) -> str:
-        """``phantom`` or the reader's name; never a path, which could reveal whose data it is."""
-        return self.cohort.name.partition(":")[0]
+        """``phantom``, ``phantom-clean`` or the reader's name.
+
+        Never a path, which could reveal whose data it is.
+        """
+        name = self.cohort.name
+        return name.replace(":", "-") if name in SIMULATED else name.partition(":")[0]
 
     def info(self) -> dict[str, Any]:
         """What may be published of the cohort: no id, no path."""

@@ -56,7 +56,7 @@ class ScannerSettings(BaseModel):
         gain: Standard deviation of the overall brightness, relative.
         bias: Largest deviation of the smooth bias field from 1.
         noise: Standard deviation of the noise, relative to white matter, of a scan with voxels of
-            1 mm; it falls with the voxel's volume ^ -1/2, as resampling such a scan averages it.
+            1 mm; it falls with the voxel's volume ^ -1/2, as resampling averages it.
         contrast: Standard deviation between visits of the logarithm of the exponent on the
             intensities: how dark grey matter is against white.
         shift_mm: Standard deviation of the head's position along each axis.

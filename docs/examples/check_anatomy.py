@@ -35,7 +35,7 @@ from matplotlib.colors import ListedColormap
 from longibench.benchmark.cohorts.phantom.dataset import write_phantom
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.preparation.store.volumes import load_nifti
-from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom_clean import CleanSettings
 from longibench.metrics.anatomy import WEIGHTS, load_embedded, random_twin, read, tissue_volumes
 from longibench.metrics.anatomy_network import AnatomyNetwork
 from longibench.reports.figures.style import COLOURS, look, save
@@ -101,10 +101,11 @@ def overlap(folder: Path) -> None:
 
 
 def cohort(folder: Path) -> None:
-    """Volumes and annual change on the benchmark's phantom, against the truth."""
+    """Volumes and annual change on ``phantom:clean``, against the truth."""
     place = folder / "phantom"
     if not place.is_dir():
-        write_phantom(place, PhantomSettings(subjects=40, spacing_mm=2.5, seed=51_977), Console())
+        study = CleanSettings(subjects=40, spacing_mm=2.5, seed=51_977)
+        write_phantom(place, study, Console())
     network = load_embedded()
     truth = pd.read_csv(place / "derivatives" / "truth" / "truth.tsv", sep="\t")
     rows = [measured(network, place, row) for row in truth.to_dict("records")]

@@ -128,10 +128,10 @@ def _override(text: str) -> str:
 def _public_value(text: str, key: str) -> str:
     """One value: as it is if it is no path."""
     if key in COHORTS:
-        reader, separator, _ = text.partition(":")
-        named = separator and re.fullmatch(r"[\w-]{2,}", reader)
         if text in SIMULATED:
             return text
+        reader, separator, _ = text.partition(":")
+        named = separator and re.fullmatch(r"[\w-]{2,}", reader)
         return f"{reader}:{PATH}" if named else PATH
     own = key.rpartition(".")[2]
     known = key in PATHS or own in PATHS

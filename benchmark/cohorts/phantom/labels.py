@@ -49,9 +49,8 @@ class Labeller:
             half, elsewhere the one of fluid, grey and white matter with the largest share; the
             hippocampi are the grey matter of which more than half is theirs.
         """
-        cover, grey, white, ventricles, hippocampus = (
-            carried(self._tissues, points, moved).numpy().T
-        )
+        shares = carried(self._tissues, points, moved).numpy().T
+        cover, grey, white, ventricles, hippocampus = shares
         inside = np.argmax([1 - grey - white, grey, white], axis=0) + LABELS["fluid"]
         inside[(inside == LABELS["grey"]) & (hippocampus > grey / 2)] = LABELS["hippocampus"]
         inside[ventricles > 0.5] = LABELS["ventricle"]

@@ -174,7 +174,7 @@ def _correlation_root(settings: PhantomSettings) -> NDArray[np.float64]:
     correlation = np.eye(5)
     correlation[2:, 2:] += settings.rates_together * (1 - np.eye(3))
     correlation[0, 2] = correlation[2, 0] = settings.growth_on_size
-    return np.asarray(np.linalg.cholesky(correlation))
+    return np.asarray(np.linalg.cholesky(correlation), np.float64)
 
 
 def _gamma(quantile: float, mean: float, deviation: float) -> float:

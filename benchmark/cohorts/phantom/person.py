@@ -1,4 +1,4 @@
-"""What both versions of the phantom know of a participant: group, sex, age, size, visits."""
+"""What a participant is in both versions of the phantom: group, sex, age, size, visits."""
 
 from dataclasses import dataclass
 from itertools import pairwise

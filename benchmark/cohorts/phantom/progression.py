@@ -55,10 +55,10 @@ def atrophy_modes(template: Template) -> Modes:
     A unit of ``ventricles`` grows the template's ventricles at the rate 1; a unit of ``brain``
     shrinks grey and white matter at the rate 1; ``left-right`` and ``front-back`` shift the loss of
     cortex to one side without changing the total. The first-order change of the brain's map B is
-    the integral of B d, B at the resolution at which volumes were measured: this determines the
-    scale of loss. Ventricles grow far beyond first order, so that their scale is determined by
-    integrating the flow for one unit. What a mode adds or removes is taken from the fluid around
-    the brain, so that the skull does not move.
+    the integral of B d, B at a resolution of ``MEASURED_FWHM_MM``: this determines the scale of
+    loss. Ventricles grow far beyond first order, so that their scale is determined by integrating
+    the flow for one unit. What a mode adds or removes is taken from the fluid around the brain, so
+    that the skull does not move.
     """
     lattice, maps = template.coarse(COARSENING, "head", "grey", "white", "ventricles")
     fluid = fluid_around(maps, lattice.spacing)

@@ -102,7 +102,10 @@ def _describe(folder: Path, truth: Path, settings: PhantomSettings | CleanSettin
         names = pd.DataFrame({"index": LABELS.values(), "name": LABELS.keys()})
         _table(folder / truth / "dseg.tsv", names)
     _text(folder / truth / ".bidsignore", "\n".join([*ignored, ""]))
-    _json(folder / "T1w.json", {"SkullStripped": not raw, "Modality": "MR"})
+    sidecar = {"SkullStripped": not raw, "Modality": "MR"}
+    _json(folder / "T1w.json", sidecar)
+    if not raw:
+        _json(folder / truth / "T1w.json", sidecar)  # of the clean volumes
 
 
 def write_sessions(folder: Path, person: Person) -> None:

@@ -1,4 +1,7 @@
-"""Training anatomies: the phantom's participants, with more variation than any of its cohorts."""
+"""Training anatomies: the first phantom's participants, with more variation than in its cohorts.
+
+The embedded network was trained on ``phantom:clean``, and stays with it.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -6,23 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, sample_anatomy
-from longibench.benchmark.cohorts.phantom.person import sample_person
+from longibench.benchmark.cohorts.phantom.anatomy import Body, displacement, sample_anatomy
+from longibench.benchmark.cohorts.phantom.clean import sample_clean
 from longibench.benchmark.cohorts.phantom.progression import Modes, atrophy_modes
 from longibench.benchmark.cohorts.phantom.template import Template, load_template
-from longibench.benchmark.settings.phantom import GroupSettings, PhantomSettings
+from longibench.benchmark.settings.phantom_clean import CleanGroup, CleanSettings
 
 SEED = 7_310_551  # used by no cohort
 VENTRICLES = (0.8, 3.8)  # relative to the template's
 LOSS = (0.0, 0.14)  # of the brain
 
 # Wider than any cohort: participants of all sizes and shapes.
-VARIED = PhantomSettings(
+VARIED = CleanSettings(
     seed=SEED,
     brain_spread=0.12,
     shape_mm=(4.2, 1.7),
     groups={
-        "anybody": GroupSettings(
+        "anybody": CleanGroup(
             share=1,
             age=(70, 10),
             brain_loss=(1, 0),
@@ -47,7 +50,7 @@ class World:
         return cls(template, atrophy_modes(template))
 
 
-def sample_map(world: World, number: int, settings: PhantomSettings = VARIED) -> Tensor:
+def sample_map(world: World, number: int, settings: CleanSettings = VARIED) -> Tensor:
     """Sample one anatomy per number.
 
     Ventricles and the loss of brain are sampled uniformly and independently, so that one does not
@@ -57,8 +60,7 @@ def sample_map(world: World, number: int, settings: PhantomSettings = VARIED) ->
         Displacement (3, X, Y, Z) on ``FIELD`` from the head to the template, mm.
     """
     rng = np.random.default_rng([settings.seed, number])
-    person = sample_person(settings, number)
-    years = 1.0
+    person = sample_clean(settings, number)
     ventricles, loss = float(rng.uniform(*VENTRICLES)), float(rng.uniform(*LOSS))
     person = replace(
         person,
@@ -67,10 +69,10 @@ def sample_map(world: World, number: int, settings: PhantomSettings = VARIED) ->
         tilts=(float(rng.uniform(-1, 1)), float(rng.uniform(-1, 1))),
     )
     anatomy = sample_anatomy(settings, person, world.modes)
-    positions = Body(person, anatomy, world.modes).at(years)
-    return positions - FIELD.volume(FIELD.points())
+    body = Body(anatomy, world.modes, world.modes.velocity(person.weights))
+    return displacement(body.at(1.0))
 
 
-def sample_maps(world: World, count: int, settings: PhantomSettings = VARIED) -> Tensor:
+def sample_maps(world: World, count: int, settings: CleanSettings = VARIED) -> Tensor:
     """Sample many anatomies, (count, 3, X, Y, Z)."""
     return torch.stack([sample_map(world, number, settings) for number in range(1, count + 1)])

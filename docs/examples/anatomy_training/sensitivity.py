@@ -12,18 +12,20 @@ from torch import Tensor
 
 from anatomy_training.anatomies import World
 from anatomy_training.damage import DAMAGES, Damage
-from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, sample_anatomy
-from longibench.benchmark.cohorts.phantom.person import Person, generator, normal, sample_person
+from longibench.benchmark.cohorts.phantom.anatomy import Body, displacement, sample_anatomy
+from longibench.benchmark.cohorts.phantom.clean import CleanPerson, sample_clean
+from longibench.benchmark.cohorts.phantom.dataset import CONTRAST
+from longibench.benchmark.cohorts.phantom.person import generator, normal
 from longibench.benchmark.cohorts.phantom.scanner import Scanner, sample_session
 from longibench.benchmark.preparation.steps.intensity import scale_brain
-from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom_clean import CleanSettings
 from longibench.metrics.fid import frechet_distance
 from longibench.metrics.metric import Features
 from longibench.metrics.statistics import jackknife_interval
 
 SPACING_MM = 2.5
 YEARS = 5.0
-STUDY = PhantomSettings(seed=660_133, spacing_mm=SPACING_MM)  # not used in any training
+STUDY = CleanSettings(seed=660_133, spacing_mm=SPACING_MM)  # not used in any training
 Values = NDArray[np.float32]
 Extract = Callable[[Values], Features]
 
@@ -46,38 +48,40 @@ class Subject:
 
 
 class SubjectSimulator:
-    """Images of the phantom's subjects, and counterfactual images of them."""
+    """Images of the first phantom's subjects, and counterfactual images of them."""
 
     def __init__(self, world: World) -> None:
         """Args: the template and its modes of change."""
         self._world = world
-        self._scanner = Scanner(world.template, SPACING_MM, STUDY.scanner)
+        self._scanner = Scanner(world.template, SPACING_MM, STUDY.scanner.noise)
 
     def subject(self, number: int) -> Subject:
         """The subject with a number; visits differ in noise and position as in the cohort."""
-        person = sample_person(STUDY, number)
+        person = sample_clean(STUDY, number)
         anatomy = sample_anatomy(STUDY, person, self._world.modes)
         rng = generator(STUDY, number, 2)
-        contrast = float(np.exp(0.08 * normal(rng)))
+        contrast = float(np.exp(CONTRAST * normal(rng)))
 
         def shoot(positions: Tensor) -> Values:
-            session = sample_session(rng, STUDY.scanner)
-            scan = self._scanner.acquire(positions, contrast, session, rng).astype(np.float32)
+            session = sample_session(rng, STUDY.scanner, contrast)
+            scan = self._scanner.acquire(positions, session, rng).astype(np.float32)
             return scale_brain(scan, scan > 0, (1.0, 99.5))
 
-        body = Body(person, anatomy, self._world.modes)
-        first = body.at(person.years_before)
-        later = body.at(person.years_before + YEARS)
+        body = self._body(person, anatomy, person.years_before)
+        first, later = body.at(0.0), body.at(YEARS)
         shrunk = [self._shrunk(person, first, share) for share in _shrinkage().strengths]
         images = [shoot(each) for each in (first, first, later, *shrunk)]
         return Subject(images[0], images[1], images[2], tuple(images[3:]))
 
-    def _shrunk(self, person: Person, positions: Tensor, share: float) -> Tensor:
+    def _shrunk(self, person: CleanPerson, positions: Tensor, share: float) -> Tensor:
         """The map of a visit with ventricles smaller by a share, and nothing else changed."""
         size = 1 + person.ventricle_growth * person.years_before  # relative to the template's
         other = replace(person, ventricle_growth=-share * size, brain_loss=0.0, tilts=(0.0, 0.0))
-        moved = positions - FIELD.volume(FIELD.points())
-        return Body(other, moved, self._world.modes).at(1.0)
+        return self._body(other, displacement(positions)).at(1.0)
+
+    def _body(self, person: CleanPerson, anatomy: Tensor, start: float = 0.0) -> Body:
+        modes = self._world.modes
+        return Body(anatomy, modes, modes.velocity(person.weights), start)
 
 
 def _shrinkage() -> Damage:

@@ -6,6 +6,11 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.protocol.checks import check_data, check_split
 from longibench.benchmark.settings.loading import load_settings
 
+GROUP = (
+    "{share: 1, age: [70, 5], ventricle_ml: [30, 10], hippocampus_ml: [7, 1], brain_ml: 1000, "
+    "ventricle_growth: [1, 0.5], brain_loss: [1, 0.5], hippocampus_loss: [1, 0.5]}"
+)
+
 
 @pytest.mark.parametrize(
     ("override", "message"),
@@ -21,6 +26,7 @@ from longibench.benchmark.settings.loading import load_settings
         ("preparation.brain=deepbat", "unknown brain extraction tool 'deepbat'"),
         ("phantom.spacing_mm=2", "phantom.spacing_mm=2.0: a run simulates on its grid"),
         ("grid.spacing_mm=9", "'phantom.spacing_mm'"),
+        ("cohort=phantom:dirty", "unknown cohort reader 'phantom'"),
     ],
 )
 def test_cohorts_are_checked_before_they_are_opened(override: str, message: str) -> None:
@@ -28,6 +34,30 @@ def test_cohorts_are_checked_before_they_are_opened(override: str, message: str)
         check_data(load_settings("demo", [override]))
 
 
+@pytest.mark.parametrize(
+    ("override", "name"),
+    [
+        (f"phantom.groups={{all: {GROUP}}}", "groups"),
+        ("phantom.scanner.noise=0.1", "scanner"),
+        ("phantom.growth_on_size=0.1", "growth_on_size"),
+    ],
+)
+def test_the_first_phantom_keeps_what_made_it(override: str, name: str) -> None:
+    settings = load_settings("demo", ["cohort=phantom:clean", override])
+    message = rf"phantom\.{name}: phantom:clean has its own, which are fixed; leave it out"
+    with pytest.raises(UserError, match=message):
+        check_data(settings)
+    check_data(settings.model_copy(update={"cohort": "phantom"}))  # what the message advises
+
+
+@pytest.mark.parametrize(
+    "override", ["phantom.subjects=4", "phantom.labels=true", "phantom.follow_up_years=[1,3]"]
+)
+def test_the_first_phantom_has_the_settings_of_both(override: str) -> None:
+    check_data(load_settings("demo", ["cohort=phantom:clean", override]))
+
+
+@pytest.mark.parametrize("cohort", ["phantom", "phantom:clean"])
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -38,10 +68,10 @@ def test_cohorts_are_checked_before_they_are_opened(override: str, message: str)
     ],
 )
 def test_the_split_of_the_phantom_is_checked_before_it_is_simulated(
-    overrides: list[str], message: str
+    cohort: str, overrides: list[str], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        check_split(load_settings("demo", overrides))
+        check_split(load_settings("demo", [f"cohort={cohort}", *overrides]))
 
 
 def test_a_split_that_needs_the_cohort_is_left_to_it(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_an_override_replaces_no_more_than_it_names() -> None:
         ("grid.shape=[0,8,8]", "'grid.shape.0'"),
         ("grid.spacing_mm=1e9", "'grid.spacing_mm'"),
         ("phantom.groups.CN.age=[.nan,1]", "'phantom.groups.CN.age.0'"),
-        ("phantom.groups.CN.ventricle_growth=[1,2]", "must exceed 2 standard deviations"),
+        ("phantom.groups.CN.ventricle_growth=[0,2]", "'phantom.groups.CN.ventricle_growth.0'"),
         ("phantom.groups={}", "'phantom.groups': needs a group"),
         ("phantom.groups.age.x=1", "unknown setting 'phantom.groups.age.x'.*Available: age"),
         ("preparation.percentiles=[99,1]", "'preparation.percentiles': needs two ascending"),

@@ -1,7 +1,6 @@
 """What training never saw, and how well the embedded network reads it."""
 
 import ast
-from dataclasses import replace
 from pathlib import Path
 
 import anatomy_training
@@ -20,11 +19,11 @@ from anatomy_training.images import Camera, sample_contrast
 from anatomy_training.overlap import dice, segment_held_out, summarise
 from anatomy_training.sensitivity import STUDY
 
-from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, measure, sample_anatomy
-from longibench.benchmark.cohorts.phantom.anatomy import TISSUES as PHANTOM_TISSUES
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, sample_anatomy
+from longibench.benchmark.cohorts.phantom.clean import sample_clean
 from longibench.benchmark.cohorts.phantom.lattice import jacobian
-from longibench.benchmark.cohorts.phantom.person import sample_person
 from longibench.benchmark.cohorts.phantom.scanner import Scanner, sample_session
+from longibench.benchmark.cohorts.phantom.volumes import Volumes
 from longibench.benchmark.preparation.steps.intensity import scale_brain
 from longibench.metrics.anatomy import TISSUES, load_embedded, read, tissue_volumes
 
@@ -83,17 +82,15 @@ def test_a_held_out_head_is_segmented(camera: Camera) -> None:
 
 
 def test_ventricles_that_grow_are_found_grown(world: World, camera: Camera) -> None:
-    """One person of the plain phantom, whose ventricles alone differ."""
-    person = replace(
-        sample_person(STUDY, 1), brain_loss=0.0, tilts=(0.0, 0.0), ventricle_growth=1.0
-    )
-    body = Body(person, sample_anatomy(STUDY, person, world.modes), world.modes)
-    scanner = Scanner(world.template, 2.5, STUDY.scanner)
+    """One person of the first phantom, whose ventricles alone differ."""
+    anatomy = sample_anatomy(STUDY, sample_clean(STUDY, 1), world.modes)
+    body = Body(anatomy, world.modes, world.modes.velocity((1.0,)))
+    scanner, volumes = Scanner(world.template, 2.5, STUDY.scanner.noise), Volumes(world.template)
     found, true = [], []
     for growth in (0.3, 0.8, 1.3):
         positions, rng = body.at(growth), np.random.default_rng(5)
-        true.append(measure(world.template.at(4.0, *PHANTOM_TISSUES), positions).ventricle_ml)
-        scan = scanner.acquire(positions, 1.0, sample_session(rng, STUDY.scanner), rng)
+        true.append(volumes.ml(positions, volumes.near(positions))["ventricle_ml"])
+        scan = scanner.acquire(positions, sample_session(rng, STUDY.scanner, 1.0), rng)
         volume = scale_brain(scan.astype(np.float32), scan > 0, (1.0, 99.5))
         read_volumes = tissue_volumes(read(load_embedded(), volume, SIDE).probabilities, SIDE)
         found.append(read_volumes["ventricles"])

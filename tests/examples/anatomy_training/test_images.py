@@ -13,8 +13,8 @@ from anatomy_training.images import (
     tissue_shares,
 )
 
-from longibench.benchmark.cohorts.phantom.anatomy import FIELD, TISSUES, measure
-from longibench.benchmark.cohorts.phantom.template import MEASURED_FWHM_MM
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD
+from longibench.benchmark.cohorts.phantom.volumes import Volumes
 from longibench.metrics.anatomy_network import PROPERTIES
 
 
@@ -32,12 +32,12 @@ def test_anatomies_differ_never_fold_and_do_not_depend_on_each_other(
 ) -> None:
     positions = [FIELD.volume(FIELD.points()) + each for each in maps]
     assert sample_map(world, 3).equal(maps[2])
-    image = world.template.at(MEASURED_FWHM_MM, *TISSUES)
-    truths = [measure(image, each) for each in positions]
+    volumes = Volumes(world.template)
+    jacobians = [volumes.smallest_jacobian(each) for each in positions]
     # Exactly 0 where the largest heads reach the field's border, as the third does; never below.
-    assert all(truth.smallest_jacobian >= 0 for truth in truths)
-    assert sum(truth.smallest_jacobian > 0 for truth in truths) >= 3
-    ventricles = [truth.ventricle_ml for truth in truths]
+    assert all(smallest >= 0 for smallest in jacobians)
+    assert sum(smallest > 0 for smallest in jacobians) >= 3
+    ventricles = [volumes.ml(each, volumes.near(each))["ventricle_ml"] for each in positions]
     assert max(ventricles) > 1.5 * min(ventricles)
 
 

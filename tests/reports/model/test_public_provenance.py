@@ -43,6 +43,8 @@ def test_a_path_in_settings_is_not_shown(settings: dict, shown: dict) -> None:
         (["--cohort", "bids:/a b/c"], "--cohort bids:PATH"),
         (["--cohort=clinic"], "--cohort=PATH"),
         (["--cohort", "phantom"], "--cohort phantom"),
+        (["--cohort", "phantom:clean"], "--cohort phantom:clean"),
+        (["--cohort", "phantom:clinic"], "--cohort phantom:PATH"),
         (["--workspace", "clinic"], "--workspace PATH"),
         (["--preset", "/home/jdoe/mine.yaml"], "--preset mine.yaml"),
         (["--set", "grid.shape=[16,20,16]"], "--set 'grid.shape=[16,20,16]'"),

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from longibench.benchmark.cohorts.phantom.lattice import Lattice, exponential, flow, jacobian
-from longibench.benchmark.cohorts.phantom.progression import _curl_free
+from longibench.benchmark.cohorts.phantom.progression import curl_free
 
 LATTICE = Lattice((15, 17, 13), 4.0)
 
@@ -53,7 +53,7 @@ def test_the_gradient_field_has_the_prescribed_divergence_and_no_curl() -> None:
     axes = np.meshgrid(*[np.arange(n) - n / 2 for n in sides], indexing="ij")
     bump = np.exp(-sum(axis**2 for axis in axes) / 18)
     wanted = (bump - bump.mean()).astype(np.float32)
-    field = _curl_free(wanted, spacing)
+    field = curl_free(wanted, spacing)
     derivative = [[np.gradient(field[i], spacing, axis=j) for j in range(3)] for i in range(3)]
     divergence = sum(derivative[i][i] for i in range(3))
     assert np.abs(divergence - wanted)[2:-2, 2:-2, 2:-2].max() < 0.1 * wanted.max()

@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from longibench.benchmark.cohorts.phantom.person import YEAR, sample_person
+from longibench.benchmark.cohorts.phantom.clean import sample_clean
+from longibench.benchmark.cohorts.phantom.person import YEAR
 from longibench.benchmark.cohorts.phantom.scanner import field_of_view
 from longibench.benchmark.cohorts.phantom.tables import session_label
 from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom_clean import CleanSettings
 
-SETTINGS = PhantomSettings()
-PEOPLE = [sample_person(SETTINGS, number) for number in range(1, 401)]
+SETTINGS = CleanSettings()
+PEOPLE = [sample_clean(SETTINGS, number) for number in range(1, 401)]
 
 
 def test_visits_are_ordered_labelled_apart_and_at_least_two() -> None:

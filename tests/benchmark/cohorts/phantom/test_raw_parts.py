@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from longibench.benchmark.cohorts.phantom.clean import sample_clean
 from longibench.benchmark.cohorts.phantom.layers import GAP_MM, SKIN_MM, Layers, Thickness
-from longibench.benchmark.cohorts.phantom.person import sample_person
 from longibench.benchmark.cohorts.phantom.raw_scanner import slice_points
 from longibench.benchmark.cohorts.phantom.raw_session import (
     BELOW_MM,
@@ -19,6 +19,7 @@ from longibench.benchmark.cohorts.phantom.raw_session import (
 from longibench.benchmark.cohorts.phantom.truth import read_pose
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.settings.phantom import PhantomSettings
+from longibench.benchmark.settings.phantom_clean import CleanSettings
 from longibench.benchmark.settings.phantom_raw import RawSettings, SliceProtocol
 
 
@@ -139,11 +140,11 @@ def test_the_bias_field_strays_by_a_quarter_across_the_brain() -> None:
 
 
 def test_follow_ups_in_just_these_years() -> None:
-    settings = PhantomSettings(follow_up_years=(1.0, 5.0))
+    settings = CleanSettings(follow_up_years=(1.0, 5.0))
     for number in range(1, 20):
-        person = sample_person(settings, number)
+        person = sample_clean(settings, number)
         assert person.days == (0, 365, 1826)
-        same = sample_person(PhantomSettings(), number)
+        same = sample_clean(CleanSettings(), number)
         assert replace(person, days=same.days) == same
 
 
