@@ -9,8 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from longibench.benchmark.cohorts.phantom.visit_truth import STRUCTURES, true_ml
-from longibench.benchmark.core.checked_files import CONTENT_ERRORS
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.preparation.reading.problems import DamagedScanError, named_problems
 from longibench.benchmark.preparation.space import AFFINE_TOLERANCE_MM, Space
 from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.metrics.scan import Displacement, Truth
@@ -53,10 +53,11 @@ def displacement_on(path: Path, space: Space) -> Displacement:
         UserError: It cannot be read, or is no field of vectors.
     """
     try:
-        image = nib.nifti1.load(path)
-        field = np.asarray(image.dataobj, np.float32)
-    except (OSError, EOFError, nib.filebasedimages.ImageFileError, *CONTENT_ERRORS) as error:
-        raise UserError(f"{path}: the deformation cannot be read: {error}") from error
+        with named_problems():
+            image = nib.nifti1.load(path)
+            field = np.asarray(image.dataobj, np.float32)
+    except DamagedScanError as error:
+        raise UserError(f"{path}: the deformation cannot be read: {error.detail}") from error
     if field.ndim != 5 or field.shape[3:] != (1, 3) or not np.isfinite(field).all():
         raise UserError(
             f"{path}: a deformation needs finite vectors in mm, (X, Y, Z, 1, 3); its shape is "
