@@ -179,6 +179,22 @@ def test_a_declared_deformation_is_stored_and_scored(true_protocol: Path) -> Non
     assert "deformation" not in pd.read_csv(plain / "manifest.csv")
 
 
+def test_a_deformation_of_another_shape_is_refused(
+    true_base: Path, tmp_path: Path, options: tuple[str, ...], cli: Callable[..., Any]
+) -> None:
+    plugin = tmp_path / "flat.py"
+    plugin.write_text(
+        DEFORMS.replace("Stretch", "Flat").replace("stretch", "flat").replace("0.05 *", "source *")
+    )
+    refused = cli(
+        *("run", "--methods", "flat", "--plugin", plugin, "--workspace", true_base, *options),
+        *METRICS,
+    )
+    REGISTRY.pop("flat", None)
+    assert refused.code == 2
+    assert "method 'flat': deformation must return finite displacements in mm" in refused.err
+
+
 def test_a_deleted_deformation_is_made_again(
     true_base: Path,
     tmp_path: Path,
