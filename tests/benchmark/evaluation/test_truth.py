@@ -183,9 +183,8 @@ def test_a_deformation_of_another_shape_is_refused(
     true_base: Path, tmp_path: Path, options: tuple[str, ...], cli: Callable[..., Any]
 ) -> None:
     plugin = tmp_path / "flat.py"
-    plugin.write_text(
-        DEFORMS.replace("Stretch", "Flat").replace("stretch", "flat").replace("0.05 *", "source *")
-    )
+    flat = DEFORMS.replace("Stretch", "Flat").replace("stretch", "flat")
+    plugin.write_text(flat.replace("return 0.05 *", "return source #"))
     refused = cli(
         *("run", "--methods", "flat", "--plugin", plugin, "--workspace", true_base, *options),
         *METRICS,
