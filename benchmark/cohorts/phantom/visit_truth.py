@@ -20,6 +20,10 @@ def true_ml(structure: str) -> str:
     return f"true_{structure}_ml"
 
 
+TRUTH_COLUMNS = frozenset({CLEAN, WARP, *map(true_ml, STRUCTURES)})
+"""Columns of the visit table that are no covariates: nothing is split or compared by them."""
+
+
 def with_truth(cohort: Cohort, dataset: Path) -> Cohort:
     """The cohort with the truth of its visits, if the dataset has volumes without noise.
 

@@ -16,6 +16,7 @@ from longibench.benchmark.preparation.prepared import Prepared
 from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.preparation.truth import VOLUME_CLEAN, prepare_truth
 from longibench.benchmark.protocol.pairs import annotate, has_truth, make_pairs, truth_contents
+from longibench.benchmark.protocol.splits.subjects import subject_table
 from longibench.benchmark.settings.schema import PairSettings
 
 GRID = Grid(shape=(24, 24, 24), spacing_mm=5.0)
@@ -117,6 +118,11 @@ def test_pairs_have_the_truth_of_both_visits(dataset: Path) -> None:
     assert "source_true_grey_ml" not in found
     assert found["target_clean"].tolist() == table.loc[[1, 3], VOLUME_CLEAN].tolist()
     assert found["target_warp"].isna().all()
+
+
+def test_nobody_is_split_by_the_truth(dataset: Path) -> None:
+    table = with_clean(dataset)
+    assert list(subject_table(table)) == ["visits", "follow_up_years"]
 
 
 def test_identity_of_the_truth_is_its_content(dataset: Path) -> None:
