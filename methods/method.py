@@ -163,6 +163,23 @@ class Method(nn.Module, ABC):
             Generated volumes, (B, 1, X, Y, Z) in [-1, 1].
         """
 
+    def deformation(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor | None:
+        """The deformation behind the generated volumes, for methods that generate by one.
+
+        Override it to have it scored against the true deformation of a simulated cohort. Arguments
+        as of ``generate``; it is called with the same ones.
+
+        Returns:
+            Displacements d in mm, (B, 3, X, Y, Z), along the axes of the volumes:
+            generated(x) = source(x + d(x)). None, as by default, if there is none.
+        """
+        return None
+
+    @classmethod
+    def deforms(cls) -> bool:
+        """Whether the method declares a deformation."""
+        return cls.deformation is not Method.deformation
+
     def describe(self) -> str:
         """What a table must list in addition to the name: prediction target, sampler, steps."""
         return ""

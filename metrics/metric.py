@@ -31,7 +31,7 @@ __all__ = [
 REGISTRY: dict[str, type["Metric"]] = {}
 
 Features = NDArray[np.float64]
-Family = Literal["distribution", "fidelity", "change"]
+Family = Literal["distribution", "fidelity", "change", "truth"]
 
 
 class MetricError(ValueError):
@@ -49,7 +49,10 @@ class Metric(ABC):
         kind: ``"pair"``: one value per pair; ``"subject"``: one value per subject and sample;
             ``"set"``: one value for all volumes of a method.
         family: ``"distribution"``: do the volumes look real; ``"fidelity"``: do they look like
-            the true follow-up; ``"change"``: do they change as the true follow-up did.
+            the true follow-up; ``"change"``: do they change as the true follow-up did;
+            ``"truth"``: do they change as the simulated anatomy did. Metrics of this family read
+            ``Scan.truth``, which only the phantom has; elsewhere they are not computed. The real
+            follow-up is scored by them too: it meets the truth only up to noise and segmentation.
         higher_is_better: The direction.
         best: The value of a perfect follow-up, if it is neither end of the scale, such as 0 for a
             bias; ``higher_is_better`` is then False and the distance from ``best`` counts.

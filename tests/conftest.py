@@ -143,6 +143,12 @@ def tiny_does(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
 
 
 @pytest.fixture(scope="session")
+def command() -> Callable[[list[str]], int]:
+    """Run a command in this process, for fixtures of several tests; returns its exit code."""
+    return _main
+
+
+@pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace in which ``copy-source`` has run; tests must not write to it."""
     root = tmp_path_factory.mktemp("base") / "runs"

@@ -58,10 +58,10 @@ def test_a_gpu_generates_like_a_cpu(method: str, pairs: pd.DataFrame, tmp_path: 
 def test_a_gpu_extracts_the_same_features_as_a_cpu(
     weights: str, pairs: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scan = real_scan(pairs["target"].iloc[0])
+    scan = real_scan(pairs.iloc[0].to_dict(), "target")
     on_gpu = Instruments(weights, device="cuda").features(scan)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    on_cpu = Instruments(weights).features(real_scan(pairs["target"].iloc[0]))
+    on_cpu = Instruments(weights).features(real_scan(pairs.iloc[0].to_dict(), "target"))
     np.testing.assert_allclose(on_gpu, on_cpu, rtol=1e-3, atol=1e-4)
 
 

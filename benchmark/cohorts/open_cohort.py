@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from longibench.benchmark.cohorts.assembly import assemble
+from longibench.benchmark.cohorts.phantom.visit_truth import with_truth
 from longibench.benchmark.cohorts.presence import only_present
 from longibench.benchmark.cohorts.reader import Reader, find_reader, load_readers
 from longibench.benchmark.cohorts.readers.bids import Bids
@@ -43,7 +44,8 @@ def open_cohort(spec: str, settings: Settings, workspace: Workspace, console: Co
         UserError: An unknown reader, a missing path, or data that the reader refuses.
     """
     if spec in SIMULATED:
-        return read_cohort(Bids, _simulated(spec, settings, workspace, console), spec)
+        folder = _simulated(spec, settings, workspace, console)
+        return with_truth(read_cohort(Bids, folder, spec), folder)
     kind, path = _parsed(spec)
     if kind is None:
         kind, why = recognise(path)

@@ -25,13 +25,17 @@ from longibench.benchmark.core.process_pool import count_workers
 from longibench.benchmark.core.workspace import PAIRS, SCORES, Workspace
 from longibench.benchmark.evaluation.predictions import (
     CHANGED,
+    DEFORMATION,
     KEYS,
     Predictions,
     find_predictions,
     join_pairs,
 )
 from longibench.benchmark.evaluation.score_table import (
+    DENOMINATOR,
     IDENTITY,
+    NUMERATOR,
+    REAL,
     SCHEMA,
     read_scores,
     within_brackets,
@@ -41,8 +45,10 @@ from longibench.benchmark.preparation.space import PLAIN, Fit, Space, check_gene
 from longibench.benchmark.protocol.metric_identity import Identity, identify
 from longibench.benchmark.protocol.pairs import COLUMNS, PATHS, STRATA
 from longibench.metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
+from longibench.metrics.ratio import RatioMetric
 
 Row = dict[str, Any]
+IDENTIFYING = ("subject", "visit", "interval_years", "sample")  # a volume of a method
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,13 @@ class Evaluator:
         with self._console.bar(f"score {label.method}", len(table)) as bar:
             scores = self._map(subjects, scorer, bar)
         rows = [*_pair_rows(self._metrics, subjects, scores)]
+        rows += [*_real_rows(self._metrics, subjects, scores)]
         rows += _subject_rows(self._metrics, subjects, scores)
         for metric in self._metrics:
             if isinstance(metric, SetMetric):
                 rows += set_rows(metric, table["subject"].tolist(), scores)
+            if isinstance(metric, RatioMetric):
+                rows += [*_part_rows(metric, subjects, scores)]
         return _labelled(rows, label, self._metrics)
 
     @property
@@ -129,6 +138,10 @@ class Evaluator:
                 require_intact(Path(row["target"]))
                 check_generated(predictions.path(row["generated"]), space, fit)
                 require_intact(predictions.path(row["generated"]), CHANGED)
+                for path in _named(row, "source_clean", "target_clean"):
+                    require_intact(Path(path))
+                for path in _named(row, DEFORMATION):
+                    require_intact(predictions.path(path), CHANGED)
 
         with self._console.bar("check headers", sum(map(len, subjects))) as bar:
             self._map(subjects, check, bar)
@@ -162,6 +175,12 @@ def _one_thread_each() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _named(row: Row, *columns: str) -> list[str]:
+    """The paths that a row names in some columns."""
+    cells = (row.get(column) for column in columns)
+    return [cell for cell in cells if isinstance(cell, str) and cell]
+
+
 def _by_subject(table: pd.DataFrame) -> list[list[Row]]:
     """Rows of each subject, in the order of their names."""
     return [_records(rows) for _, rows in table.groupby("subject", sort=True)]
@@ -177,12 +196,38 @@ def _pair_rows(
 ) -> Iterator[Row]:
     for rows, its in zip(subjects, scores, strict=True):
         for record, values in zip(rows, its.pairs, strict=True):
-            identity = {
-                key: record[key] for key in ("subject", "visit", "interval_years", "sample")
-            }
+            identity = {key: record[key] for key in IDENTIFYING}
             for metric in metrics:
                 if isinstance(metric, PairMetric):
                     yield _row(metric, values[metric.name], **identity)
+
+
+def _real_rows(
+    metrics: list[Metric], subjects: list[list[Row]], scores: list[SubjectScores]
+) -> Iterator[Row]:
+    """What the real follow-ups themselves score: once a visit, whatever was generated for it."""
+    known = {metric.name: metric for metric in metrics}
+    for rows, its in zip(subjects, scores, strict=True):
+        seen: set[str] = set()
+        for record, values in zip(rows, its.real, strict=True):
+            identity = {key: record[key] for key in IDENTIFYING}
+            for name, value in values.items() if record["visit"] not in seen else ():
+                if not np.isnan(value.number):
+                    yield _row(known[name], value, role=REAL, **identity)
+            seen.add(record["visit"])
+
+
+def _part_rows(
+    metric: RatioMetric, subjects: list[list[Row]], scores: list[SubjectScores]
+) -> Iterator[Row]:
+    """Numerator and denominator of every pair; none if one of them could not be measured."""
+    if any(metric.name in its.problems for its in scores):
+        return
+    for rows, its in zip(subjects, scores, strict=True):
+        for record, (parts, _) in zip(rows, its.features[metric.name], strict=True):
+            identity = {key: record[key] for key in IDENTIFYING}
+            for role, part in zip((NUMERATOR, DENOMINATOR), parts, strict=True):
+                yield _row(metric, Value.of(float(part)), role=role, **identity)
 
 
 def _subject_rows(
@@ -215,6 +260,7 @@ def set_rows(metric: SetMetric, groups: list[str], scores: list[SubjectScores]) 
         _row(metric, Value.of(value), **whole),
         *_left_out_rows(metric, given, whole),
         *_floor_rows(metric, given),
+        *_real_row(metric, given, whole),
     ]
 
 
@@ -241,6 +287,14 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
         _row(metric, Value.of(value), n=floor.count, title=title, role=role)
         for role, value in (("floor", floor.real), ("half", floor.generated))
     ]
+
+
+def _real_row(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
+    """What the real follow-ups themselves score against the truth."""
+    if metric.family != "truth":
+        return []
+    value = metric.value_by_subject(**{**given, "generated": given["reference"]})
+    return [_row(metric, Value.of(value), role=REAL, **whole)]
 
 
 def _row(metric: Metric, found: Value, **given: Any) -> Row:

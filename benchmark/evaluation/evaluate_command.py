@@ -28,8 +28,9 @@ from longibench.benchmark.evaluation.submission import (
 )
 from longibench.benchmark.preparation.space import Fit, Rule
 from longibench.benchmark.protocol.checks import check_data, check_split
+from longibench.benchmark.protocol.pairs import has_truth
 from longibench.benchmark.protocol.protocol import Protocol, write_protocol
-from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.protocol.protocol_metrics import build_metrics, computed_on
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
 from longibench.benchmark.settings.loading import as_overrides, load_settings
 from longibench.benchmark.settings.messages import validate
@@ -89,7 +90,9 @@ def submit(options: Options, workspace: Workspace, console: Console) -> tuple[Pa
         _check_settings(options, settings)
         take_over(workspace.folders(), workspace.root, console)
         protocol = _scoring_protocol(options, settings, predictions, workspace, console)
-        terms = Terms(protocol.name, protocol.info, protocol.test_pairs, (settings.metrics,))
+        computed = computed_on(settings.metrics, truth=has_truth(protocol.test_pairs))
+        metrics = [metric for metric in metrics if metric.name in computed.names]
+        terms = Terms(protocol.name, protocol.info, protocol.test_pairs, (computed,))
     scores = score_submission(
         submission, terms, workspace, console, options.plugins, options.workers, device
     )

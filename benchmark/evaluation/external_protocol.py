@@ -27,7 +27,9 @@ from longibench.benchmark.protocol.protocol import (
     Protocol,
     ensure_prepared,
     finish_protocol,
+    with_truth,
 )
+from longibench.benchmark.protocol.protocol_metrics import require_truth
 from longibench.benchmark.protocol.splits.split import split_cohort
 from longibench.benchmark.settings.loading import load_settings, presets
 from longibench.benchmark.settings.schema import Settings
@@ -88,6 +90,8 @@ def build_scoring_protocol(
     pairs = make_pairs(chosen, settings.pairs)
     if choice.some:
         pairs = _with_volume(pairs, predictions)
+    if not choice.as_is:  # scans on their own grid have no scaling that a truth could share
+        source = with_truth(source, pairs, settings, workspace)
     info: dict[str, Any] = {
         "cohort": {**source.info(), "shareable": found.shareable},
         "training_cohort": None,
@@ -130,6 +134,7 @@ def _check_tables(
     """
     if not choice.as_is:
         resolve(settings.preparation, found)
+    require_truth(settings, found, as_is=choice.as_is is not None)
     chosen, _ = _chosen(found.visits, settings, choice.part)
     pairs = make_pairs(chosen.assign(volume=chosen["path"]), settings.pairs)
     join_pairs(predictions, _with_volume(pairs, predictions) if choice.some else pairs)

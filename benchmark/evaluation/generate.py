@@ -44,7 +44,10 @@ from longibench.benchmark.devices.fabric import (
 )
 from longibench.benchmark.devices.process_group import any_rank_interrupted
 from longibench.benchmark.evaluation.clamping import clamp, clamp_warning, pooled, record_in
+from longibench.benchmark.evaluation.predictions import DEFORMATION
 from longibench.benchmark.evaluation.repeatability import generate_twice
+from longibench.benchmark.evaluation.true_scans import write_displacement
+from longibench.benchmark.preparation.space import Space
 from longibench.benchmark.preparation.steps.intensity import BACKGROUND
 from longibench.benchmark.preparation.store.volumes import prepared_space, read_volume
 from longibench.benchmark.settings.schema import DeviceSettings, GenerationSettings
@@ -64,6 +67,7 @@ NEEDS_TRUTH = (
     "is made with the simulated truth, which only the phantom has: evaluate on the phantom, or "
     "leave it out of --methods"
 )
+VOLUME, FIELD = "_T1w.nii.gz", "_xfm.nii.gz"  # ends of names: a volume, and its deformation
 
 
 @dataclass(frozen=True)
@@ -97,13 +101,15 @@ class GenerationJob:
 class Request:
     """One volume to generate, and its files: several if the method ignores the interval.
 
-    ``truth`` has the paths of a ``Truth``, for an oracle alone.
+    ``fields`` are those of its deformation; none if the method declares none. ``truth`` has the
+    paths of a ``Truth``, for an oracle alone.
     """
 
     source: str
     interval_years: float
     seed: int
     files: tuple[str, ...]
+    fields: tuple[str, ...] = ()
     truth: tuple[str, ...] = ()
 
 
@@ -146,7 +152,10 @@ def remove_damaged(folder: Path, console: Console) -> None:
 
 
 def manifest(job: GenerationJob) -> pd.DataFrame:
-    """One row a volume: subject, visit, interval_years, sample, seed, generated (file name)."""
+    """One row a volume: subject, visit, interval_years, sample, seed, generated (file name).
+
+    And ``deformation`` (file name) if the method declares one.
+    """
     listed = job.pairs[["subject", "visit", "interval_years"]].itertuples(index=False)
     rows = [
         (subject, visit, years, sample, sample_seed(job.seed, subject, sample))
@@ -154,7 +163,10 @@ def manifest(job: GenerationJob) -> pd.DataFrame:
         for sample in range(job.generation.samples)
     ]
     table = pd.DataFrame(rows, columns=["subject", "visit", "interval_years", "sample", "seed"])
-    return table.assign(generated=file_names(table))
+    table["generated"] = file_names(table)
+    if job.recipe.method().deforms():
+        table[DEFORMATION] = [_field_name(name) for name in table["generated"]]
+    return table
 
 
 def file_names(table: pd.DataFrame) -> list[str]:
@@ -174,7 +186,12 @@ def file_names(table: pd.DataFrame) -> list[str]:
 
 def _file_name(subject: str, visit: str, sample: int, mark: str = "") -> str:
     parts = f"{file_name_part(subject)}_{file_name_part(visit)}{mark}"
-    return f"sub-{parts}_sample-{sample}_T1w.nii.gz"
+    return f"sub-{parts}_sample-{sample}{VOLUME}"
+
+
+def _field_name(volume: str) -> str:
+    """Name of the deformation beside a generated volume."""
+    return f"{volume.removesuffix(VOLUME)}{FIELD}"
 
 
 def requests(job: GenerationJob) -> list[Request]:
@@ -194,6 +211,7 @@ def requests(job: GenerationJob) -> list[Request]:
             interval_years=float(group["interval_years"].iloc[0]),
             seed=int(group["seed"].iloc[0]),
             files=tuple(group["generated"]),
+            fields=tuple(group.get(DEFORMATION, ())),
             truth=tuple(group[name].iloc[0] for name in truth),
         )
         for _, group in table.groupby(keys, sort=True)
@@ -219,7 +237,7 @@ def missing_requests(job: GenerationJob) -> list[Request]:
 
 
 def _files_exist(request: Request, folder: Path) -> bool:
-    return all(inside(folder, name).is_file() for name in request.files)
+    return all(inside(folder, name).is_file() for name in (*request.files, *request.fields))
 
 
 def _generate(fabric: "Fabric", job: GenerationJob) -> None:
@@ -263,6 +281,9 @@ def _generate_all(
                 volumes = make() if start else generate_twice(method.name, make, fabric.device, how)
                 for request, volume in zip(batch, volumes, strict=True):
                     write_volume(volume, request, job.folder)
+                if method.deforms():
+                    for request, field in zip(batch, _deform(fabric, method, batch), strict=True):
+                        _write_field(field, request, job.folder)
             stop = any_rank_interrupted(interruption)
             bar.advance(sum(map(len, batches)))
             if stop:
@@ -311,9 +332,7 @@ def _unfinished(batches: list[list[Request]], folder: Path) -> list[list[Request
 @torch.inference_mode()
 def _generate_batch(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
     """Volumes (B, X, Y, Z) on the CPU, not clamped."""
-    source = _stacked([request.source for request in batch], method, fabric)
-    years = torch.tensor([r.interval_years for r in batch], device=fabric.device).to(source)
-    seeds = torch.tensor([request.seed for request in batch], dtype=torch.int64)
+    source, years, seeds = _inputs(fabric, method, batch)
     with fabric.autocast(), fast_convolutions(fabric.device.type):
         if isinstance(method, Oracle):
             paths = zip(*(request.truth for request in batch), strict=True)
@@ -322,12 +341,39 @@ def _generate_batch(fabric: "Fabric", method: "Method", batch: list[Request]) ->
             )
         else:
             generated = method.generate(source, years, seeds)
-    if generated.shape != source.shape or not torch.isfinite(generated).all():
+    volumes = _required(method, "generate", generated, source.shape)
+    return crop_to_shape(volumes.float().cpu(), method.shape)[:, 0]
+
+
+@torch.inference_mode()
+def _deform(fabric: "Fabric", method: "Method", batch: list[Request]) -> Tensor:
+    """Displacements (B, 3, X, Y, Z) in mm on the CPU."""
+    source, years, seeds = _inputs(fabric, method, batch)
+    with fabric.autocast(), fast_convolutions(fabric.device.type):
+        declared = method.deformation(source, years, seeds)
+    field = _required(method, "deformation", declared, (len(batch), 3, *source.shape[2:]))
+    return crop_to_shape(field.float().cpu(), method.shape)
+
+
+def _inputs(
+    fabric: "Fabric", method: "Method", batch: list[Request]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Sources, intervals and seeds of a batch, as ``Method.generate`` takes them."""
+    source = _stacked([request.source for request in batch], method, fabric)
+    years = torch.tensor([r.interval_years for r in batch], device=fabric.device).to(source)
+    return source, years, torch.tensor([request.seed for request in batch], dtype=torch.int64)
+
+
+def _required(method: "Method", what: str, found: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+    """What a method returned; refused if it breaks the contract."""
+    if found is None or found.shape != shape or not torch.isfinite(found).all():
+        got = None if found is None else tuple(found.shape)
+        kind = "volumes" if what == "generate" else "displacements in mm"
         raise UserError(
-            f"method '{method.name}': generate must return finite volumes of shape "
-            f"{tuple(source.shape)}, got {tuple(generated.shape)}"
+            f"method '{method.name}': {what} must return finite {kind} of shape {tuple(shape)}, "
+            f"got {got}"
         )
-    return crop_to_shape(generated.float().cpu(), method.shape)[:, 0]
+    return found
 
 
 def _stacked(paths: Sequence[str], method: "Method", fabric: "Fabric") -> Tensor:
@@ -353,6 +399,13 @@ def write_volume(volume: Tensor, request: Request, folder: Path) -> None:
         image.set_sform(affine, code="scanner")
         with checked_file(inside(folder, name)) as temporary:
             nib.save(image, temporary)
+
+
+def _write_field(field: Tensor, request: Request, folder: Path) -> None:
+    """Write a deformation (3, X, Y, Z) in mm to its request's files on the source's grid."""
+    for name in request.fields:
+        with checked_file(inside(folder, name)) as temporary:
+            write_displacement(temporary, field.numpy(), Space.read(request.source))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from longibench.benchmark.core.workspace import FILE_DIGESTS, MANIFEST
 
 KEYS = ["subject", "visit"]
 COLUMNS = [*KEYS, "sample", "generated"]
-OPTIONAL = ["labels", "sha256"]
+DEFORMATION = "deformation"
+OPTIONAL = ["labels", DEFORMATION, "sha256"]
 ENDINGS = (".nii", ".nii.gz")
 CHANGED = f"{AGAIN}; if it was changed on purpose, delete {FILE_DIGESTS} beside it"
 FIELDS = ("subject", "visit", "sample")
@@ -40,7 +41,8 @@ class Predictions:
         where: The manifest or the folder, for messages.
         folder: Files are relative to it.
         table: Columns subject (canonical), visit, sample, generated; labels if there are label maps
-            of the generated volumes; sha256 if the list has digests, in hexadecimal.
+            of the generated volumes; deformation if their method declares one; sha256 if the list
+            has digests, in hexadecimal.
     """
 
     where: Path
@@ -101,8 +103,9 @@ def _read_csv(path: Path) -> Predictions:
             if not row[column]:
                 raise UserError(f"{row.where}: column {column} is empty")
         row["generated"] = _volume(path.parent, row)
-        if row.get("labels"):
-            row["labels"] = existing_name(path.parent, row["labels"])
+        for column in ("labels", DEFORMATION):
+            if row.get(column):
+                row[column] = existing_name(path.parent, row[column])
     rows = pd.DataFrame(table.rows, dtype=str)
     return Predictions(path, path.parent, _checked(rows, path, [row.where for row in table.rows]))
 

@@ -10,6 +10,10 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.folder_digests import DamagedFileError
 from longibench.benchmark.core.workspace import SCORES
 
+VALUE, LEAVE_OUT, FLOOR, HALF = "value", "leave-out", "floor", "half"
+REAL, NUMERATOR, DENOMINATOR = "real", "numerator", "denominator"
+ROLES = (VALUE, LEAVE_OUT, FLOOR, HALF, REAL, NUMERATOR, DENOMINATOR)
+
 SCHEMA = pa.DataFrameSchema(
     {
         "protocol": pa.Column(str),
@@ -25,7 +29,7 @@ SCHEMA = pa.DataFrameSchema(
         "definition": pa.Column(str),  # digest: equal ones may be ranked together
         "code": pa.Column(str),  # digest of the code that computed it
         "title": pa.Column(str),  # full name: window, mask, extractor, N
-        "role": pa.Column(str, pa.Check.isin(["value", "leave-out", "floor", "half"])),
+        "role": pa.Column(str, pa.Check.isin(ROLES)),
         "value": pa.Column(float, nullable=True),  # missing if it cannot be computed
         "n": pa.Column(int, pa.Check.ge(0)),  # volumes behind the value
         "note": pa.Column(str),  # why a value is missing or doubtful
@@ -55,7 +59,9 @@ def read_scores(path: Path) -> pd.DataFrame:
     Rows with role ``"value"`` are results. The others belong to a set metric. ``"leave-out"``: its
     value without the row's subject, for the jackknife interval. ``"floor"``: real volumes of half
     of the subjects against those of the other half. ``"half"``: generated volumes of one half
-    against real volumes of the other, the value to compare with the floor.
+    against real volumes of the other, the value to compare with the floor. ``"numerator"`` and
+    ``"denominator"``: the parts of one pair in a ratio of sums. ``"real"``: what the real follow-up
+    itself scores against the simulated truth.
 
     Raises:
         UserError: The file is missing or is not a score table.

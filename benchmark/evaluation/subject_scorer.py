@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,9 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.malloc import give_back
 from longibench.benchmark.core.measured_files import MeasuredFiles
+from longibench.benchmark.evaluation.predictions import DEFORMATION
 from longibench.benchmark.evaluation.score_checks import UNSTATED
+from longibench.benchmark.evaluation.true_scans import displacement_on, truth_of_row
 from longibench.benchmark.preparation.labels import open_labels
 from longibench.benchmark.preparation.space import Fit, Space, read_generated
 from longibench.benchmark.preparation.store.volumes import read_volume
@@ -76,12 +78,15 @@ class SubjectScores:
         features: For each set metric, the features of the generated and of the real volumes,
             volume by volume; empty if one could not be measured.
         problems: For each set metric that could not be measured, the reason.
+        real: For each volume, the values of the real follow-up itself, by pair metrics of the
+            family "truth".
     """
 
     pairs: list[dict[str, Value]] = field(default_factory=list)
     subjects: dict[int, dict[str, Value]] = field(default_factory=dict)
     features: dict[str, list[tuple[Features, Features]]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    real: list[dict[str, Value]] = field(default_factory=list)
 
 
 class Scorer:
@@ -91,6 +96,7 @@ class Scorer:
         """Args: metrics; folder of the volumes; how they may be fitted; folder of cached values."""
         self._pair = [metric for metric in metrics if isinstance(metric, PairMetric)]
         self._subject = [metric for metric in metrics if isinstance(metric, SubjectMetric)]
+        self._truth = [metric for metric in self._pair if metric.family == "truth"]
         self._set = [metric for metric in metrics if isinstance(metric, SetMetric)]
         self._folder, self._fit, self._cache = folder, fit, MeasuredFiles(cache)
         self._kept_as = {metric.name: identify(metric).reuse for metric in self._pair}
@@ -100,7 +106,7 @@ class Scorer:
 
         Args:
             rows: Its volumes, sorted by visit and sample: subject, visit, sample, generated,
-                interval_years, source, target, and optionally label maps.
+                interval_years, source, target, and optionally label maps, truth and deformations.
 
         Raises:
             UserError: A volume cannot be read or does not fit.
@@ -112,7 +118,7 @@ class Scorer:
 
     def _score(self, rows: Sequence[dict[str, Any]]) -> SubjectScores:
         scores = SubjectScores()
-        source = real_scan(rows[0]["source"], rows[0].get("source_labels"))
+        source = real_scan(rows[0], "source")
         space = Space.read(rows[0]["source"])
         real: dict[str, Scan] = {}
         measured: list[dict[str, Measured]] = []
@@ -120,9 +126,11 @@ class Scorer:
             target = str(row["target"])
             if target not in real:
                 _forget(real.values())
-                real = {target: real_scan(target, row.get("target_labels"))}  # one at a time
-            generated = self._generated(row, space, source)
-            scores.pairs.append(self._pair_values(row, generated, real[target], source))
+                real = {target: real_scan(row, "target")}  # one at a time
+            generated = self._generated(row, space, source, real[target])
+            volumes = {"reference": real[target], "source": source}
+            scores.pairs.append(self._pair_values(self._pair, row, generated, **volumes))
+            scores.real.append(self._pair_values(self._truth, row, real[target], **volumes))
             measured.append(self._measure(row, generated, real[target], source))
             _forget([generated])
         _forget([*real.values(), source])
@@ -130,24 +138,40 @@ class Scorer:
         self._gather(rows, measured, scores)
         return scores
 
-    def _generated(self, row: dict[str, Any], space: Space, source: Scan) -> Scan:
+    def _generated(self, row: dict[str, Any], space: Space, source: Scan, reference: Scan) -> Scan:
         voxels = read_generated(self._folder / row["generated"], space, self._fit)
         labels = _labels(self._folder, row.get("labels"), space.shape)
-        return Scan(voxels, source.spacing_mm, labels, real=False)
+        field = displacement_on(self._folder / row[DEFORMATION], space) if _deforms(row) else None
+        return Scan(
+            voxels,
+            source.spacing_mm,
+            labels,
+            real=False,
+            truth=reference.truth,
+            displacement=field,
+        )
 
     def _pair_values(
-        self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
+        self,
+        metrics: Sequence[PairMetric],
+        row: dict[str, Any],
+        generated: Scan,
+        reference: Scan,
+        source: Scan,
     ) -> dict[str, Value]:
-        """The pair metrics; those computed before on the same volumes are read from disk."""
+        """Pair metrics; those computed before on the same volumes are read from disk."""
+        if not metrics:
+            return {}
         scans = {"generated": generated, "reference": reference, "source": source}
         years = float(row["interval_years"])
         key = digest([
             *(scan.content for scan in scans.values()), row["interval_years"],
             [_label_digest(scan) for scan in scans.values()],
+            *_truth_digests(scans.values()),
         ])  # fmt: skip
         file = f"{key}.json"
         known = _known(self._cache.read(file))
-        left = [metric for metric in self._pair if self._kept_as[metric.name] not in known]
+        left = [metric for metric in metrics if self._kept_as[metric.name] not in known]
         for metric in left:
             value = _value(partial(metric, **scans, interval_years=years))
             if not value.note:
@@ -156,7 +180,7 @@ class Scorer:
             known[self._kept_as[metric.name]] = value
         if left:
             self._cache.write(file, _stored(known))
-        return {metric.name: known[self._kept_as[metric.name]] for metric in self._pair}
+        return {metric.name: known[self._kept_as[metric.name]] for metric in metrics}
 
     def _measure(
         self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
@@ -198,11 +222,27 @@ class Scorer:
             }
 
 
-def real_scan(path: str, labels: Any = None) -> Scan:
-    """Read a prepared volume as a scan, with its label map if there is one."""
+def real_scan(row: Mapping[str, Any], role: str) -> Scan:
+    """Read a prepared volume of a pair as a scan, with its label map and its truth if it has them.
+
+    Args:
+        row: The pair.
+        role: ``source`` or ``target``.
+
+    Raises:
+        UserError: A file cannot be read.
+    """
+    path = str(row[role])
     space = Space.read(path)
     x, y, z = (float(size) for size in voxel_sizes(space.affine))
-    return Scan(read_volume(path), (x, y, z), _labels(Path(), labels, space.shape))
+    labels = _labels(Path(), row.get(f"{role}_labels"), space.shape)
+    truth = truth_of_row(row, role, space, deforms=_deforms(row))
+    return Scan(read_volume(path), (x, y, z), labels, truth=truth)
+
+
+def _deforms(row: Mapping[str, Any]) -> bool:
+    """Whether the row's method declares a deformation."""
+    return isinstance(row.get(DEFORMATION), str) and bool(row[DEFORMATION])
 
 
 def _forget(scans: Iterable[Scan]) -> None:
@@ -226,6 +266,18 @@ def _labels(folder: Path, given: Any, shape: tuple[int, ...]) -> Labels | None:
 
 def _label_digest(scan: Scan) -> str:
     return "" if scan.labels is None else hashlib.sha256(scan.labels.tobytes()).hexdigest()
+
+
+def _truth_digests(scans: Iterable[Scan]) -> list[str]:
+    """Digests of truth and declared deformations; empty, as in earlier versions, without them."""
+    return [
+        *(scan.truth.content for scan in scans if scan.truth is not None),
+        *(
+            hashlib.sha256(scan.displacement.tobytes()).hexdigest()
+            for scan in scans
+            if scan.displacement is not None
+        ),
+    ]
 
 
 def _value(compute: Any) -> Value:

@@ -19,7 +19,12 @@ from longibench.benchmark.core.names import check_name, file_name_part, inside
 from longibench.benchmark.core.workspace import MANIFEST, RUN, SCORES, Workspace
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, collect_scores, read_pairs
 from longibench.benchmark.evaluation.generate import file_names, read_run
-from longibench.benchmark.evaluation.predictions import Predictions, join_pairs, spelled_as
+from longibench.benchmark.evaluation.predictions import (
+    DEFORMATION,
+    Predictions,
+    join_pairs,
+    spelled_as,
+)
 from longibench.benchmark.evaluation.score_checks import refuse_broken, score_warnings
 from longibench.benchmark.evaluation.score_table import known_scores, merge_scores
 from longibench.benchmark.preparation.scale import all_bright
@@ -76,6 +81,8 @@ class Submission:
         listed = table["sha256"] if "sha256" in table else [""] * len(table)
         named = zip(table["generated"], listed, strict=True)
         files = sorted(self._digest_of(file, sha256) for file, sha256 in named)
+        if DEFORMATION in table:
+            files += sorted(self._digest_of(file, "") for file in table[DEFORMATION] if file)
         return digest(files if self.fit.is_plain else [*files, repr(self.fit)])
 
     def _digest_of(self, file: str, listed: str) -> str:
@@ -289,7 +296,12 @@ def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.
         table = spelled_as(predictions.table, pairs)
         files = _as_scored(place, submission, table, pairs)
         digests = [file_digest(place / file) for file in files]
-        write_table(place / MANIFEST, table.assign(generated=files, sha256=digests))
+        table = table.assign(generated=files, sha256=digests)
+        if DEFORMATION in table:
+            table[DEFORMATION] = [
+                str(predictions.path(file).resolve()) for file in table[DEFORMATION]
+            ]
+        write_table(place / MANIFEST, table)
         write_json(place / RUN, run)
     path = place / SCORES
     write_table(path, merge_scores(known_scores(place), scores))

@@ -3,15 +3,23 @@
 from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from longibench.benchmark.cohorts.phantom.visit_truth import STRUCTURES, WARP, true_ml
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.core.files import file_digest
+from longibench.benchmark.preparation.truth import VOLUME_CLEAN
 from longibench.benchmark.settings.schema import PairSettings
 
 COLUMNS = ["subject", "visit", "interval_years", "source", "target"]
-PATHS = {"source", "target", "source_labels", "target_labels"}  # columns that name files
+ROLES = ("source", "target")
+PATHS = {  # columns that name files
+    *ROLES,
+    *(f"{role}_{what}" for role in ROLES for what in ("labels", "clean", "warp")),
+}
 STRATA = ["group", "sex"]  # columns of the visit table that scores are stratified by
 
 
@@ -89,7 +97,7 @@ def _chosen(intervals: list[float], settings: PairSettings) -> list[int]:
 
 
 def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns that scores are stratified by, and label maps if there are any.
+    """Add the columns that scores are stratified by, label maps and truth if there are any.
 
     Args:
         pairs: Pairs of ``make_pairs``.
@@ -97,7 +105,9 @@ def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         The pairs with those of the columns ``STRATA`` that the table has, as known at the source,
-        and ``source_labels`` and ``target_labels`` if it has ``volume_labels``.
+        and ``source_labels`` and ``target_labels`` if it has ``volume_labels``. If it has
+        ``volume_clean``: ``source_clean``, ``target_clean``, ``target_warp`` and the true volumes,
+        such as ``source_true_brain_ml``. Only evaluated pairs have them.
     """
     annotated = pairs.copy()
     by_volume = table.drop_duplicates("volume").set_index("volume")
@@ -105,6 +115,28 @@ def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         if column in table:
             annotated[column] = annotated["source"].map(by_volume[column])
     if "volume_labels" in table:
-        for role in ("source", "target"):
+        for role in ROLES:
             annotated[f"{role}_labels"] = annotated[role].map(by_volume["volume_labels"])
+    if VOLUME_CLEAN in table:
+        for role in ROLES:
+            annotated[f"{role}_clean"] = annotated[role].map(by_volume[VOLUME_CLEAN])
+            for column in filter(by_volume.__contains__, map(true_ml, STRUCTURES)):
+                annotated[f"{role}_{column}"] = annotated[role].map(by_volume[column])
+        annotated["target_warp"] = annotated["target"].map(by_volume[WARP])
     return annotated
+
+
+def has_truth(pairs: pd.DataFrame) -> bool:
+    """Whether annotated pairs have the truth of a simulation."""
+    return "target_clean" in pairs
+
+
+def truth_contents(pairs: pd.DataFrame) -> list[Any]:
+    """What of the truth of annotated pairs decides their scores, by content; empty without one."""
+    if not has_truth(pairs):
+        return []
+    names = [f"{role}_{true_ml(name)}" for role in ROLES for name in STRUCTURES]
+    volumes = [pairs[name].tolist() for name in names if name in pairs]
+    clean = [[Path(path).name for path in pairs[f"{role}_clean"]] for role in ROLES]
+    warps = [file_digest(Path(path)) for path in pairs["target_warp"].dropna()]
+    return [clean, warps, volumes]

@@ -17,7 +17,14 @@ from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.workspace import PAIRS, PATIENCE, PROTOCOL, Workspace
 from longibench.benchmark.preparation.labels import label_contents, prepare_labels
 from longibench.benchmark.preparation.prepare import Prepared, compare_traits, prepare_cohort
-from longibench.benchmark.protocol.pairs import COLUMNS, PATHS, annotate, make_pairs
+from longibench.benchmark.preparation.truth import prepare_truth
+from longibench.benchmark.protocol.pairs import (
+    COLUMNS,
+    PATHS,
+    annotate,
+    make_pairs,
+    truth_contents,
+)
 from longibench.benchmark.protocol.protocol_file import FORMAT, format_of
 from longibench.benchmark.protocol.shared_people import refuse_same_scans, refuse_same_subjects
 from longibench.benchmark.protocol.splits.split import Split, split_cohort
@@ -92,9 +99,9 @@ def build_protocol(
             train.prepared.plan.digest,
         ]
     )
-    evaluation = Evaluation(
-        test, make_pairs(_of(test.table, held_out), paired), paired, split.digest, training
-    )
+    pairs = make_pairs(_of(test.table, held_out), paired)
+    test = with_truth(test, pairs, settings, workspace)
+    evaluation = Evaluation(test, pairs, paired, split.digest, training)
     info = {
         "cohort": {**test.info(), "shareable": _shareable(train, test)},
         "training_cohort": train.info() if settings.test_cohort else None,
@@ -138,9 +145,11 @@ class Evaluation:
             "grid": settings.grid.model_dump(),
             "preparation": self.cohort.prepared.plan.digest,
         }
-        labels = label_contents(annotate(self.pairs, self.cohort.table))
-        if labels:
+        annotated = annotate(self.pairs, self.cohort.table)
+        if labels := label_contents(annotated):
             identity["labels"] = labels
+        if truth := truth_contents(annotated):
+            identity["truth"] = truth
         return f"{self.cohort.kind}-{digest(identity)}"
 
 
@@ -237,6 +246,16 @@ def ensure_prepared(
         )
         prepared = prepare_labels(prepared, workspace.prepared)
     return PreparedCohort(cohort, prepared)
+
+
+def with_truth(
+    cohort: PreparedCohort, pairs: pd.DataFrame, settings: Settings, workspace: Workspace
+) -> PreparedCohort:
+    """The cohort with the prepared truth of evaluated pairs, if it was simulated with one."""
+    volumes = {*pairs["source"], *pairs["target"]}
+    with workspace.lock(workspace.prepared, PATIENCE):
+        prepared = prepare_truth(cohort.prepared, settings.grid, workspace.prepared, volumes)
+    return PreparedCohort(cohort.cohort, prepared)
 
 
 def _subjects(cohort: PreparedCohort) -> list[str]:

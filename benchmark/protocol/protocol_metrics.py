@@ -5,12 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from longibench.benchmark.cohorts.phantom.visit_truth import CLEAN
+from longibench.benchmark.cohorts.visit_table import Cohort
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import is_present
 from longibench.benchmark.core.measured_files import MeasuredFiles
+from longibench.benchmark.preparation.steps.plan import resolve
+from longibench.benchmark.preparation.truth import allows_truth
 from longibench.benchmark.protocol.metric_identity import identify, instrument_code
 from longibench.benchmark.settings.plugins import find_metric, load_metrics
-from longibench.benchmark.settings.schema import MetricSettings
+from longibench.benchmark.settings.schema import DEFAULT_METRICS, MetricSettings, Settings
 from longibench.metrics.cache import VectorCache
 from longibench.metrics.instruments import Instruments
 from longibench.metrics.metric import Metric, MetricError, shared_instruments
@@ -61,6 +65,52 @@ def _build(name: str, instruments: Instruments) -> Metric:
         return find_metric(name)(instruments)
     except (TypeError, AttributeError) as error:
         raise UserError(f"metric '{name}' cannot be built: {error}") from error
+
+
+def needs_truth(name: str) -> bool:
+    """Whether a metric needs what was simulated; an unknown one does not."""
+    known = load_metrics().get(name)
+    return known is not None and known.family == "truth"
+
+
+def computed_on(settings: MetricSettings, *, truth: bool) -> MetricSettings:
+    """The metrics for pairs with or without a truth: by default, all that they allow.
+
+    Metrics that were asked for by name are kept.
+    """
+    if truth or settings.names != DEFAULT_METRICS:
+        return settings
+    names = tuple(name for name in settings.names if not needs_truth(name))
+    return settings.model_copy(update={"names": names})
+
+
+def require_truth(settings: Settings, cohort: Cohort, *, as_is: bool = False) -> None:
+    """Check that metrics which were asked for by name have the truth that they need.
+
+    Args:
+        settings: The metrics, and the preparation.
+        cohort: The evaluated cohort.
+        as_is: Whether its scans are taken on their own grid.
+
+    Raises:
+        UserError: There is none, or the preparation does not allow it.
+    """
+    names = settings.metrics.names
+    asked = next(filter(needs_truth, names), "") if names != DEFAULT_METRICS else ""
+    if not asked:
+        return
+    where = f"metrics.names: {asked} needs the simulated truth"
+    if CLEAN not in cohort.visits:
+        raise UserError(
+            f"{where}, which cohort '{cohort.name}' lacks: only --cohort phantom has it, if it is "
+            f"not scattered; leave {asked} out"
+        )
+    if as_is or not allows_truth(cohort.visits, resolve(settings.preparation, cohort)):
+        raise UserError(
+            f"{where}, which follows its scans only if they are resampled and scaled: leave out "
+            f"{asked}, or what else prepares them (--as-is, preparation.bias, preparation.brain, "
+            "preparation.registration)"
+        )
 
 
 def load_extractors(metrics: Sequence[Metric]) -> None:

@@ -17,6 +17,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.preparation.steps.plan import resolve
 from longibench.benchmark.protocol.pairs import no_pair, pair_intervals
+from longibench.benchmark.protocol.protocol_metrics import require_truth
 from longibench.benchmark.protocol.shared_people import refuse_same_scans, refuse_same_subjects
 from longibench.benchmark.protocol.splits.split import Split, split_cohort
 from longibench.benchmark.settings.schema import PairSettings, Settings
@@ -85,6 +86,7 @@ def refusals(cohorts: Cohorts, settings: Settings) -> Iterator[Refusal]:
         yield Refusal("split", error)
     for cohort in filter(None, (train, test)):
         yield from tried("preparation", resolve, settings.preparation, cohort)
+    yield from tried("metrics", require_truth, settings, test or train)
     if split and test:
         seen = train.visits[train.visits["subject"].isin({*split.train, *split.validation})]
         yield from tried("test cohort", refuse_same_subjects, seen, test.visits)

@@ -42,6 +42,8 @@ DEFAULT_METRICS = (
     *("ventricles-bias", "ventricles-error", "ventricles-correlation"),
     *("brain-bias", "brain-error", "brain-correlation"),
     "monotonicity",
+    # do they change as the simulated anatomy did? only where it was simulated
+    *("truth-skill", "truth-auroc", "truth-rank", "truth-ventricles", "truth-brain"),
 )
 
 
@@ -210,7 +212,8 @@ class MetricSettings(Section):
     """Which metrics are computed, and what they measure with.
 
     Attributes:
-        names: Registered metrics; ``python cli.py metrics`` lists them.
+        names: Registered metrics; ``python cli.py metrics`` lists them. Of the default ones those
+            of the family "truth" are left out where nothing was simulated.
         extractor: Weights of the feature extractor, such as ``embedded`` or ``medicalnet:50``; see
             ``metrics.weights.parse``.
         input: How volumes are presented to it, such as ``as-is``, ``wdm``; see

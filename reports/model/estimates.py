@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from longibench.benchmark.evaluation.score_table import DENOMINATOR, NUMERATOR
+from longibench.metrics.ratio import ratio_interval
 from longibench.metrics.statistics import (
     Interval,
     bootstrap_interval,
@@ -53,6 +55,8 @@ class Estimate:
         codes: Digests of the code that computed the values.
         note: Why values are missing, or what is doubtful about their real pairs.
         floor: For a set metric, if the scores contain it.
+        real: What the real follow-ups themselves score against the simulated truth; NaN for metrics
+            that do not need it.
     """
 
     interval: Interval
@@ -62,6 +66,7 @@ class Estimate:
     codes: frozenset[str] = frozenset()
     note: str = ""
     floor: AtFloor | None = None
+    real: float = math.nan
 
     @property
     def value(self) -> float:
@@ -81,7 +86,8 @@ def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
     title = str(values["title"].iloc[0]) if len(values) else ""
     scored = values.dropna(subset=["value"])
     if scored.empty:
-        return Estimate(_NOTHING, title, note=_note(values) or "not scored", floor=_floor(rows))
+        why = _note(values) or "not scored"
+        return Estimate(_NOTHING, title, note=why, floor=_floor(rows), real=_real(rows))
     numbers = results.values_of(entry, metric)
     seeds = scored.groupby("training_seed")["n"]
     return Estimate(
@@ -92,6 +98,7 @@ def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
         codes=frozenset(scored["code"].unique()),
         note=_partly(values),
         floor=_floor(rows),
+        real=_real(rows),
     )
 
 
@@ -148,6 +155,16 @@ def mean_by_subject(values: pd.DataFrame) -> pd.Series:
     return subject_means(*(values[column].to_numpy() for column in columns))
 
 
+def ratio_of_subjects(parts: pd.DataFrame) -> Interval:
+    """A ratio of sums over pairs and training seeds, with its jackknife interval over subjects.
+
+    Args:
+        parts: Subject, numerator and denominator, as of ``Results.parts_of``.
+    """
+    sums = parts.groupby("subject")[[NUMERATOR, DENOMINATOR]].sum()
+    return ratio_interval(sums[NUMERATOR], sums[DENOMINATOR])
+
+
 def _set_interval(rows: pd.DataFrame) -> Interval:
     return jackknife_interval(_set_value(rows), list(_left_out(rows).values()))
 
@@ -198,6 +215,11 @@ def _floor(rows: pd.DataFrame) -> AtFloor | None:
     if real.empty or half.empty:
         return None
     return AtFloor(real["value"].mean(), half["value"].mean(), round(half["n"].mean()))
+
+
+def _real(rows: pd.DataFrame) -> float:
+    """Mean over subjects, or over training seeds of a value for the whole set."""
+    return _mean_of_subjects(rows[rows["role"] == "real"])
 
 
 def _mean_of_subjects(values: pd.DataFrame) -> float:

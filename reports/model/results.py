@@ -14,7 +14,12 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import PROVENANCE, RUN, SCORES
 from longibench.benchmark.evaluation.evaluate import collect_scores, read_pairs
 from longibench.benchmark.evaluation.generate import read_run
-from longibench.benchmark.evaluation.score_table import METRIC, read_scores
+from longibench.benchmark.evaluation.score_table import (
+    DENOMINATOR,
+    METRIC,
+    NUMERATOR,
+    read_scores,
+)
 from longibench.benchmark.protocol.protocol_file import read_protocol
 from longibench.benchmark.protocol.recorded_metrics import current_metrics, read_recorded
 from longibench.benchmark.runs.row_names import Rows, read_rows
@@ -169,6 +174,22 @@ class Results:
             subject, visit and sample), ``training_seed`` and ``value``.
         """
         return self._values.iloc[self._rows_of(entry, metric)].dropna(subset=["value"])
+
+    def is_ratio(self, entry: Entry, metric: MetricFacts) -> bool:
+        """Whether the scores have numerators and denominators of one entry and metric."""
+        return bool((self.scores_of(entry, metric)["role"] == NUMERATOR).any())
+
+    def parts_of(self, entry: Entry, metric: MetricFacts) -> pd.DataFrame:
+        """Numerators and denominators of a ratio of sums, one row a volume and training seed.
+
+        Returns:
+            Columns ``subject`` and ``visit`` as by ``numbered``, ``NUMERATOR``, ``DENOMINATOR``.
+        """
+        rows = self.scores_of(entry, metric)
+        parts = rows[rows["role"].isin([NUMERATOR, DENOMINATOR])].pivot(
+            index=[*VISIT, "sample", "training_seed"], columns="role", values="value"
+        )
+        return self.numbered(parts.reset_index()[[*VISIT, NUMERATOR, DENOMINATOR]])
 
     def numbered(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table with subjects and visits as numbers: fast to compare, in the order of the names.

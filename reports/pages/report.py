@@ -32,7 +32,7 @@ from longibench.reports.tables.report_tables import build_tables, printed
 from longibench.reports.tables.strata import build_strata, strata_records
 from longibench.reports.tables.strata_tables import print_strata
 
-NUMERALS = ("I", "II", "III", "IV")
+NUMERALS = ("I", "II", "III", "IV", "V")
 ABSENT = "its real volumes are not on disk; the same 'python cli.py run' prepares them again"
 _PAPER = (".png", ".pdf", ".svg")
 
@@ -96,20 +96,23 @@ def _write(results: Results, target: Path, console: Console) -> Path:
 
 
 def _numbered(results: Results, target: Path) -> tuple[Table, list[Printed]]:
-    """Write Tables I to IV as CSV, Markdown and LaTeX; return the first, and all as printed."""
+    """Write Tables I to V as CSV, Markdown and LaTeX; return the first, and all as printed."""
     tables = build_tables(results)
-    ready = [printed(table) for table in tables]
-    records = [table_records(table) for table in tables]
-    costs = print_costs(results)
-    if costs:
-        ready.append(costs)
-        records.append(cost_records(results))
-    for table, rows in zip(ready, records, strict=True):
-        stem = target / f"table_{NUMERALS.index(table.number) + 1}"
+    ready = [(printed(table), table_records(table)) for table in tables]
+    if costs := print_costs(results):
+        ready.append((costs, cost_records(results)))
+    ready.sort(key=lambda one: _place(one[0]))
+    for table, rows in ready:
+        stem = target / f"table_{_place(table)}"
         write_text(stem.with_suffix(".csv"), to_csv(rows))
         write_text(stem.with_suffix(".md"), to_markdown(table))
         write_text(stem.with_suffix(".tex"), to_latex(table))
-    return tables[0], ready
+    return tables[0], [table for table, _ in ready]
+
+
+def _place(table: Printed) -> int:
+    """Its number in digits."""
+    return NUMERALS.index(table.number) + 1
 
 
 def _comparisons(results: Results, target: Path, console: Console) -> list[Printed]:

@@ -43,6 +43,7 @@ class Column:
         floor: The scores of real volumes against real volumes; None if not known.
         volumes: Volumes of most values of a metric of the whole set; 0 for other metrics.
         code: Digest of the code that computed most values.
+        real: What the real follow-ups themselves score; NaN if it is not known.
     """
 
     metric: MetricFacts
@@ -50,6 +51,7 @@ class Column:
     floor: AtFloor | None = None
     volumes: int = 0
     code: str = ""
+    real: float = math.nan
 
     def ranks(self, value: Estimate) -> bool:
         """Whether a value has the column's number of volumes."""
@@ -74,7 +76,14 @@ def make_column(metric: MetricFacts, estimates: list[Estimate]) -> Column:
     sizes = [value.volumes for value in estimates if value.volumes]
     volumes = 0 if metric.by_subject else _most_common(sizes, 0)
     title = within_brackets(metric.title, f"N={volumes}") if volumes else metric.title
-    return Column(metric, title, floors[0] if floors else None, volumes, _most_common(codes, ""))
+    return Column(
+        metric,
+        title,
+        floors[0] if floors else None,
+        volumes,
+        _most_common(codes, ""),
+        next((value.real for value in estimates if not math.isnan(value.real)), math.nan),
+    )
 
 
 def _most_common(values: list[T], default: T) -> T:

@@ -1,5 +1,6 @@
 """The tables as CSV, in full precision, for other programs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ from longibench.reports.model.formats import DASH
 from longibench.reports.tables.columns import Column
 from longibench.reports.tables.metric_table import Row, Table
 
-REAL_HALVES = "real-halves"  # in the column of methods, but not a method
+# In the column of methods, but not methods:
+REAL_HALVES, REAL_FOLLOW_UP = "real-halves", "real-follow-up"
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -30,7 +32,11 @@ def _inert(cell: Any) -> Any:
 def table_records(table: Table) -> list[dict[str, Any]]:
     """One row per method, with bounds, spread between seeds, and values in halves."""
     rows = [_record(table, row) for row in table.rows]
-    return [*rows, _floor_record(table)] if any(c.floor for c in table.columns) else rows
+    if any(column.floor for column in table.columns):
+        rows.append(_floor_record(table))
+    if real := {c.title: c.real for c in table.columns if not math.isnan(c.real)}:
+        rows.append({"method": REAL_FOLLOW_UP, **real})
+    return rows
 
 
 def _record(table: Table, row: Row) -> dict[str, Any]:

@@ -13,6 +13,7 @@ FAMILIES = {
     "distribution": "Do the volumes look real? (one value for all volumes of a method)",
     "fidelity": "Do they look like the true follow-up?",
     "change": "Do they change as the true follow-up did?",
+    "truth": "Do they change as the simulated anatomy did, without the scanner? (phantom only)",
 }
 BY_DEFAULT = "*"
 

@@ -1,8 +1,10 @@
 """The metric tables of a report, and the question that each one answers."""
 
+import math
 from dataclasses import dataclass
 
 from longibench.reports.model.caption import caption
+from longibench.reports.model.formats import number
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import FIRST_METRICS, Results
 from longibench.reports.model.text_table import EMPTY, Box, Line, Printed, Section, transposed
@@ -14,6 +16,7 @@ FAMILIES = {
     "distribution": "Distribution: do the volumes look real?",
     "fidelity": "Fidelity: do they look like the true follow-up?",
     "change": "Change: do they change as the true follow-up did?",
+    "truth": "Truth: do they change as the simulated anatomy did, without the scanner?",
 }
 AS_TABLE_I = (
     "Cohort, split, pairs, intervals and bold as in Table I; an arrow to a value: nearer to it is "
@@ -25,6 +28,14 @@ FLOOR_NOTE = (
     "halves: its volumes of one half against the real ones of the other, at the same n. If a "
     "method's value in halves is near that of real volumes, this metric cannot distinguish its "
     "volumes from real ones."
+)
+
+
+REAL_FOLLOW_UP = "Real follow-up"
+REAL_NOTE = (
+    "What the real follow-ups themselves score against what was simulated, ranked with nothing: "
+    "their noise, and for volumes the error of the segmentation. A value nearer to the truth than "
+    "this one is possible: the truth has no noise."
 )
 
 
@@ -40,6 +51,7 @@ class Kind:
 KINDS = (
     Kind("II", "Distribution and fidelity", ("distribution", "fidelity")),
     Kind("III", "Change", ("change",)),
+    Kind("V", "Truth", ("truth",)),
 )
 
 
@@ -74,12 +86,20 @@ def _family(metric: MetricFacts) -> str:
 def printed(table: Table) -> Printed:
     """Lay out a table: Table I with one line per method, the others with one per metric."""
     floors = [column.floor for column in table.columns]
-    notes = table.notes + ((FLOOR_NOTE,) if any(floors) else ())
-    lines = [_line(row) for row in table.rows]
+    notes, lines = list(table.notes), [_line(row) for row in table.rows]
     if any(floors):
+        notes.append(FLOOR_NOTE)
         lines.append(_floor_line(table, len(notes)))
+    if not all(math.isnan(column.real) for column in table.columns):
+        notes.append(REAL_NOTE)
+        lines.append(_real_line(table, len(notes)))
     upright = Printed(
-        table.number, table.title, _heads(table), (Section("", tuple(lines)),), table.caption, notes
+        table.number,
+        table.title,
+        _heads(table),
+        (Section("", tuple(lines)),),
+        table.caption,
+        tuple(notes),
     )
     if table.number == "I":
         return upright
@@ -122,6 +142,12 @@ def _floor_line(table: Table, note: int) -> Line:
     ]
     published = [EMPTY] * len(table.published_heads)
     return (Box(REAL, note=note), *boxes, *published)
+
+
+def _real_line(table: Table, note: int) -> Line:
+    values = [number(column.real, column.metric.decimals) for column in table.columns]
+    published = [EMPTY] * len(table.published_heads)
+    return (Box(REAL_FOLLOW_UP, note=note), *map(Box, values), *published)
 
 
 def _some(*parts: str) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.evaluation.score_table import NUMERATOR
 from longibench.metrics.statistics import Interval
 from longibench.reports.model.caption import ENOUGH
-from longibench.reports.model.estimates import mean_by_subject, mean_interval
+from longibench.reports.model.estimates import mean_by_subject, mean_interval, ratio_of_subjects
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import VISIT, Entry, Results
 
@@ -70,14 +71,14 @@ class StratumValue:
 
 
 def build_strata(results: Results, console: Console) -> list[StratumValue]:
-    """Values of every metric that has values by subject, in each stratum."""
+    """Values of every metric that has values by subject or is a ratio of sums, in each stratum."""
     pairs = _labelled(results.pairs)
     strata = [stratum for kind in KINDS if kind.column in pairs for stratum in _strata(kind, pairs)]
     places = [
         (metric, entry)
         for metric in results.metrics
-        if metric.by_subject
         for entry in results.entries
+        if metric.by_subject or results.is_ratio(entry, metric)
         if entry.role != "oracle" or results.is_scored(entry, metric)  # few metrics measure them
     ]
     if not places or not strata:
@@ -143,7 +144,8 @@ def _scored(
     """Values with their labels; one value per subject cannot be stratified by interval."""
     if metric.kind == "subject":
         pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
-    values = results.values_of(entry, metric)
+    of_pairs = results.values_of if metric.by_subject else results.parts_of
+    values = of_pairs(entry, metric)
     return values.merge(pairs, on=[key for key in VISIT if key in pairs])
 
 
@@ -159,11 +161,17 @@ def _value(
 
 
 def _interval(values: pd.DataFrame) -> Interval:
-    """Mean and, with enough subjects, its interval."""
+    """Mean, or ratio of sums, and, with enough subjects, its interval."""
     subjects = values["subject"].nunique()
+    is_ratio = NUMERATOR in values
     if subjects >= ENOUGH:
-        return mean_interval(values)
-    mean = float(mean_by_subject(values).mean()) if subjects >= FEWEST else math.nan
+        return ratio_of_subjects(values) if is_ratio else mean_interval(values)
+    if subjects < FEWEST:
+        mean = math.nan
+    elif is_ratio:
+        mean = ratio_of_subjects(values).estimate
+    else:
+        mean = float(mean_by_subject(values).mean())
     return Interval(mean, math.nan, math.nan, math.nan, subjects)
 
 

@@ -13,8 +13,9 @@ from longibench.reports.tables.strata import BOUNDS, FEWEST, YEARS, Kind, Stratu
 SEXES = {"F": "women", "M": "men"}
 CAPTION = (
     "Means over subjects; of several training seeds over those too. 95% intervals over subjects "
-    f"from {ENOUGH} subjects on; no mean of fewer than {FEWEST} subjects. Metrics of a whole set, "
-    "such as FID, are not stratified: fewer volumes would give other values."
+    f"from {ENOUGH} subjects on; no mean of fewer than {FEWEST} subjects. A ratio of sums, such as "
+    "the skill against the true change, is that of the stratum's sums. Other metrics of a whole "
+    "set, such as FID, are not stratified: fewer volumes would give other values."
 )
 
 

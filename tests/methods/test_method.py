@@ -202,3 +202,12 @@ def test_optimizer_steps_have_names_of_their_own(names: tuple[str, ...]) -> None
     steps = tuple(OptimizerStep(name, lambda *batch: batch[0], ()) for name in names)
     with pytest.raises(ValueError, match="stage 'fit': each optimizer step needs a name"):
         Stage("fit", steps)
+
+
+def test_a_method_declares_a_deformation_by_overriding_it() -> None:
+    class Warps(Toy):
+        def deformation(self, source: Tensor, interval_years: Tensor, seeds: Tensor) -> Tensor:
+            return source.expand(-1, 3, -1, -1, -1)
+
+    assert Warps.deforms()
+    assert not Toy.deforms()

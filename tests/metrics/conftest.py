@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from longibench.metrics.instruments import Instruments
-from longibench.metrics.scan import Scan
+from longibench.metrics.scan import Scan, Truth
 
 SHAPE = (20, 22, 18)
 SPACING = (1.0, 1.25, 2.0)  # mm, all three unlike: a swapped axis would show
@@ -126,3 +126,38 @@ def score() -> Callable[..., float]:
         )
 
     return call
+
+
+@pytest.fixture
+def aging() -> tuple[Scan, Scan]:
+    """A noisy source and the follow-up of a simulated brain whose ventricles grow.
+
+    Everything is in [-0.9, 0.9], so that noise is never clipped. The truth of either has its
+    anatomy without noise and true volumes.
+    """
+    source, later = (with_truth(make_brain(count), seed) for seed, count in enumerate((30, 180)))
+    return source, later
+
+
+def with_truth(scan: Scan, seed: int) -> Scan:
+    """A noisy scan of an anatomy; its truth counts a fifth of a millilitre of ventricle more."""
+    noise = np.random.default_rng(seed).normal(0, 0.05, SHAPE).clip(-0.1, 0.1)
+    clean = (0.8 * scan.voxels).astype(np.float32)
+    counted = CountingInstruments("random:0").volumes(Scan(clean, SPACING))
+    volumes = {"ventricle": counted["ventricles"] + 0.2 * seed, "brain": counted["brain"]}
+    truth = Truth(clean, volumes)
+    return Scan((clean + noise).astype(np.float32), SPACING, truth=truth)
+
+
+@pytest.fixture
+def changed() -> Callable[[tuple[Scan, Scan], float], Scan]:
+    """A generated follow-up: the source as it is and a share of the true change of anatomy."""
+
+    def generate(pair: tuple[Scan, Scan], share: float) -> Scan:
+        source, later = pair
+        assert source.truth is not None
+        assert later.truth is not None
+        change = later.truth.clean - source.truth.clean
+        return Scan(source.voxels + share * change, SPACING, real=False, truth=later.truth)
+
+    return generate

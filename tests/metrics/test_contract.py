@@ -26,6 +26,7 @@ from longibench.metrics.metric import (
     SubjectMetric,
     pair_metric,
 )
+from longibench.metrics.scan import Truth
 
 SUBJECTS = 21  # as many as the most demanding set metric asks for, and one
 ARGUMENTS = {
@@ -75,15 +76,29 @@ def metric(request: pytest.FixtureRequest, counting: Instruments) -> Metric:
 
 
 @pytest.fixture(scope="module")
-def visits(brain: Callable[..., Scan]) -> list[Visit]:
+def visits(brain: Callable[..., Scan], counting: Instruments) -> list[Visit]:
     """The first subject comes three times after its source, the others once."""
     made = []
     for subject in range(SUBJECTS):
         source, speed = aged(brain(30, seed=subject), 0), 5 + subject % 5
+        source.truth = simulated(source, 0, counting)
         for year in range(1, 4 if subject == 0 else 2):
             later = aged(brain(30 + 2 * speed * year, seed=subject), speed * year)
+            later.truth = simulated(later, year, counting)
             made.append(Visit(later, source, float(year)))
     return made
+
+
+def simulated(scan: Scan, year: float, counting: Instruments) -> Truth:
+    """The scan as free of noise, the volumes that are counted, and a stretch of 1% a year."""
+    counted = counting.volumes(scan)
+    volumes = {"brain": counted["brain"], "ventricle": counted["ventricles"]}
+    return Truth(scan.voxels, volumes, (0.01 * year * places(scan)).astype(np.float32))
+
+
+def places(scan: Scan) -> np.ndarray:
+    """Of every voxel, in mm: (3, X, Y, Z)."""
+    return np.indices(scan.shape) * np.array(scan.spacing_mm).reshape(3, 1, 1, 1)
 
 
 def aged(scan: Scan, lost: int) -> Scan:
@@ -102,14 +117,24 @@ def disturbed(scan: Scan, level: float) -> Scan:
     rng = np.random.default_rng(1)
     voxels = np.clip(scan.voxels + level * rng.normal(size=scan.shape), -1, 1)
     labels = np.where(rng.uniform(size=scan.shape) < level / 4, 0, scan.labels)
-    return Scan(voxels.astype(np.float32), scan.spacing_mm, labels.astype(np.int32), real=False)
+    assert scan.truth is not None
+    assert scan.truth.displacement is not None
+    field = scan.truth.displacement + level * rng.normal(size=(3, *scan.shape))
+    return Scan(
+        voxels.astype(np.float32),
+        scan.spacing_mm,
+        labels.astype(np.int32),
+        real=False,
+        truth=scan.truth,
+        displacement=field.astype(np.float32),
+    )
 
 
 def untouched(visits: list[Visit]) -> list[Visit]:
     """The same visits, of whose scans nothing was derived yet."""
     scans = {id(scan): scan for visit in visits for scan in (visit.reference, visit.source)}
     copies = {
-        key: Scan(scan.voxels.copy(), scan.spacing_mm, np.copy(scan.labels))
+        key: Scan(scan.voxels.copy(), scan.spacing_mm, np.copy(scan.labels), truth=scan.truth)
         for key, scan in scans.items()
     }
     return [
@@ -223,7 +248,7 @@ def test_identity_is_best_and_noise_worsens(
         assert perfect == pytest.approx(metric.best, abs=1e-9)
     distances = [distance(metric, found) for found in (perfect, *noisy)]
     assert min(distances) >= distances[0] - 1e-9
-    if metric.family != "change":  # which noise need not touch
+    if metric.family not in ("change", "truth"):  # which noise need not touch
         assert distances == sorted(distances)
         assert len(set(distances)) == len(distances)
 

@@ -21,25 +21,29 @@ def scale_brain(volume: Array, brain: Mask, percentiles: tuple[float, float]) ->
         DamagedScanError: The brain has no contrast.
     """
     low, high = (float(value) for value in np.percentile(volume[brain], percentiles))
-    return np.where(brain, _scaled(volume, low, high), np.float32(BACKGROUND))
+    return np.where(brain, scaled(volume, low, high), np.float32(BACKGROUND))
 
 
-def scale_head(scan: Scan, background: float | None, percentiles: tuple[float, float]) -> Array:
-    """Map the robust range of the head in a scan to [-1, 1].
+def head_range(
+    scan: Scan, background: float | None, percentiles: tuple[float, float]
+) -> tuple[float, float]:
+    """The intensities that become -1 and 1: the robust range of the head in a scan.
 
     Args:
         scan: The scan on the grid.
         background: The exact value around a head that was cut out; it becomes -1.
         percentiles: Of the head's intensities.
-
-    Raises:
-        DamagedScanError: The head has no contrast.
     """
     low, high = (float(value) for value in np.percentile(scan.head.values, percentiles))
-    return _scaled(scan.data, low if background is None else background, high)
+    return low if background is None else background, high
 
 
-def _scaled(values: Array, low: float, high: float) -> Array:
+def scaled(values: Array, low: float, high: float) -> Array:
+    """Map a range of intensities to [-1, 1], and clip what is beyond.
+
+    Raises:
+        DamagedScanError: The range is empty.
+    """
     if high <= low:
         raise DamagedScanError(CONSTANT, "its head has no contrast")
     return np.clip((values - low) * (2 / (high - low)) - 1, -1, 1).astype(np.float32)

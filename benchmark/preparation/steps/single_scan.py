@@ -12,7 +12,7 @@ from longibench.benchmark.preparation.reading.problems import REGISTRATION, Dama
 from longibench.benchmark.preparation.reading.raw_scan import Scan, read_scan, world_box
 from longibench.benchmark.preparation.steps.bias import correct_bias
 from longibench.benchmark.preparation.steps.brain import extract_brain
-from longibench.benchmark.preparation.steps.intensity import scale_brain, scale_head
+from longibench.benchmark.preparation.steps.intensity import head_range, scale_brain, scaled
 from longibench.benchmark.preparation.steps.plan import CUT_OUT, Plan
 from longibench.benchmark.preparation.steps.quality import NOT_DONE
 from longibench.benchmark.preparation.steps.resampling import Order, resample
@@ -90,7 +90,9 @@ def on_grid(anatomy: Anatomy, target: Affine, grid: Grid, plan: Plan) -> tuple[A
         DamagedScanError: There is no contrast, or nothing of the brain on the grid.
     """
     if anatomy.brain is None:
-        volume = _head_on_grid(anatomy.scan, target, grid, plan.percentiles)
+        placed = place(anatomy.scan, target, grid)
+        limits = head_range(placed, anatomy.scan.background, plan.percentiles)
+        volume = scaled_head(anatomy.scan, placed, limits, grid)
         return volume, volume > volume.min()
     scan = anatomy.scan
     order: Order = 1 if anatomy.cut_out else 3  # a spline rings at cut edges
@@ -102,14 +104,26 @@ def on_grid(anatomy: Anatomy, target: Affine, grid: Grid, plan: Plan) -> tuple[A
     return scale_brain(values, brain, plan.percentiles), brain
 
 
-def _head_on_grid(
-    scan: Scan, target: Affine, grid: Grid, percentiles: tuple[float, float]
-) -> Array:
-    """The scan on the grid, the robust range of its head there mapped to [-1, 1]."""
+def place(scan: Scan, target: Affine, grid: Grid) -> Scan:
+    """A scan on the grid, its intensities unchanged; arguments as of ``on_grid``."""
     outside = float(scan.data.min())
-    placed = Scan(resample(scan.data, scan.affine, target, grid, outside), target)
-    scaled = scale_head(placed, scan.background, percentiles)
+    return Scan(resample(scan.data, scan.affine, target, grid, outside), target)
+
+
+def scaled_head(scan: Scan, placed: Scan, limits: tuple[float, float], grid: Grid) -> Array:
+    """A placed scan with a range of its intensities mapped to [-1, 1]; what was cut out is -1.
+
+    Args:
+        scan: The scan.
+        placed: The same on the grid.
+        limits: The intensities that become -1 and 1; those beyond are clipped.
+        grid: The grid.
+
+    Raises:
+        DamagedScanError: The range is empty.
+    """
+    values = scaled(placed.data, *limits)
     if scan.background is not None:
         head = (scan.data > scan.background).astype(np.float32)
-        scaled[resample(head, scan.affine, target, grid, 0.0) < INSIDE] = -1
-    return scaled
+        values[resample(head, scan.affine, placed.affine, grid, 0.0) < INSIDE] = -1
+    return values

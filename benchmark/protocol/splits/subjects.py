@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from longibench.benchmark.cohorts.phantom.visit_truth import TRUTH_COLUMNS
 from longibench.benchmark.cohorts.visit_table import COLUMNS
 
 MISSING = "n/a"  # the level of unknown values
@@ -19,7 +20,11 @@ def subject_table(table: pd.DataFrame) -> pd.DataFrame:
         visit, ``visits`` (how many) and ``follow_up_years`` (from the first to the last).
     """
     ordered = table.sort_values(["subject", "years"])
-    hidden = [name for name in table if name in COLUMNS or str(name).startswith(OF_A_SCAN)]
+    hidden = [
+        name
+        for name in table
+        if name in COLUMNS or name in TRUTH_COLUMNS or str(name).startswith(OF_A_SCAN)
+    ]
     groups = ordered.groupby("subject")
     subjects = ordered.drop_duplicates("subject").set_index("subject")
     subjects = subjects.drop(columns=[name for name in hidden if name != "subject"])

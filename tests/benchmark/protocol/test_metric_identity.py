@@ -24,7 +24,7 @@ from longibench.metrics.metric import REGISTRY, Metric, PairMetric, Scan
 MEASURED_BY_NETWORK = {
     *("fid", "fid-infinity", "kid", "perceptual", "monotonicity"),
     *(f"{part}-{kind}" for part in ("ventricles", "brain") for kind in ("bias", "error")),
-    *("ventricles-correlation", "brain-correlation"),
+    *("ventricles-correlation", "brain-correlation", "truth-ventricles", "truth-brain"),
 }
 
 

@@ -146,3 +146,33 @@ def test_a_rare_level_may_name_a_participant_and_is_not_named(full: Results) -> 
     rare = _moved(full, group=np.where(number < 2, "AD", "CN"))  # a known one names nobody
     labels = {its.stratum.label for its in build_strata(rare, Console(quiet=True))}
     assert {"AD", "CN"} < labels
+
+
+def with_parts(results: Results, metric: str) -> Results:
+    """A set metric as a ratio of sums: of every pair the years above the number of its subject."""
+    set_rows = results.scores[results.scores["metric"] == metric]
+    rows = []
+    for method in set_rows["method"].unique():
+        like = set_rows[set_rows["method"] == method].iloc[0].to_dict()
+        for pair in results.pairs.to_dict("records"):
+            known = {key: pair[key] for key in ("subject", "visit", "interval_years")}
+            below = 1.0 + int(pair["subject"][-2:])
+            for role, part in (("numerator", pair["interval_years"]), ("denominator", below)):
+                rows.append({**like, **known, "role": role, "value": part})
+    return replace(results, scores=pd.concat([results.scores, pd.DataFrame(rows)]))
+
+
+def test_a_ratio_of_sums_is_that_of_the_stratum_s_sums(full: Results) -> None:
+    results = with_parts(full, "kid")
+    found = build_strata(results, Console(quiet=True))
+    assert not _of(found, "fid", "ours", "group")
+    numbers = 1.0 + results.pairs["subject"].str[-2:].astype(int)
+    for value in _of(found, "kid", "ours", "group"):
+        mine = results.pairs["group"] == value.stratum.label
+        ratio = results.pairs["interval_years"][mine].sum() / numbers[mine].sum()
+        assert value.interval.estimate == pytest.approx(ratio)
+        assert value.pairs == mine.sum()
+        assert math.isnan(value.interval.low) == (value.interval.subjects < 10)
+    few = replace(results, pairs=results.pairs[results.pairs["subject"] < "secret004"])
+    for value in build_strata(few, Console(quiet=True)):
+        assert math.isnan(value.interval.estimate)

@@ -37,8 +37,8 @@ def test_the_default_cohort_has_the_published_spread_and_rates(templates: None) 
         person = simulation.people.person(number)
         body = simulation.people.body(person, simulation.people.anatomy(person))
         first, later = body.at(0.0), body.at(3.0)
-        near = simulation.volumes.near(first)
-        before, after = (simulation.volumes.ml(its, near) for its in (first, later))
+        region = simulation.volumes.region(first)
+        before, after = (simulation.volumes.ml(its, region) for its in (first, later))
         ratios = [its["ventricle_ml"] / its["brain_ml"] for its in (before, after)]
         rows.append(
             {

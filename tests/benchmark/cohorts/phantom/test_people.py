@@ -35,8 +35,8 @@ def change(simulation: Simulation, people: dict[str, list[PhantomPerson]]) -> pd
     for person in (its for group in people.values() for its in group[:5]):
         body = simulation.people.body(person, simulation.people.anatomy(person))
         first, later = body.at(0.0), body.at(YEARS)
-        near = simulation.volumes.near(first)
-        before, after = (pd.Series(simulation.volumes.ml(its, near)) for its in (first, later))
+        region = simulation.volumes.region(first)
+        before, after = (pd.Series(simulation.volumes.ml(its, region)) for its in (first, later))
         loss = 100 * (1 - after / before) / YEARS
         rows.append(
             {

@@ -177,7 +177,7 @@ def test_positions_in_head_and_scan_are_inverse() -> None:
 
 def test_labels_have_the_volumes_of_the_truth(known: Known) -> None:
     volumes = known.simulation.volumes
-    true = volumes.ml(known.first, volumes.near(known.first))
+    true = volumes.ml(known.first, volumes.region(known.first))
     labeller = Labeller(known.simulation.people.template)
     labels, lattice = labeller.of_plain(displacement(known.first), STILL)
     assert lattice.spacing == 1.5

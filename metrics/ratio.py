@@ -1,0 +1,58 @@
+"""Metrics that are a ratio of sums over pairs: no small denominator dominates."""
+
+from abc import abstractmethod
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from longibench.metrics.metric import Features, MetricError, Scan, SetMetric
+from longibench.metrics.statistics import Interval, jackknife_interval
+
+
+class RatioMetric(SetMetric):
+    """One value for all volumes: the sum of numerators over the sum of denominators.
+
+    A mean of ratios is dominated by the pairs with the smallest denominators; a ratio of sums is
+    not. Numerator and denominator of each pair are kept in the scores, so that the ratio can be
+    computed for any part of the pairs too.
+    """
+
+    @abstractmethod
+    def parts(self, scan: Scan, *, source: Scan, interval_years: float) -> tuple[float, float]:
+        """Numerator and denominator of one volume; arguments as of ``features``."""
+
+    def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
+        """Numerator and denominator, (2,)."""
+        return np.array(self.parts(scan, source=source, interval_years=interval_years))
+
+    def __call__(self, *, generated: Features, reference: Features) -> float:
+        """The ratio over all volumes; that of the reference does not change it.
+
+        Raises:
+            MetricError: The denominators sum to zero.
+        """
+        numerator, denominator = generated.sum(axis=0)
+        if denominator == 0:
+            raise MetricError("no ratio: its denominators are 0 for all pairs")
+        return float(numerator / denominator)
+
+
+def ratio_interval(numerators: ArrayLike, denominators: ArrayLike) -> Interval:
+    """A ratio of sums with its jackknife interval over subjects.
+
+    Args:
+        numerators: Sum of each subject's numerators, (n,).
+        denominators: Sum of each subject's denominators, (n,).
+
+    Returns:
+        NaN where the denominators sum to zero, with or without a subject.
+    """
+    above, below = np.asarray(numerators, float), np.asarray(denominators, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(np.divide(above.sum(), below.sum()))
+        left_out = (above.sum() - above) / (below.sum() - below)
+    if not np.isfinite(value):
+        return Interval(np.nan, np.nan, np.nan, np.nan, len(above))
+    if not np.isfinite(left_out).all():
+        return Interval(value, np.nan, np.nan, np.nan, len(above))
+    return jackknife_interval(value, left_out)
