@@ -4,7 +4,7 @@ They exist only for a cohort whose truth is known, the phantom. No method can be
 """
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,8 +28,13 @@ class Truth(NamedTuple):
 
 
 class Oracle(Method):
-    """Base class of the rows that are made with the truth. The harness does not train them."""
+    """Base class of the rows that are made with the truth. The harness does not train them.
 
+    Attributes:
+        columns: Of the pairs, what ``Truth`` is read from.
+    """
+
+    columns: ClassVar[tuple[str, str]] = ("source_clean", "target_clean")
     learns = False
     oracle = True
     evaluations = 0
@@ -85,3 +90,14 @@ class FullChange(Oracle, name="full-change"):
     def from_truth(self, source: Tensor, truth: Truth) -> Tensor:
         """Source and change, in [-1, 1]."""
         return (source + truth.change).clamp(-1, 1)
+
+
+class ExpectedChange(FullChange, name="expected-change"):
+    """The source with the median of many futures of its anatomy: what can be predicted of it.
+
+    Its group is used, which a method does not get. What separates it from the full change is
+    chance.
+    """
+
+    summary = "oracle: the source plus the median change of many futures of the same first visit"
+    columns = ("source_clean", "target_expected")

@@ -220,7 +220,7 @@ def requests(job: GenerationJob) -> list[Request]:
 
 def _truth_columns(method: type["Method"], pairs: pd.DataFrame) -> list[str]:
     """The columns of the pairs that an oracle is made from; none for any other method."""
-    columns = list(Truth._fields) if issubclass(method, Oracle) else []
+    columns = list(method.columns) if issubclass(method, Oracle) else []
     if any(name not in pairs or pairs[name].isna().any() for name in columns):
         raise UserError(f"method '{method.name}' {NEEDS_TRUTH}")
     return columns

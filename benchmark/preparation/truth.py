@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from longibench.benchmark.cohorts.phantom.visit_truth import CLEAN
+from longibench.benchmark.cohorts.phantom.visit_truth import CLEAN, EXPECTED
 from longibench.benchmark.core.checked_files import is_intact
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import digest, file_digest
@@ -20,7 +20,7 @@ from longibench.benchmark.preparation.steps.plan import Plan
 from longibench.benchmark.preparation.steps.single_scan import place, scaled_head
 from longibench.benchmark.preparation.store.volumes import prepared_space, write_volume
 
-VOLUME_CLEAN = "volume_clean"
+VOLUME_CLEAN, VOLUME_EXPECTED = "volume_clean", "volume_expected"
 
 
 def allows_truth(visits: pd.DataFrame, plan: Plan) -> bool:
@@ -48,7 +48,8 @@ def prepare_truth(
             subject is prepared.
 
     Returns:
-        The same cohort, with the column ``VOLUME_CLEAN`` if it allows a truth.
+        The same cohort, with the columns ``VOLUME_CLEAN`` and, if the cohort has its file,
+        ``VOLUME_EXPECTED``, if it allows a truth.
 
     Raises:
         UserError: A file cannot be read, or writing failed.
@@ -57,13 +58,15 @@ def prepare_truth(
         return prepared
     table = prepared.table.copy()
     first = table.sort_values("years").groupby("subject").head(1).set_index("subject")
-    rows = zip(table[CLEAN], table["subject"], table["volume"], strict=True)
-    table[VOLUME_CLEAN] = [
-        _prepared(Path(clean), first.loc[subject], grid, prepared.plan, folder)
-        if volume in volumes
-        else None
-        for clean, subject, volume in rows
-    ]
+    for column, prepared_column in ((CLEAN, VOLUME_CLEAN), (EXPECTED, VOLUME_EXPECTED)):
+        if column in table:
+            rows = zip(table[column], table["subject"], table["volume"], strict=True)
+            table[prepared_column] = [
+                _prepared(Path(file), first.loc[subject], grid, prepared.plan, folder)
+                if volume in volumes and isinstance(file, str)
+                else None
+                for file, subject, volume in rows
+            ]
     return replace(prepared, table=table)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from longibench.benchmark.cohorts.phantom.visit_truth import STRUCTURES, WARP, true_ml
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import file_digest
-from longibench.benchmark.preparation.truth import VOLUME_CLEAN
+from longibench.benchmark.preparation.truth import VOLUME_CLEAN, VOLUME_EXPECTED
 from longibench.benchmark.settings.schema import PairSettings
 
 COLUMNS = ["subject", "visit", "interval_years", "source", "target"]
@@ -19,6 +19,7 @@ ROLES = ("source", "target")
 PATHS = {  # columns that name files
     *ROLES,
     *(f"{role}_{what}" for role in ROLES for what in ("labels", "clean", "warp")),
+    "target_expected",
 }
 STRATA = ["group", "sex"]  # columns of the visit table that scores are stratified by
 
@@ -123,6 +124,8 @@ def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
             for column in filter(by_volume.__contains__, map(true_ml, STRUCTURES)):
                 annotated[f"{role}_{column}"] = annotated[role].map(by_volume[column])
         annotated["target_warp"] = annotated["target"].map(by_volume[WARP])
+    if VOLUME_EXPECTED in table:
+        annotated["target_expected"] = annotated["target"].map(by_volume[VOLUME_EXPECTED])
     return annotated
 
 
@@ -138,5 +141,7 @@ def truth_contents(pairs: pd.DataFrame) -> list[Any]:
     names = [f"{role}_{true_ml(name)}" for role in ROLES for name in STRUCTURES]
     volumes = [pairs[name].tolist() for name in names if name in pairs]
     clean = [[Path(path).name for path in pairs[f"{role}_clean"]] for role in ROLES]
+    if "target_expected" in pairs:
+        clean.append([Path(path).name for path in pairs["target_expected"]])
     warps = [file_digest(Path(path)) for path in pairs["target_warp"].dropna()]
     return [clean, warps, volumes]

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from longibench.benchmark.cohorts.open_cohort import PHANTOM
+from longibench.benchmark.cohorts.phantom.visit_truth import CLEAN
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.evaluation.generate import NEEDS_TRUTH
 from longibench.benchmark.protocol.table_checks import Cohorts
@@ -12,19 +13,22 @@ from longibench.benchmark.training.recipe import Recipe
 
 REFERENCES = ("copy-source", "copy-smoothed")
 ORACLES = ("denoised-copy", "half-change", "full-change")  # where the truth is known
+EXPECTED = "expected-change"  # where futures were simulated too
 OF_ORACLES = ("fid", "ssim", "ssim-head", "ssim-skimage")  # besides the family of the truth
 TRUTH = "truth"  # the family of metrics
+NEEDS_FUTURES = "is made with simulated futures: add --set phantom.futures=24"
 NEEDS_METRIC = (
     f"is measured by {', '.join(OF_ORACLES)} and the scores against the truth alone: add one of "
     "them to metrics.names"
 )
-CLEAN = "clean"  # the column of a visit table with the volumes of the truth
 
 
 def with_reference_rows(methods: Sequence[str], settings: Settings) -> list[str]:
     """The methods that were asked for, then the other rows of a run."""
-    added = (*REFERENCES, *ORACLES) if methods and settings.reference_rows else ()
-    return list(dict.fromkeys([*methods, *added]))
+    if not methods or not settings.reference_rows:
+        return list(dict.fromkeys(methods))
+    expected = (EXPECTED,) if settings.phantom.futures else ()
+    return list(dict.fromkeys([*methods, *REFERENCES, *ORACLES, *expected]))
 
 
 def with_truth_only(
@@ -42,6 +46,8 @@ def with_truth_only(
         UserError: An oracle was asked for, and cannot be made or is not measured by any metric; or
             a metric is unknown.
     """
+    if EXPECTED in asked and not settings.phantom.futures:
+        raise UserError(f"method '{EXPECTED}' {NEEDS_FUTURES}")
     load_metrics(path for recipe in recipes for path in recipe.plugins)
     measured = any(measures_oracles(name) for name in settings.metrics.names)
     if truth and measured:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from longibench.benchmark.cohorts.phantom import truth
 from longibench.benchmark.cohorts.phantom.truth import TRUTH, truth_file
 from longibench.benchmark.cohorts.subject_ids import canonical_subject, shown_visit
 from longibench.benchmark.cohorts.visit_table import Cohort
 
-CLEAN_FILE, WARP_FILE = "desc-clean_T1w.nii.gz", "from-visit_to-first_xfm.nii.gz"
-CLEAN, WARP = "clean", "warp"  # columns of the visit table
+CLEAN, WARP, EXPECTED = "clean", "warp", "expected"  # columns of the visit table
 STRUCTURES = ("brain", "grey", "white", "ventricle", "hippocampus")
 
 
@@ -32,22 +32,28 @@ def with_truth(cohort: Cohort, dataset: Path) -> Cohort:
         dataset: A simulated one.
 
     Returns:
-        The cohort with the columns ``CLEAN`` and ``WARP`` (paths; None where there is none) and
-        ``true_ml`` of each structure in ``truth.tsv``; unchanged if a visit has no volume without
-        noise, as in a scattered dataset.
+        The cohort with the columns ``CLEAN``, ``WARP`` and, if futures were simulated, ``EXPECTED``
+        (paths; None where there is none) and ``true_ml`` of each structure in ``truth.tsv``;
+        unchanged if a visit has no volume without noise, as in a scattered dataset.
     """
     keys = [(canonical_subject(s), shown_visit(v)) for s, v in _visits(cohort.visits)]
-    clean = [truth_file(dataset, *key, CLEAN_FILE) for key in keys]
+    clean = [truth_file(dataset, *key, truth.CLEAN) for key in keys]
     if not all(path.is_file() for path in clean):
         return cohort
-    warps = [truth_file(dataset, *key, WARP_FILE) for key in keys]
     columns: dict[str, list[Any]] = {
         CLEAN: list(map(str, clean)),
-        WARP: [str(path) if path.is_file() else None for path in warps],
+        WARP: _found(dataset, keys, truth.WARP),
         **_volumes(dataset, keys),
     }
-    truth = pd.DataFrame(columns, index=cohort.visits.index)
-    return replace(cohort, visits=cohort.visits.join(truth))
+    if any(expected := _found(dataset, keys, truth.EXPECTED)):
+        columns[EXPECTED] = expected
+    table = pd.DataFrame(columns, index=cohort.visits.index)
+    return replace(cohort, visits=cohort.visits.join(table))
+
+
+def _found(dataset: Path, keys: list[tuple[str, str]], kind: str) -> list[str | None]:
+    paths = [truth_file(dataset, *key, kind) for key in keys]
+    return [str(path) if path.is_file() else None for path in paths]
 
 
 def _visits(visits: pd.DataFrame) -> list[tuple[str, str]]:

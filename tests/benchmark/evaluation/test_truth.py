@@ -13,8 +13,7 @@ import pytest
 
 from longibench.benchmark.cohorts.phantom import dataset
 from longibench.benchmark.cohorts.phantom.nifti import write_nifti
-from longibench.benchmark.cohorts.phantom.truth import TRUTH, truth_file
-from longibench.benchmark.cohorts.phantom.visit_truth import CLEAN_FILE, WARP_FILE
+from longibench.benchmark.cohorts.phantom.truth import CLEAN, TRUTH, WARP, truth_file
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.evaluation.evaluate import Evaluator, Label, read_pairs
@@ -72,10 +71,10 @@ def add_truth(folder: Path) -> None:
             changed = np.where(values > 0, values - rate * years, values)
             clean = (changed.clip(0) * 16).round().astype(np.int16)
             write_nifti(
-                truth_file(folder, label, session, CLEAN_FILE), clean, first.affine, slope=1 / 16
+                truth_file(folder, label, session, CLEAN), clean, first.affine, slope=1 / 16
             )
             if years:
-                write_warp(truth_file(folder, label, session, WARP_FILE))
+                write_warp(truth_file(folder, label, session, WARP))
 
 
 def write_warp(path: Path) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longibench.benchmark.cohorts.phantom.visit_truth import CLEAN_FILE, with_truth
+from longibench.benchmark.cohorts.phantom import truth
+from longibench.benchmark.cohorts.phantom.visit_truth import with_truth
 from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.grid import Grid
@@ -46,7 +47,7 @@ def dataset(tmp_path: Path) -> Path:
             )
             folder = tmp_path / f"derivatives/truth/sub-{subject}/ses-{visit}/anat"
             folder.mkdir(parents=True)
-            save(folder / f"sub-{subject}_ses-{visit}_{CLEAN_FILE}", clean)
+            save(folder / f"sub-{subject}_ses-{visit}_{truth.CLEAN}", clean)
             rows.append((f"sub-{subject}", f"ses-{visit}", 40.0 + lost, 10.0 * gain))
     columns = ["participant_id", "session_id", "ventricle_ml", "brain_ml"]
     table = pd.DataFrame(rows, columns=columns)
