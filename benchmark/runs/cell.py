@@ -38,8 +38,9 @@ from longibench.benchmark.evaluation.score_table import (
     read_scores,
 )
 from longibench.benchmark.protocol.metric_identity import Identity, identify
+from longibench.benchmark.protocol.pairs import has_truth
 from longibench.benchmark.protocol.protocol import Protocol
-from longibench.benchmark.protocol.protocol_metrics import build_metrics
+from longibench.benchmark.protocol.protocol_metrics import build_metrics, computed_on
 from longibench.benchmark.runs.reference_rows import measures_oracles
 from longibench.benchmark.settings.schema import MetricSettings, Settings
 from longibench.benchmark.training.checkpoints import (
@@ -234,10 +235,11 @@ def scoring_of(
 ) -> Scoring:
     """How all cells of a protocol are scored: the weights' digests are computed once."""
     accelerator = resolved(settings.device).accelerator
-    metrics = build_metrics(settings.metrics, None, plugins)
+    computed = computed_on(settings.metrics, truth=has_truth(protocol.test_pairs))
+    metrics = build_metrics(computed, None, plugins)
     return Scoring(
         workspace.protocol(protocol.name),
-        settings.metrics,
+        computed,
         tuple(identify(metric) for metric in metrics),
         settings.evaluation.workers,
         plugins,

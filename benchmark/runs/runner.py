@@ -21,7 +21,6 @@ from longibench.benchmark.devices.fabric import resolved_here
 from longibench.benchmark.evaluation.evaluate import collect_scores
 from longibench.benchmark.evaluation.score_checks import score_warnings
 from longibench.benchmark.evaluation.score_table import read_scores
-from longibench.benchmark.protocol.pairs import has_truth
 from longibench.benchmark.protocol.protocol import (
     Protocol,
     build_protocol,
@@ -30,12 +29,11 @@ from longibench.benchmark.protocol.protocol import (
 )
 from longibench.benchmark.protocol.protocol_metrics import (
     build_metrics,
-    computed_on,
     load_extractors,
 )
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
 from longibench.benchmark.protocol.table_checks import open_cohorts
-from longibench.benchmark.runs.cell import Cell, make_cell, remove_damage, scoring_of
+from longibench.benchmark.runs.cell import Cell, Scoring, make_cell, remove_damage, scoring_of
 from longibench.benchmark.runs.checks import check_cohorts, check_run
 from longibench.benchmark.runs.dry_run import Estimate, estimate
 from longibench.benchmark.runs.launchers import in_process, ray
@@ -109,7 +107,7 @@ def run(  # noqa: PLR0913 - the options of a run
     here = "cpu" if on_ray else device.accelerator
     metrics = build_metrics(settings.metrics, workspace.measured, plugins, here)
     planned = _plan_all(recipes, methods, settings, matrix, workspace, console, plugins)
-    metrics = [metric for metric in metrics if metric.name in planned[0].settings.metrics.names]
+    metrics = [metric for metric in metrics if metric.name in planned[0].scoring.metrics.names]
     cells = [cell for plan in planned for cell in plan.cells]
     for cell in cells:
         remove_damage(cell, workspace, console)
@@ -164,15 +162,16 @@ def dry_run(
     load_extractors(build_metrics(settings.metrics, None, plugins, device.accelerator))
     planned = _plan_all(recipes, methods, settings, matrix, workspace, console, plugins)
     cells = [(cell, _remaining(cell)) for plan in planned for cell in plan.cells]
-    return estimate(cells, planned[0].settings.metrics, console)
+    return estimate(cells, planned[0].scoring.metrics, console)
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """One fold: its settings, protocol and cells."""
+    """One fold: its settings, protocol, how it is scored, and its cells."""
 
     settings: Settings
     protocol: Protocol
+    scoring: Scoring
     cells: list[Cell]
 
 
@@ -192,15 +191,13 @@ def _plan_all(
     planned = []
     for fold in matrix.by_fold(settings):
         protocol = build_protocol(fold, workspace, console, cohorts)
-        computed = computed_on(fold.metrics, truth=has_truth(protocol.test_pairs))
-        fold = fold.model_copy(update={"metrics": computed})
         scoring = scoring_of(fold, protocol, workspace, plugins)
         cells = [
             make_cell(recipe, of_seed, protocol, workspace, console, scoring)
             for recipe in recipes
             for of_seed in seeds_of(recipe, matrix.by_seed(fold))
         ]
-        planned.append(_Planned(fold, protocol, cells))
+        planned.append(_Planned(fold, protocol, scoring, cells))
     return planned
 
 

@@ -142,7 +142,7 @@ class PhantomSettings(StudySettings):
 
     sex_ml: float = Field(110.0, ge=0, le=400)
     brain_spread: float = Field(0.075, ge=0, le=0.15)
-    growth_on_size: Correlation = 0.25
+    growth_on_size: Correlation = 0.45
     rates_together: Correlation = 0.5
     groups: dict[str, GroupSettings] = Field(
         {
