@@ -26,5 +26,5 @@ def test_settings_that_do_not_go_together_are_refused(overrides: list[str], prob
 )
 def test_a_spread_that_gives_sizes_near_0_is_refused(name: str, wide: tuple[float, float]) -> None:
     group = PhantomSettings().groups["CN"].model_dump()
-    with pytest.raises(ValueError, match="at most .* of the mean"):
+    with pytest.raises(ValueError, match=r"at most .* of the mean"):
         PhantomSettings.model_validate({"groups": {"CN": {**group, name: wide}}})
