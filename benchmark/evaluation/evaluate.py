@@ -290,10 +290,13 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
 
 
 def _real_row(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
-    """What the real follow-ups themselves score against the truth."""
+    """What the real follow-ups themselves score against the truth; no row if that is undefined."""
     if metric.family != "truth":
         return []
-    value = metric.value_by_subject(**{**given, "generated": given["reference"]})
+    try:
+        value = metric.value_by_subject(**{**given, "generated": given["reference"]})
+    except MetricError:
+        return []
     return [_row(metric, Value.of(value), role=REAL, **whole)]
 
 
