@@ -22,6 +22,7 @@ from longibench.benchmark.preparation.store.volumes import read_volume, write_vo
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.settings.schema import MetricSettings
 from longibench.methods.method import REGISTRY
+from longibench.metrics.masks import head_mask
 
 LABEL = Label("protocol", "split", "somebody", "abc", 0)
 FAMILY = {"truth-skill", "truth-auroc", "truth-rank", "truth-ventricles", "truth-brain"}
@@ -98,6 +99,19 @@ def means(protocol: Path, method: str, role: str = "value") -> pd.Series:
     scores = read_scores(protocol / "scores.csv")
     chosen = scores[(scores["method"] == method) & (scores["role"] == role)]
     return chosen.groupby("metric")["value"].mean()
+
+
+def clipped_skill(pairs: pd.DataFrame, share: float) -> float:
+    """What a share of the true change scores, as volumes end at -1 and 1."""
+    error = whole = 0.0
+    for row in pairs.to_dict("records"):
+        change = read_volume(row["target_clean"]) - read_volume(row["source_clean"])
+        source = read_volume(row["source"])
+        head = head_mask(source)
+        made = (source + share * change).clip(-1, 1) - source
+        error += float(np.abs(made - change)[head].sum())
+        whole += float(np.abs(change)[head].sum())
+    return 1 - error / whole
 
 
 def write_share(pairs: pd.DataFrame, folder: Path, share: float) -> Path:
@@ -236,7 +250,8 @@ def test_volumes_made_elsewhere_have_known_scores(
     )
     assert made.code == 0, made.err
     found = means(root / (root / "latest").read_text().strip(), "mine")
-    assert found["truth-skill"] == pytest.approx(share, abs=0.02)  # clipped
+    assert found["truth-skill"] == pytest.approx(clipped_skill(true_pairs, share), abs=1e-4)
+    assert found["truth-skill"] == pytest.approx(share, abs=0.05)
     assert found["truth-auroc"] == pytest.approx(auroc, abs=0.02)
 
 

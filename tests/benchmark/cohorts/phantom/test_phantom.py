@@ -17,7 +17,7 @@ from longibench.benchmark.core.files import file_digest
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.phantom_clean import CleanSettings
 
-SMALL = PhantomSettings(subjects=6, spacing_mm=8.0)
+SMALL = PhantomSettings(subjects=4, spacing_mm=8.0)
 
 
 def write(folder: Path, settings: PhantomSettings) -> Path:
@@ -60,7 +60,7 @@ def test_the_reader_finds_what_was_written(phantom: Path, truth: pd.DataFrame) -
     cohort = read_cohort(Bids, phantom, "phantom")
     assert cohort.shareable
     assert cohort.left_out.empty
-    assert cohort.subjects == [f"{number:04d}" for number in range(1, 7)]
+    assert cohort.subjects == [f"{number:04d}" for number in range(1, SMALL.subjects + 1)]
     assert cohort.visits["years"].tolist() == pytest.approx(truth["years"].tolist(), abs=1e-3)
     assert {"age", "sex", "group"} <= set(cohort.visits.columns)
 
@@ -135,7 +135,9 @@ def test_the_bids_validator_finds_no_error(
     assert bids_errors(phantom / part) == []
 
 
-@pytest.mark.parametrize("kind", [PhantomSettings, CleanSettings])
+@pytest.mark.parametrize(
+    "kind", [PhantomSettings, pytest.param(CleanSettings, marks=pytest.mark.slow)]
+)
 def test_the_bids_validator_finds_no_error_with_labels(
     kind: type[PhantomSettings | CleanSettings],
     tmp_path: Path,
