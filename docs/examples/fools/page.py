@@ -1,0 +1,211 @@
+"""The section of docs/metrics.md about volumes whose faults are known, from docs/fools.csv."""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from fools.volumes import BRIGHTER, ENLARGED, EXPECTED, MEAN, OFFSET, RANDOM, SIGN_MM, WIDER
+from longibench.benchmark.cohorts.open_cohort import SIMULATED
+from longibench.benchmark.protocol.protocol_metrics import describe_metric
+from longibench.benchmark.settings.plugins import find_metric
+from longibench.benchmark.settings.schema import DEFAULT_METRICS
+from longibench.metrics.statistics import Interval
+from longibench.reports.model.formats import interval, number
+from longibench.reports.model.metric_facts import MetricFacts
+
+DOCS = Path(__file__).resolve().parents[2]
+TABLE, PAGE = DOCS / "fools.csv", DOCS / "metrics.md"
+BEGIN, END = "<!-- fools -->", "<!-- end of fools -->"
+VERSIONS, GROUPS = SIMULATED, ("CN", "MCI", "AD")
+COPY, SMOOTHED, DENOISED = "copy", "smoothed copy", "denoised copy"
+HALF, FULL, REAL_ROW = "half speed", "full change", "real follow-up"
+FROM_RUN = {
+    COPY: "copy-source",
+    SMOOTHED: "copy-smoothed",
+    DENOISED: "denoised-copy",
+    HALF: "half-change",
+    FULL: "full-change",
+}
+IGNORANT = (SMOOTHED, DENOISED, BRIGHTER, WIDER, RANDOM)  # of how the person changes
+ROWS = {
+    COPY: "the source S",
+    SMOOTHED: "`copy-smoothed`",
+    DENOISED: "`denoised-copy`",
+    BRIGHTER: f"S + {OFFSET:g} inside its head",
+    WIDER: f"S with ventricles {100 * ENLARGED:g}% larger, whatever the interval",
+    RANDOM: f"S + C with random signs, smooth over {SIGN_MM:g} mm, the same field for all visits",
+    MEAN: "S with the change of its anatomy at the mean rates of all training subjects",
+    HALF: "S + C/2",
+    FULL: "S + C",
+    REAL_ROW: "the real follow-up itself",
+}
+CEILING = (MEAN, EXPECTED, HALF, FULL)
+CEILING_METRICS = ("truth-skill", "skill-head")
+CHECKED = ("truth-skill", "truth-auroc", "truth-ventricles")
+COMPARED = (
+    *("skill-head", "change-correlation", "ventricles-error", "ssim-head", "fid", "truth-skill"),
+)
+MEASURES = {
+    "fid": "distance of two sets in pooled features",
+    "fid-infinity": "the same, extrapolated to many volumes",
+    "kid": "the same sets, unbiased at every N",
+    "ssim": "local likeness to the follow-up",
+    "ssim-head": "the same, without the background",
+    "ssim-skimage": "the same, scikit-image's window",
+    "ms-ssim": "the same, on several scales",
+    "psnr-head": "squared error of intensities, in the head",
+    "mae-head": "absolute error of intensities, in the head",
+    "ncc-head": "correlation of intensities, in the head",
+    "perceptual": "distance to the follow-up in feature maps",
+    "sharpness": "energy of fine detail against the follow-up's",
+    "skill-head": "absolute error relative to that of copying",
+    "change-correlation": "where it changes, against two noisy scans",
+    "change-sign": "direction of change, against two noisy scans",
+    "ventricles-bias": "mean error of the ventricles' rate",
+    "ventricles-error": "absolute error of the ventricles' rate",
+    "ventricles-correlation": "are fast ventricles distinguished from slow ones?",
+    "brain-bias": "mean error of the brain's rate",
+    "brain-error": "absolute error of the brain's rate",
+    "brain-correlation": "are fast brains distinguished from slow ones?",
+    "monotonicity": "direction of the ventricles, visit by visit",
+    "truth-skill": "share of the change of anatomy generated",
+    "truth-auroc": "where and which way anatomy changes most",
+    "truth-rank": "order of the largest changes of anatomy",
+    "truth-ventricles": "error of the ventricles' growth in ml",
+    "truth-brain": "error of the brain's loss in ml",
+}
+
+
+class Values:
+    """The values of one version of the phantom, over all groups."""
+
+    def __init__(self, table: pd.DataFrame, version: str) -> None:
+        """Args: docs/fools.csv, and the version."""
+        its = table[(table["version"] == version) & (table["group"] == "all")]
+        self._by_row = its.set_index(["row", "metric"])["value"].to_dict()
+
+    def of(self, row: str, metric: str) -> float:
+        """A value; NaN if the row has none."""
+        return float(self._by_row.get((row, metric), float("nan")))
+
+    def shown(self, row: str, metric: str) -> str:
+        """A value with the metric's decimals."""
+        return number(self.of(row, metric), facts(metric).decimals)
+
+    def better(self, row: str, other: str, metric: str) -> bool:
+        """Whether a row scores better than another one."""
+        badness = facts(metric).badness
+        return badness(self.of(row, metric)) < badness(self.of(other, metric))
+
+    def fooled_by(self, metric: str) -> list[str]:
+        """The rows without the person's change that score better than half of it."""
+        return [row for row in IGNORANT if self.better(row, HALF, metric)]
+
+
+@cache
+def facts(metric: str) -> MetricFacts:
+    """Direction, family and decimals of a metric."""
+    return MetricFacts.of(describe_metric(find_metric(metric)()))
+
+
+def write_page(page: Path, table: pd.DataFrame) -> None:
+    """Replace what stands between the page's marks."""
+    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    tail = rest.partition(END)[2]
+    page.write_text(f"{head}{BEGIN}\n{render(table)}{END}{tail}", encoding="utf-8")
+
+
+def render(table: pd.DataFrame) -> str:
+    """The section between the marks, in Markdown."""
+    values = {version: Values(table, version) for version in VERSIONS}
+    parts = (
+        ["| row | what it is |", "|---|---|", *(f"| {row} | {its} |" for row, its in ROWS.items())],
+        _metric_table(values["phantom"]),
+        _fooled(values["phantom"]),
+        [_checked(values, metric) for metric in CHECKED],
+        _orders(values),
+        _reasons(values),
+        _ceiling(table),
+    )
+    return "\n".join("".join(f"{line}\n" for line in part) for part in parts)
+
+
+def _metric_table(values: Values) -> Iterator[str]:
+    yield f"| metric | family | what it measures | {' | '.join(ROWS)} |"
+    yield "|---" * (3 + len(ROWS)) + "|"
+    for metric in DEFAULT_METRICS:
+        fooled = values.fooled_by(metric)
+        cells = [
+            f"**{text}**" if row in fooled else text
+            for row in ROWS
+            for text in [values.shown(row, metric)]
+        ]
+        its = facts(metric)
+        name = f"`{metric}` {its.arrow}"
+        yield f"| {name} | {its.family} | {MEASURES[metric]} | {' | '.join(cells)} |"
+
+
+def _fooled(values: Values) -> Iterator[str]:
+    """By what each metric is fooled; metrics that are fooled by the same share a line."""
+    by_what: dict[tuple[str, ...], list[str]] = {}
+    for metric in DEFAULT_METRICS:
+        by_what.setdefault(tuple(values.fooled_by(metric)), []).append(f"`{metric}`")
+    for rows, metrics in by_what.items():
+        yield f"- {', '.join(metrics)}: {_listed(rows) or 'none'}."
+
+
+def _checked(values: dict[str, Values], metric: str) -> str:
+    """Whether half speed is better than every row that it should be better than."""
+    found = []
+    for version, its in values.items():
+        rows = (COPY, *IGNORANT)
+        wrong = [row for row in rows if not its.better(HALF, row, metric)]
+        numbers = ", ".join(f"{row} {its.shown(row, metric)}" for row in (HALF, *rows))
+        verdict = f"does not hold for {_listed(wrong)}" if wrong else "holds"
+        found.append(f"on `{version}` {verdict} ({numbers})")
+    return f"- `{metric}`: {'; '.join(found)}."
+
+
+def _orders(values: dict[str, Values]) -> Iterator[str]:
+    yield f"| metric | {' | '.join(f'`{version}`' for version in values)} |"
+    yield "|---" * (1 + len(values)) + "|"
+    for metric in COMPARED:
+        cells = [_order(its, metric) for its in values.values()]
+        yield f"| `{metric}` | {' | '.join(cells)} |"
+
+
+def _order(values: Values, metric: str) -> str:
+    """The rows from best to worst, with their values; without those that have none."""
+    rows = [
+        row for row in ROWS if row != REAL_ROW and values.of(row, metric) == values.of(row, metric)
+    ]
+    rows.sort(key=lambda row: facts(metric).badness(values.of(row, metric)))
+    return ", ".join(f"{row} {values.shown(row, metric)}" for row in rows)
+
+
+def _reasons(values: dict[str, Values]) -> Iterator[str]:
+    yield ""
+
+
+def _ceiling(table: pd.DataFrame) -> Iterator[str]:
+    cells = table.set_index(["version", "group", "row", "metric"])
+    yield f"| metric | version | group | subjects | {' | '.join(CEILING)} |"
+    yield "|---" * (4 + len(CEILING)) + "|"
+    for metric in CEILING_METRICS:
+        for version in VERSIONS:
+            for group in GROUPS:
+                its = [cells.loc[(version, group, row, metric)] for row in CEILING]
+                shown = " | ".join(_estimate(one, metric) for one in its)
+                yield f"| `{metric}` | {version} | {group} | {its[0]['n']:.0f} | {shown} |"
+
+
+def _estimate(row: pd.Series, metric: str) -> str:
+    decimals = facts(metric).decimals
+    bounds = Interval(row["value"], row["low"], row["high"], float("nan"), int(row["n"]))
+    return f"{number(row['value'], decimals)} ({interval(bounds, decimals)})"
+
+
+def _listed(rows: Iterable[str]) -> str:
+    return ", ".join(rows)
