@@ -85,6 +85,8 @@ def _parsed(spec: str) -> tuple[type[Reader] | None, Path]:
     name, separator, place = check_text(spec, "cohort", "--cohort").partition(":")
     if not separator and os.path.lexists(os.path.expanduser(spec)):
         raise UserError(f"cohort '{spec}': name the reader too, such as {AUTO}:{spec}")
+    if name == PHANTOM:
+        raise UserError(f"cohort '{shortened(spec)}': write it as {' or '.join(SIMULATED)}")
     kind = None if name == AUTO else find_reader(name)
     if not separator or not place:
         raise UserError(f"cohort '{spec}': write it as {name}:PATH")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from scipy import ndimage
 from torch import Tensor
 
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD, carried, displacement
@@ -13,9 +15,8 @@ TISSUE, PARTS = ("grey", "white"), ("ventricles", "hippocampus")
 # Over ``ROOM_MM``, and over its middle. Spacings that divide the maps' 5 mm would meet their kinks.
 COARSE = Lattice((49, 63, 49), 3.0)
 FINE = Lattice((59, 73, 53), 2.0)
-# Resolution of the maps that the regions are taken from, and the least share there: a margin of
-# some mm, so that follow-ups stay within the first visit's region.
-HEAD_MM, PARTS_MM, LEAST = 3.0, 12.0, 0.02
+COARSENING = 3  # of the maps that the regions are taken from
+REACH = 2  # of their voxels: follow-ups stay within the first visit's region of the small parts
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,11 @@ class Volumes:
     def __init__(self, template: Template) -> None:
         """Args: the template, whose maps are taken unblurred."""
         self._tissue, self._parts = template.at(0, *TISSUE), template.at(0, *PARTS)
-        self._head, self._around = template.at(HEAD_MM, "head"), template.at(PARTS_MM, *PARTS)
+        lattice, maps = template.coarse(COARSENING, "head", *PARTS)
+        grown = ndimage.maximum_filter(maps[PARTS[0]] + maps[PARTS[1]], 2 * REACH + 1)
+        self._head, self._around = (
+            Image(lattice, torch.from_numpy(values)[None]) for values in (maps["head"], grown)
+        )
 
     def region(self, positions: Tensor) -> Region:
         """The region of a participant, given the first visit's map (3, X, Y, Z) on ``FIELD``."""
@@ -65,7 +70,7 @@ class Volumes:
 
 
 def _near(maps: Image, positions: Tensor, points: Tensor) -> Tensor:
-    return points[(carried(maps, points, displacement(positions)) > LEAST).any(dim=1)]
+    return points[carried(maps, points, displacement(positions))[:, 0] > 0]
 
 
 def _integrals(

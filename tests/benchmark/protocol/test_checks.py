@@ -26,7 +26,7 @@ GROUP = (
         ("preparation.brain=deepbat", "unknown brain extraction tool 'deepbat'"),
         ("phantom.spacing_mm=2", "phantom.spacing_mm=2.0: a run simulates on its grid"),
         ("grid.spacing_mm=9", "'phantom.spacing_mm'"),
-        ("cohort=phantom:dirty", "unknown cohort reader 'phantom'"),
+        ("cohort=phantom:dirty", "write it as phantom or phantom:clean"),
     ],
 )
 def test_cohorts_are_checked_before_they_are_opened(override: str, message: str) -> None:

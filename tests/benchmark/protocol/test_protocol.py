@@ -51,8 +51,13 @@ def test_a_workspace_can_be_moved(settings: Settings, workspace: Path, tmp_path:
     assert build(settings, moved).name == (moved / "latest").read_text().strip()
 
 
+def all_pairs(settings: Settings) -> Settings:
+    """At whatever interval: everybody has a pair, also those whose visits are irregular."""
+    return changed(settings, pairs=settings.pairs.model_copy(update={"rule": "all"}))
+
+
 def test_nobody_is_trained_on_and_evaluated(settings: Settings, workspace: Path) -> None:
-    protocol = build(settings, workspace)
+    protocol = build(all_pairs(settings), workspace)
     trained, tested = (set(p["subject"]) for p in (protocol.train_pairs, protocol.test_pairs))
     assert (len(trained), len(tested)) == (7, 3)
     assert not trained & tested
@@ -69,6 +74,7 @@ def with_split(settings: Settings, **values: object) -> Settings:
 
 
 def test_who_validates_neither_trains_nor_is_evaluated(settings: Settings, workspace: Path) -> None:
+    settings = all_pairs(settings)
     plain = build(settings, workspace)
     protocol = build(with_split(settings, validation=2), workspace)
     trained, validated, tested = (

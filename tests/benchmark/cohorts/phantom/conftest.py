@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from longibench.benchmark.cohorts.phantom import clean, dataset, people
+from longibench.benchmark.cohorts.phantom import clean, people, simulation
 from longibench.benchmark.cohorts.phantom.ageing import TissueModes, age, tissue_modes
 from longibench.benchmark.cohorts.phantom.progression import Modes, atrophy_modes
 from longibench.benchmark.cohorts.phantom.template import Template, load_template
@@ -33,7 +33,7 @@ def built() -> Built:
 def templates(built: Built) -> Iterator[None]:
     """Simulations in a module use what is built already."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dataset, "load_template", lambda: built.mni)
+        patch.setattr(simulation, "load_template", lambda: built.mni)
         patch.setattr(clean, "atrophy_modes", lambda _: built.clean_modes)
         patch.setattr(people, "age", lambda _: built.elderly)
         patch.setattr(people, "tissue_modes", lambda _: built.modes)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from longibench.benchmark.cohorts.phantom.dataset import build_simulation, write_phantom
+from longibench.benchmark.cohorts.phantom.dataset import write_phantom
+from longibench.benchmark.cohorts.phantom.simulation import build_simulation
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.files import file_digest
 from longibench.benchmark.settings.phantom_clean import CleanSettings

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from longibench.benchmark.cohorts.phantom.dataset import Simulation, build_simulation
 from longibench.benchmark.cohorts.phantom.people import PhantomPerson, Population
+from longibench.benchmark.cohorts.phantom.simulation import Simulation, build_simulation
 from longibench.benchmark.settings.phantom import PhantomSettings
 
 SETTINGS = PhantomSettings()

@@ -13,14 +13,10 @@ from torch import Tensor
 
 from longibench.benchmark.cohorts.phantom.acquisition import Acquisition, build_site, noise_of
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, displacement
-from longibench.benchmark.cohorts.phantom.dataset import (
-    Simulation,
-    build_simulation,
-    simulate,
-)
 from longibench.benchmark.cohorts.phantom.labels import LABELS, Labeller
 from longibench.benchmark.cohorts.phantom.plain_truth import expected_volumes, shown_at
 from longibench.benchmark.cohorts.phantom.scanner import WHITE, Session, from_head, to_head
+from longibench.benchmark.cohorts.phantom.simulation import Simulation, build_simulation, simulate
 from longibench.benchmark.cohorts.phantom.truth import write_clean
 from longibench.benchmark.cohorts.phantom.warp import FirstVisit
 from longibench.benchmark.preparation.store.volumes import load_nifti
