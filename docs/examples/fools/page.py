@@ -9,7 +9,7 @@ import pandas as pd
 from fools.volumes import BRIGHTER, ENLARGED, EXPECTED, MEAN, OFFSET, RANDOM, SIGN_MM, WIDER
 from longibench.benchmark.cohorts.open_cohort import SIMULATED
 from longibench.benchmark.protocol.protocol_metrics import describe_metric
-from longibench.benchmark.settings.plugins import find_metric
+from longibench.benchmark.settings.plugins import load_metrics
 from longibench.benchmark.settings.schema import DEFAULT_METRICS
 from longibench.metrics.statistics import Interval
 from longibench.reports.model.formats import interval, number
@@ -43,6 +43,16 @@ ROWS = {
 }
 CEILING = (MEAN, EXPECTED, HALF, FULL)
 CEILING_METRICS = ("truth-skill", "skill-head")
+NOTE = (
+    "Means over subjects, on `phantom`. **Bold**: better than half speed, without anything of how "
+    "the person changes. The real follow-up is scored by the metrics of the truth alone."
+)
+CEILING_NOTE = (
+    f"The {MEAN} is that of the training subjects. The {EXPECTED} is that of the person's group "
+    "and first visit: the voxelwise median of 24 futures; what separates it from full change is "
+    "chance. With 95% intervals over the subjects of a group."
+)
+UNITS = ("size", "voxels", "percent")  # facts that are no metrics
 CHECKED = ("truth-skill", "truth-auroc", "truth-ventricles")
 COMPARED = (
     *("skill-head", "change-correlation", "ventricles-error", "ssim-head", "fid", "truth-skill"),
@@ -107,7 +117,7 @@ class Values:
 @cache
 def facts(metric: str) -> MetricFacts:
     """Direction, family and decimals of a metric."""
-    return MetricFacts.of(describe_metric(find_metric(metric)()))
+    return MetricFacts.of(describe_metric(load_metrics()[metric]()))
 
 
 def write_page(page: Path, table: pd.DataFrame) -> None:
@@ -122,11 +132,16 @@ def render(table: pd.DataFrame) -> str:
     values = {version: Values(table, version) for version in VERSIONS}
     parts = (
         ["| row | what it is |", "|---|---|", *(f"| {row} | {its} |" for row, its in ROWS.items())],
+        [NOTE],
         _metric_table(values["phantom"]),
+        ["Metrics, and what is better than half speed by them:"],
         _fooled(values["phantom"]),
+        ["Is half speed better than copies, offsets and random direction, where the truth counts?"],
         [_checked(values, metric) for metric in CHECKED],
+        ["### The two versions of the phantom", "", "From best to worst, on the same rows:"],
         _orders(values),
         _reasons(values),
+        ["### What can be predicted", "", CEILING_NOTE],
         _ceiling(table),
     )
     return "\n".join("".join(f"{line}\n" for line in part) for part in parts)
@@ -186,7 +201,49 @@ def _order(values: Values, metric: str) -> str:
 
 
 def _reasons(values: dict[str, Values]) -> Iterator[str]:
+    """Why the orders differ, with the numbers behind it: the second phantom's first."""
+
+    def both(row: str, metric: str) -> str:
+        texts = [
+            f"{its.of(row, metric):.2f}" if metric in UNITS else its.shown(row, metric)
+            for its in values.values()
+        ]
+        return " and ".join(texts)
+
+    yield "Why they differ; the first number of two is of `phantom`, the second of `phantom:clean`:"
     yield ""
+    yield (
+        "- Scanner: inside the head the follow-up differs from the source "
+        f"{both('real pair', 'size')} times as much as anatomy changes. It differs from its own "
+        f"anatomy as the source would show it {both('follow-up and its anatomy', 'size')} times as "
+        "much, by noise, position, contrast and gain; the source from its own anatomy "
+        f"{both('source and its anatomy', 'size')} times, by noise alone."
+    )
+    yield (
+        f"- So all of the change has a `skill-head` of {both(FULL, 'skill-head')} and a "
+        f"`change-correlation` of {both(FULL, 'change-correlation')}, and half of it differs from "
+        f"a copy in `ssim-head` by {_gain(values['phantom'])} and {_gain(values['phantom:clean'])}."
+    )
+    yield (
+        f"- Removing noise gives a `skill-head` of {both(DENOISED, 'skill-head')}. The width that "
+        f"`copy-smoothed` chooses is {both(SMOOTHED, 'voxels')} voxels (full width at half "
+        "maximum)."
+    )
+    yield (
+        f"- Predictability: the mean rate has a `truth-skill` of {both(MEAN, 'truth-skill')}, "
+        f"and a `ventricles-error` of {both(MEAN, 'ventricles-error')}, where half speed has "
+        f"{both(HALF, 'ventricles-error')}. What is expected of group and first visit has a "
+        f"`truth-skill` of {both(EXPECTED, 'truth-skill')}."
+    )
+    yield (
+        f"- The ventricles grow by {both('ventricles', 'percent')}% on average between the visits "
+        f"of a pair; the offset of {100 * ENLARGED:g}% has a `truth-ventricles` of "
+        f"{both(WIDER, 'truth-ventricles')}, a copy {both(COPY, 'truth-ventricles')}."
+    )
+
+
+def _gain(values: Values) -> str:
+    return number(values.of(HALF, "ssim-head") - values.of(COPY, "ssim-head"), 4)
 
 
 def _ceiling(table: pd.DataFrame) -> Iterator[str]:
@@ -202,9 +259,11 @@ def _ceiling(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _estimate(row: pd.Series, metric: str) -> str:
+    """A value with its interval, if it has one."""
     decimals = facts(metric).decimals
     bounds = Interval(row["value"], row["low"], row["high"], float("nan"), int(row["n"]))
-    return f"{number(row['value'], decimals)} ({interval(bounds, decimals)})"
+    between = interval(bounds, decimals)
+    return number(row["value"], decimals) + (f" ({between})" if between else "")
 
 
 def _listed(rows: Iterable[str]) -> str:
