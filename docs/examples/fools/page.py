@@ -134,9 +134,12 @@ def render(table: pd.DataFrame) -> str:
         ["| row | what it is |", "|---|---|", *(f"| {row} | {its} |" for row, its in ROWS.items())],
         [NOTE],
         _metric_table(values["phantom"]),
-        ["Metrics, and what is better than half speed by them:"],
-        _fooled(values["phantom"]),
-        ["Is half speed better than copies, offsets and random direction, where the truth counts?"],
+        ["Metrics, and what is better than half speed by them:", ""],
+        _fooled(values),
+        [
+            "Is half speed better than copies, offsets and random direction, where the truth counts?",
+            "",
+        ],
         [_checked(values, metric) for metric in CHECKED],
         ["### The two versions of the phantom", "", "From best to worst, on the same rows:"],
         _orders(values),
@@ -162,13 +165,19 @@ def _metric_table(values: Values) -> Iterator[str]:
         yield f"| {name} | {its.family} | {MEASURES[metric]} | {' | '.join(cells)} |"
 
 
-def _fooled(values: Values) -> Iterator[str]:
+def _fooled(values: dict[str, Values]) -> Iterator[str]:
     """By what each metric is fooled; metrics that are fooled by the same share a line."""
-    by_what: dict[tuple[str, ...], list[str]] = {}
+    by_what: dict[str, list[str]] = {}
     for metric in DEFAULT_METRICS:
-        by_what.setdefault(tuple(values.fooled_by(metric)), []).append(f"`{metric}`")
-    for rows, metrics in by_what.items():
-        yield f"- {', '.join(metrics)}: {_listed(rows) or 'none'}."
+        found = [
+            f"{_listed(rows)} on `{version}`"
+            for version, its in values.items()
+            if (rows := its.fooled_by(metric))
+        ]
+        by_what.setdefault("; ".join(found), []).append(f"`{metric}`")
+    nothing = by_what.pop("", [])
+    yield from (f"- {_listed(metrics)}: {rows}." for rows, metrics in by_what.items())
+    yield f"- Nothing by the other {len(nothing)}, on either version."
 
 
 def _checked(values: dict[str, Values], metric: str) -> str:
