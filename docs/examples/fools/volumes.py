@@ -123,7 +123,7 @@ def _render(
 
 
 def _mean_rates(people: Iterable[Person]) -> dict[str, object]:
-    """The rates of a participant that is all of some, who have not all the same kinds of rates."""
+    """The mean rates of some participants; which rates there are depends on the phantom."""
     rows = pd.DataFrame([vars(person) for person in people])
     means = rows[[name for name in RATES if name in rows]].mean()
     return {**means.to_dict(), "tilts": (0.0, 0.0)}
