@@ -100,7 +100,8 @@ class Method(nn.Module, ABC):
             never ranked or compared. See ``methods.oracles``.
         training_defaults: Training settings that replace the shared ones; the user's own for the
             method, ``methods.NAME.training``, replace these.
-        evaluations: Network evaluations per generated volume, for the cost table.
+        evaluations: Network evaluations per generated volume, for the cost table; 0 for a method
+            without a network, whose result does not depend on the run's precision.
         multiple: Every side of a volume must be divisible by this; the harness pads and crops.
         generation_only: Modules and functions that affect only ``generate``, such as samplers and
             ``generate`` itself: changing them does not retrain. It is not inherited, because a

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ REGISTRY: dict[str, type["Metric"]] = {}
 
 Features = NDArray[np.float64]
 Family = Literal["distribution", "fidelity", "change", "truth"]
+TRUTH: Final = "truth"  # the family that needs what was simulated
 
 
 class MetricError(ValueError):

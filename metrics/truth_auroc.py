@@ -28,7 +28,7 @@ class TruthAuroc(PairMetric, name="truth-auroc"):
     family = "truth"
     higher_is_better = True
     citation = (
-        "Hanley and McNeil 1982, Radiology 143(1):29; the change as in MIC-DKFZ/Longitudinal4DMed, "
+        "Hanley and McNeil 1982, Radiology 143(1):29; the change as in Longitudinal4DMed, "
         "with its sign"
     )
     parameters = MappingProxyType({"largest": LARGEST, "over": "both signs", **HEAD})

@@ -25,7 +25,7 @@ class TruthRank(PairMetric, name="truth-rank"):
 
     family = "truth"
     higher_is_better = True
-    citation = "Spearman 1904; the change as in MIC-DKFZ/Longitudinal4DMed, with its sign"
+    citation = "Spearman 1904; the change as in Longitudinal4DMed (MIC-DKFZ), with its sign"
     parameters = MappingProxyType({"largest": LARGEST, **HEAD})
     mask: ClassVar[str] = Region.HEAD.value
 

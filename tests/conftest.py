@@ -5,11 +5,17 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+
+if TYPE_CHECKING:  # tests of no volume start without torch
+    from longibench.benchmark.cohorts.phantom.ageing import TissueModes
+    from longibench.benchmark.cohorts.phantom.progression import Modes
+    from longibench.benchmark.cohorts.phantom.template import Template
 
 TINY = '''
 """A method of a few weights that fails as TINY_DO names it, such as SIGKILL:step:7."""
@@ -95,8 +101,55 @@ def _main(arguments: list[str]) -> int:
     return 0
 
 
+class Built:
+    """MNI152 with the first version's modes, and the elderly template with the second's."""
+
+    @cached_property
+    def mni(self) -> "Template":
+        from longibench.benchmark.cohorts.phantom.template import load_template
+
+        return load_template()
+
+    @cached_property
+    def clean_modes(self) -> "Modes":
+        from longibench.benchmark.cohorts.phantom.progression import atrophy_modes
+
+        return atrophy_modes(self.mni)
+
+    @cached_property
+    def elderly(self) -> "Template":
+        from longibench.benchmark.cohorts.phantom.ageing import age
+
+        return age(self.mni)
+
+    @cached_property
+    def modes(self) -> "TissueModes":
+        from longibench.benchmark.cohorts.phantom.ageing import tissue_modes
+
+        return tissue_modes(self.elderly)
+
+
+@pytest.fixture(scope="session")
+def built() -> Built:
+    """The templates of the phantom, each built when it is first used."""
+    return Built()
+
+
+@pytest.fixture(scope="session")
+def templates(built: Built) -> Iterator[None]:
+    """Simulations in this process share their templates, which do not depend on settings."""
+    from longibench.benchmark.cohorts.phantom import clean, people, simulation
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulation, "load_template", lambda: built.mni)
+        patch.setattr(clean, "atrophy_modes", lambda _: built.clean_modes)
+        patch.setattr(people, "age", lambda _: built.elderly)
+        patch.setattr(people, "tissue_modes", lambda _: built.modes)
+        yield
+
+
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+def cli(capsys: pytest.CaptureFixture[str], templates: None) -> Callable[..., Result]:
     """Run a command in this process; an unforeseen exception fails the test."""
 
     def call(*arguments: object) -> Result:
@@ -143,13 +196,13 @@ def tiny_does(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
 
 
 @pytest.fixture(scope="session")
-def command() -> Callable[[list[str]], int]:
+def command(templates: None) -> Callable[[list[str]], int]:
     """Run a command in this process, for fixtures of several tests; returns its exit code."""
     return _main
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def base(tmp_path_factory: pytest.TempPathFactory, templates: None) -> Path:
     """A workspace in which ``copy-source`` has run; tests must not write to it."""
     root = tmp_path_factory.mktemp("base") / "runs"
     code = _main(["run", "--methods", "copy-source", "--workspace", str(root), *OPTIONS])

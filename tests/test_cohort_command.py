@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 Cli = Callable[..., Any]
+YEARLY = ("--set", "pairs.rule=yearly")
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_strict_stops_at_the_first_bad_scan(cli: Cli, study: Path, tmp_path: Pat
 
 @pytest.fixture
 def early(study: Path) -> Path:
-    """Second visits after two months, of which no year is near."""
+    """Second visits after two months, which the rule of yearly pairs leaves out."""
     for number in range(8):
         folder = study / f"sub-{number:02d}"
         (folder / "ses-M012").rename(folder / "ses-M002")
@@ -132,7 +133,7 @@ def early(study: Path) -> Path:
 
 def test_everything_that_run_would_refuse_is_listed(cohort: Cli, early: Path) -> None:
     more = ["--set", "split.leave_out=site=9", "--set", f"test_cohort=bids:{early}",
-            "--set", "training.workers=1000"]  # fmt: skip
+            "--set", "training.workers=1000", *YEARLY]  # fmt: skip
     result = cohort(*more)
     assert result.code == 0, result.err
     text = " ".join(result.out.split())
@@ -163,7 +164,7 @@ def test_what_can_run_is_not_refused(cohort: Cli) -> None:
 def test_prepare_warns_first_of_what_run_would_refuse(
     cli: Cli, early: Path, tmp_path: Path
 ) -> None:
-    place = ["--workspace", tmp_path / "runs", "--quiet", "--set", "split.test=3"]
+    place = ["--workspace", tmp_path / "runs", "--quiet", "--set", "split.test=3", *YEARLY]
     first, second, *_ = cli("prepare", f"bids:{early}", *place).err.splitlines()
     for warning in (first, second):  # of training, of evaluation
         assert "'run' with this cohort and these settings would refuse: no pair under" in warning
@@ -182,7 +183,7 @@ def test_no_command_opens_a_scan_before_a_refusal(
     cli: Cli, early: Path, tmp_path: Path, command: list[str]
 ) -> None:
     spec = f"bids:{early}" if command[-1] == "--cohort" else f"cohort=bids:{early}"
-    place = ["--workspace", tmp_path / "runs", "--set", "split.test=3"]
+    place = ["--workspace", tmp_path / "runs", "--set", "split.test=3", *YEARLY]
     result = cli(*command, spec, *place)
     assert result.code == 2
     assert "no pair under the rule 'yearly' among 5 subjects" in result.err

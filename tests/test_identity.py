@@ -192,6 +192,7 @@ training: {iterations: 6, batch_size: 2}
 methods: {vae: {training: {iterations: 6}, channels: [4, 4], hidden: 4, latent: 4}}
 metrics: {names: [ssim]}
 device: {threads: 1, accelerator: cpu}
+reference_rows: false
 """
 
 

@@ -52,7 +52,7 @@ def invoke(*arguments: str) -> Result:
 
 
 @pytest.fixture(scope="module")
-def scores(workspace: Path) -> Path:
+def scores(workspace: Path, templates: None) -> Path:
     """The score table of a run with the plugin."""
     result = invoke(*RUN, "--plugin", str(EXAMPLE), "--workspace", str(workspace))
     return Path(result.stdout.strip().splitlines()[-1])

@@ -21,7 +21,7 @@ from longibench.benchmark.core.found_files import require_content, why_absent
 from longibench.benchmark.core.names import check_text
 from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.benchmark.settings.messages import validate
-from longibench.benchmark.settings.phantom import PhantomSettings, StudySettings
+from longibench.benchmark.settings.phantom import SIMULATION, PhantomSettings, StudySettings
 from longibench.benchmark.settings.phantom_clean import CleanSettings
 from longibench.benchmark.settings.schema import Settings
 
@@ -178,7 +178,7 @@ def _simulated(spec: str, settings: Settings, workspace: Workspace, console: Con
     )
 
     phantom = phantom_of(spec, settings)
-    made = digest([spec, phantom.model_dump(mode="json")])
+    made = digest([SIMULATION, spec, phantom.model_dump(mode="json")])
     folder = workspace.cohorts / f"{spec.replace(':', '-')}-{made}"
     with workspace.lock(folder, PATIENCE):
         if folder.is_dir() and not is_whole(folder, workspace.root, console):

@@ -33,10 +33,14 @@ from longibench.benchmark.evaluation.predictions import (
 )
 from longibench.benchmark.evaluation.score_table import (
     DENOMINATOR,
+    FLOOR,
+    HALF,
     IDENTITY,
+    LEAVE_OUT,
     NUMERATOR,
     REAL,
     SCHEMA,
+    VALUE,
     read_scores,
     within_brackets,
 )
@@ -44,7 +48,14 @@ from longibench.benchmark.evaluation.subject_scorer import Scorer, SubjectScores
 from longibench.benchmark.preparation.space import PLAIN, Fit, Space, check_generated
 from longibench.benchmark.protocol.metric_identity import Identity, identify
 from longibench.benchmark.protocol.pairs import COLUMNS, PATHS, STRATA
-from longibench.metrics.metric import Metric, MetricError, PairMetric, SetMetric, SubjectMetric
+from longibench.metrics.metric import (
+    TRUTH,
+    Metric,
+    MetricError,
+    PairMetric,
+    SetMetric,
+    SubjectMetric,
+)
 from longibench.metrics.ratio import RatioMetric
 
 Row = dict[str, Any]
@@ -270,7 +281,7 @@ def _left_out_rows(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
     except MetricError:  # the value is kept, without an interval
         return []
     return [
-        _row(metric, Value.of(value), subject=subject, role="leave-out", **whole)
+        _row(metric, Value.of(value), subject=subject, role=LEAVE_OUT, **whole)
         for subject, value in without.items()
     ]
 
@@ -285,21 +296,24 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
     title = within_brackets(metric.title, f"N={floor.count}")
     return [
         _row(metric, Value.of(value), n=floor.count, title=title, role=role)
-        for role, value in (("floor", floor.real), ("half", floor.generated))
+        for role, value in ((FLOOR, floor.real), (HALF, floor.generated))
     ]
 
 
 def _real_row(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
-    """What the real follow-ups themselves score against the truth."""
-    if metric.family != "truth":
+    """What the real follow-ups themselves score against the truth; no row if that is undefined."""
+    if metric.family != TRUTH:
         return []
-    value = metric.value_by_subject(**{**given, "generated": given["reference"]})
+    try:
+        value = metric.value_by_subject(**{**given, "generated": given["reference"]})
+    except MetricError:
+        return []
     return [_row(metric, Value.of(value), role=REAL, **whole)]
 
 
 def _row(metric: Metric, found: Value, **given: Any) -> Row:
     """One row of the score table, with defaults for columns that do not apply."""
-    row = {"subject": "", "visit": "", "interval_years": np.nan, "sample": 0, "role": "value"}
+    row = {"subject": "", "visit": "", "interval_years": np.nan, "sample": 0, "role": VALUE}
     what = {"n": 1, "metric": metric.name, "title": metric.title}
     return {**row, **what, "value": found.number, "note": found.note, **given}
 

@@ -91,7 +91,7 @@ def build_scoring_protocol(
     if choice.some:
         pairs = _with_volume(pairs, predictions)
     if not choice.as_is:  # scans on their own grid have no scaling that a truth could share
-        source = with_truth(source, pairs, settings, workspace)
+        source = with_truth(source, pairs, settings, workspace, console)
     info: dict[str, Any] = {
         "cohort": {**source.info(), "shareable": found.shareable},
         "training_cohort": None,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.evaluation.score_table import METRIC
+from longibench.benchmark.evaluation.score_table import METRIC, VALUE
 
 UNSTATED = "the metric returned "  # begins the note of a NaN or infinity that it did not explain
 
@@ -37,13 +37,13 @@ def score_warnings(scores: pd.DataFrame) -> list[str]:
 
     No sentence names a participant.
     """
-    values = scores[scores["role"] == "value"]
+    values = scores[scores["role"] == VALUE]
     return [*_without_value(values), *_doubts(values)]
 
 
 def _broken(scores: pd.DataFrame) -> dict[str, str]:
     """Notes of the metrics whose values are all missing without a reason, by name."""
-    values = scores[scores["role"] == "value"]
+    values = scores[scores["role"] == VALUE]
     return {
         str(name): str(rows["note"].iloc[0])
         for name, rows in values.groupby("metric", sort=False)

@@ -27,6 +27,7 @@ from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.protocol.metric_identity import identify
 from longibench.metrics.allowed import UndeclaredError
 from longibench.metrics.metric import (
+    TRUTH,
     Features,
     Metric,
     MetricError,
@@ -96,7 +97,7 @@ class Scorer:
         """Args: metrics; folder of the volumes; how they may be fitted; folder of cached values."""
         self._pair = [metric for metric in metrics if isinstance(metric, PairMetric)]
         self._subject = [metric for metric in metrics if isinstance(metric, SubjectMetric)]
-        self._truth = [metric for metric in self._pair if metric.family == "truth"]
+        self._truth = [metric for metric in self._pair if metric.family == TRUTH]
         self._set = [metric for metric in metrics if isinstance(metric, SetMetric)]
         self._folder, self._fit, self._cache = folder, fit, MeasuredFiles(cache)
         self._kept_as = {metric.name: identify(metric).reuse for metric in self._pair}

@@ -298,13 +298,16 @@ def _write(place: Path, submission: Submission, pairs: pd.DataFrame, scores: pd.
         digests = [file_digest(place / file) for file in files]
         table = table.assign(generated=files, sha256=digests)
         if DEFORMATION in table:
-            table[DEFORMATION] = [
-                str(predictions.path(file).resolve()) for file in table[DEFORMATION]
-            ]
+            table[DEFORMATION] = [_full(predictions, file) for file in table[DEFORMATION]]
         write_table(place / MANIFEST, table)
         write_json(place / RUN, run)
     path = place / SCORES
     write_table(path, merge_scores(known_scores(place), scores))
+
+
+def _full(predictions: Predictions, file: str) -> str:
+    """Full path of a file that a manifest lists; an empty cell stays empty."""
+    return str(predictions.path(file).resolve()) if file else ""
 
 
 def _as_scored(

@@ -8,7 +8,12 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from longibench.benchmark.cohorts.phantom.visit_truth import STRUCTURES, true_ml
+from longibench.benchmark.cohorts.phantom.visit_truth import (
+    STRUCTURES,
+    dataset_of,
+    simulate_again,
+    true_ml,
+)
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.preparation.reading.problems import DamagedScanError, named_problems
 from longibench.benchmark.preparation.space import AFFINE_TOLERANCE_MM, Space
@@ -35,8 +40,16 @@ def truth_of_row(
     columns = {name: f"{role}_{true_ml(name)}" for name in STRUCTURES}
     volumes = {name: float(row[column]) for name, column in columns.items() if column in row}
     warp = row.get(f"{role}_warp") if deforms else None
-    displacement = displacement_on(Path(warp), space) if isinstance(warp, str) else None
+    displacement = _simulated(Path(warp), space) if isinstance(warp, str) else None
     return Truth(read_volume(clean), volumes, displacement)
+
+
+def _simulated(path: Path, space: Space) -> Displacement:
+    """A simulated deformation on a grid; what to do if it is damaged or gone."""
+    try:
+        return displacement_on(path, space)
+    except UserError as error:
+        raise UserError(f"{error}; {simulate_again(dataset_of(path))}") from error
 
 
 def displacement_on(path: Path, space: Space) -> Displacement:

@@ -100,7 +100,7 @@ def build_protocol(
         ]
     )
     pairs = make_pairs(_of(test.table, held_out), paired)
-    test = with_truth(test, pairs, settings, workspace)
+    test = with_truth(test, pairs, settings, workspace, console)
     evaluation = Evaluation(test, pairs, paired, split.digest, training)
     info = {
         "cohort": {**test.info(), "shareable": _shareable(train, test)},
@@ -249,12 +249,23 @@ def ensure_prepared(
 
 
 def with_truth(
-    cohort: PreparedCohort, pairs: pd.DataFrame, settings: Settings, workspace: Workspace
+    cohort: PreparedCohort,
+    pairs: pd.DataFrame,
+    settings: Settings,
+    workspace: Workspace,
+    console: Console,
 ) -> PreparedCohort:
     """The cohort with the prepared truth of evaluated pairs, if it was simulated with one."""
     volumes = {*pairs["source"], *pairs["target"]}
     with workspace.lock(workspace.prepared, PATIENCE):
-        prepared = prepare_truth(cohort.prepared, settings.grid, workspace.prepared, volumes)
+        prepared = prepare_truth(
+            cohort.prepared,
+            settings.grid,
+            workspace.prepared,
+            volumes,
+            console,
+            settings.preparation.workers,
+        )
     return PreparedCohort(cohort.cohort, prepared)
 
 

@@ -11,13 +11,13 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.found_files import is_present
 from longibench.benchmark.core.measured_files import MeasuredFiles
 from longibench.benchmark.preparation.steps.plan import resolve
-from longibench.benchmark.preparation.truth import allows_truth
+from longibench.benchmark.preparation.truth import FOLLOWS, STEPS, allows_truth
 from longibench.benchmark.protocol.metric_identity import identify, instrument_code
 from longibench.benchmark.settings.plugins import find_metric, load_metrics
 from longibench.benchmark.settings.schema import DEFAULT_METRICS, MetricSettings, Settings
 from longibench.metrics.cache import VectorCache
 from longibench.metrics.instruments import Instruments
-from longibench.metrics.metric import Metric, MetricError, shared_instruments
+from longibench.metrics.metric import TRUTH, Metric, MetricError, shared_instruments
 from longibench.metrics.weights import WeightsError, parse
 
 
@@ -70,7 +70,7 @@ def _build(name: str, instruments: Instruments) -> Metric:
 def needs_truth(name: str) -> bool:
     """Whether a metric needs what was simulated; an unknown one does not."""
     known = load_metrics().get(name)
-    return known is not None and known.family == "truth"
+    return known is not None and known.family == TRUTH
 
 
 def computed_on(settings: MetricSettings, *, truth: bool) -> MetricSettings:
@@ -107,9 +107,7 @@ def require_truth(settings: Settings, cohort: Cohort, *, as_is: bool = False) ->
         )
     if as_is or not allows_truth(cohort.visits, resolve(settings.preparation, cohort)):
         raise UserError(
-            f"{where}, which follows its scans only if they are resampled and scaled: leave out "
-            f"{asked}, or what else prepares them (--as-is, preparation.bias, preparation.brain, "
-            "preparation.registration)"
+            f"{where}, {FOLLOWS}: leave out {asked}, or what else prepares them (--as-is, {STEPS})"
         )
 
 

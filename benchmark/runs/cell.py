@@ -203,7 +203,7 @@ def make_cell(
 def _what_determines(recipe: Recipe, settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
     """What determines a method's volumes and its trained weights, besides the data."""
     method, training = recipe.method(), recipe.training(settings)
-    computes = method.learns or method.evaluations > 0  # a copy has no precision
+    computes = method.evaluations != 0  # a copy, also a blurred one, has no precision
     how = {
         "training": training.identity() if method.learns else {},
         "precision": arithmetic(resolved(settings.device)) if computes else "",

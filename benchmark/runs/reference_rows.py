@@ -2,24 +2,28 @@
 
 from collections.abc import Collection, Sequence
 
-from longibench.benchmark.cohorts.open_cohort import PHANTOM
-from longibench.benchmark.cohorts.phantom.visit_truth import CLEAN
+from longibench.benchmark.cohorts.open_cohort import SIMULATED
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.evaluation.generate import NEEDS_TRUTH
+from longibench.benchmark.preparation.steps.plan import resamples_only, resolve
+from longibench.benchmark.preparation.truth import FOLLOWS, STEPS, allows_truth
 from longibench.benchmark.protocol.table_checks import Cohorts
 from longibench.benchmark.settings.plugins import find_metric, load_metrics
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
+from longibench.metrics.metric import TRUTH
 
 REFERENCES = ("copy-source", "copy-smoothed")
 ORACLES = ("denoised-copy", "half-change", "full-change")  # where the truth is known
 EXPECTED = "expected-change"  # where futures were simulated too
-OF_ORACLES = ("fid", "ssim", "ssim-head", "ssim-skimage")  # besides the family of the truth
-TRUTH = "truth"  # the family of metrics
 NEEDS_FUTURES = "is made with simulated futures: add --set phantom.futures=24"
 NEEDS_METRIC = (
-    f"is measured by {', '.join(OF_ORACLES)} and the scores against the truth alone: add one of "
-    "them to metrics.names"
+    "is measured by fid, ssim, the variants of ssim and the scores against the truth alone: add "
+    "one of them to metrics.names"
+)
+NEEDS_RESAMPLING = (
+    f"is made with the simulated truth, {FOLLOWS}: leave it out of --methods, or leave out what "
+    f"else prepares them ({STEPS})"
 )
 
 
@@ -52,27 +56,35 @@ def with_truth_only(
     measured = any(measures_oracles(name) for name in settings.metrics.names)
     if truth and measured:
         return list(recipes)
+    lacks = NEEDS_RESAMPLING if _is_plain_phantom(settings) else NEEDS_TRUTH
     for recipe in recipes:
         if recipe.method().oracle and recipe.name in asked:
-            raise UserError(f"method '{recipe.name}' {NEEDS_METRIC if truth else NEEDS_TRUTH}")
+            raise UserError(f"method '{recipe.name}' {NEEDS_METRIC if truth else lacks}")
     return [recipe for recipe in recipes if not recipe.method().oracle]
 
 
-def is_simulated(cohorts: Cohorts) -> bool:
-    """Whether the truth of the cohort that is evaluated on is known, visit by visit."""
-    visits = (cohorts.test or cohorts.train).visits
-    return CLEAN in visits and bool(visits[CLEAN].notna().all())
+def is_simulated(cohorts: Cohorts, settings: Settings) -> bool:
+    """Whether the evaluated cohort has a truth that its preparation keeps; for checked tables."""
+    cohort = cohorts.test or cohorts.train
+    return allows_truth(cohort.visits, resolve(settings.preparation, cohort))
 
 
 def simulates_truth(settings: Settings) -> bool:
-    """Whether the evaluated cohort is a phantom with known truth, before it is simulated."""
-    kind = (settings.test_cohort or settings.cohort).partition(":")[0]
-    return kind == PHANTOM and not settings.phantom.scattered
+    """The same before the cohort is simulated."""
+    return _is_plain_phantom(settings) and resamples_only(settings.preparation)
+
+
+def _is_plain_phantom(settings: Settings) -> bool:
+    """Whether the evaluated cohort is a phantom that is simulated with its truth."""
+    spec = settings.test_cohort or settings.cohort
+    return spec in SIMULATED and not settings.phantom.scattered
 
 
 def measures_oracles(metric: str) -> bool:
     """Whether an oracle's row has a metric."""
-    return metric in OF_ORACLES or str(find_metric(metric).family) == TRUTH
+    if metric == "fid" or metric.partition("-")[0] == "ssim":
+        return True
+    return find_metric(metric).family == TRUTH
 
 
 def seeds_of(recipe: Recipe, settings: Sequence[Settings]) -> Sequence[Settings]:

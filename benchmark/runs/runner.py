@@ -187,7 +187,7 @@ def _plan_all(
     """Plan every fold; what tables decide of any of them is decided before a scan is opened."""
     cohorts = open_cohorts(settings, workspace, console)
     check_cohorts(recipes, cohorts, settings, matrix)
-    recipes = with_truth_only(recipes, asked, settings, truth=is_simulated(cohorts))
+    recipes = with_truth_only(recipes, asked, settings, truth=is_simulated(cohorts, settings))
     planned = []
     for fold in matrix.by_fold(settings):
         protocol = build_protocol(fold, workspace, console, cohorts)

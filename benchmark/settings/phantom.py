@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from longibench.benchmark.settings.limits import MOST_SEED, MOST_YEARS
 from longibench.benchmark.settings.phantom_raw import RawSettings
 
+SIMULATION = 2  # raise it whenever the same settings give other files
 LEAST_YEARS = 0.085  # between visits: sessions are named after their month
+WIDEST = {"size": 0.65, "rate": 1.0}  # standard deviation of a group relative to its mean
 LIMIT = 2.0  # standard deviations between participants: no outliers that leave the grid
 
 Spread = Annotated[float, Field(ge=0, le=50)]  # a standard deviation
@@ -47,6 +49,24 @@ class GroupSettings(BaseModel):
     ventricle_growth: Loss
     brain_loss: Loss
     hippocampus_loss: Loss
+
+    @field_validator("ventricle_ml", "hippocampus_ml")
+    @classmethod
+    def _no_tiny_size(cls, values: tuple[float, float]) -> tuple[float, float]:
+        return _within(values, WIDEST["size"])
+
+    @field_validator("ventricle_growth", "brain_loss", "hippocampus_loss")
+    @classmethod
+    def _no_tiny_rate(cls, values: tuple[float, float]) -> tuple[float, float]:
+        return _within(values, WIDEST["rate"])
+
+
+def _within(values: tuple[float, float], widest: float) -> tuple[float, float]:
+    """A group's mean and standard deviation; a wider one would give sizes and rates near 0."""
+    mean, deviation = values
+    if deviation > widest * mean:
+        raise ValueError(f"the standard deviation must be at most {widest:g} of the mean")
+    return values
 
 
 class ScannerSettings(BaseModel):
@@ -118,6 +138,12 @@ class StudySettings(BaseModel):
             raise ValueError("must ascend from above 0, each by a month or more")
         return years
 
+    @model_validator(mode="after")
+    def _of_plain_scans(self) -> Self:
+        if self.scattered and (self.labels or self.futures):
+            raise ValueError("labels and futures are of plain scans: leave scattered out, or them")
+        return self
+
 
 def some_share(groups: Mapping[str, Any]) -> Mapping[str, Any]:
     """Check that somebody can be sampled: a group with a name and a share above 0."""
@@ -133,7 +159,7 @@ class PhantomSettings(StudySettings):
         sex_ml: Difference of the mean brain volumes of men and women.
         brain_spread: Relative standard deviation of brain volume within a sex.
         growth_on_size: Correlation, within a group, of the ventricles' growth in ml a year with
-            their volume at the first visit.
+            their volume at the first visit; like the next one, of the normal deviates behind them.
         rates_together: Correlation, within a group, of the rates of ventricles, brain and
             hippocampi with each other.
         groups: The diagnostic groups by name.
@@ -181,3 +207,13 @@ class PhantomSettings(StudySettings):
     scanner: ScannerSettings = ScannerSettings()
 
     _some_share = field_validator("groups")(some_share)
+
+    @model_validator(mode="after")
+    def _possible_correlations(self) -> Self:
+        on_size, together = self.growth_on_size, self.rates_together
+        if on_size**2 * (1 + together) >= (1 - together) * (1 + 2 * together):
+            raise ValueError(
+                f"growth_on_size={on_size:g} and rates_together={together:g} cannot both hold: "
+                "lower one of them"
+            )
+        return self

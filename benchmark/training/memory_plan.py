@@ -142,14 +142,15 @@ class _Planner:
     def _share(self) -> int:
         """Pairs an optimizer step and device."""
         size, micro, devices = self.training.batch_size, self.training.micro_batch, self.world_size
+        own = f"methods.{self.recipe.name}.training"  # a default of the method replaces shared ones
         if size % devices:
             raise UserError(
-                f"training.batch_size={size} cannot be divided over {devices} devices: make it a "
+                f"{own}.batch_size={size} cannot be divided over {devices} devices: make it a "
                 f"multiple of {devices}"
             )
         if micro and (size // devices) % micro:
             raise UserError(
-                f"training.micro_batch={micro} does not divide the {size // devices} pairs of a "
+                f"{own}.micro_batch={micro} does not divide the {size // devices} pairs of a "
                 "device (training.batch_size / devices); 0 chooses one that does"
             )
         return size // devices

@@ -173,7 +173,12 @@ def render(table: pd.DataFrame) -> str:
     """Both tables as Markdown: what studies report by group, and what has no published value."""
     cells = {(row.version, row.quantity, row.group): row for row in table.itertuples(index=False)}
     people = int(table.loc[table["quantity"] == "growth on size", "n"].max())
-    lines = [f"Measured on {people} participants of each version.", ""]
+    pairs = int(table.loc[table["quantity"].str.startswith("correlation"), "n"].max())
+    lines = [
+        f"Measured on {people} participants of each version; the correlation of two visits, on "
+        f"{pairs}.",
+        "",
+    ]
     lines += [
         "| | group | published | source | phantom | phantom:clean |",
         "|---|---|---|---|---|---|",

@@ -22,7 +22,8 @@ DEVICE = DeviceSettings(accelerator="cuda", precision="bf16-mixed")
 def row(preset: str, method: str, card: int) -> str:
     """One line of the table."""
     settings = load_settings(preset)
-    recipe, training = Recipe.of(method, settings), settings.training_of(method)
+    recipe = Recipe.of(method, settings)
+    training = recipe.training(settings)
     name = f"| `{preset}` | `{method}` | {card} |"
     try:
         plan = plan_memory(recipe, training, DEVICE, card * USABLE)

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from longibench.benchmark.evaluation.score_table import DENOMINATOR, NUMERATOR
+from longibench.benchmark.evaluation.score_table import (
+    DENOMINATOR,
+    FLOOR,
+    HALF,
+    LEAVE_OUT,
+    NUMERATOR,
+    REAL,
+    VALUE,
+)
 from longibench.metrics.ratio import ratio_interval
 from longibench.metrics.statistics import (
     Interval,
@@ -82,7 +90,7 @@ class Estimate:
 def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
     """Estimate one metric of one entry, pooled over its training seeds."""
     rows = results.scores_of(entry, metric)
-    values = rows[rows["role"] == "value"]
+    values = rows[rows["role"] == VALUE]
     title = str(values["title"].iloc[0]) if len(values) else ""
     scored = values.dropna(subset=["value"])
     if scored.empty:
@@ -195,23 +203,23 @@ def _compare_sets(
 
 
 def _volumes(rows: pd.DataFrame) -> set[int]:
-    return {int(count) for count in rows.loc[rows["role"] == "value", "n"]}
+    return {int(count) for count in rows.loc[rows["role"] == VALUE, "n"]}
 
 
 def _set_value(rows: pd.DataFrame) -> float:
-    return float(rows.loc[rows["role"] == "value", "value"].mean())
+    return float(rows.loc[rows["role"] == VALUE, "value"].mean())
 
 
 def _left_out(rows: pd.DataFrame) -> dict[str, float]:
     """The metric without each subject, averaged over training seeds."""
-    left_out = rows[rows["role"] == "leave-out"].dropna(subset=["value"])
+    left_out = rows[rows["role"] == LEAVE_OUT].dropna(subset=["value"])
     means = left_out.groupby("subject")["value"].mean()
     return {str(subject): float(value) for subject, value in means.items()}
 
 
 def _floor(rows: pd.DataFrame) -> AtFloor | None:
     """Means over training seeds; the real volumes are the same for all."""
-    real, half = (rows[rows["role"] == role].dropna(subset=["value"]) for role in ("floor", "half"))
+    real, half = (rows[rows["role"] == role].dropna(subset=["value"]) for role in (FLOOR, HALF))
     if real.empty or half.empty:
         return None
     return AtFloor(real["value"].mean(), half["value"].mean(), round(half["n"].mean()))
@@ -219,7 +227,7 @@ def _floor(rows: pd.DataFrame) -> AtFloor | None:
 
 def _real(rows: pd.DataFrame) -> float:
     """Mean over subjects, or over training seeds of a value for the whole set."""
-    return _mean_of_subjects(rows[rows["role"] == "real"])
+    return _mean_of_subjects(rows[rows["role"] == REAL])
 
 
 def _mean_of_subjects(values: pd.DataFrame) -> float:

@@ -18,6 +18,7 @@ LABELS = {
     "denoised-copy": "Denoised copy",
     "half-change": "Half of the change",
     "full-change": "Full change",
+    "expected-change": "Expected change",
 }
 ORDER = tuple(LABELS)  # of the rows that have equal roles; the paper's methods as in its table
 ROLES: tuple[Role, ...] = ("reference", "method", "oracle")  # in the order of the rows

@@ -18,6 +18,7 @@ from longibench.benchmark.evaluation.score_table import (
     DENOMINATOR,
     METRIC,
     NUMERATOR,
+    VALUE,
     read_scores,
 )
 from longibench.benchmark.protocol.protocol_file import read_protocol
@@ -262,7 +263,7 @@ class Results:
         """Rows as those of the scores, as numbers; other roles than "value" have no value."""
         table = self.numbered(self.scores[[*VISIT, "sample", "training_seed"]])
         table["volume"] = table.groupby([*VISIT, "sample"]).ngroup()
-        table["value"] = self.scores["value"].where(self.scores["role"] == "value")
+        table["value"] = self.scores["value"].where(self.scores["role"] == VALUE)
         return table.drop(columns="sample")
 
     def _written(self, entry: Entry) -> int:

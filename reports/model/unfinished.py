@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from longibench.benchmark.core.workspace import RUN, SCORES, Workspace
+from longibench.benchmark.evaluation.generate import VOLUME
 from longibench.benchmark.evaluation.score_table import known_scores
 from longibench.benchmark.runs.requested import RequestedCell, read_requested
 from longibench.benchmark.training.checkpoints import last_step, read_final
 
-VOLUMES = "sub-*.nii.gz"
 AT_WORK = "; a process is at work on it"
 SHOWN = 3  # commands; the cells of an array have one each
 ROW = ["method", "settings", "training_seed"]
@@ -137,7 +137,7 @@ def _state(
             metric for metric, definition in cell["metrics"] if (metric, definition) not in done
         ]
         return f"scored, without {', '.join(left)}{at_work}"
-    count = len(list(place.glob(VOLUMES)))
+    count = len(list(place.glob(f"sub-*{VOLUME}")))
     if (place / RUN).is_file():
         return f"generated, not scored{at_work}"
     if count:

@@ -55,21 +55,26 @@ class Table:
 def build_table(
     results: Results, metrics: list[MetricFacts], numeral: str, title: str, caption: str
 ) -> Table:
-    """Estimate the metrics of every entry and rank them."""
+    """Estimate the metrics of every entry and rank them; oracles without any are left out."""
     notes = Notes()
-    marks = [notes.number(NOTES.get(entry.role, "")) for entry in results.entries]
+    entries = [entry for entry in results.entries if _measured(results, entry, metrics)]
+    marks = [notes.number(NOTES.get(entry.role, "")) for entry in entries]
     columns, cells = [], []
     for metric in with_better_copy(results, metrics):
-        estimates = [_estimate(results, entry, metric) for entry in results.entries]
+        estimates = [_estimate(results, entry, metric) for entry in entries]
         shown = metric.metric if isinstance(metric, BetterCopySkill) else metric
         columns.append(make_column(shown, estimates))
-        cells.append(make_cells(columns[-1], results.entries, estimates, notes))
-    by_row = zip(*cells, strict=True) if cells else ((),) * len(results.entries)
+        cells.append(make_cells(columns[-1], entries, estimates, notes))
+    by_row = zip(*cells, strict=True) if cells else ((),) * len(entries)
     rows = tuple(
         _row(results, entry, tuple(row_cells), mark)
-        for entry, row_cells, mark in zip(results.entries, by_row, marks, strict=True)
+        for entry, row_cells, mark in zip(entries, by_row, marks, strict=True)
     )
     return Table(numeral, title, tuple(columns), rows, caption, tuple(notes.texts))
+
+
+def _measured(results: Results, entry: Entry, metrics: list[MetricFacts]) -> bool:
+    return entry.role != "oracle" or any(results.is_scored(entry, metric) for metric in metrics)
 
 
 def _estimate(results: Results, entry: Entry, metric: MetricFacts | BetterCopySkill) -> Estimate:

@@ -34,8 +34,9 @@ FLOOR_NOTE = (
 REAL_FOLLOW_UP = "Real follow-up"
 REAL_NOTE = (
     "What the real follow-ups themselves score against what was simulated, ranked with nothing: "
-    "their noise, and for volumes the error of the segmentation. A value nearer to the truth than "
-    "this one is possible: the truth has no noise."
+    "their noise, position, gain, bias field and contrast, and for volumes the error of the "
+    "segmentation. A value nearer to the truth than this one is possible: the truth has no noise, "
+    "and the rest as in the source."
 )
 
 

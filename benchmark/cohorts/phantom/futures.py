@@ -24,5 +24,4 @@ def expected(
     Returns:
         A clean volume (X, Y, Z) for each time.
     """
-    shown = [[show(body.at(year)) for year in years] for body in futures]
-    return [np.median(volumes, axis=0) for volumes in zip(*shown, strict=True)]
+    return [np.median([show(body.at(year)) for body in futures], axis=0) for year in years]

@@ -21,6 +21,7 @@ from longibench.benchmark.cohorts.phantom.volumes import Region, Volumes
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.phantom_clean import CleanSettings
 
+REGION_YEARS = 6.0  # so long the ventricles stay within the first visit's region
 CONTRAST = 0.08  # standard deviation between participants of the logarithm of the exponent
 
 
@@ -101,7 +102,8 @@ def simulate(simulation: Simulation, person: Person, anatomy: Tensor) -> Iterato
     for days in person.days:
         years = days / YEAR
         positions = body.at(years)
-        region = region or simulation.volumes.region(positions)
+        if region is None or years > REGION_YEARS:
+            region = simulation.volumes.region(positions)
         acquisition = acquire(positions, rng)
         truth: Row = {
             "participant_id": f"sub-{person.label}",

@@ -46,6 +46,8 @@ sub-*/ses-*/anat/   of each visit:
                     the difference of two is the change of anatomy alone
 *_to-first_xfm      in the first scan's world, where its tissue was at the first visit:
                     displacement in mm
+*_desc-expected_T1w if futures were asked for: the voxelwise median of many futures of the first
+                    visit, shown as the clean volumes
 *_dseg              if they were asked for: labels at 1.5 mm in the scan's world, named in dseg.tsv
 """
 

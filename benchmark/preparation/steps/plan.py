@@ -87,6 +87,15 @@ def resolve(settings: PreparationSettings, cohort: Cohort) -> Plan:
     return Plan(bias, brain, registration, settings.percentiles, settings.axes or cohort.axes)
 
 
+def resamples_only(settings: PreparationSettings) -> bool:
+    """Whether ``resolve`` makes a cheap plan for a cohort that lacks nothing."""
+    return (
+        settings.bias != "n4"
+        and settings.brain in ("auto", "none")
+        and settings.registration in ("auto", "none")
+    )
+
+
 def _registration(settings: PreparationSettings, cohort: Cohort) -> Registration:
     if settings.registration != "auto":
         return settings.registration

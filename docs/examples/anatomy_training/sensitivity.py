@@ -14,9 +14,9 @@ from anatomy_training.anatomies import World
 from anatomy_training.damage import DAMAGES, Damage
 from longibench.benchmark.cohorts.phantom.anatomy import Body, displacement, sample_anatomy
 from longibench.benchmark.cohorts.phantom.clean import CleanPerson, sample_clean
-from longibench.benchmark.cohorts.phantom.dataset import CONTRAST
 from longibench.benchmark.cohorts.phantom.person import generator, normal
 from longibench.benchmark.cohorts.phantom.scanner import Scanner, sample_session
+from longibench.benchmark.cohorts.phantom.simulation import CONTRAST
 from longibench.benchmark.preparation.steps.intensity import scale_brain
 from longibench.benchmark.settings.phantom_clean import CleanSettings
 from longibench.metrics.fid import frechet_distance

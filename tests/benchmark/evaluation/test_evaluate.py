@@ -202,7 +202,7 @@ def test_a_name_that_is_no_folders_name_is_refused(mine: Path, protocol: Path, n
 
 @pytest.fixture
 def fid_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The workspace has nine pairs, fewer than FID needs for a distribution."""
+    """One subject has fewer pairs than FID needs for a distribution."""
     monkeypatch.setattr("longibench.metrics.fid.FID.least_volumes", 3)
 
 

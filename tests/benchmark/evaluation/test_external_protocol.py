@@ -208,7 +208,10 @@ def test_metrics_compute_on_the_presets_device(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"overrides": (*FAST, "pairs.tolerance_years=0.001")}, "no volume|not a pair|no pair"),
+        (
+            {"pairs": "yearly", "overrides": (*FAST, "pairs.tolerance_years=0.001")},
+            "no volume|not a pair|no pair",
+        ),
         ({"part": "test", "overrides": ("split.test=9",)}, "split.test=9: needs to be between"),
         ({"pairs": "yearly", "extra": "a_y7"}, "subject a, visit y7 is not a pair of this"),
         ({"lacks": "b_y2"}, "subject b, visit y2 is missing"),

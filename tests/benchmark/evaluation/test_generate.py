@@ -153,8 +153,8 @@ def test_double_precision_is_used_and_changes_only_the_last_digits(
 
 def test_an_oracle_needs_pairs_with_truth(job: GenerationJob) -> None:
     oracle = replace(job, recipe=Recipe("full-change", {}, (16, 20, 16)), model=None)
-    known = job.pairs.assign(source_clean=job.pairs["source"], target_clean=job.pairs["target"])
-    for pairs in (job.pairs, known.assign(target_clean=None)):
+    known = job.pairs
+    for pairs in (known.drop(columns="target_clean"), known.assign(target_clean=None)):
         with pytest.raises(UserError, match="'full-change' is made with the simulated truth"):
             generate(replace(oracle, pairs=pairs))
     assert not oracle.folder.exists()

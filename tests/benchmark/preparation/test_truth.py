@@ -11,9 +11,13 @@ from longibench.benchmark.cohorts.phantom import truth
 from longibench.benchmark.cohorts.phantom.visit_truth import with_truth
 from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.grid import Grid
+from longibench.benchmark.preparation import truth as module
 from longibench.benchmark.preparation.prepare import prepare_cohort
 from longibench.benchmark.preparation.prepared import Prepared
+from longibench.benchmark.preparation.reading.raw_scan import Scan, read_scan
+from longibench.benchmark.preparation.store import file_digests
 from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.preparation.truth import VOLUME_CLEAN, prepare_truth
 from longibench.benchmark.protocol.pairs import annotate, has_truth, make_pairs, truth_contents
@@ -79,7 +83,7 @@ def with_clean(dataset: Path, subjects: tuple[str, ...] = ("a", "b")) -> pd.Data
     prepared = prepared_of(with_truth(cohort_of(dataset), dataset), folder)
     table = prepared.table
     volumes = set(table.loc[table["subject"].isin(subjects), "volume"])
-    return prepare_truth(prepared, GRID, folder, volumes).table
+    return prepare_truth(prepared, GRID, folder, volumes, Console(quiet=True)).table
 
 
 def test_truth_has_the_scaling_of_its_source(dataset: Path) -> None:
@@ -124,6 +128,8 @@ def test_pairs_have_the_truth_of_both_visits(dataset: Path) -> None:
 def test_nobody_is_split_by_the_truth(dataset: Path) -> None:
     table = with_clean(dataset)
     assert list(subject_table(table)) == ["visits", "follow_up_years"]
+    futures = table.assign(expected=[None, "e1", None, "e2"], warp=["w", None, None, None])
+    assert list(subject_table(futures)) == ["visits", "follow_up_years"]
 
 
 def test_identity_of_the_truth_is_its_content(dataset: Path) -> None:
@@ -139,11 +145,64 @@ def test_identity_of_the_truth_is_its_content(dataset: Path) -> None:
 
 
 def test_a_dataset_without_noise_free_volumes_has_no_truth(dataset: Path) -> None:
-    next(dataset.glob("derivatives/truth/sub-b/ses-y1/anat/*")).unlink()
+    for path in dataset.glob("derivatives/truth/*/*/anat/*"):
+        path.unlink()
     cohort = cohort_of(dataset)
     assert with_truth(cohort, dataset) is cohort
     prepared = prepared_of(cohort, dataset / "prepared")
-    assert prepare_truth(prepared, GRID, dataset, set(prepared.table["volume"])) is prepared
+    volumes = set(prepared.table["volume"])
+    assert prepare_truth(prepared, GRID, dataset, volumes, Console(quiet=True)) is prepared
+
+
+@pytest.mark.parametrize("lost", ["sub-b/ses-y1/anat/*", "truth.tsv"])
+def test_a_part_of_the_truth_that_is_gone_is_refused(dataset: Path, lost: str) -> None:
+    (path,) = dataset.glob(f"derivatives/truth/{lost}")
+    path.unlink()
+    with pytest.raises(UserError, match=f"{path}: no such file; delete the folder {dataset};"):
+        with_truth(cohort_of(dataset), dataset)
+
+
+def test_a_visit_that_the_true_volumes_lack_is_refused(dataset: Path) -> None:
+    path = dataset / "derivatives/truth/truth.tsv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(UserError, match=f"{path}: cannot be read.*delete the folder"):
+        with_truth(cohort_of(dataset), dataset)
+
+
+def test_a_source_is_read_once_and_nothing_is_read_again(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the digests of what was simulated."""
+    read: list[str] = []
+
+    def counted(path: Path, axes: str) -> Scan:
+        read.append(path.name)
+        return read_scan(path, axes)
+
+    monkeypatch.setattr(module, "read_scan", counted)
+    before = with_clean(dataset)[VOLUME_CLEAN].tolist()
+    cleans = [f"sub-{s}_ses-{v}_{truth.CLEAN}" for s in ("a", "b") for v in ("y0", "y1")]
+    assert sorted(read) == sorted(["a-y0.nii.gz", "b-y0.nii.gz", *cleans])
+    monkeypatch.setattr(module, "read_scan", None)
+    monkeypatch.setattr(file_digests, "file_digest", None)
+    assert with_clean(dataset)[VOLUME_CLEAN].tolist() == before
+
+
+def test_a_damaged_truth_is_named_with_what_to_do(dataset: Path) -> None:
+    clean = next(dataset.glob("derivatives/truth/sub-a/ses-y1/anat/*"))
+    clean.write_bytes(b"no image")
+    with pytest.raises(UserError, match=f"^{clean}: .*delete"):
+        with_clean(dataset)
+
+
+def test_progress_is_shown_where_there_is_something_to_do(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepared = prepared_of(with_truth(cohort_of(dataset), dataset), dataset / "prepared")
+    for shown in (True, False):
+        given = (prepared, GRID, dataset / "prepared", set(prepared.table["volume"]))
+        prepare_truth(*given, Console())
+        assert ("preparing the truth" in capsys.readouterr().err) == shown
 
 
 def test_a_damaged_file_is_prepared_again(dataset: Path) -> None:

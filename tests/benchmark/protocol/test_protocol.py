@@ -36,7 +36,7 @@ def test_the_name_follows_from_what_is_compared(settings: Settings, workspace: P
     assert build(changed(settings, training=training), workspace).name == name
     others = {
         "split": settings.split.model_copy(update={"test": 4}),
-        "pairs": settings.pairs.model_copy(update={"rule": "all"}),
+        "pairs": settings.pairs.model_copy(update={"rule": "yearly"}),
     }
     names = {
         build(changed(settings, **{key: value}), workspace).name for key, value in others.items()
@@ -51,13 +51,8 @@ def test_a_workspace_can_be_moved(settings: Settings, workspace: Path, tmp_path:
     assert build(settings, moved).name == (moved / "latest").read_text().strip()
 
 
-def all_pairs(settings: Settings) -> Settings:
-    """At whatever interval: everybody has a pair, also those whose visits are irregular."""
-    return changed(settings, pairs=settings.pairs.model_copy(update={"rule": "all"}))
-
-
 def test_nobody_is_trained_on_and_evaluated(settings: Settings, workspace: Path) -> None:
-    protocol = build(all_pairs(settings), workspace)
+    protocol = build(settings, workspace)
     trained, tested = (set(p["subject"]) for p in (protocol.train_pairs, protocol.test_pairs))
     assert (len(trained), len(tested)) == (7, 3)
     assert not trained & tested
@@ -74,7 +69,6 @@ def with_split(settings: Settings, **values: object) -> Settings:
 
 
 def test_who_validates_neither_trains_nor_is_evaluated(settings: Settings, workspace: Path) -> None:
-    settings = all_pairs(settings)
     plain = build(settings, workspace)
     protocol = build(with_split(settings, validation=2), workspace)
     trained, validated, tested = (

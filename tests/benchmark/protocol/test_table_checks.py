@@ -40,7 +40,7 @@ def cohort_of(
 
 
 def of_settings(*overrides: str) -> Settings:
-    return load_settings("demo", ["split.test=1", *overrides])
+    return load_settings("demo", ["split.test=1", "pairs.rule=yearly", *overrides])
 
 
 def found(cohorts: Cohorts, *overrides: str) -> dict[str, str]:

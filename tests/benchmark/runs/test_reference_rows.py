@@ -2,31 +2,36 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from longibench.benchmark.cohorts.visit_table import LEFT_OUT, Cohort
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.evaluation.evaluate import read_pairs
 from longibench.benchmark.evaluation.score_table import read_scores
 from longibench.benchmark.preparation.store.volumes import read_volume
 from longibench.benchmark.protocol import protocol as protocols
+from longibench.benchmark.protocol.table_checks import Cohorts
 from longibench.benchmark.runs import runner
 from longibench.benchmark.runs.launchers.slurm import write_array
 from longibench.benchmark.runs.matrix import Matrix, read_recipes
 from longibench.benchmark.runs.reference_rows import (
     ORACLES,
     REFERENCES,
+    is_simulated,
     measures_oracles,
     seeds_of,
+    simulates_truth,
     with_reference_rows,
     with_truth_only,
 )
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.plugins import load_metrics
+from longibench.benchmark.settings.preparation import Step
 
 Cli = Callable[..., Any]
 DEMO = load_settings("demo")
@@ -54,6 +59,42 @@ def test_without_truth_oracles_are_left_out_and_refused_by_name() -> None:
         with_truth_only(recipes, ["half-change"], DEMO, truth=False)
 
 
+def of_table(done: frozenset[Step], **columns: object) -> Cohorts:
+    """A cohort of one scan, with further columns."""
+    columns = {"subject": ["a"], "visit": ["y0"], "years": [0.0], "path": ["a.nii"], **columns}
+    left_out = pd.DataFrame(columns=list(LEFT_OUT))
+    return Cohorts(Cohort("phantom", pd.DataFrame(columns), True, left_out, done=done), None)
+
+
+PREPARATIONS = [
+    ([], True),
+    (["preparation.bias=none", "preparation.brain=none", "preparation.registration=none"], True),
+    (["preparation.bias=n4"], False),
+    (["preparation.brain=deepbet"], False),
+    (["preparation.registration=rigid"], False),
+]
+
+
+@pytest.mark.parametrize(("overrides", "known"), PREPARATIONS)
+def test_the_truth_is_known_if_the_preparation_keeps_it(overrides: list[str], known: bool) -> None:
+    """In a table and, for an array, before it is simulated."""
+    settings = load_settings("demo", overrides)
+    done = frozenset[Step](get_args(Step))
+    assert is_simulated(of_table(done, clean=["c.nii"]), settings) == known
+    assert simulates_truth(settings) == known
+    assert not is_simulated(of_table(done), settings)
+
+
+def test_an_oracle_asked_for_beside_such_a_preparation_is_refused_by_its_name() -> None:
+    settings = load_settings("demo", ["preparation.bias=n4"])
+    recipes = read_recipes(["half-change"], settings)
+    with pytest.raises(UserError, match=r"resampled and scaled.*preparation\.bias"):
+        with_truth_only(recipes, ["half-change"], settings, truth=False)
+    scattered = load_settings("demo", ["phantom.scattered=true"])
+    with pytest.raises(UserError, match="which only the phantom has"):
+        with_truth_only(recipes, ["half-change"], scattered, truth=False)
+
+
 def test_without_a_metric_for_them_oracles_are_left_out_and_refused_by_name() -> None:
     settings = load_settings("demo", ["metrics.names=[mae]"])
     recipes = read_recipes(with_reference_rows(["vae"], settings), settings)
@@ -64,7 +105,8 @@ def test_without_a_metric_for_them_oracles_are_left_out_and_refused_by_name() ->
 
 def test_oracles_are_measured_by_ssim_fid_and_the_truth() -> None:
     measured = [name for name in load_metrics() if measures_oracles(name)]
-    assert {"fid", "ssim", "ssim-head", "ssim-skimage"} <= set(measured)
+    assert {"fid", "ssim", "ssim-head", "ssim-skimage", "ssim-skimage-head"} <= set(measured)
+    assert not {"fid-infinity", "ms-ssim"} & set(measured)
     others = [load_metrics()[name].family for name in set(measured) - {"fid"}]
     assert {str(family) for family in others} <= {"fidelity", "truth"}
     assert not measures_oracles("mae-head")
@@ -84,6 +126,7 @@ def test_only_methods_are_trained_with_every_seed() -> None:
     [
         ([], (*REFERENCES, *ORACLES)),
         (["phantom.scattered=true"], REFERENCES),
+        (["preparation.bias=n4"], REFERENCES),
         (["test_cohort=bids:/data/other"], REFERENCES),
         (["reference_rows=false"], ()),
     ],
@@ -115,7 +158,7 @@ def with_truth(monkeypatch: pytest.MonkeyPatch) -> None:
         return known.assign(source_clean=known["source"], target_clean=known["target"])
 
     monkeypatch.setattr(protocols, "annotate", annotated)
-    monkeypatch.setattr(runner, "is_simulated", lambda cohorts: True)
+    monkeypatch.setattr(runner, "is_simulated", lambda *_: True)
 
 
 def test_a_run_adds_them_and_does_them_once(
@@ -152,10 +195,8 @@ def _check_volumes(folder: Path, pairs: pd.DataFrame) -> None:
 def test_an_oracle_on_a_cohort_without_truth_is_refused_before_any_work(
     cli: Cli, options: tuple[str, ...], workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "is_simulated", lambda cohorts: False)
+    monkeypatch.setattr(runner, "is_simulated", lambda *_: False)
     given = ["--methods", "half-change", "--workspace", workspace, *options]
     result = cli("run", *given)
     assert result.code == 2
-    assert (
-        "'half-change' is made with the simulated truth, which only the phantom has" in result.err
-    )
+    assert "'half-change' is made with the simulated truth, which" in result.err

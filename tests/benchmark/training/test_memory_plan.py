@@ -86,8 +86,8 @@ def test_the_settings_are_respected(recipe: Recipe) -> None:
 @pytest.mark.parametrize(
     ("given", "world_size", "message"),
     [
-        ({}, 3, "batch_size=4 cannot be divided over 3 devices"),
-        ({"micro_batch": 3}, 1, "micro_batch=3 does not divide the 4 pairs"),
+        ({}, 3, r"methods\.\S+\.training\.batch_size=4 cannot be divided over 3 devices"),
+        ({"micro_batch": 3}, 1, r"methods\.\S+\.training\.micro_batch=3 does not divide the 4"),
     ],
 )
 def test_a_batch_that_cannot_be_divided_is_refused(

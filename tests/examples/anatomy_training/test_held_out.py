@@ -89,7 +89,7 @@ def test_ventricles_that_grow_are_found_grown(world: World, camera: Camera) -> N
     found, true = [], []
     for growth in (0.3, 0.8, 1.3):
         positions, rng = body.at(growth), np.random.default_rng(5)
-        true.append(volumes.ml(positions, volumes.near(positions))["ventricle_ml"])
+        true.append(volumes.ml(positions, volumes.region(positions))["ventricle_ml"])
         scan = scanner.acquire(positions, sample_session(rng, STUDY.scanner, 1.0), rng)
         volume = scale_brain(scan.astype(np.float32), scan > 0, (1.0, 99.5))
         read_volumes = tissue_volumes(read(load_embedded(), volume, SIDE).probabilities, SIDE)

@@ -37,7 +37,7 @@ def test_anatomies_differ_never_fold_and_do_not_depend_on_each_other(
     # Exactly 0 where the largest heads reach the field's border, as the third does; never below.
     assert all(smallest >= 0 for smallest in jacobians)
     assert sum(smallest > 0 for smallest in jacobians) >= 3
-    ventricles = [volumes.ml(each, volumes.near(each))["ventricle_ml"] for each in positions]
+    ventricles = [volumes.ml(each, volumes.region(each))["ventricle_ml"] for each in positions]
     assert max(ventricles) > 1.5 * min(ventricles)
 
 

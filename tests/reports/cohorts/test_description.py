@@ -59,7 +59,7 @@ def cohort() -> Cohort:
 
 
 def settings(*overrides: str) -> Settings:
-    return load_settings("demo", ["split.test=1", *overrides])
+    return load_settings("demo", ["split.test=1", "pairs.rule=yearly", *overrides])
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from longibench.reports.model.labels import RowFacts, differences, row_labels
+from longibench.benchmark.runs.reference_rows import EXPECTED, ORACLES, REFERENCES
+from longibench.reports.model.labels import LABELS, RowFacts, differences, row_labels
 
 DIGEST = "0123456789ab"
 
@@ -191,3 +192,8 @@ def test_no_label_holds_a_digest() -> None:
     rows = [ours(code=f"{DIGEST[:-1]}{number}") for number in range(3)]
     assert not any(DIGEST[:6] in label for label in row_labels(rows))
     assert len(set(row_labels(rows))) == 3
+
+
+def test_every_row_that_a_run_adds_has_a_name() -> None:
+    assert {*REFERENCES, *ORACLES, EXPECTED} <= set(LABELS)
+    assert LABELS[EXPECTED] == "Expected change"

@@ -65,6 +65,7 @@ def test_each_stage_has_its_words(protocol: Path, ask: Callable[..., str]) -> No
     assert missing(protocol) == ["vae, seed 0: trained, nothing generated."]
     place.mkdir()
     (place / "sub-a_y1_sample-0_T1w.nii.gz").touch()
+    (place / "sub-a_y1_sample-0_xfm.nii.gz").touch()  # its deformation is no volume
     assert missing(protocol) == ["vae, seed 0: generated 1 of 30 volumes, not scored."]
     (place / "run.json").write_text("{}")
     assert missing(protocol) == ["vae, seed 0: generated, not scored."]

@@ -132,3 +132,11 @@ def test_an_oracles_missing_metrics_have_no_note(beside: Results) -> None:
     ]
     cell = place[0].rows[-1].cells[place[1]]
     assert (cell.text, cell.note) == ("—", 0)
+
+
+def test_a_table_without_any_value_of_an_oracle_leaves_it_out(beside: Results) -> None:
+    scores = beside.scores
+    few = scores[(scores["method"] != "half-change") | (scores["metric"] == "ssim")]
+    for table in build_tables(replace(beside, scores=few)):
+        shown = "half-change" in [row.entry.method for row in table.rows]
+        assert shown == any(column.metric.name == "ssim" for column in table.columns)
