@@ -19,7 +19,8 @@ class ChangeCorrelation(PairMetric, name="change-correlation"):
 
     Both changes are smoothed first, because unsmoothed ones are mostly noise. It does not depend on
     the size of the generated change, only on its location. A copy has no change and therefore no
-    correlation.
+    correlation. Both changes contain the source's noise, so that removing it correlates without any
+    change.
     """
 
     family = "change"
@@ -52,7 +53,8 @@ class ChangeSign(PairMetric, name="change-sign"):
     Over the source's head, where the smoothed true change exceeds 2 % of the range of intensities;
     the mean of the share among voxels that brighten and the share among those that darken, so that
     darkening everything is not rewarded. Random signs score 0.5. No change is no agreement: a copy
-    scores 0.
+    scores 0. Both changes contain the source's noise: where it is large, removing it without any change
+    has the true sign more often than half of the true change.
     """
 
     family = "change"

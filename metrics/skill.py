@@ -14,7 +14,8 @@ class Skill(PairMetric, name="skill"):
     """1 - MAE / MAE of the source as the prediction (persistence).
 
     A copy of the source scores 0 and the truth 1; below 0 a method is worse than a copy. The
-    absolute error is preferred to the square because ratios of squares have heavier tails.
+    absolute error is preferred to the square because ratios of squares have heavier tails. Noise
+    that is removed from the source counts as skill: a copy without noise and change is above 0.
 
     It is a ratio for each pair. If the follow-up differs little from the source, the denominator is
     small and the value can be far below 0, and these pairs dominate a mean over pairs. See also the

@@ -91,7 +91,8 @@ class _TissueChange(Metric):
 class ChangeBias(_TissueChange, PairMetric):
     """Annual change of a structure's volume, generated minus real.
 
-    Above 0 the structure grows too fast or shrinks too slowly.
+    Above 0 the structure grows too fast or shrinks too slowly. Errors of both directions cancel: a
+    constant offset of everybody's ventricles, whatever the person and the interval, comes near 0.
     """
 
     higher_is_better = False

@@ -57,8 +57,11 @@ class CleanPopulation:
 
     def body(self, person: CleanPerson, anatomy: Tensor) -> Body:
         """The participant from the first visit on."""
-        velocity = self.modes.velocity(person.weights)
-        return Body(anatomy, self.modes, velocity, person.years_before)
+        return Body(anatomy, self.modes, self.velocity(person), person.years_before)
+
+    def velocity(self, person: CleanPerson) -> Tensor:
+        """The velocity field (3, X, Y, Z) of a participant's rates, mm per year."""
+        return self.modes.velocity(person.weights)
 
     def future(self, person: CleanPerson, rng: Generator) -> Tensor:
         """Another velocity field for the same first visit: other rates, given group and size."""
@@ -71,7 +74,7 @@ class CleanPopulation:
             ventricle_growth=growth * enlargement,
             tilts=(0.4 * normal(rng), 0.4 * normal(rng)),
         )
-        return self.modes.velocity(other.weights)
+        return self.velocity(other)
 
 
 def sample_clean(settings: CleanSettings, number: int) -> CleanPerson:

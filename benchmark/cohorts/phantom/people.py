@@ -87,7 +87,11 @@ class Population:
 
     def body(self, person: PhantomPerson, anatomy: Tensor) -> Body:
         """The participant from the first visit on."""
-        return Body(anatomy, self.modes, self.modes.velocity(self._rates(person)))
+        return Body(anatomy, self.modes, self.velocity(person))
+
+    def velocity(self, person: PhantomPerson) -> Tensor:
+        """The velocity field (3, X, Y, Z) of a participant's sizes and rates, mm per year."""
+        return self.modes.velocity(self._rates(person))
 
     def future(self, person: PhantomPerson, rng: Generator) -> Tensor:
         """Another velocity field for the same first visit: other rates, given group and sizes."""
@@ -100,7 +104,7 @@ class Population:
             brain_loss=rates["brain_loss"],
             hippocampus_loss=rates["hippocampus_loss"],
         )
-        return self.modes.velocity(self._rates(other))
+        return self.velocity(other)
 
     def _past(self, person: PhantomPerson) -> tuple[float, ...]:
         """Weights of the modes whose flow for one unit of time gives the first visit's volumes."""

@@ -1,12 +1,14 @@
 """Writes what is true of a participant's plain scans, in addition to volumes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from torch import Tensor
+
 from longibench.benchmark.cohorts.phantom.acquisition import PlainSite
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, displacement
-from longibench.benchmark.cohorts.phantom.futures import expected
+from longibench.benchmark.cohorts.phantom.futures import Volume, expected
 from longibench.benchmark.cohorts.phantom.nifti import centred, write_nifti
 from longibench.benchmark.cohorts.phantom.person import Person, generator
 from longibench.benchmark.cohorts.phantom.scanner import Session
@@ -51,17 +53,38 @@ def write_plain_truth(
         _write_expected(folder, simulation, person, visits)
 
 
+def expected_volumes(
+    simulation: Simulation, person: Person, first: Visit, years: Sequence[float]
+) -> list[Volume]:
+    """What can be expected of a participant after the first visit; see ``expected``.
+
+    Args:
+        simulation: Of a plain phantom; its settings have the number of futures.
+        person: The participant.
+        first: The first visit.
+        years: Since the first visit, ascending.
+
+    Returns:
+        A clean volume (X, Y, Z) for each time.
+    """
+    people, anatomy = simulation.people, displacement(first.positions)
+    rng = generator(simulation.settings, person.number, 4)
+    velocities = [people.future(person, rng) for _ in range(simulation.settings.futures)]
+    futures = [Body(anatomy, people.modes, velocity) for velocity in velocities]
+    return expected(futures, years, shown_at(simulation, first))
+
+
+def shown_at(simulation: Simulation, visit: Visit) -> Callable[[Tensor], Volume]:
+    """What the session of a plain visit shows of any map (3, X, Y, Z), without noise, (X, Y, Z)."""
+    assert isinstance(simulation.site, PlainSite)
+    return partial(simulation.site.clean, _session(visit))
+
+
 def _write_expected(
     folder: Path, simulation: Simulation, person: Person, visits: Sequence[Visit]
 ) -> None:
-    assert isinstance(simulation.site, PlainSite)
-    people, first = simulation.people, displacement(visits[0].positions)
-    rng = generator(simulation.settings, person.number, 4)
-    velocities = [people.future(person, rng) for _ in range(simulation.settings.futures)]
-    futures = [Body(first, people.modes, velocity) for velocity in velocities]
-    show = partial(simulation.site.clean, _session(visits[0]))
-    later = visits[1:]
-    volumes = expected(futures, [visit.years for visit in later], show)
+    first, *later = visits
+    volumes = expected_volumes(simulation, person, first, [visit.years for visit in later])
     for visit, volume in zip(later, volumes, strict=True):
         path = truth_file(folder, person.label, visit.label, EXPECTED)
         write_clean(path, volume, visit.acquisition.affine)

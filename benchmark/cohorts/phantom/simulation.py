@@ -45,6 +45,9 @@ class People(Protocol):
     def body(self, person: Any, anatomy: Tensor) -> Body:
         """The participant from the first visit on."""
 
+    def velocity(self, person: Any) -> Tensor:
+        """Velocity (3, X, Y, Z) of a participant's change after the first visit, mm per year."""
+
     def future(self, person: Any, rng: Generator) -> Tensor:
         """Velocity (3, X, Y, Z) of another future of the same first visit, mm per year."""
 

@@ -1,6 +1,6 @@
 """Clean volumes, warps and labels of plain scans: what is known of every voxel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ from scipy import ndimage
 from torch import Tensor
 
 from longibench.benchmark.cohorts.phantom.acquisition import Acquisition, build_site, noise_of
-from longibench.benchmark.cohorts.phantom.anatomy import FIELD, displacement
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, displacement
 from longibench.benchmark.cohorts.phantom.labels import LABELS, Labeller
+from longibench.benchmark.cohorts.phantom.plain_truth import expected_volumes, shown_at
 from longibench.benchmark.cohorts.phantom.scanner import WHITE, Session, from_head, to_head
-from longibench.benchmark.cohorts.phantom.simulation import Simulation, build_simulation
+from longibench.benchmark.cohorts.phantom.simulation import Simulation, build_simulation, simulate
 from longibench.benchmark.cohorts.phantom.truth import write_clean
 from longibench.benchmark.cohorts.phantom.warp import FirstVisit
 from longibench.benchmark.preparation.store.volumes import load_nifti
@@ -166,6 +167,22 @@ def test_a_warp_carries_the_clean_first_visit_to_the_later_one(known: Known) -> 
     inside = ndimage.binary_erosion((first.clean > 0) & (later.clean > 0), iterations=2)
     change, rest = (np.abs(later.clean - each)[inside].mean() for each in (first.clean, carried))
     assert rest < 0.4 * change
+
+
+def test_other_changes_start_from_the_first_visit_and_are_shown_like_it(known: Known) -> None:
+    simulation, people = known.simulation, known.simulation.people
+    person = people.person(HEAD)
+    first = next(simulate(simulation, person, people.anatomy(person)))
+    show = shown_at(simulation, first)
+    assert first.acquisition.clean is not None
+    np.testing.assert_array_equal(show(first.positions), first.acquisition.clean)
+    its = Body(displacement(first.positions), people.modes, people.velocity(person))
+    apart = (its.at(YEARS) - known.later).abs()
+    assert (apart < 0.01).float().mean() > 0.995  # which air moves with the head differs a little
+    with_futures = replace(simulation, settings=settings_of(known, futures=2))
+    (later,) = expected_volumes(with_futures, person, first, [YEARS])
+    assert later.shape == first.acquisition.clean.shape
+    assert not np.array_equal(later, first.acquisition.clean)
 
 
 def test_positions_in_head_and_scan_are_inverse() -> None:
