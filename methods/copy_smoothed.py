@@ -25,7 +25,7 @@ class CopySmoothed(Method, name="copy-smoothed"):
     reference = True
     evaluations = 0
     training_defaults = MappingProxyType(
-        {  # one number: it needs no preset's hours, batch or loggers, and is one row beside any
+        {  # one number: it needs neither a preset's hours nor its loggers
             "iterations": 100,
             "learning_rate": 0.02,
             "ema": {"decay": 0.95, "every": 1, "start": 0},
