@@ -53,8 +53,8 @@ class ChangeSign(PairMetric, name="change-sign"):
     Over the source's head, where the smoothed true change exceeds 2 % of the range of intensities;
     the mean of the share among voxels that brighten and the share among those that darken, so that
     darkening everything is not rewarded. Random signs score 0.5. No change is no agreement: a copy
-    scores 0. Both changes contain the source's noise: where it is large, removing it without any change
-    has the true sign more often than half of the true change.
+    scores 0. Both changes contain the source's noise: where it is large, removing it without any
+    change has the true sign more often than half of the true change.
     """
 
     family = "change"
