@@ -179,7 +179,11 @@ def _on_grid(
     keys = list(zip(table["subject"], table["visit"], strict=True))
     table[CLEAN] = [str(files[key]) if key in files else None for key in keys]
     found = prepare_truth(
-        replace(prepared, table=table), settings.grid, workspace.prepared, set(table["volume"])
+        replace(prepared, table=table),
+        settings.grid,
+        workspace.prepared,
+        set(table["volume"]),
+        Console(quiet=True),
     )
     paths = zip(keys, found.table[VOLUME_CLEAN], strict=True)
     return {key: read_volume(path) for key, path in paths if isinstance(path, str)}
