@@ -29,7 +29,7 @@ def test_the_page_has_what_was_measured(script: ModuleType) -> None:
 
 @pytest.mark.slow
 def test_every_kind_of_file_is_found_damaged_and_made_again(
-    script: ModuleType, tmp_path: Path
+    script: ModuleType, tmp_path: Path, templates: None
 ) -> None:
     undisturbed, volumes = script.make(tmp_path)
     damages = [*script.DAMAGES, script.EXCHANGED]
