@@ -16,7 +16,8 @@ TISSUE, PARTS = ("grey", "white"), ("ventricles", "hippocampus")
 COARSE = Lattice((49, 63, 49), 3.0)
 FINE = Lattice((59, 73, 53), 2.0)
 COARSENING = 3  # of the maps that the regions are taken from
-REACH = 2  # of their voxels: follow-ups stay within the first visit's region of the small parts
+# By how many of their voxels a region is larger, so that it holds the follow-ups too.
+AROUND_HEAD, AROUND_PARTS = 1, 3
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,20 @@ class Volumes:
     def __init__(self, template: Template) -> None:
         """Args: the template, whose maps are taken unblurred."""
         self._tissue, self._parts = template.at(0, *TISSUE), template.at(0, *PARTS)
-        lattice, maps = template.coarse(COARSENING, "head", *PARTS)
-        grown = ndimage.maximum_filter(maps[PARTS[0]] + maps[PARTS[1]], 2 * REACH + 1)
-        self._head, self._around = (
-            Image(lattice, torch.from_numpy(values)[None]) for values in (maps["head"], grown)
-        )
+        lattice, maps = template.coarse(COARSENING, "head", *TISSUE, *PARTS)
+        near = [
+            ndimage.maximum_filter(maps["head"], 2 * AROUND_HEAD + 1),
+            ndimage.maximum_filter(maps[PARTS[0]] + maps[PARTS[1]], 2 * AROUND_PARTS + 1),
+            sum(maps[name] for name in (*TISSUE, PARTS[0])),
+        ]
+        self._near = Image(lattice, torch.from_numpy(np.stack(near).astype(np.float32)))
+        self._places = [_nearest(lattice.points()) for lattice in (COARSE, FINE)]
 
     def region(self, positions: Tensor) -> Region:
         """The region of a participant, given the first visit's map (3, X, Y, Z) on ``FIELD``."""
-        return Region(
-            _near(self._head, positions, COARSE.points()),
-            _near(self._around, positions, FINE.points()),
-        )
+        head, parts, _ = (self._near.at(positions.reshape(3, -1).T) > 0).T
+        coarse, fine = self._places
+        return Region(COARSE.points()[head[coarse]], FINE.points()[parts[fine]])
 
     def ml(self, positions: Tensor, region: Region) -> dict[str, float]:
         """Volume of each tissue in ml, of a visit's map (3, X, Y, Z) on ``FIELD``."""
@@ -64,13 +67,15 @@ class Volumes:
 
     def smallest_jacobian(self, positions: Tensor) -> float:
         """Smallest Jacobian of a map (3, X, Y, Z) on ``FIELD``, where there is tissue."""
-        points = positions.reshape(3, -1).T
-        shares = self._tissue.at(points).sum(dim=1) + self._parts.at(points)[:, 0]
-        return float(jacobian(FIELD, positions).flatten()[shares > 0.5].min())
+        tissue = self._near.at(positions.reshape(3, -1).T)[:, 2]
+        return float(jacobian(FIELD, positions).flatten()[tissue > 0.5].min())
 
 
-def _near(maps: Image, positions: Tensor, points: Tensor) -> Tensor:
-    return points[carried(maps, points, displacement(positions))[:, 0] > 0]
+def _nearest(points: Tensor) -> Tensor:
+    """Number of the point of ``FIELD`` nearest to each of several points (N, 3)."""
+    steps = ((points - torch.tensor(FIELD.first)) / FIELD.spacing).round().long()
+    _, y, z = FIELD.shape
+    return (steps[:, 0] * y + steps[:, 1]) * z + steps[:, 2]
 
 
 def _integrals(
