@@ -1,5 +1,6 @@
-"""One thread for sums whose last digits depend on the number of threads."""
+"""Threads: one for sums whose last digits depend on their number, short turns for many calls."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,3 +29,18 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def short_turns(seconds: float = 0.0005) -> Iterator[None]:
+    """Let threads of many short calls take turns often: each waits for Python's lock after a call.
+
+    Args:
+        seconds: How long a thread may keep the lock while another one waits.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

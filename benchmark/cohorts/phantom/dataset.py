@@ -24,6 +24,7 @@ from longibench.benchmark.cohorts.phantom.truth import TRUTH, write_voxels, writ
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import atomic_folder
+from longibench.benchmark.core.threads import one_torch_thread, short_turns
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.phantom_clean import CleanSettings
 
@@ -56,7 +57,8 @@ def write_phantom(
         numbers = range(1, settings.subjects + 1)
         participants = [simulation.people.person(number) for number in numbers]
         truth: list[Row] = []
-        with ThreadPoolExecutor(WORKERS) as pool:  # sampling and compression release Python's lock
+        # Sampling and compression release Python's lock.
+        with one_torch_thread(), short_turns(), ThreadPoolExecutor(WORKERS) as pool:
             written = pool.map(partial(_write_person, folder, simulation), participants)
             for rows in console.track(written, "simulating the cohort", settings.subjects):
                 truth += rows
