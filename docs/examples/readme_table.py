@@ -1,9 +1,10 @@
 """Write README's table from a finished run: python docs/examples/readme_table.py PROTOCOL_FOLDER.
 
-The run: python cli.py run --methods vae,med-ddpm,ours,copy-source
+The run: python cli.py run --methods vae,med-ddpm,ours
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from longibench.reports.model.results import Results, read_results
@@ -14,14 +15,15 @@ README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
 SHOWN = (
     *("fid", "ssim", "ssim-head", "skill-head", "change-correlation"),
-    *("ventricles-error", "monotonicity"),
+    *("ventricles-error", "truth-skill", "truth-auroc"),
 )
+BESIDE = ("copy-source", "half-change")  # of the rows that are added to every run
 
 
 def block(results: Results) -> str:
     """The table, a line a metric, with notes."""
     shown = [metric for metric in results.metrics if metric.name in SHOWN]
-    table = build_table(results, shown, "", "", "")
+    table = _some_rows(build_table(results, shown, "", "", ""))
     labels = [row.entry.label for row in table.rows]
     lines = [["", *labels, REAL], ["---", *["---:"] * (len(labels) + 1)], *_lines(table)]
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -35,15 +37,23 @@ def block(results: Results) -> str:
     )
 
 
+def _some_rows(table: Table) -> Table:
+    """The methods and a few of the rows beside them."""
+    rows = tuple(row for row in table.rows if row.entry.competes or row.entry.method in BESIDE)
+    return replace(table, rows=rows)
+
+
 def _lines(table: Table) -> list[list[str]]:
     lines = []
     for place, column in enumerate(table.columns):
+        if column.metric.name not in SHOWN:  # a column that the report computes from others
+            continue
         cells = [row.cells[place] for row in table.rows]
         values = [f"**{cell.text}**" if cell.best else cell.text for cell in cells]
         within = [f" ({cell.interval})" if cell.interval else "" for cell in cells]
         both = [value + bounds for value, bounds in zip(values, within, strict=True)]
         lines.append([f"{column.title}, {column.metric.unit}".rstrip(", "), *both, ""])
-        lines[-1][0] += f" {column.metric.arrow}"
+        lines[-1][0] = f"{lines[-1][0]} {column.metric.arrow}".replace("|", r"\|")
         if column.floor:
             halves = [cell.halves.removeprefix("in halves ") for cell in cells]
             real = f"{column.floor.real:.{column.metric.decimals}f}"
