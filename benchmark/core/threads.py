@@ -1,4 +1,4 @@
-"""Threads: one for sums whose last digits depend on their number, short turns for many calls."""
+"""Threads: one for sums whose last digits depend on it, frequent switches for many short calls."""
 
 import sys
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ def one_torch_thread() -> Iterator[None]:
 
 
 @contextmanager
-def short_turns(seconds: float = 0.0005) -> Iterator[None]:
-    """Let threads of many short calls take turns often: each waits for Python's lock after a call.
+def quick_switches(seconds: float = 0.0005) -> Iterator[None]:
+    """Switch between threads often: those of many short calls wait for Python's lock after each.
 
     Args:
         seconds: How long a thread may keep the lock while another one waits.

@@ -24,7 +24,7 @@ from longibench.benchmark.cohorts.phantom.truth import TRUTH, write_voxels, writ
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.files import atomic_folder
-from longibench.benchmark.core.threads import one_torch_thread, short_turns
+from longibench.benchmark.core.threads import one_torch_thread, quick_switches
 from longibench.benchmark.settings.phantom import PhantomSettings
 from longibench.benchmark.settings.phantom_clean import CleanSettings
 
@@ -58,7 +58,7 @@ def write_phantom(
         participants = [simulation.people.person(number) for number in numbers]
         truth: list[Row] = []
         # Sampling and compression release Python's lock.
-        with one_torch_thread(), short_turns(), ThreadPoolExecutor(WORKERS) as pool:
+        with one_torch_thread(), quick_switches(), ThreadPoolExecutor(WORKERS) as pool:
             written = pool.map(partial(_write_person, folder, simulation), participants)
             for rows in console.track(written, "simulating the cohort", settings.subjects):
                 truth += rows
