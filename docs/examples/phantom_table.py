@@ -18,7 +18,10 @@ import pandas as pd
 import torch
 
 from longibench.benchmark.cohorts.open_cohort import open_cohort
+from longibench.benchmark.cohorts.phantom.acquisition import noise_of
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD
 from longibench.benchmark.cohorts.phantom.person import YEAR, Person
+from longibench.benchmark.cohorts.phantom.scanner import from_head, sample_session, to_head
 from longibench.benchmark.cohorts.phantom.simulation import Simulation, build_simulation
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.workspace import Workspace
@@ -36,6 +39,7 @@ GROUPS = ("CN", "MCI", "AD")
 YEARS = 2.0
 GRIDS = {5.0: "[32,40,32]", 2.5: "[64,80,64]"}
 BACKGROUND = -1.0
+HEAD_MM, SEED = 70.0, 15  # radius of what is compared of a head; of the sampled positions
 
 # Quantity: unit, then by group what studies report. Sources: docs/phantom.md.
 PUBLISHED = {
@@ -73,6 +77,7 @@ def main() -> None:
     for version in VERSIONS:
         people = measure_people(version, given.people)
         rows += [{"version": version, **row} for row in summarise(people)]
+        rows += [{"version": version, **row} for row in scanner_rows(version, given.people)]
         rows += [{"version": version, **row} for row in correlations(version, given)]
     table = pd.DataFrame(rows)
     table.to_csv(TABLE, index=False, float_format="%.4f")
@@ -136,6 +141,23 @@ def _explained(people: pd.DataFrame, quantity: str) -> float:
     values = people[quantity]
     within = values - people.groupby("group")[quantity].transform("mean")
     return float(1 - within.var(ddof=0) / values.var(ddof=0))
+
+
+def scanner_rows(version: str, count: int) -> Iterator[dict[str, Any]]:
+    """Noise by voxel size, in percent of white matter, and how far two visits lie apart."""
+    settings = VERSIONS[version]()
+    for spacing in GRIDS:
+        noise = noise_of(settings.model_copy(update={"spacing_mm": spacing}))
+        yield _row(f"noise, % of white matter, {spacing:g} mm", "all", 100 * noise, np.nan, 1)
+    points = FIELD.points()
+    points = points[points.norm(dim=1) < HEAD_MM]
+    found = []
+    for number in range(1, count + 1):
+        rng = np.random.default_rng([SEED, number])
+        first, later = (sample_session(rng, settings.scanner, 1.0) for _ in range(2))
+        apart = from_head(to_head(points, later), first) - points
+        found.append(float(apart.square().sum(dim=1).mean().sqrt()))
+    yield _row("distance of two visits, mm", "all", np.mean(found), np.std(found, ddof=1), count)
 
 
 def correlations(version: str, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
