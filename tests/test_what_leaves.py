@@ -139,7 +139,7 @@ def test_nothing_private_leaves_with_a_report(
     assert command is not None
     assert command[1] == (
         "--methods copy-source --cohort bids:PATH --preset mine.yaml --set split.test=PATH "
-        "--set device.threads=1 --workspace PATH --quiet"
+        "--set device.threads=1 --set reference_rows=false --workspace PATH --quiet"
     )
     assert found(runs) == set(WORDS)  # what stays has them, and the search finds them
     assert found(protocol / "predictions") >= {"johndoe"}

@@ -65,7 +65,7 @@ def test_every_point_of_one_training(place: Path, sweep: Callable[..., Any]) -> 
     assert len(pd.read_csv(folder / "pairs.csv")) == 4
     pairs = json.loads((folder / "protocol.json").read_text())["pairs"]
     assert pairs["count"] == 4
-    assert pairs["rule"].startswith("yearly, 4 of ")
+    assert pairs["rule"].startswith("all, 4 of ")
     assert result.out.rstrip().endswith("curve.md")
     assert "| 4 (default) |" in result.out
     assert not (place / "latest").exists()  # the report of a run does not change
