@@ -125,8 +125,9 @@ class Built:
     @cached_property
     def modes(self) -> "TissueModes":
         from longibench.benchmark.cohorts.phantom.ageing import tissue_modes
+        from longibench.benchmark.cohorts.phantom.volumes import Volumes
 
-        return tissue_modes(self.elderly)
+        return tissue_modes(self.elderly, Volumes(self.elderly))
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +145,7 @@ def templates(built: Built) -> Iterator[None]:
         patch.setattr(simulation, "load_template", lambda: built.mni)
         patch.setattr(clean, "atrophy_modes", lambda _: built.clean_modes)
         patch.setattr(people, "age", lambda _: built.elderly)
-        patch.setattr(people, "tissue_modes", lambda _: built.modes)
+        patch.setattr(people, "tissue_modes", lambda *_: built.modes)
         yield
 
 

@@ -27,10 +27,7 @@ from longibench.benchmark.protocol.protocol import (
     older_protocols,
     write_protocol,
 )
-from longibench.benchmark.protocol.protocol_metrics import (
-    build_metrics,
-    load_extractors,
-)
+from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
 from longibench.benchmark.protocol.recorded_metrics import record_metrics
 from longibench.benchmark.protocol.table_checks import open_cohorts
 from longibench.benchmark.runs.cell import Cell, Scoring, make_cell, remove_damage, scoring_of

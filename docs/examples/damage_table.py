@@ -25,6 +25,7 @@ from pathlib import Path
 from unittest import mock
 
 import pandas as pd
+from marked_section import replace_section
 
 from longibench.cli import main as command_line
 
@@ -324,9 +325,7 @@ def _sign(outcome: str) -> str:
 
 def write_section(outcomes: pd.DataFrame, page: Path) -> None:
     """Replace the section between the two marks of the page."""
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    page.write_text(f"{head}{BEGIN}\n{render(outcomes)}\n{END}{tail}", encoding="utf-8")
+    replace_section(page, BEGIN, END, f"\n{render(outcomes)}\n")
 
 
 def main() -> None:

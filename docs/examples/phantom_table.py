@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from marked_section import replace_section
 
 from longibench.benchmark.cohorts.open_cohort import open_cohort
 from longibench.benchmark.cohorts.phantom.acquisition import noise_of
@@ -186,9 +187,7 @@ def correlations(version: str, given: argparse.Namespace) -> Iterator[dict[str, 
 
 def write_page(page: Path, table: pd.DataFrame) -> None:
     """Replace what stands between the page's marks."""
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    tail = rest.partition(END)[2]
-    page.write_text(f"{head}{BEGIN}\n{render(table)}{END}{tail}", encoding="utf-8")
+    replace_section(page, BEGIN, END, f"\n{render(table)}")
 
 
 def render(table: pd.DataFrame) -> str:

@@ -7,6 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from marked_section import replace_section
+
 from longibench.reports.model.results import Results, read_results
 from longibench.reports.tables.metric_table import Table, build_table
 from longibench.reports.tables.report_tables import REAL
@@ -63,10 +65,7 @@ def _lines(table: Table) -> list[list[str]]:
 
 def main() -> None:
     """Replace the table between README's marks."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    made = block(read_results(Path(sys.argv[1])))
-    README.write_text(f"{before}{BEGIN}{made}{END}{after}", encoding="utf-8")
+    replace_section(README, BEGIN, END, block(read_results(Path(sys.argv[1]))))
 
 
 if __name__ == "__main__":

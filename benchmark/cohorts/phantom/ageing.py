@@ -93,15 +93,15 @@ def amount(ratio: float) -> float:
     return ratio - 1 if ratio > 1 else float(np.log(ratio))
 
 
-def tissue_modes(template: Template) -> TissueModes:
+def tissue_modes(template: Template, volumes: Volumes) -> TissueModes:
     """The modes of change of a template: one a tissue, and two that move the cortex's loss."""
     modes = _tissue_modes(*_coarse(template))
-    return replace(modes, response=_measured_response(modes, template))
+    return replace(modes, response=_measured_response(modes, volumes))
 
 
-def _measured_response(modes: TissueModes, template: Template) -> NDArray[np.float64]:
+def _measured_response(modes: TissueModes, volumes: Volumes) -> NDArray[np.float64]:
     """``TissueModes.response`` in a head of typical size: maps on ``FIELD`` smooth small parts."""
-    volumes, points = Volumes(template), FIELD.points() / SIZE ** (1 / 3)
+    points = FIELD.points() / SIZE ** (1 / 3)
     region = volumes.region(FIELD.volume(points))
     before = _found(volumes, points, region)
     columns = []

@@ -12,9 +12,11 @@ from longibench.benchmark.cohorts.phantom.person import (
     normal,
     sample_days,
     sample_group,
+    sample_tilts,
 )
 from longibench.benchmark.cohorts.phantom.progression import Modes, atrophy_modes
 from longibench.benchmark.cohorts.phantom.template import BRAIN_ML, Template
+from longibench.benchmark.cohorts.phantom.volumes import Volumes
 from longibench.benchmark.settings.phantom_clean import CleanGroup, CleanSettings
 
 
@@ -45,6 +47,7 @@ class CleanPopulation:
         """Args: the cohort, and the template."""
         self.settings = settings
         self.template = template
+        self.volumes = Volumes(template)
         self.modes: Modes = atrophy_modes(template)
 
     def person(self, number: int) -> CleanPerson:
@@ -72,7 +75,7 @@ class CleanPopulation:
             person,
             brain_loss=_loss(rng, group),
             ventricle_growth=growth * enlargement,
-            tilts=(0.4 * normal(rng), 0.4 * normal(rng)),
+            tilts=sample_tilts(rng),
         )
         return self.velocity(other)
 
@@ -95,7 +98,7 @@ def sample_clean(settings: CleanSettings, number: int) -> CleanPerson:
         brain_loss=_loss(rng, group),
         ventricle_growth=growth * enlargement,
         years_before=(enlargement - 1) / (growth * enlargement),
-        tilts=(0.4 * normal(rng), 0.4 * normal(rng)),
+        tilts=sample_tilts(rng),
     )
 
 

@@ -16,12 +16,13 @@ from longibench.benchmark.cohorts.phantom.person import (
     normal,
     sample_days,
     sample_group,
+    sample_tilts,
 )
 from longibench.benchmark.cohorts.phantom.template import Template
+from longibench.benchmark.cohorts.phantom.volumes import Volumes
 from longibench.benchmark.settings.phantom import LIMIT, GroupSettings, PhantomSettings
 
-TILT = 0.4  # standard deviation of the tilts
-FLUX = 0.89  # growth aimed at for one ml found: measured over 500 people, see docs/phantom.md
+FLUX = 0.89  # brings the ventricles' growth near its aim; docs/phantom.md shows what is left
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Population:
         """Args: the cohort, and MNI152."""
         self.settings = settings
         self.template = age(template)
-        self.modes: TissueModes = tissue_modes(self.template)
+        self.volumes = Volumes(self.template)
+        self.modes: TissueModes = tissue_modes(self.template, self.volumes)
 
     def person(self, number: int) -> PhantomPerson:
         """Sample the participant with a number, counted from 1."""
@@ -73,7 +75,7 @@ class Population:
             age=round(float(group.age[0] + group.age[1] * normal(rng)), 1),
             days=sample_days(rng, settings),
             size=brain / of_template * healthy / group.brain_ml,
-            tilts=(TILT * normal(rng), TILT * normal(rng)),
+            tilts=sample_tilts(rng),
             brain_ml=brain,
             **sample_course(rng, group, settings),
         )
@@ -99,7 +101,7 @@ class Population:
         rates = sample_course(rng, group, self.settings, person)
         other = replace(
             person,
-            tilts=(TILT * normal(rng), TILT * normal(rng)),
+            tilts=sample_tilts(rng),
             ventricle_growth=rates["ventricle_growth"],
             brain_loss=rates["brain_loss"],
             hippocampus_loss=rates["hippocampus_loss"],

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from longibench.benchmark.settings.phantom import LIMIT, StudySettings
 
 YEAR = 365.25  # days
+TILT = 0.4  # standard deviation of the tilts
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ def normal(rng: Generator) -> float:
     while abs(value := float(rng.standard_normal())) > LIMIT:
         pass
     return value
+
+
+def sample_tilts(rng: Generator) -> tuple[float, float]:
+    """How much the loss of cortex is shifted to the right and to the front."""
+    return TILT * normal(rng), TILT * normal(rng)
 
 
 def sample_group(rng: Generator, groups: dict[str, Any]) -> str:

@@ -113,20 +113,21 @@ class Scanner:
 
 def to_head(points: Tensor, session: Session) -> Tensor:
     """Positions (N, 3) in the head of positions in the scan, mm."""
-    rotation = Rotation.from_euler("xyz", session.turn_degrees, degrees=True).as_matrix()
-    matrix = torch.tensor(rotation, dtype=torch.float32)
     # Not a matrix product, whose last digits depend on the number of threads.
-    return (points[:, None, :] * matrix).sum(dim=2) + torch.tensor(
+    return (points[:, None, :] * _rotation(session)).sum(dim=2) + torch.tensor(
         session.shift_mm, dtype=torch.float32
     )
 
 
 def from_head(points: Tensor, session: Session) -> Tensor:
     """The inverse of ``to_head``."""
-    rotation = Rotation.from_euler("xyz", session.turn_degrees, degrees=True).as_matrix()
-    matrix = torch.tensor(rotation, dtype=torch.float32)
     shifted = points - torch.tensor(session.shift_mm, dtype=torch.float32)
-    return (shifted[:, :, None] * matrix).sum(dim=1)
+    return (shifted[:, :, None] * _rotation(session)).sum(dim=1)
+
+
+def _rotation(session: Session) -> Tensor:
+    rotation = Rotation.from_euler("xyz", session.turn_degrees, degrees=True).as_matrix()
+    return torch.tensor(rotation, dtype=torch.float32)
 
 
 def _bias_terms(points: Tensor) -> NDArray[np.float64]:

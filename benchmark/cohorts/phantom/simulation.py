@@ -36,6 +36,10 @@ class People(Protocol):
     def modes(self) -> Modes:
         """The template's modes of change."""
 
+    @property
+    def volumes(self) -> Volumes:
+        """Measures true volumes by the template's maps."""
+
     def person(self, number: int) -> Person:
         """The participant with a number, counted from 1."""
 
@@ -82,13 +86,12 @@ def build_simulation(settings: PhantomSettings | CleanSettings) -> Simulation:
         if isinstance(settings, CleanSettings)
         else Population(settings, mni)
     )
-    labelled = settings.labels and not settings.scattered
     return Simulation(
         settings=settings,
         people=people,
         site=build_site(people.template, settings),
-        volumes=Volumes(people.template),
-        labeller=Labeller(people.template) if labelled else None,
+        volumes=people.volumes,
+        labeller=Labeller(people.template) if settings.labels else None,
     )
 
 

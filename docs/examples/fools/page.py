@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
+from marked_section import replace_section
 
 from fools.volumes import BRIGHTER, ENLARGED, EXPECTED, MEAN, OFFSET, RANDOM, SIGN_MM, WIDER
 from longibench.benchmark.cohorts.open_cohort import SIMULATED
@@ -122,9 +123,7 @@ def facts(metric: str) -> MetricFacts:
 
 def write_page(page: Path, table: pd.DataFrame) -> None:
     """Replace what stands between the page's marks."""
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    tail = rest.partition(END)[2]
-    page.write_text(f"{head}{BEGIN}\n{render(table)}{END}{tail}", encoding="utf-8")
+    replace_section(page, BEGIN, END, f"\n{render(table)}")
 
 
 def render(table: pd.DataFrame) -> str:
