@@ -1,6 +1,6 @@
 """Reads a volume with the embedded network: features for set metrics, and a segmentation.
 
-Its architecture, training and accuracy are described in ``docs/anatomy.md``.
+Its versions, training and accuracy are described in ``docs/anatomy.md``.
 """
 
 import hashlib
@@ -16,29 +16,56 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load as load_tensors
 from torch import Tensor
-from torch.nn import functional as F
 
-from longibench.metrics.anatomy_network import FEATURES, STRIDE, TISSUES, AnatomyNetwork, pooled
+from longibench.metrics import anatomy_network as second
+from longibench.metrics import anatomy_network_1 as first
+from longibench.metrics.anatomy_grid import regridded
 from longibench.metrics.medicalnet import initialise_weights
 from longibench.metrics.scan import Spacing, Volume
 from longibench.metrics.weight_files import WeightsError
 
-__all__ = [
-    "FEATURES",
-    "TISSUES",
-    "VERSION",
-    "Reading",
-    "load_embedded",
-    "random_twin",
-    "read",
-    "tissue_volumes",
-]
+Network = first.AnatomyNetwork1 | second.AnatomyNetwork
+Shares = NDArray[np.float32]
 
-VERSION = 1  # incremented with the weights
-WEIGHTS = Path(__file__).parent / "data" / "anatomy.safetensors"
-SHA256 = "d0c0b09a7ce4fe5d34e86af9e6e9f967edaa3d3ef73fa20a7a6069da7f4a4467"
-COARSEST_MM = 2.5  # coarser volumes are interpolated to it: the network was trained on 1.25 to 3 mm
-BACKGROUND = -1.0
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version of the network and its weights.
+
+    Attributes:
+        network: Its class.
+        path: Its weights, half precision.
+        sha256: Of the file.
+        tissues: What its shares are of, the background first.
+        features: Their number.
+    """
+
+    network: type[first.AnatomyNetwork1] | type[second.AnatomyNetwork]
+    path: Path
+    sha256: str
+    tissues: tuple[str, ...]
+    features: int
+
+
+RELEASES = {
+    1: Release(
+        first.AnatomyNetwork1,
+        DATA / "anatomy.safetensors",
+        "d0c0b09a7ce4fe5d34e86af9e6e9f967edaa3d3ef73fa20a7a6069da7f4a4467",
+        first.TISSUES,
+        first.FEATURES,
+    ),
+    2: Release(
+        second.AnatomyNetwork,
+        DATA / "anatomy_2.safetensors",
+        "SHA256_OF_VERSION_2",
+        second.TISSUES,
+        second.FEATURES,
+    ),
+}
+NEWEST = max(RELEASES)
 
 
 @dataclass(frozen=True)
@@ -46,38 +73,63 @@ class Reading:
     """The output of one forward pass of the network on a volume.
 
     Attributes:
-        maps: The encoder's five maps, (C, x, y, z) each, from fine to coarse.
-        pooled: Their means over the volume, (d,).
-        decode: Computes ``probabilities``, which costs more than the rest.
+        maps: The network's maps, (C, x, y, z) each, from fine to coarse.
+        pooled: Features (d,).
+        spacing_mm: Size of the volume's voxels.
+        shape: The volume's.
+        tissues: What the shares are of.
+        decode: Computes ``shares``, which costs more than the rest.
     """
 
     maps: tuple[NDArray[np.float32], ...]
     pooled: NDArray[np.float64]
-    decode: Callable[[], NDArray[np.float32]]
+    spacing_mm: Spacing
+    shape: tuple[int, ...]
+    tissues: tuple[str, ...]
+    decode: Callable[[], Tensor]
 
     @cached_property
-    def probabilities(self) -> NDArray[np.float32]:
-        """Of ``TISSUES`` at each voxel of the volume's own grid, (5, X, Y, Z)."""
+    def shares(self) -> Tensor:
+        """Of ``tissues`` at each voxel of the network's grid, (T, x, y, z); that of the volume's
+        field of view."""
         return self.decode()
 
+    @cached_property
+    def probabilities(self) -> Shares:
+        """Of ``tissues`` at each voxel of the volume's own grid, (T, X, Y, Z)."""
+        return regridded(self.shares[None], self.shape)[0].contiguous().numpy()
 
-def load_embedded(path: Path = WEIGHTS) -> AnatomyNetwork:
+    @cached_property
+    def volumes(self) -> dict[str, float]:
+        """Volumes in ml; see ``tissue_volumes``."""
+        sides = zip(self.shape, self.shares.shape[1:], self.spacing_mm, strict=True)
+        x, y, z = (size * old / new for old, new, size in sides)
+        return tissue_volumes(self.shares.numpy(), (x, y, z), self.tissues)
+
+
+def load_embedded(version: int = NEWEST) -> Network:
     """The trained network, from the file that comes with the project.
 
     Raises:
         WeightsError: The file does not exist, or is not the released one.
     """
+    release = RELEASES[version]
     try:
-        content = path.read_bytes()
+        content = release.path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read; install the project again") from error
+        raise WeightsError(f"{release.path}: cannot be read; install the project again") from error
     found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
+    if found != release.sha256:
         raise WeightsError(
-            f"{path}: damaged or of another version (SHA256 {found}, expected {SHA256}); install "
-            "the project again"
+            f"{release.path}: damaged or of another version (SHA256 {found}, expected "
+            f"{release.sha256}); install the project again"
         )
-    network = _empty()
+    return with_weights(version, content)
+
+
+def with_weights(version: int, content: bytes) -> Network:
+    """A version of the network with the weights of a file."""
+    network = _empty(version)
     network.load_state_dict(
         {name: value.float() for name, value in load_tensors(content).items()},
         strict=False,  # batch norm's counters are not stored
@@ -85,15 +137,17 @@ def load_embedded(path: Path = WEIGHTS) -> AnatomyNetwork:
     return network.eval()
 
 
-def random_twin(seed: int) -> AnatomyNetwork:
+def random_twin(seed: int, version: int = NEWEST) -> Network:
     """The same network with random weights from a seed; see ``metrics.medicalnet``."""
-    return initialise_weights(_empty(), seed).eval()
+    return initialise_weights(_empty(version), seed).eval()
 
 
-def _empty() -> AnatomyNetwork:
+def _empty(version: int) -> Network:
     with torch.device("meta"):  # does not change the global random generator
-        network = AnatomyNetwork()
+        network = RELEASES[version].network()
     network = network.to_empty(device="cpu")
+    for name, buffer in network.named_buffers():
+        buffer.copy_(torch.full_like(buffer, float(name == "deviation")))
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm3d):
             module.reset_parameters()
@@ -102,7 +156,7 @@ def _empty() -> AnatomyNetwork:
 
 @torch.inference_mode()
 def read(
-    network: AnatomyNetwork,
+    network: Network,
     voxels: Volume,
     spacing_mm: Spacing,
     alone: AbstractContextManager[Any] = nullcontext(),  # noqa: B008 - holds nothing
@@ -112,31 +166,25 @@ def read(
     Args:
         network: In evaluation mode, on any device.
         voxels: (X, Y, Z) in [-1, 1], background -1.
-        spacing_mm: Size of a voxel. Volumes coarser than ``COARSEST_MM`` are interpolated
-            linearly to it, and the probabilities back.
-        alone: Held while the probabilities are computed, when they are first asked for.
+        spacing_mm: Size of a voxel.
+        alone: Held while the shares are computed, when they are first asked for.
     """
     device = next(network.parameters()).device
     given = torch.from_numpy(np.array(voxels, np.float32))[None, None].to(device)
-    fine = _refined(given, spacing_mm)
-    padded, inside = _padded(fine)
-    padded = padded.contiguous(memory_format=torch.channels_last_3d)
     with _exact():
-        stages = network.stages(padded)
+        seen = network.see(given, spacing_mm)
 
     @torch.inference_mode()
-    def decode() -> NDArray[np.float32]:
+    def decode() -> Tensor:
         with alone, _exact():
-            logits = network.logits(padded, stages)
-        x, y, z = inside
-        probabilities = logits.softmax(dim=1)[:, :, x, y, z]
-        if fine.shape != given.shape:
-            probabilities = F.interpolate(probabilities, given.shape[2:], mode="trilinear")
-        return probabilities[0].contiguous().cpu().numpy()
+            return seen.tissue()[0].contiguous().cpu()
 
     return Reading(
-        tuple(stage[0].contiguous().cpu().numpy() for stage in stages),
-        pooled(stages)[0].double().cpu().numpy(),
+        tuple(stage[0].contiguous().cpu().numpy() for stage in seen.maps),
+        seen.features[0].double().cpu().numpy(),
+        spacing_mm,
+        voxels.shape,
+        type(network).tissues,
         decode,
     )
 
@@ -146,38 +194,21 @@ def _exact() -> AbstractContextManager[Any]:
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
 
 
-def tissue_volumes(probabilities: NDArray[np.float32], spacing_mm: Spacing) -> dict[str, float]:
-    """Volumes in ml: each tissue except the background, and ``brain``, grey and white matter.
+def tissue_volumes(
+    shares: Shares, spacing_mm: Spacing, tissues: tuple[str, ...] = second.TISSUES
+) -> dict[str, float]:
+    """Volumes in ml: each tissue but the background, and ``brain``, grey and white matter.
 
-    Probabilities are summed, voxels are not counted: a voxel that is half ventricle counts half.
+    Shares are summed, voxels are not counted: a voxel that is half ventricle counts half. Grey
+    matter includes the hippocampi.
 
     Args:
-        probabilities: (5, X, Y, Z).
+        shares: (T, x, y, z).
         spacing_mm: Size of a voxel.
+        tissues: What the shares are of, the background first.
     """
     ml = float(np.prod(spacing_mm)) / 1000
-    sums = probabilities.sum(axis=(1, 2, 3), dtype=np.float64) * ml
-    volumes = dict(zip(TISSUES[1:], sums[1:].tolist(), strict=True))
+    sums = shares.sum(axis=(1, 2, 3), dtype=np.float64) * ml
+    volumes: dict[str, float] = dict(zip(tissues[1:], sums[1:].tolist(), strict=True))
+    volumes["grey"] += volumes.get("hippocampus", 0.0)
     return {**volumes, "brain": volumes["grey"] + volumes["white"]}
-
-
-def _refined(volume: Tensor, spacing_mm: Spacing) -> Tensor:
-    """The volume (1, 1, X, Y, Z) at ``COARSEST_MM`` along the axes that are coarser."""
-    sides = [
-        max(side, round(side * size / COARSEST_MM))
-        for side, size in zip(volume.shape[2:], spacing_mm, strict=True)
-    ]
-    if sides == list(volume.shape[2:]):
-        return volume
-    return F.interpolate(volume, sides, mode="trilinear")
-
-
-def _padded(volume: Tensor) -> tuple[Tensor, list[slice]]:
-    """The volume with sides that are multiples of ``STRIDE``, and its position in them."""
-    padding: list[int] = []
-    inside = []
-    for side in reversed(volume.shape[2:]):
-        missing = -side % STRIDE
-        padding += [missing // 2, missing - missing // 2]
-        inside.append(slice(missing // 2, missing // 2 + side))
-    return F.pad(volume, padding, value=BACKGROUND), inside[::-1]

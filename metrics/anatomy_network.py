@@ -1,87 +1,158 @@
-"""The embedded network: a MedicalNet-style ResNet that segments tissue and rates image quality."""
+"""The embedded network, version 2: tissue on a grid of its own, texture on the volume's voxels."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from longibench.metrics.medicalnet import DILATED, MedicalNet
+from longibench.metrics.anatomy_grid import (
+    BACKGROUND,
+    Seen,
+    Spacing,
+    folded,
+    padded,
+    regridded,
+    unfolded,
+    working_sides,
+)
+TISSUES = ("background", "csf", "grey", "white", "ventricles", "hippocampus")
+FOLDED = 8  # voxels of a block of 2x2x2, which are channels
+SPACING_MM = 2.5  # of the grid that tissue is found on, whatever the volume's voxels are
+STRIDE = 8  # sides of that grid are padded to multiples of it
+TEXTURE = (16, 32)
+ANATOMY = (16, 32, 48, 96)  # stem, and blocks 1, 2 and 4
+FEATURES = sum(TEXTURE) + sum(ANATOMY)
+# Predicted from the features, in addition to the tissue of each voxel.
+PROPERTIES = (*TISSUES, "noise", "blur", "gamma", "bias", "checkerboard")
 
-TISSUES = ("background", "csf", "grey", "white", "ventricles")
-WIDTH = 16  # channels of the stem; layers have 1, 2, 4 and 8 times as many
-FOLDED = 8  # voxels of a block of 2x2x2, which are channels in the decoder
-STAGES = (WIDTH, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH)  # stem and four layers
-FEATURES = sum(STAGES)
-STRIDE = 8  # sides must be multiples of it
-# Predicted from the pooled features, in addition to the tissue of each voxel.
-PROPERTIES = ("head", "csf", "grey", "white", "ventricles", "noise", "blur", "gamma", "bias")
+
+class Convolution(nn.Conv3d):
+    """A convolution that is as fast for one small volume as for a batch.
+
+    For a batch of one and few voxels torch leaves oneDNN out, and takes five times as long.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (B, C, X, Y, Z) as ``nn.Conv3d`` does."""
+        direct = torch.is_inference_mode_enabled() and torch.backends.mkldnn.is_available()
+        if not direct or input.device.type != "cpu":
+            return super().forward(input)
+        return torch.mkldnn_convolution(  # type: ignore[attr-defined]
+            input, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
+        )
+
+
+class Block(nn.Module):
+    """Two convolutions around a shortcut (He et al. 2016, arXiv:1512.03385, figure 2)."""
+
+    def __init__(self, channels: int, width: int, stride: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        self.first = _normed(channels, width, 3, stride, dilation)
+        self.second = _normed(width, width, 3, 1, dilation)
+        self.shortcut = _normed(channels, width, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, channels, X, Y, Z) to (B, width, X / stride, Y / stride, Z / stride)."""
+        return F.relu(self.second(F.relu(self.first(x))) + self.shortcut(x))
 
 
 class AnatomyNetwork(nn.Module):
-    """ResNet-10 at a quarter of its width, with a light decoder to a tissue for each voxel.
+    """A U-Net on blocks of 2x2x2 voxels of 2.5 mm, and two convolutions on the given voxels.
 
-    Trained to segment, and to predict from its pooled features alone the volumes of tissue and the
-    noise, blur, contrast and bias of the image: they then represent both anatomy and quality.
+    Anatomy does not need finer voxels; what a generator leaves behind (noise, checkerboards, blur
+    of a fraction of a voxel) is in the given ones. Trained to segment, and to predict from its
+    features alone the volumes of tissue and the noise, blur, contrast, bias and checkerboard.
     """
+
+    tissues = TISSUES
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = MedicalNet(10, DILATED, WIDTH)
-        self.narrow = nn.Conv3d(STAGES[4] + STAGES[2], 4 * WIDTH, 1)
-        self.up4 = _convolution(4 * WIDTH + STAGES[1], 2 * WIDTH)
-        self.up2 = _convolution(2 * WIDTH + STAGES[0] + FOLDED, 2 * WIDTH)
-        self.tissue = nn.Conv3d(2 * WIDTH, len(TISSUES) * FOLDED, 1)
-        self.told = nn.Linear(FEATURES, len(PROPERTIES))  # the name is that of the released weights
+        stem, first, second, last = ANATOMY
+        self.stem = _normed(1, stem, 7, 2)
+        self.block1 = Block(stem, first)
+        self.block2 = Block(first, second, stride=2)
+        self.block3 = Block(second, 64, dilation=2)
+        self.block4 = Block(64, last, dilation=4)
+        self.narrow = Convolution(last + second, 64, 1)
+        self.up4 = _normed(64 + first, 32, 3)
+        self.thin = Convolution(32, 16, 1)
+        self.up2 = _normed(16 + stem + FOLDED, 32, 3)
+        self.tissue = Convolution(32, len(TISSUES) * FOLDED, 1)
+        self.texture1 = Convolution(1, TEXTURE[0], 4, stride=2, padding=1)
+        self.texture2 = Convolution(TEXTURE[0], TEXTURE[1], 3, stride=2, padding=1)
+        self.properties = nn.Linear(FEATURES, len(PROPERTIES))
+        self.register_buffer("mean", torch.zeros(FEATURES))
+        self.register_buffer("deviation", torch.ones(FEATURES))
 
-    def stages(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Map volumes (B, 1, X, Y, Z) in [-1, 1] to the encoder's five maps, from fine to coarse.
+    def see(self, volume: Tensor, spacing_mm: Spacing) -> Seen:
+        """See a volume (1, 1, X, Y, Z) in [-1, 1] with voxels of a size in mm.
 
-        Sides must be multiples of ``STRIDE``; the maps' are 1/2, 1/4, 1/8, 1/8 and 1/8 of them.
+        Features are standardised by their mean and deviation over the images of the training.
         """
-        stem = self.encoder.stem(x)
-        return (stem, *self.encoder.layers(stem))
+        sides = working_sides(volume.shape[2:], spacing_mm, SPACING_MM)
+        working, inside = padded(regridded(volume, sides), STRIDE)
+        working = working.contiguous(memory_format=torch.channels_last_3d)
+        texture, stages = self.textures(volume), self.stages(working)
 
-    def logits(self, x: Tensor, stages: tuple[Tensor, ...]) -> Tensor:
-        """Logits of ``TISSUES`` at each voxel, (B, 5, X, Y, Z)."""
-        stem, layer1, layer2, _, layer4 = stages
-        deep = F.relu(self.narrow(torch.cat([layer4, layer2], dim=1)))
-        deep = self.up4(torch.cat([_doubled(deep), layer1], dim=1))
-        deep = self.up2(torch.cat([_doubled(deep), stem, fold(x)], dim=1))
-        return unfold(self.tissue(deep))
+        def tissue() -> Tensor:
+            x, y, z = inside
+            return self.logits(working, stages).softmax(dim=1)[:, :, x, y, z]
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of tissue (B, 5, X, Y, Z), and ``PROPERTIES`` (B, 9)."""
-        stages = self.stages(x)
-        return self.logits(x, stages), self.told(pooled(stages))
+        features = (self.pooled(volume, texture, stages) - self.mean) / self.deviation
+        return Seen((*texture, *(stages[n] for n in (0, 1, 2, 4))), features, tissue)
 
+    def textures(self, volume: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps of the texture of volumes (B, 1, X, Y, Z), at 1/2 and 1/4 of their sides."""
+        even, _ = padded(volume, 2)
+        fine = F.relu(self.texture1(even))
+        return fine, F.relu(self.texture2(fine))
 
-def pooled(stages: tuple[Tensor, ...]) -> Tensor:
-    """Means of the stages' maps over the volume, concatenated, (B, ``FEATURES``)."""
-    return torch.cat([stage.mean(dim=(2, 3, 4)) for stage in stages], dim=1)
+    def stages(self, working: Tensor) -> tuple[Tensor, ...]:
+        """Stem and four blocks of volumes (B, 1, x, y, z), at 1/2, 1/4 and 1/8 of their sides."""
+        stem = F.relu(self.stem(working))
+        maps = [F.max_pool3d(stem, 3, stride=2, padding=1)]
+        for block in (self.block1, self.block2, self.block3, self.block4):
+            maps.append(block(maps[-1]))
+        return (stem, *maps[1:])
 
+    def logits(self, working: Tensor, stages: tuple[Tensor, ...]) -> Tensor:
+        """Logits of ``TISSUES`` at each voxel of the network's grid, (B, 6, x, y, z)."""
+        stem, first, second, _, last = stages
+        deep = F.relu(self.narrow(torch.cat([last, second], dim=1)))
+        deep = F.relu(self.up4(torch.cat([_doubled(deep), first], dim=1)))
+        deep = F.relu(self.thin(deep))
+        deep = F.relu(self.up2(torch.cat([_doubled(deep), stem, folded(working)], dim=1)))
+        return unfolded(self.tissue(deep.contiguous()))  # 1x1x1: slow with channels last
 
-def fold(x: Tensor) -> Tensor:
-    """Blocks of 2x2x2 voxels as channels: (B, C, X, Y, Z) to (B, 8 C, X / 2, Y / 2, Z / 2).
+    def pooled(
+        self, volume: Tensor, texture: tuple[Tensor, ...], stages: tuple[Tensor, ...]
+    ) -> Tensor:
+        """Means of the maps, (B, ``FEATURES``): of texture inside the head, of anatomy everywhere.
 
-    Convolutions at half the resolution have an eighth of the cost.
-    """
-    batch, channels, *sides = x.shape
-    x_, y_, z_ = (side // 2 for side in sides)
-    blocks = x.reshape(batch, channels, x_, 2, y_, 2, z_, 2)
-    return blocks.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(batch, -1, x_, y_, z_)
-
-
-def unfold(x: Tensor) -> Tensor:
-    """Undo ``fold``."""
-    batch, channels, x_, y_, z_ = x.shape
-    blocks = x.reshape(batch, channels // FOLDED, 2, 2, 2, x_, y_, z_)
-    return blocks.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, -1, 2 * x_, 2 * y_, 2 * z_)
+        Args:
+            volume: (B, 1, X, Y, Z); the head is what is above ``BACKGROUND``.
+            texture: Of ``textures``.
+            stages: Of ``stages``.
+        """
+        head = folded(padded((volume > BACKGROUND).float(), 2)[0]).mean(dim=1, keepdim=True)
+        means = []
+        for maps in texture:
+            share = F.adaptive_avg_pool3d(head, maps.shape[2:])
+            weight = share.sum(dim=(2, 3, 4)).clamp(min=1e-6)
+            means.append((maps * share).sum(dim=(2, 3, 4)) / weight)
+        means += [stages[number].mean(dim=(2, 3, 4)) for number in (0, 1, 2, 4)]
+        return torch.cat(means, dim=1)
 
 
 def _doubled(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-def _convolution(channels: int, width: int) -> nn.Sequential:
+def _normed(
+    channels: int, width: int, size: int, stride: int = 1, dilation: int = 1
+) -> nn.Sequential:
+    padding = dilation * (size // 2)
     return nn.Sequential(
-        nn.Conv3d(channels, width, 3, padding=1, bias=False), nn.BatchNorm3d(width), nn.ReLU()
+        Convolution(channels, width, size, stride, padding, dilation, bias=False),
+        nn.BatchNorm3d(width),
     )

@@ -70,10 +70,11 @@ class AnatomyExtractor:
         """Args: trained or random weights, and the device."""
         from longibench.metrics.anatomy import load_embedded, random_twin
 
-        network = load_embedded() if weights.seed is None else random_twin(weights.seed)
+        version, seed = weights.version, weights.seed
+        network = load_embedded(version) if seed is None else random_twin(seed, version)
         self._network = network.to(device)
         self._alone = _alone(device)
-        self._name = ("anatomy", weights.seed)
+        self._name = ("anatomy", version, seed)
 
     def reading(self, scan: Scan) -> "Reading":
         """Features and tissue of a scan, from one forward pass for all callers."""

@@ -14,7 +14,7 @@ EMBEDDED = "embedded"  # what comes with the project; see docs/anatomy.md
 RANDOM_DEPTH = 10
 MOST_SEED = 2**63 - 1  # of torch's generators
 FORMS = (
-    "embedded, embedded-random:SEED, random:SEED, medicalnet:DEPTH, medicalnet:DEPTH+23, "
+    "embedded, embedded:1, embedded-random:SEED, random:SEED, medicalnet:DEPTH, medicalnet:DEPTH+23, "
     "medicalnet:DEPTH@PATH, monai-strided:DEPTH (with +23 and @PATH likewise) or file:PATH"
 )
 
@@ -40,8 +40,9 @@ def parse(weights: str) -> "Weights | EmbeddedWeights":
     Args:
         weights: One of
 
-            - ``embedded``: the network that comes with the project and segments brains;
-              ``embedded-random:SEED``: the same network before training.
+            - ``embedded``: the network that comes with the project and segments brains, its newest
+              version; ``embedded:1``: an older one; ``embedded-random:SEED`` and
+              ``embedded:1-random:SEED``: the same networks before training.
             - ``random:SEED``: MedicalNet's ResNet-10 with random weights from the seed.
             - ``medicalnet:DEPTH``: trained on 8 datasets, ``medicalnet:DEPTH+23``: on 23;
               downloaded once, checksum verified.
@@ -54,8 +55,10 @@ def parse(weights: str) -> "Weights | EmbeddedWeights":
     Raises:
         WeightsError: None of these, or a file that was never released.
     """
-    if match := re.fullmatch(r"embedded(?:-random:(\d+))?", weights):
-        return EmbeddedWeights(None if match[1] is None else _seed(match[1]))
+    if match := re.fullmatch(r"embedded(?::(\d{1,3}))?(?:-random:(\d+))?", weights):
+        return EmbeddedWeights(
+            _version(match[1]) if match[1] else None, _seed(match[2]) if match[2] else None
+        )
     if match := re.fullmatch(r"random:(\d+)", weights):
         return RandomWeights(_seed(match[1]))
     if match := re.fullmatch(r"(medicalnet|monai-strided):(\d{1,3})(\+23)?(?:@(.+))?", weights):
@@ -72,6 +75,15 @@ def _seed(digits: str) -> int:
     return int(digits)
 
 
+def _version(digits: str) -> int:
+    from longibench.metrics.anatomy import RELEASES
+
+    if int(digits) not in RELEASES:
+        versions = ", ".join(f"{EMBEDDED}:{version}" for version in RELEASES)
+        raise WeightsError(f"there is no {EMBEDDED}:{digits}; there are {versions}")
+    return int(digits)
+
+
 def _nearest(weights: str) -> str:
     released = [f"{trunk}:{depth}" for trunk in TRUNKS for depth in ARCHITECTURES]
     known = [EMBEDDED, f"{EMBEDDED}-random:0", "random:0", *released]
@@ -84,26 +96,37 @@ class EmbeddedWeights:
     """The anatomy network of ``metrics.anatomy``, trained or as it was before training.
 
     Attributes:
+        number: Of the version; None for the newest.
         seed: Seed of random weights; None for the trained ones.
     """
 
-    seed: int | None
+    number: int | None = None
+    seed: int | None = None
+
+    @property
+    def version(self) -> int:
+        """Number of the version."""
+        from longibench.metrics.anatomy import NEWEST
+
+        return self.number or NEWEST
 
     @property
     def title(self) -> str:
-        """Network, version or seed, and the length of its features."""
-        from longibench.metrics.anatomy import FEATURES, VERSION
+        """Network, version and seed, and the length of its features."""
+        from longibench.metrics.anatomy import RELEASES
 
-        origin = f"v{VERSION}" if self.seed is None else f"random:{self.seed}"
-        return f"embedded anatomy {origin}, d={FEATURES}"
+        origin = "" if self.seed is None else f" random:{self.seed}"
+        features = RELEASES[self.version].features
+        return f"embedded anatomy v{self.version}{origin}, d={features}"
 
     @property
     def definition(self) -> dict[str, Any]:
         """Network and weights."""
-        from longibench.metrics.anatomy import COARSEST_MM, SHA256
+        from longibench.metrics.anatomy import RELEASES
 
-        weights = SHA256 if self.seed is None else f"random:{self.seed}"
-        return {"network": "embedded anatomy", "weights": weights, "coarsest_mm": COARSEST_MM}
+        release = RELEASES[self.version]
+        weights = release.sha256 if self.seed is None else f"random:{self.seed}"
+        return {"network": f"embedded anatomy {self.version}", "weights": weights}
 
 
 @dataclass(frozen=True)

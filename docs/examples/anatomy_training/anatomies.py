@@ -1,36 +1,37 @@
-"""Training anatomies: the first phantom's participants, with more variation than in its cohorts.
-
-The embedded network was trained on ``phantom:clean``, and stays with it.
-"""
+"""Training anatomies: people of the second phantom, with more variation than in its cohorts."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from longibench.benchmark.cohorts.phantom.anatomy import Body, displacement, sample_anatomy
-from longibench.benchmark.cohorts.phantom.clean import sample_clean
-from longibench.benchmark.cohorts.phantom.progression import Modes, atrophy_modes
+from longibench.benchmark.cohorts.phantom.anatomy import displacement
+from longibench.benchmark.cohorts.phantom.people import PhantomPerson, Population
 from longibench.benchmark.cohorts.phantom.template import Template, load_template
-from longibench.benchmark.settings.phantom_clean import CleanGroup, CleanSettings
+from longibench.benchmark.settings.phantom import GroupSettings, PhantomSettings
 
-SEED = 7_310_551  # used by no cohort
-VENTRICLES = (0.8, 3.8)  # relative to the template's
-LOSS = (0.0, 0.14)  # of the brain
+SEED = 8_264_017  # used by no cohort
+SIZE = (0.87, 0.11)  # of the head relative to the template's: mean, standard deviation
+VENTRICLES_ML = (7.0, 105.0)  # in a head of mean size; the logarithm is uniform
+HIPPOCAMPUS_ML = (4.0, 10.0)
+SHRUNK = (-0.05, 0.13)  # how much of the elderly template's brain is lost
+YEARS = (0.0, 5.0)
+YOUNG = 0.2  # share of heads that are deformed from MNI152 itself
 
 # Wider than any cohort: participants of all sizes and shapes.
-VARIED = CleanSettings(
+VARIED = PhantomSettings(
     seed=SEED,
-    brain_spread=0.12,
     shape_mm=(4.2, 1.7),
     groups={
-        "anybody": CleanGroup(
+        "anybody": GroupSettings(
             share=1,
             age=(70, 10),
-            brain_loss=(1, 0),
-            ventricle_growth=(10, 0),
-            enlargement=(2, 0),
+            ventricle_ml=(40, 24),
+            hippocampus_ml=(7, 1.5),
+            brain_ml=1030,
+            ventricle_growth=(4, 3),
+            brain_loss=(1.5, 1),
+            hippocampus_loss=(3, 2),
         )
     },
 )
@@ -38,41 +39,50 @@ VARIED = CleanSettings(
 
 @dataclass(frozen=True)
 class World:
-    """What all anatomies share."""
+    """What all anatomies share.
 
-    template: Template
-    modes: Modes
+    Attributes:
+        population: Of ``VARIED``; its template is elderly.
+        young: MNI152.
+    """
+
+    population: Population
+    young: Template
 
     @classmethod
     def load(cls) -> "World":
-        """The template and its modes of change."""
-        template = load_template()
-        return cls(template, atrophy_modes(template))
+        """The template, elderly and as it is."""
+        young = load_template()
+        return cls(Population(VARIED, young), young)
+
+    @property
+    def elderly(self) -> Template:
+        """The template of the second phantom."""
+        return self.population.template
 
 
-def sample_map(world: World, number: int, settings: CleanSettings = VARIED) -> Tensor:
-    """Sample one anatomy per number.
-
-    Ventricles and the loss of brain are sampled uniformly and independently, so that one does not
-    predict the other.
-
-    Returns:
-        Displacement (3, X, Y, Z) on ``FIELD`` from the head to the template, mm.
-    """
-    rng = np.random.default_rng([settings.seed, number])
-    person = sample_clean(settings, number)
-    ventricles, loss = float(rng.uniform(*VENTRICLES)), float(rng.uniform(*LOSS))
-    person = replace(
-        person,
-        ventricle_growth=ventricles - 1,
-        brain_loss=loss,
+def sample_person(world: World, number: int, rng: np.random.Generator) -> PhantomPerson:
+    """Sample a person: sizes are independent of each other, so that none predicts another."""
+    size = SIZE[0] * float(np.exp(SIZE[1] * np.clip(rng.standard_normal(), -2.5, 2.5)))
+    of_template = world.population.modes.volumes_ml
+    ventricles = float(np.exp(rng.uniform(*np.log(VENTRICLES_ML))))
+    return replace(
+        world.population.person(number),
+        size=size,
+        brain_ml=size * (of_template["grey"] + of_template["white"]) * (1 - rng.uniform(*SHRUNK)),
+        ventricle_ml=size / SIZE[0] * ventricles,
+        hippocampus_ml=size / SIZE[0] * float(rng.uniform(*HIPPOCAMPUS_ML)),
         tilts=(float(rng.uniform(-1, 1)), float(rng.uniform(-1, 1))),
     )
-    anatomy = sample_anatomy(settings, person, world.modes)
-    body = Body(anatomy, world.modes, world.modes.velocity(person.weights))
-    return displacement(body.at(1.0))
 
 
-def sample_maps(world: World, count: int, settings: CleanSettings = VARIED) -> Tensor:
-    """Sample many anatomies, (count, 3, X, Y, Z)."""
-    return torch.stack([sample_map(world, number, settings) for number in range(1, count + 1)])
+def sample_map(world: World, number: int) -> Tensor:
+    """Sample one anatomy per number, after some years of change.
+
+    Returns:
+        Displacement (3, X, Y, Z) on ``FIELD`` from the head to the elderly template, mm.
+    """
+    rng = np.random.default_rng([SEED, number])
+    person = sample_person(world, number, rng)
+    body = world.population.body(person, world.population.anatomy(person))
+    return displacement(body.at(float(rng.uniform(*YEARS))))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -37,9 +38,10 @@ def blur(volume: Values, sigma: float) -> Values:
     return ndimage.gaussian_filter(volume, sigma)
 
 
-def noise(volume: Values, share: float) -> Values:
+def noise(volume: Values, share: float, rng: Generator | None = None) -> Values:
     """Gaussian noise inside the head, standard deviation as a share of the range."""
-    added = 2 * share * np.random.default_rng(0).standard_normal(volume.shape, np.float32)
+    rng = rng or np.random.default_rng(0)
+    added = 2 * share * rng.standard_normal(volume.shape, np.float32)
     return _inside(volume, volume + added)
 
 

@@ -13,18 +13,28 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from torch import Tensor
+from torch.nn import functional as F
 
-from anatomy_training.anatomies import World
-from longibench.benchmark.cohorts.phantom.anatomy import carried
+from anatomy_training.damage import blur, checkerboard, noise
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, carried
 from longibench.benchmark.cohorts.phantom.lattice import Lattice
-from longibench.benchmark.cohorts.phantom.template import Image
+from longibench.benchmark.cohorts.phantom.template import Image, Template
 from longibench.benchmark.preparation.steps.intensity import scale_brain
+from longibench.metrics.anatomy_grid import regridded
+from longibench.metrics.anatomy_network import SPACING_MM
 
-MAPS = ("t1", "head", "grey", "white", "ventricles")
-SPACINGS = (1.25, 1.5, 2.0, 2.5, 3.0)  # mm
-CROP = (48, 56, 48)
-WHOLE = (64, 80, 64)
-WHOLE_MM = 2.5  # at which a whole head fits into WHOLE
+MAPS = ("t1", "head", "grey", "white", "ventricles", "hippocampus")
+SHAPE = (64, 80, 64)  # of the network's grid, whole heads
+# Voxel sizes of the images, and their shares: the network sees all on its own grid.
+NATIVE_MM = {5.0: 0.35, 2.5: 0.55, 1.5: 0.1}
+# Mean and standard deviation of the share of each tissue in an image.
+USUAL = np.array(
+    [
+        [0.731, 0.026, 0.131, 0.0986, 0.0113, 0.00136],
+        [0.061, 0.006, 0.0305, 0.0227, 0.0092, 0.00057],
+    ]
+)
+COARSENING, AROUND = 3, 3  # of the template's head, and by how many voxels the search is wider
 SIZES = (0.88, 1.22)  # of the head along each axis: preparation scales heads to MNI152's
 PERCENTILES = (1.0, 99.5)
 
@@ -57,16 +67,33 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class Residue:
+    """What a generator leaves behind in an image, in shares of the range and in voxels.
+
+    Attributes:
+        blur: Standard deviation, voxels.
+        noise: Standard deviation inside the head.
+        checkerboard: Amplitude of alternately brighter and darker voxels.
+    """
+
+    blur: float = 0.0
+    noise: float = 0.0
+    checkerboard: float = 0.0
+
+
+@dataclass(frozen=True)
 class Example:
     """One training example.
 
     Attributes:
-        image: (1, X, Y, Z) in [-1, 1].
-        tissue: Share of each of ``TISSUES``, (5, X, Y, Z).
-        properties: ``PROPERTIES``, scaled to about unit spread, (9,).
+        image: On its own voxels, (1, X, Y, Z) in [-1, 1].
+        spacing_mm: Size of these voxels along each axis.
+        tissue: Share of each of ``TISSUES`` on the network's grid, (6, *SHAPE).
+        properties: ``PROPERTIES``, scaled to about unit spread, (11,).
     """
 
     image: Tensor
+    spacing_mm: float
     tissue: Tensor
     properties: Tensor
 
@@ -91,50 +118,102 @@ def sample_contrast(rng: Generator) -> Contrast:
     )
 
 
+def sample_residue(rng: Generator) -> Residue:
+    """Sample what a generator leaves behind; half of the images have none of a kind."""
+    blur, noise, checkerboard = (
+        float(rng.choice([0, rng.uniform(0, most)])) for most in (1.0, 0.06, 0.08)
+    )
+    return Residue(blur, noise, checkerboard)
+
+
 class Camera:
     """Takes images of anatomies."""
 
-    def __init__(self, world: World) -> None:
-        """Args: the template and its modes of change."""
-        self._images = {spacing: world.template.at(spacing, *MAPS) for spacing in SPACINGS}
+    def __init__(self, template: Template) -> None:
+        """Args: what the anatomies are deformed from."""
+        self._images = {spacing: template.at(spacing, *MAPS) for spacing in NATIVE_MM}
+        lattice, maps = template.coarse(COARSENING, "head")
+        around = ndimage.maximum_filter(maps["head"], 2 * AROUND + 1)
+        self._around = Image(lattice, torch.from_numpy(around)[None])
 
     def shares(self, anatomy: Tensor, points: Tensor, spacing: float) -> Values:
-        """``MAPS`` (5, N) of an anatomy at points (N, 3) of the head, at a resolution in mm."""
-        image: Image = self._images[spacing]
-        return carried(image, points, anatomy).numpy().T
+        """``MAPS`` (6, N) of an anatomy at points (N, 3) of the head, at a resolution in mm."""
+        near = self._near(anatomy, points)
+        values = torch.zeros(len(points), len(MAPS))
+        values[near] = carried(self._images[spacing], points[near], anatomy)
+        return values.numpy().T
 
-    def shoot(self, anatomy: Tensor, rng: Generator, whole: bool) -> Example:
-        """Sample a view, a contrast and noise, and take an image.
+    def _near(self, anatomy: Tensor, points: Tensor) -> Tensor:
+        """Which points may show the head: the others, two thirds, need no interpolation."""
+        head = self._around.at(FIELD.points() + anatomy.reshape(3, -1).T)[:, 0] > 0
+        last = torch.tensor(FIELD.shape) - 1
+        steps = ((points - torch.tensor(FIELD.first)) / FIELD.spacing).round().long()
+        x, y, z = torch.minimum(steps.clamp(min=0), last).T
+        return head.reshape(FIELD.shape)[x, y, z]
+
+    def shoot(self, anatomy: Tensor, rng: Generator) -> Example:
+        """Sample voxels, a pose, a contrast and a residue, and take an image of a whole head.
 
         Args:
             anatomy: Displacement to the template (3, X, Y, Z) on ``FIELD``, mm.
             rng: For all random values.
-            whole: The whole head at ``WHOLE_MM``, or a part of it at any of ``SPACINGS``.
         """
-        spacing = WHOLE_MM if whole else float(rng.choice(SPACINGS))
-        shape = WHOLE if whole else CROP
-        size = rng.uniform(*SIZES, 3) ** 0.5 * rng.uniform(*SIZES) ** 0.5
-        points = sample_view(rng, shape, spacing, size)
-        maps = self.shares(anatomy, points, spacing).reshape(len(MAPS), *shape)
-        contrast = sample_contrast(rng)
+        spacing = float(rng.choice(list(NATIVE_MM), p=list(NATIVE_MM.values())))
+        own = round_sides(SHAPE, spacing)
+        pose = sample_pose(rng)
+        contrast, residue = sample_contrast(rng), sample_residue(rng)
+        maps = self._maps(anatomy, pose, own, spacing)
         image, inside = take(maps, contrast, rng)
-        return example(maps, image, inside, contrast)
+        image = left_behind(image, residue, rng)
+        if own != SHAPE:
+            maps = self._maps(anatomy, pose, SHAPE, SPACING_MM)
+        return example(maps, image, inside, contrast, residue, spacing)
+
+    def _maps(
+        self, anatomy: Tensor, pose: "Pose", shape: tuple[int, int, int], spacing: float
+    ) -> Values:
+        points = pose.place(shape, spacing)
+        return self.shares(anatomy, points, spacing).reshape(len(MAPS), *shape)
 
 
-def sample_view(
-    rng: Generator, shape: tuple[int, int, int], spacing: float, size: NDArray[np.float64]
-) -> Tensor:
-    """Points (N, 3) of the head, mm, that a grid's voxels show."""
-    rotation = Rotation.from_euler("xyz", rng.normal(0, 4, 3).clip(-10, 10), degrees=True)
-    room = (np.array(WHOLE) * WHOLE_MM - np.array(shape) * spacing).clip(min=0) / 2
-    centre = rng.uniform(-room, room) + rng.normal(0, 3, 3)
-    points = Lattice(shape, spacing).points().numpy().astype(np.float64) + centre
-    return torch.from_numpy((rotation.apply(points) / size).astype(np.float32))
+def round_sides(sides: tuple[int, int, int], spacing: float) -> tuple[int, int, int]:
+    """Sides of the same field of view with other voxels."""
+    x, y, z = (int(side * SPACING_MM / spacing) for side in sides)
+    return x, y, z
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where and how large a head is in the image."""
+
+    rotation: Rotation
+    centre: NDArray[np.float64]
+    size: NDArray[np.float64]
+
+    def place(self, shape: tuple[int, int, int], spacing: float) -> Tensor:
+        """Points (N, 3) of the head, mm, that the voxels of an image show."""
+        points = Lattice(shape, spacing).points().numpy() + self.centre.astype(np.float32)
+        turn = self.rotation.as_matrix().T / self.size
+        return torch.from_numpy(points @ turn.astype(np.float32))
+
+
+def sample_pose(rng: Generator) -> Pose:
+    """Sample a pose."""
+    size = rng.uniform(*SIZES, 3) ** 0.5 * rng.uniform(*SIZES) ** 0.5
+    turned = rng.normal(0, 4, 3).clip(-10, 10)
+    return Pose(Rotation.from_euler("xyz", turned, degrees=True), rng.normal(0, 3, 3), size)
+
+
+def left_behind(image: Values, residue: Residue, rng: Generator) -> Values:
+    """An image with a residue."""
+    image = blur(image, residue.blur) if residue.blur else image
+    image = noise(image, residue.noise, rng) if residue.noise else image
+    return checkerboard(image, residue.checkerboard) if residue.checkerboard else image
 
 
 def take(maps: Values, contrast: Contrast, rng: Generator) -> tuple[Values, NDArray[np.bool_]]:
     """An image (X, Y, Z) in [-1, 1] of ``MAPS`` (5, X, Y, Z), and where it shows the head."""
-    t1, head, grey, white, _ = maps
+    t1, head, grey, white, *_ = maps
     fluid = (head - grey - white).clip(min=0)
     flat = sum(s * part for s, part in zip(contrast.signals, (fluid, grey, white), strict=True))
     signal = contrast.texture * t1.clip(min=0) + (1 - contrast.texture) * flat
@@ -148,42 +227,59 @@ def take(maps: Values, contrast: Contrast, rng: Generator) -> tuple[Values, NDAr
     return scale_brain(signal.astype(np.float32), inside, PERCENTILES), inside
 
 
-def example(maps: Values, image: Values, inside: NDArray[np.bool_], contrast: Contrast) -> Example:
-    """Pair an image with its ground truth, which is background outside the image's head."""
-    tissue = tissue_shares(maps) * inside
+def example(
+    maps: Values,
+    image: Values,
+    inside: NDArray[np.bool_],
+    contrast: Contrast,
+    residue: Residue,
+    spacing: float,
+) -> Example:
+    """Pair an image with its ground truth, which is background outside the image's head.
+
+    Args:
+        maps: ``MAPS`` on the network's grid, (6, *SHAPE).
+        image: On its own voxels.
+        inside: Where it shows the head.
+        contrast: Its appearance.
+        residue: What was added to it.
+        spacing: Size of its voxels, mm.
+    """
+    shown = torch.from_numpy(inside.astype(np.float32))[None, None]
+    tissue = tissue_shares(maps) * regridded(shown, maps.shape[1:])[0].numpy()
     tissue[0] = 1 - tissue[1:].sum(axis=0)
-    shares = tissue[1:].mean(axis=(1, 2, 3))
+    shares = tissue.mean(axis=(1, 2, 3))
     properties = [
-        (1 - tissue[0].mean() - 0.4) / 0.2,
-        *((shares - [0.1, 0.15, 0.12, 0.015]) / [0.06, 0.08, 0.08, 0.015]),
-        contrast.noise / 0.03 - 0.7,
-        np.mean(contrast.blur) / 0.3 - 0.9,
+        *((shares - USUAL[0]) / USUAL[1]),
+        np.hypot(contrast.noise, residue.noise) ** 0.5 / 0.08 - 2,
+        np.hypot(np.mean(contrast.blur), residue.blur) / 0.4 - 1.2,
         np.log(contrast.gamma) / 0.25,
         contrast.bias / 0.1 - 0.9,
+        residue.checkerboard**0.5 / 0.1 - 0.8,
     ]
     return Example(
         torch.from_numpy(image[None]),
+        spacing,
         torch.from_numpy(tissue.astype(np.float32)),
         torch.tensor(np.array(properties, np.float32)),
     )
 
 
 def tissue_shares(maps: Values) -> Values:
-    """Shares of ``TISSUES`` (5, ...) from ``MAPS`` (5, ...); they sum to 1."""
-    _, head, grey, white, ventricles = maps.clip(0, 1)
-    brain = grey + white + ventricles
-    excess = np.maximum(brain, 1)
+    """Shares of ``TISSUES`` (6, ...) from ``MAPS`` (6, ...); they sum to 1."""
+    _, head, grey, white, ventricles, hippocampus = maps.clip(0, 1)
+    excess = np.maximum(grey + white + ventricles, 1)
     grey, white, ventricles = grey / excess, white / excess, ventricles / excess
+    hippocampus = np.minimum(hippocampus / excess, grey)
     fluid = (head - grey - white - ventricles).clip(min=0)
     background = 1 - fluid - grey - white - ventricles
-    return np.stack([background, fluid, grey, white, ventricles])
+    return np.stack([background, fluid, grey - hippocampus, white, ventricles, hippocampus])
 
 
 def _field(shape: tuple[int, ...], largest: float, rng: Generator) -> Values:
     """A smooth field with the given largest absolute value."""
-    coarse = rng.standard_normal((3, 3, 3)).astype(np.float32)
-    zoom = [side / 3 for side in shape]
-    field = ndimage.zoom(coarse, zoom, order=1, grid_mode=True, mode="nearest")
+    coarse = torch.from_numpy(rng.standard_normal((1, 1, 3, 3, 3)).astype(np.float32))
+    field = F.interpolate(coarse, shape, mode="trilinear")[0, 0].numpy()
     return field * np.float32(largest / np.abs(field).max())
 
 

@@ -1,8 +1,9 @@
 """Trains the embedded network: one loop on two cores, resumable, the same weights every time."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,23 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from anatomy_training.anatomies import SEED, World, sample_maps
-from anatomy_training.images import Camera, Example
+from anatomy_training.anatomies import SEED, YOUNG, World, sample_map
+from anatomy_training.images import SHAPE, Camera, Example
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.files import atomic_file, write_text
-from longibench.metrics.anatomy_network import AnatomyNetwork
+from longibench.metrics.anatomy_grid import regridded
+from longibench.metrics.anatomy_network import SPACING_MM, TISSUES, AnatomyNetwork
 
 LOG = "anatomy_training.csv"
 STATE = "state.pt"
 WEIGHTS = "anatomy.safetensors"
 LOG_EVERY = 20
 PROPERTIES_WEIGHT = 0.3
+VOLUME_WEIGHT = 0.5
+# Tissues whose volumes are compared with the truth, and how much each counts.
+VOLUMES = {("grey", "white", "hippocampus"): 2.0, ("ventricles",): 1.0, ("hippocampus",): 0.5}
+LEAST_DEVIATION = 1e-3  # of a feature that is always the same
+LEAST_ML = 3.0  # added to volumes: relative errors of small ones are not blown up
 
 
 @dataclass(frozen=True)
@@ -31,24 +38,20 @@ class Recipe:
     """How the network is trained.
 
     Attributes:
-        anatomies: Number of anatomies, sampled once; each is used in many images.
         iterations: Optimizer steps.
-        crops: Parts of heads in a batch.
-        wholes: Whole heads in a batch.
-        whole_share: Share of batches of whole heads.
+        batch: Heads in a batch, each another anatomy.
         learning_rate: Maximum, reached after ``warmup`` steps, followed by cosine decay.
         warmup: Optimizer steps of linear warm-up.
         checkpoint_every: Optimizer steps between checkpoints.
+        standard: Batches after the training that features are standardised by.
     """
 
-    anatomies: int = 300
     iterations: int = 1700
-    crops: int = 4
-    wholes: int = 2
-    whole_share: float = 0.35
-    learning_rate: float = 2e-3
+    batch: int = 4
+    learning_rate: float = 3e-3
     warmup: int = 100
     checkpoint_every: int = 100
+    standard: int = 50
 
     def rate(self, step: int) -> float:
         """Learning rate of an optimizer step."""
@@ -58,47 +61,73 @@ class Recipe:
         return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * progress)))
 
 
-Batch = tuple[Tensor, Tensor, Tensor]
+Batch = list[Example]
 
 
 class Batches(Dataset[Batch]):
     """The batch of every iteration, a function only of its number."""
 
-    def __init__(self, recipe: Recipe, maps: Tensor, camera: Camera, start: int) -> None:
-        """Args: the recipe; anatomies; the camera; the first iteration."""
-        self._recipe, self._maps, self._camera, self._start = recipe, maps, camera, start
+    def __init__(self, recipe: Recipe, world: World, start: int) -> None:
+        """Args: the recipe; what all heads share; the first iteration."""
+        self._recipe, self._world, self._start = recipe, world, start
+        self._elderly, self._young = Camera(world.elderly), Camera(world.young)
 
     def __len__(self) -> int:
-        return self._recipe.iterations - self._start
+        return self._recipe.iterations + self._recipe.standard - self._start
 
     def __getitem__(self, index: int) -> Batch:
-        rng = np.random.default_rng([SEED, 1, self._start + index])
-        whole = bool(rng.random() < self._recipe.whole_share)
-        count = self._recipe.wholes if whole else self._recipe.crops
-        return collate(
-            [
-                self._camera.shoot(self._maps[rng.integers(len(self._maps))], rng, whole)
-                for _ in range(count)
-            ]
-        )
+        first = (self._start + index) * self._recipe.batch
+        return [self._example(first + number) for number in range(self._recipe.batch)]
 
-
-def collate(examples: list[Example]) -> Batch:
-    """Images (B, 1, X, Y, Z), tissue (B, 5, X, Y, Z) and properties (B, 9)."""
-    images = torch.stack([example.image for example in examples])
-    tissue = torch.stack([example.tissue for example in examples])
-    return images, tissue, torch.stack([example.properties for example in examples])
+    def _example(self, number: int) -> Example:
+        rng = np.random.default_rng([SEED, 1, number])
+        camera = self._young if rng.random() < YOUNG else self._elderly
+        return camera.shoot(sample_map(self._world, number + 1), rng)
 
 
 def losses(network: AnatomyNetwork, batch: Batch) -> dict[str, Tensor]:
-    """Cross entropy and Dice loss of the tissue, squared error of the properties, and their sum."""
-    images, tissue, properties = batch
-    logits, guesses = network(images)
-    entropy = F.cross_entropy(logits, tissue)
-    dice = 1 - soft_dice(logits.softmax(dim=1), tissue)[1:].mean()
-    properties_loss = F.mse_loss(guesses, properties)
-    total = entropy + dice + PROPERTIES_WEIGHT * properties_loss
-    return {"loss": total, "entropy": entropy, "dice": dice, "told": properties_loss}  # as in LOG
+    """Cross entropy, Dice loss and volume error of the tissue, error of properties; their sum."""
+    logits, features = seen(network, batch)
+    tissue = torch.stack([one.tissue for one in batch])
+    shares = logits.softmax(dim=1)
+    parts = {
+        "entropy": F.cross_entropy(logits, tissue),
+        "dice": 1 - soft_dice(shares, tissue)[1:].mean(),
+        "volume": volume_error(shares, tissue),
+        "properties": F.mse_loss(
+            network.properties(features), torch.stack([one.properties for one in batch])
+        ),
+    }
+    total = parts["entropy"] + parts["dice"] + VOLUME_WEIGHT * parts["volume"]
+    return {"loss": total + PROPERTIES_WEIGHT * parts["properties"], **parts}
+
+
+def seen(network: AnatomyNetwork, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Logits (B, 6, *SHAPE) and features (B, d) of a batch, whose images differ in voxels."""
+    working = torch.cat([regridded(one.image[None], SHAPE) for one in batch])
+    working = working.contiguous(memory_format=torch.channels_last_3d)
+    stages = network.stages(working)
+    features = [
+        network.pooled(
+            one.image[None],
+            network.textures(one.image[None]),
+            tuple(stage[number : number + 1] for stage in stages),
+        )
+        for number, one in enumerate(batch)
+    ]
+    return network.logits(working, stages), torch.cat(features)
+
+
+def volume_error(found: Tensor, true: Tensor) -> Tensor:
+    """Weighted mean absolute error of the logarithm of the ``VOLUMES`` of shares (B, 6, X, Y, Z)."""
+    ml = SPACING_MM**3 / 1000
+    found, true = (shares.sum(dim=(2, 3, 4)) * ml for shares in (found, true))
+    total = found.new_zeros(())
+    for names, weight in VOLUMES.items():
+        columns = [TISSUES.index(name) for name in names]
+        a, b = found[:, columns].sum(dim=1), true[:, columns].sum(dim=1)
+        total = total + weight * ((a + LEAST_ML) / (b + LEAST_ML)).log().abs().mean()
+    return total
 
 
 def soft_dice(found: Tensor, true: Tensor) -> Tensor:
@@ -130,8 +159,9 @@ def train(folder: Path, recipe: Recipe, console: Console) -> Path:
     step, rows = _restored(folder / STATE, network, optimizer)
     before, began = rows[-1]["seconds"] if rows else 0.0, time.monotonic()
     window: list[dict[str, float]] = []
+    batches = _batches(recipe, step, console)
     with console.bar("train anatomy", recipe.iterations, step) as bar:
-        for batch in _batches(recipe, step, console):
+        for batch in islice(batches, recipe.iterations - step):
             window.append(_optimizer_step(network, optimizer, batch, recipe.rate(step)))
             step += 1
             bar.advance(note=f"loss {window[-1]['loss']:.3f}")
@@ -141,7 +171,17 @@ def train(folder: Path, recipe: Recipe, console: Console) -> Path:
                 window.clear()
             if step % recipe.checkpoint_every == 0 or step == recipe.iterations:
                 _save(folder, network, optimizer, step, rows)
+    standardise(network, batches)
     return write_weights(folder / WEIGHTS, network)
+
+
+@torch.inference_mode()
+def standardise(network: AnatomyNetwork, batches: Iterable[Batch]) -> None:
+    """Store mean and standard deviation of the features over images of the training's kind."""
+    network.eval()
+    features = torch.cat([seen(network, batch)[1] for batch in batches])
+    network.mean.copy_(features.mean(dim=0))
+    network.deviation.copy_(features.std(dim=0).clamp(min=LEAST_DEVIATION))
 
 
 def _mean(window: list[dict[str, float]]) -> dict[str, float]:
@@ -161,11 +201,8 @@ def write_weights(path: Path, network: AnatomyNetwork) -> Path:
 
 
 def _batches(recipe: Recipe, start: int, console: Console) -> Iterator[Batch]:
-    if start >= recipe.iterations:
-        return
-    console.say(f"sampling {recipe.anatomies} anatomies")
-    world = World.load()
-    data = Batches(recipe, sample_maps(world, recipe.anatomies), Camera(world), start)
+    console.say("loading the templates")
+    data = Batches(recipe, World.load(), start)
     yield from DataLoader(
         data, batch_size=None, num_workers=1, prefetch_factor=8, generator=torch.Generator()
     )
@@ -177,9 +214,7 @@ def _optimizer_step(
     for group in optimizer.param_groups:
         group["lr"] = rate
     network.train()
-    images, tissue, properties = batch
-    images = images.to(memory_format=torch.channels_last_3d)
-    found = losses(network, (images, tissue, properties))
+    found = losses(network, batch)
     optimizer.zero_grad(set_to_none=True)
     found["loss"].backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
