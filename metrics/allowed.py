@@ -1,7 +1,8 @@
 """What a metric may measure with: those of the shared instruments that it declares."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from longibench.metrics.scan import Scan
 
 if TYPE_CHECKING:
     from longibench.metrics.anatomy import Reading
+
+T = TypeVar("T")
 
 
 class UndeclaredError(Exception):
@@ -32,10 +35,22 @@ class Allowed:
 
     @classmethod
     def of(
-        cls, shared: Instruments | None, metric: str, extractor: bool, segmentation: bool
+        cls,
+        shared: Instruments | None,
+        metric: str,
+        extractor: bool,
+        segmentation: bool,
+        own_extractor: str | None = None,
     ) -> "Allowed":
-        """Args: instruments, by default the embedded ones; a metric's name and declarations."""
-        return cls(shared or Instruments(), metric, extractor, segmentation)
+        """Args: instruments, by default the embedded ones; a metric's name and declarations.
+
+        Raises:
+            WeightsError: The weights of its own extractor cannot be parsed.
+        """
+        shared = shared or Instruments()
+        if own_extractor is not None:
+            shared = shared.with_extractor(own_extractor)
+        return cls(shared, metric, extractor, segmentation)
 
     @property
     def title(self) -> str:
@@ -51,6 +66,10 @@ class Allowed:
         """Maps (C, x, y, z) of the extractor's stages; for metrics with ``uses_extractor``."""
         self._check("uses_extractor", self._extractor)
         return self.shared.feature_maps(scan)
+
+    def prepared(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What metrics on the same features compute once; the key names all that it depends on."""
+        return self.shared.prepared.get(key, compute)
 
     def volumes(self, scan: Scan) -> dict[str, float]:
         """Volumes of structures in ml; for metrics with ``uses_segmentation``."""

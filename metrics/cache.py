@@ -1,14 +1,16 @@
-"""Cache of vectors that are expensive to compute, with keys of what determines them."""
+"""Caches of what is expensive to compute, with keys of what determines it."""
 
 import hashlib
 import io
-from collections.abc import Callable
-from typing import Protocol
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
+T = TypeVar("T")
 
 
 class Files(Protocol):
@@ -55,6 +57,25 @@ class VectorCache:
             vector = compute()
             self._files.write(name, _encoded(vector))
         return vector
+
+
+class Recent:
+    """The values that were used last, by key, in memory: few, because they may be large."""
+
+    def __init__(self, most: int) -> None:
+        """Args: the number of values that are kept."""
+        self._most = most
+        self._values: dict[Hashable, Any] = {}  # in the order of their last use
+        self._computing = threading.RLock()  # a value may be computed from another one
+
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """The value of a key, computed by one thread if it is not known."""
+        with self._computing:
+            value: T = self._values.pop(key) if key in self._values else compute()
+            self._values[key] = value
+            while len(self._values) > self._most:
+                del self._values[next(iter(self._values))]
+        return value
 
 
 def _decoded(content: bytes | None) -> Vector | None:

@@ -18,6 +18,8 @@ from longibench.metrics.weights import EmbeddedWeights, Weights, parse
 if TYPE_CHECKING:
     from longibench.metrics.anatomy import Reading
 
+ON_GPU = threading.Lock()
+
 Features = NDArray[np.float64]
 Map = NDArray[np.float32]
 
@@ -145,5 +147,5 @@ def _understood(weights: str, convention: str) -> tuple[Weights | EmbeddedWeight
 
 
 def _alone(device: torch.device) -> AbstractContextManager[Any]:
-    """Lets one thread at a time use a GPU: cuDNN's flags apply to the whole process."""
-    return nullcontext() if device.type == "cpu" else threading.Lock()
+    """Lets one thread at a time use a GPU: cuDNN's flags apply to all extractors of a process."""
+    return nullcontext() if device.type == "cpu" else ON_GPU

@@ -5,9 +5,16 @@ from types import MappingProxyType
 
 import numpy as np
 
-from longibench.metrics.frechet_subsets import FrechetSubsets
+from longibench.metrics.frechet_subsets import OnePart, prepare
 from longibench.metrics.metric import Features, Floor, Scan, TooFewVolumes
-from longibench.metrics.subsets import Rows, SubsetMetric, all_distances, first_rows, rows_without
+from longibench.metrics.subsets import (
+    Rows,
+    SubsetMetric,
+    Subsets,
+    all_distances,
+    first_rows,
+    rows_without,
+)
 
 LEAST_SUBJECTS = 20
 FRACTIONS = (1 / 2, 5 / 8, 3 / 4, 7 / 8)
@@ -46,9 +53,9 @@ class FIDInfinity(SubsetMetric, name="fid-infinity"):
         """Features of one volume, (d,)."""
         return self.instruments.features(scan)
 
-    def subsets(self, *, generated: Features, reference: Features) -> FrechetSubsets:
+    def subsets(self, *, generated: Features, reference: Features) -> OnePart:
         """Prepare two sets of features, (N, d) each, for the comparison of subsets."""
-        return FrechetSubsets(generated, reference)
+        return prepare(self.instruments, generated=generated, reference=reference)
 
     def __call__(self, *, generated: Features, reference: Features) -> float:
         """Extrapolate over subsets of the volumes, each of a different subject."""
@@ -123,7 +130,7 @@ def subject_samples(subjects: Sequence[str]) -> list[Rows]:
 
 
 def _intercepts(
-    prepared: FrechetSubsets, samples: Mapping[str, Sequence[Rows]], once: Rows
+    prepared: Subsets, samples: Mapping[str, Sequence[Rows]], once: Rows
 ) -> dict[str, float]:
     """For each list of subsets, the least squares line of FID over 1 / N, at 1 / N = 0.
 

@@ -1,10 +1,28 @@
-"""The Fréchet distance as pure functions: features -> statistics -> distance."""
+"""The Fréchet distance as pure functions: features -> statistics -> two parts -> distance."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from longibench.metrics.metric import Features, MetricError, TooFewVolumes
+
+
+class Parts(NamedTuple):
+    """The two parts of a Fréchet distance, each at least 0.
+
+    Attributes:
+        mean: ``|m1 - m2|^2``: a shift that all volumes share.
+        covariance: ``Tr(S1 + S2 - 2 (S1 S2)^(1/2))``: another spread between the volumes.
+    """
+
+    mean: float
+    covariance: float
+
+    @property
+    def distance(self) -> float:
+        """Their sum."""
+        return self.mean + self.covariance
 
 
 @dataclass(frozen=True)
@@ -39,32 +57,34 @@ def features_to_statistics(features: Features) -> Statistics:
     return Statistics(mean, factor)
 
 
-def statistics_to_distance(*, generated: Statistics, reference: Statistics) -> float:
-    """Fréchet distance of two normal distributions (Dowson and Landau 1982).
+def statistics_to_parts(*, generated: Statistics, reference: Statistics) -> Parts:
+    """Fréchet distance of two normal distributions in parts (Dowson and Landau 1982).
 
     ``|m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2))``. With S1 = A'A and S2 = B'B the eigenvalues of
     S1 S2 are the squared singular values of AB', so the last trace is their sum: exact, real and
     without the square root of a singular matrix.
-
-    Returns:
-        The distance, at least 0.
     """
     singular = np.linalg.svd(generated.factor @ reference.factor.T, compute_uv=False)
     spread = np.sum(generated.factor**2) + np.sum(reference.factor**2) - 2 * singular.sum()
     shift = np.sum((generated.mean - reference.mean) ** 2)
-    return max(0.0, float(shift + spread))  # rounding can leave -1e-13
+    return Parts(float(shift), max(0.0, float(spread)))  # rounding can leave -1e-13
 
 
-def frechet_distance(*, generated: Features, reference: Features) -> float:
-    """Fréchet distance of two sets of features, (N, d) and (M, d).
+def frechet_parts(*, generated: Features, reference: Features) -> Parts:
+    """The parts of the Fréchet distance of two sets of features, (N, d) and (M, d).
 
     Raises:
         TooFewVolumes: Fewer than two volumes in a set.
         MetricError: A feature is not finite.
     """
-    return statistics_to_distance(
+    return statistics_to_parts(
         generated=features_to_statistics(generated), reference=features_to_statistics(reference)
     )
+
+
+def frechet_distance(*, generated: Features, reference: Features) -> float:
+    """Fréchet distance of two sets of features; arguments and errors as of ``frechet_parts``."""
+    return frechet_parts(generated=generated, reference=reference).distance
 
 
 def finite(features: Features) -> Features:

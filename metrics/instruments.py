@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 
-from longibench.metrics.cache import Vector, VectorCache
+from longibench.metrics.cache import Recent, Vector, VectorCache
 from longibench.metrics.conventions import find_convention
 from longibench.metrics.extractors import (
     AnatomyExtractor,
@@ -25,6 +25,10 @@ from longibench.metrics.weights import EMBEDDED, EmbeddedWeights
 if TYPE_CHECKING:
     from longibench.metrics.anatomy import Reading
 
+T = TypeVar("T")
+
+PREPARED = 2  # generated against real volumes, and real against real
+
 
 @dataclass(frozen=True)
 class Code:
@@ -32,6 +36,11 @@ class Code:
 
     features: str = ""
     segmentation: str = ""
+
+
+def unidentified(weights: str) -> Code:
+    """No digests, for vectors that are not kept beyond this process."""
+    return Code()
 
 
 class Instruments:
@@ -42,6 +51,7 @@ class Instruments:
         convention: How volumes are presented to the extractor; see ``metrics.conventions``.
         device: Device of the networks.
         code: Part of the key of a stored vector.
+        prepared: What metrics on the same features compute once.
     """
 
     def __init__(
@@ -49,16 +59,38 @@ class Instruments:
         weights: str = EMBEDDED,
         convention: str = "as-is",
         cache: VectorCache | None = None,
-        device: str = "cpu",
-        code: Code = Code(),
+        device: str | torch.device = "cpu",
+        code: Callable[[str], Code] = unidentified,
     ) -> None:
-        """Args: the attributes, and where vectors are stored."""
+        """Args: the attributes, where vectors are stored, and the code by an extractor's weights.
+
+        Raises:
+            WeightsError: ``code`` cannot parse the weights.
+        """
         self.weights = weights
         self.convention = convention
         self.device = torch.device(device)
-        self.code = code
+        self.code = code(weights)
+        self._code = code
         self._cache = cache or VectorCache()
+        self._others: dict[str, Instruments] = {}
+        self.prepared = Recent(PREPARED)
         self._loading = threading.RLock()  # volumes are scored in several threads
+
+    def with_extractor(self, weights: str) -> "Instruments":
+        """These with another extractor, for volumes as they are; the same ones at every call.
+
+        Raises:
+            WeightsError: The weights cannot be parsed.
+        """
+        if (weights, "as-is") == (self.weights, find_convention(self.convention).name):
+            return self
+        with self._loading:
+            if weights not in self._others:
+                self._others[weights] = type(self)(
+                    weights, "as-is", self._cache, self.device, self._code
+                )
+            return self._others[weights]
 
     @cached_property
     def title(self) -> str:

@@ -64,6 +64,8 @@ class Metric(ABC):
         mask: The region that it uses, such as ``"source's head"``; empty for no mask.
         uses_extractor: Whether it measures with the feature extractor, which is then loaded before
             long computations.
+        extractor: Weights of the extractor that it measures with, on volumes as they are, whatever
+            ``metrics.extractor`` and ``metrics.input`` are; None, as by default, for those.
         uses_segmentation: Whether it measures with the embedded segmentation.
     """
 
@@ -78,12 +80,14 @@ class Metric(ABC):
     parameters: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     mask: ClassVar[str] = ""
     uses_extractor: ClassVar[bool] = False
+    extractor: ClassVar[str | None] = None
     uses_segmentation: ClassVar[bool] = False
 
     def __init__(self, instruments: Instruments | None = None) -> None:
         """Args: what to measure with, shared between metrics; by default the embedded network."""
         name = getattr(self, "name", type(self).__name__)
-        self._allowed = Allowed.of(instruments, name, self.uses_extractor, self.uses_segmentation)
+        uses = self.uses_extractor, self.uses_segmentation
+        self._allowed = Allowed.of(instruments, name, *uses, self.extractor)
 
     @property
     def instruments(self) -> Allowed:
@@ -334,6 +338,8 @@ def _register(cls: type[Metric], name: str) -> None:
         json.dumps(dict(cls.parameters))
     except TypeError as error:
         raise TypeError(f"{cls.__name__}.parameters: not JSON values: {error}") from error
+    if cls.extractor is not None and not cls.uses_extractor:
+        raise TypeError(f"{cls.__name__}.extractor: add 'uses_extractor = True' to measure with it")
     if name in REGISTRY:
         other = REGISTRY[name]
         raise TypeError(f"metric name '{name}' is taken by {other.__module__}.{other.__qualname__}")

@@ -20,6 +20,8 @@ from longibench.metrics.instruments import Instruments
 from longibench.metrics.metric import TRUTH, Metric, MetricError, shared_instruments
 from longibench.metrics.weights import WeightsError, parse
 
+SETTING = "metrics.extractor"
+
 
 def build_metrics(
     settings: MetricSettings,
@@ -44,27 +46,30 @@ def build_metrics(
         raise UserError(f"metrics.names: {min(repeated)} is listed twice")
     if not settings.names:
         raise UserError("metrics.names: name at least one; see 'python cli.py metrics'")
-    with _weights_explained():
+    with _weights_explained(SETTING):
         _refuse_absent_weights(settings.extractor)
         instruments = Instruments(
             settings.extractor,
             settings.input,
             VectorCache(MeasuredFiles(cache) if cache else None),
             device,
-            instrument_code(settings.extractor),
+            instrument_code,
         )
-        built = [_build(name, instruments) for name in settings.names]
-        for metric in built:
-            identify(metric)  # by its current code; reports a problem with the file of the weights
-    return built
+    return [_build(name, instruments) for name in settings.names]
 
 
 def _build(name: str, instruments: Instruments) -> Metric:
     """Build one metric; a plugin's class may fail in its own ways."""
-    try:
-        return find_metric(name)(instruments)
-    except (TypeError, AttributeError) as error:
-        raise UserError(f"metric '{name}' cannot be built: {error}") from error
+    kind = find_metric(name)
+    with _weights_explained(_named_by(kind)):
+        try:
+            if kind.extractor is not None:
+                _refuse_absent_weights(kind.extractor)
+            metric = kind(instruments)
+        except (TypeError, AttributeError) as error:
+            raise UserError(f"metric '{name}' cannot be built: {error}") from error
+        identify(metric)  # by its current code; reports a problem with the file of the weights
+    return metric
 
 
 def needs_truth(name: str) -> bool:
@@ -118,9 +123,9 @@ def load_extractors(metrics: Sequence[Metric]) -> None:
         UserError: Weights that cannot be obtained, or are not the expected ones.
     """
     prepare_metrics(metrics)
-    with _weights_explained():
-        for metric in metrics:
-            if metric.uses_extractor:
+    for metric in metrics:
+        if metric.uses_extractor:
+            with _weights_explained(_named_by(type(metric))):
                 shared_instruments(metric).load()
 
 
@@ -161,8 +166,13 @@ def _refuse_absent_weights(extractor: str) -> None:
 
 
 @contextmanager
-def _weights_explained() -> Iterator[None]:
+def _weights_explained(named_by: str) -> Iterator[None]:
     try:
         yield
     except WeightsError as error:
-        raise UserError(f"metrics.extractor: {error}") from error
+        raise UserError(f"{named_by}: {error}") from error
+
+
+def _named_by(kind: type[Metric]) -> str:
+    """Where the weights of a metric's extractor are named."""
+    return SETTING if kind.extractor is None else f"metric '{kind.name}', extractor"

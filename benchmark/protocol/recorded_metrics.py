@@ -55,7 +55,8 @@ def record_metrics(folder: Path, metrics: Sequence[Metric], settings: MetricSett
     by_extractor = settings.model_dump(mode="json", include={"extractor", "input"})
     asked = []
     for metric in metrics:
-        built_from = by_extractor if metric.uses_extractor else {}
+        by_settings = metric.uses_extractor and metric.extractor is None
+        built_from = by_extractor if by_settings else {}
         asked.append({**describe_metric(metric), "settings": built_from})
     with Workspace(folder.parent).lock(folder / METRICS, PATIENCE):
         before = read_recorded(folder)

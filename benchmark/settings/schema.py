@@ -33,7 +33,7 @@ Logger = Literal["csv", "tensorboard", "mlflow", "wandb"]
 PAPER_TEST_FRACTION = 114 / 1239  # section IV.A: 1,125 of 1,239 participants train
 DEFAULT_METRICS = (
     # do they look real?
-    *("fid", "fid-infinity", "kid"),
+    *("fid", "fid-mean", "fid-covariance", "fid-random", "fid-infinity", "kid"),
     # do they look like the true follow-up?
     *("ssim", "ssim-head", "ssim-skimage", "ms-ssim", "psnr-head", "mae-head", "ncc-head"),
     *("perceptual", "sharpness"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from longibench.metrics.cache import Vector, VectorCache
+from longibench.metrics.cache import Recent, Vector, VectorCache
 
 
 class Folder:
@@ -90,3 +90,23 @@ def test_many_threads_get_the_same(cache: VectorCache, count: Counter) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda key: cache.get(key, count), "aabbaabb" * 4))
     assert all(np.array_equal(vector, np.arange(3.0)) for vector in found)
+
+
+def test_what_was_used_last_is_kept(count: Counter) -> None:
+    recent = Recent(2)
+    first = recent.get("a", count)
+    recent.get("b", count)
+    assert recent.get("a", count) is first
+    recent.get("c", count)  # in the place of b
+    assert count.calls == 3
+    assert recent.get("a", count) is first
+    recent.get("b", count)
+    assert count.calls == 4
+
+
+def test_what_is_used_recently_may_need_something_else(count: Counter) -> None:
+    recent = Recent(2)
+    outer = recent.get("outer", lambda: recent.get("inner", count) + 1)
+    np.testing.assert_array_equal(outer, [1, 2, 3])
+    recent.get("inner", count)
+    assert count.calls == 1

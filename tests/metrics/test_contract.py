@@ -25,6 +25,7 @@ from longibench.metrics.metric import (
     SetMetric,
     SubjectMetric,
     pair_metric,
+    shared_instruments,
 )
 from longibench.metrics.scan import Truth
 
@@ -205,7 +206,7 @@ def test_tells_what_it_is(metric: Metric) -> None:
 def test_title_says_more_than_the_name(metric: Metric) -> None:
     assert "[" in metric.title  # what changes the value, in brackets
     assert metric.title.endswith("]")
-    assert metric.title == REGISTRY[metric.name](metric.instruments).title
+    assert metric.title == REGISTRY[metric.name](shared_instruments(metric)).title
 
 
 def test_titles_differ() -> None:

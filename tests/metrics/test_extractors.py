@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from longibench.metrics import extractors
 from longibench.metrics.extractors import Extractor, extractor, extractor_title
 from longibench.metrics.scan import Scan
 from longibench.metrics.weight_files import WeightsError
@@ -102,3 +103,10 @@ def test_what_is_not_known_is_refused(build: object) -> None:
         build("resnet", "as-is")
     with pytest.raises(WeightsError, match="embedded extractor accepts only volumes in"):
         build("embedded", "wdm")
+
+
+def test_extractors_share_one_lock_of_the_gpu() -> None:
+    """cuDNN's flags apply to the whole process: one extractor must not reset another's."""
+    first, second = (extractors._alone(torch.device("cuda")) for _ in range(2))
+    assert first is second
+    assert extractors._alone(CPU) is not first

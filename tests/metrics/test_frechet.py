@@ -8,7 +8,8 @@ from longibench.metrics.frechet import (
     Statistics,
     features_to_statistics,
     frechet_distance,
-    statistics_to_distance,
+    frechet_parts,
+    statistics_to_parts,
 )
 from longibench.metrics.metric import MetricError, TooFewVolumes
 
@@ -39,9 +40,12 @@ def test_agrees_with_the_formula() -> None:
     generated, reference = draw(300, 12, 1, 0.1), draw(200, 12, 2)
     s1, s2 = np.cov(generated, rowvar=False), np.cov(reference, rowvar=False)
     shift = np.sum((generated.mean(0) - reference.mean(0)) ** 2)
-    expected = shift + np.trace(s1 + s2 - 2 * sqrtm(s1 @ s2).real)
+    spread = np.trace(s1 + s2 - 2 * sqrtm(s1 @ s2).real)
+    parts = frechet_parts(generated=generated, reference=reference)
+    assert parts.mean == pytest.approx(shift, rel=1e-10)
+    assert parts.covariance == pytest.approx(spread, rel=1e-10)
     found = frechet_distance(generated=generated, reference=reference)
-    assert found == pytest.approx(expected, rel=1e-10)
+    assert found == pytest.approx(shift + spread, rel=1e-10)
 
 
 def test_one_dimension_by_hand() -> None:
@@ -56,11 +60,13 @@ def test_known_normal_distributions() -> None:
     rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
     first, second = np.array([4.0, 1, 9, 0, 1, 2]), np.array([1.0, 1, 4, 0, 9, 0])
     mean = np.arange(6.0)
-    distance = statistics_to_distance(
+    parts = statistics_to_parts(
         generated=Statistics(mean, np.sqrt(first)[:, None] * rotation),
         reference=Statistics(mean + 2, np.sqrt(second)[:, None] * rotation),
     )
-    assert distance == pytest.approx(6 * 4 + np.sum((np.sqrt(first) - np.sqrt(second)) ** 2))
+    assert parts.mean == pytest.approx(6 * 4)
+    assert parts.covariance == pytest.approx(np.sum((np.sqrt(first) - np.sqrt(second)) ** 2))
+    assert parts.distance == parts.mean + parts.covariance
 
 
 @pytest.mark.parametrize("count", [20, 90])

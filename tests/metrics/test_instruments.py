@@ -12,7 +12,7 @@ from torch import nn
 
 from longibench.benchmark.core.measured_files import MeasuredFiles
 from longibench.metrics.cache import VectorCache
-from longibench.metrics.instruments import STRUCTURES, Instruments
+from longibench.metrics.instruments import STRUCTURES, Code, Instruments
 from longibench.metrics.scan import Scan
 
 
@@ -120,6 +120,32 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     )
     monkeypatch.setitem(sys.modules, "longibench.metrics.anatomy", anatomy)
     return done
+
+
+def test_another_extractor_shares_device_code_and_stored_vectors(
+    tmp_path: Path, passes: list[int]
+) -> None:
+    cache = VectorCache(MeasuredFiles(tmp_path))
+    instruments = Instruments("random:0", "wdm", cache, "cpu", lambda weights: Code(weights))
+    other = instruments.with_extractor("embedded-random:5")
+    assert other is instruments.with_extractor("embedded-random:5")  # one network for all metrics
+    assert other is not instruments.with_extractor("embedded-random:6")
+    assert (other.title, other.convention) == ("embedded anatomy random:5, d=2", "as-is")
+    assert (instruments.code.features, other.code.features) == ("random:0", "embedded-random:5")
+    assert other.device == instruments.device
+    np.testing.assert_array_equal(other.features(draw(0)), [5, 2])
+    np.testing.assert_array_equal(other.features(draw(0)), [5, 2])
+    assert passes == [5]
+    assert len(list(tmp_path.glob("*.npy"))) == 1
+
+
+def test_the_same_extractor_is_not_loaded_twice(passes: list[int]) -> None:
+    instruments, scan = Instruments("embedded-random:5", "ha-gan"), draw(0)
+    assert instruments.with_extractor("embedded-random:5") is instruments
+    trained = Instruments()
+    own, shared = trained.with_extractor("embedded-random:0"), trained
+    assert shared.volumes(scan) == own.volumes(scan)
+    assert passes == [7]
 
 
 def test_features_and_segmentation_share_one_pass(passes: list[int]) -> None:

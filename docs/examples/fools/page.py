@@ -11,7 +11,6 @@ from fools.volumes import BRIGHTER, ENLARGED, EXPECTED, MEAN, OFFSET, RANDOM, SI
 from longibench.benchmark.cohorts.open_cohort import SIMULATED
 from longibench.benchmark.protocol.protocol_metrics import describe_metric
 from longibench.benchmark.settings.plugins import load_metrics
-from longibench.benchmark.settings.schema import DEFAULT_METRICS
 from longibench.metrics.statistics import Interval
 from longibench.reports.model.formats import interval, number
 from longibench.reports.model.metric_facts import MetricFacts
@@ -58,7 +57,7 @@ CHECKED = ("truth-skill", "truth-auroc", "truth-ventricles")
 COMPARED = (
     *("skill-head", "change-correlation", "ventricles-error", "ssim-head", "fid", "truth-skill"),
 )
-MEASURES = {
+MEASURES = {  # the metrics of docs/fools.csv
     "fid": "distance of two sets in pooled features",
     "fid-infinity": "the same, extrapolated to many volumes",
     "kid": "the same sets, unbiased at every N",
@@ -149,7 +148,7 @@ def render(table: pd.DataFrame) -> str:
 def _metric_table(values: Values) -> Iterator[str]:
     yield f"| metric | family | what it measures | {' | '.join(ROWS)} |"
     yield "|---" * (3 + len(ROWS)) + "|"
-    for metric in DEFAULT_METRICS:
+    for metric in MEASURES:
         fooled = values.fooled_by(metric)
         cells = [
             f"**{text}**" if row in fooled else text
@@ -164,7 +163,7 @@ def _metric_table(values: Values) -> Iterator[str]:
 def _fooled(values: dict[str, Values]) -> Iterator[str]:
     """By what each metric is fooled; metrics that are fooled by the same share a line."""
     by_what: dict[str, list[str]] = {}
-    for metric in DEFAULT_METRICS:
+    for metric in MEASURES:
         found = [
             f"{_listed(rows)} on `{version}`"
             for version, its in values.items()

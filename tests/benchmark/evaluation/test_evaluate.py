@@ -20,7 +20,16 @@ from longibench.benchmark.evaluation.score_table import read_scores
 from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.settings.schema import MetricSettings
-from longibench.metrics.metric import REGISTRY, MetricError, PairMetric, SetMetric, SubjectMetric
+from longibench.metrics.extractors import MedicalNetExtractor
+from longibench.metrics.metric import (
+    REGISTRY,
+    Features,
+    MetricError,
+    PairMetric,
+    Scan,
+    SetMetric,
+    SubjectMetric,
+)
 
 LABEL = Label("protocol", "split", "somebody", "abc", 0)
 
@@ -252,6 +261,32 @@ def test_the_target_scores_perfectly(mine: Path, pairs: pd.DataFrame) -> None:
     values = scores[scores["role"] == "value"].groupby("metric")["value"].mean()
     assert values["ssim"] == pytest.approx(1, abs=1e-6)
     assert values["fid"] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.usefixtures("fid_of_few")
+def test_fid_and_its_parts_measure_every_volume_once(
+    mine: Path, pairs: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+    plain = MedicalNetExtractor.pooled
+
+    def counting(self: MedicalNetExtractor, scan: Scan) -> Features:
+        measured.append(scan.content)
+        return plain(self, scan)
+
+    monkeypatch.setattr(MedicalNetExtractor, "pooled", counting)
+    names = ("fid", "fid-mean", "fid-covariance")
+    metrics = build_metrics(MetricSettings(names=names, extractor="random:0"))
+    evaluator = Evaluator(metrics, pairs, Console(quiet=True), mine.parent / "measured", 1)
+    scores = evaluator.score(find_predictions(mine), LABEL)
+    assert len(measured) == len(set(measured)) >= len(pairs)
+    keys = ["role", "subject"]
+    fid, mean, covariance = (
+        scores[scores["metric"] == name].set_index(keys)["value"] for name in names
+    )
+    assert len(fid) > 1
+    within = ["value", "leave-out"]
+    pd.testing.assert_series_equal((mean + covariance)[within], fid[within], check_exact=True)
 
 
 @pytest.mark.parametrize("samples", [1, 2])

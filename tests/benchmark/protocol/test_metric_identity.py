@@ -11,18 +11,24 @@ import pytest
 
 from longibench.benchmark.core import code_identity
 from longibench.benchmark.core.code_identity import ModuleFile, closure
+from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.protocol import metric_identity
 from longibench.benchmark.protocol.metric_identity import Identity, identify, instrument_code
-from longibench.benchmark.protocol.protocol_metrics import build_metrics, describe_metric
+from longibench.benchmark.protocol.protocol_metrics import (
+    build_metrics,
+    describe_metric,
+    load_extractors,
+)
 from longibench.benchmark.settings.plugins import load_metrics
 from longibench.benchmark.settings.schema import DEFAULT_METRICS, MetricSettings
 from longibench.metrics.allowed import UndeclaredError
 from longibench.metrics.cache import Vector, VectorCache
 from longibench.metrics.instruments import Code, Instruments
-from longibench.metrics.metric import REGISTRY, Metric, PairMetric, Scan
+from longibench.metrics.metric import REGISTRY, Metric, PairMetric, Scan, SetMetric
 
+DISTRIBUTION = ("fid", "fid-mean", "fid-covariance", "fid-infinity", "kid")
 MEASURED_BY_NETWORK = {
-    *("fid", "fid-infinity", "kid", "perceptual", "monotonicity"),
+    *(*DISTRIBUTION, "fid-random", "perceptual", "monotonicity"),
     *(f"{part}-{kind}" for part in ("ventricles", "brain") for kind in ("bias", "error")),
     *("ventricles-correlation", "brain-correlation", "truth-ventricles", "truth-brain"),
 }
@@ -107,7 +113,7 @@ def test_definitions_differ_where_values_do() -> None:
 def test_the_extractor_and_its_input_define_what_they_measure(settings: dict[str, str]) -> None:
     plain, other = identities(), identities(**settings)
     changed = {name for name in DEFAULT_METRICS if plain[name] != other[name]}
-    assert changed == {"fid", "fid-infinity", "kid", "perceptual"}
+    assert changed == {*DISTRIBUTION, "perceptual"}
     assert all(plain[name].definition != other[name].definition for name in changed)
 
 
@@ -186,10 +192,62 @@ def test_the_code_names_what_is_kept() -> None:
 
     scan = Scan(np.zeros((4, 4, 4), np.float32))
     for code in (Code("a", "b"), Code("c", "b"), Code("a", "d")):
-        instruments = Instruments("random:0", cache=Keys(), code=code)
+        instruments = Instruments("random:0", cache=Keys(), code=lambda _, code=code: code)
         instruments.features(scan)
         instruments.volumes(scan)
         scan.forget()
     features, volumes = kept[::2], kept[1::2]
     assert features[0] == features[2] != features[1]
     assert volumes[0] == volumes[1] != volumes[2]
+
+
+@pytest.mark.parametrize("extractor", ["embedded", "random:0", "medicalnet:50"])
+def test_an_extractor_of_its_own_follows_no_setting(extractor: str) -> None:
+    settings = MetricSettings(names=("fid-random",), extractor=extractor)
+    (metric,) = build_metrics(settings)
+    found = describe_metric(metric)
+    untrained = Instruments("embedded-random:0")
+    assert found["title"] == f"FID, untrained network [{untrained.title}]"
+    assert found["defined_by"]["extractor"] == untrained.extractor_definition
+    assert identify(metric) == identities(names=["fid-random"])["fid-random"]
+
+
+def test_an_extractor_of_its_own_is_loaded_before_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(Instruments, "load", lambda self: loaded.append(self.weights))
+    load_extractors(build_metrics(MetricSettings(names=("fid", "ssim", "fid-random"))))
+    assert loaded == ["embedded", "embedded-random:0"]
+
+
+class OwnExtractor(SetMetric):
+    """A metric of a plugin, with weights of its own."""
+
+    higher_is_better, citation, uses_extractor = False, "none", True
+    title = "Own [extractor]"
+
+    def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Vector:
+        """Of one volume."""
+        return self.instruments.features(scan)
+
+    def __call__(self, *, generated: Vector, reference: Vector) -> float:
+        """Of no meaning."""
+        return 0.0
+
+
+@pytest.mark.parametrize("extractor", ["medicalnet:51", "file:nowhere.pth", "embedded-random:x"])
+def test_a_wrong_extractor_of_a_metric_is_named_with_the_metric(extractor: str) -> None:
+    settings = MetricSettings(names=("own-extractor",), extractor="random:0")
+    try:
+        type("Wrong", (OwnExtractor,), {"extractor": extractor}, name="own-extractor")
+        with pytest.raises(UserError, match="metric 'own-extractor', extractor: ") as error:
+            build_metrics(settings)
+    finally:
+        REGISTRY.pop("own-extractor", None)
+    assert extractor.removeprefix("file:").partition(":")[2] in str(error.value)
+
+
+def test_an_extractor_is_named_by_metrics_that_use_one() -> None:
+    contradictory = {"extractor": "random:0", "uses_extractor": False}
+    with pytest.raises(TypeError, match="add 'uses_extractor = True'"):
+        type("Contradictory", (OwnExtractor,), contradictory, name="own-extractor")
+    assert "own-extractor" not in REGISTRY

@@ -88,6 +88,13 @@ def test_one_file_of_weights_is_one_metric_however_it_is_named(
     assert [its["settings"]["extractor"] for its in read_recorded(folder)] == ["file:w.pth"]
 
 
+def test_a_metric_with_an_extractor_of_its_own_is_one_metric_by_any_other(tmp_path: Path) -> None:
+    record(tmp_path, "fid", "fid-random")
+    record(tmp_path, "fid", "fid-random", extractor="random:1")
+    assert names(tmp_path) == ["fid", "fid-random", "fid"]
+    assert read_recorded(tmp_path)[1]["settings"] == {}
+
+
 @pytest.mark.parametrize("text", ["{", "5", '["fid"]', '[{"name": "fid"}]'])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / METRICS).write_text(text)
