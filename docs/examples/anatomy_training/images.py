@@ -151,23 +151,24 @@ class Camera:
         x, y, z = torch.minimum(steps.clamp(min=0), last).T
         return head.reshape(FIELD.shape)[x, y, z]
 
-    def shoot(self, anatomy: Tensor, rng: Generator) -> Example:
-        """Sample voxels, a pose, a contrast and a residue, and take an image of a whole head.
+    def shoot(self, anatomy: Tensor, rng: Generator) -> list[Example]:
+        """Take two images of a whole head and its mirror image, which costs little more than one.
+
+        Voxels, pose, contrast and residue are sampled; the last two for each image.
 
         Args:
             anatomy: Displacement to the template (3, X, Y, Z) on ``FIELD``, mm.
             rng: For all random values.
         """
         spacing = float(rng.choice(list(NATIVE_MM), p=list(NATIVE_MM.values())))
-        own = round_sides(SHAPE, spacing)
+        own = sides_of(SHAPE, spacing)
         pose = sample_pose(rng)
-        contrast, residue = sample_contrast(rng), sample_residue(rng)
         maps = self._maps(anatomy, pose, own, spacing)
-        image, inside = take(maps, contrast, rng)
-        image = left_behind(image, residue, rng)
-        if own != SHAPE:
-            maps = self._maps(anatomy, pose, SHAPE, SPACING_MM)
-        return example(maps, image, inside, contrast, residue, spacing)
+        truth = maps if own == SHAPE else self._maps(anatomy, pose, SHAPE, SPACING_MM)
+        return [
+            developed(shown, true, spacing, rng)
+            for shown, true in ((maps, truth), (mirrored(maps), mirrored(truth)))
+        ]
 
     def _maps(
         self, anatomy: Tensor, pose: "Pose", shape: tuple[int, int, int], spacing: float
@@ -176,7 +177,20 @@ class Camera:
         return self.shares(anatomy, points, spacing).reshape(len(MAPS), *shape)
 
 
-def round_sides(sides: tuple[int, int, int], spacing: float) -> tuple[int, int, int]:
+def developed(maps: Values, truth: Values, spacing: float, rng: Generator) -> Example:
+    """Sample a contrast and a residue for ``MAPS`` on an image's voxels and on the network's."""
+    contrast, residue = sample_contrast(rng), sample_residue(rng)
+    image, inside = take(maps, contrast, rng)
+    image = left_behind(image, residue, rng)
+    return example(truth, image, inside, contrast, residue, spacing)
+
+
+def mirrored(maps: Values) -> Values:
+    """Maps (6, X, Y, Z) of the mirror image, left and right exchanged."""
+    return np.ascontiguousarray(maps[:, ::-1])
+
+
+def sides_of(sides: tuple[int, int, int], spacing: float) -> tuple[int, int, int]:
     """Sides of the same field of view with other voxels."""
     x, y, z = (int(side * SPACING_MM / spacing) for side in sides)
     return x, y, z

@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from anatomy_training.anatomies import SEED, YOUNG, World, sample_map
-from anatomy_training.images import SHAPE, Camera, Example
+from anatomy_training.images import SHAPE, USUAL, Camera, Example
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.files import atomic_file, write_text
 from longibench.metrics.anatomy_grid import regridded
-from longibench.metrics.anatomy_network import SPACING_MM, TISSUES, AnatomyNetwork
+from longibench.metrics.anatomy_network import FOLDED, SPACING_MM, TISSUES, AnatomyNetwork
 
 LOG = "anatomy_training.csv"
 STATE = "state.pt"
@@ -39,7 +39,7 @@ class Recipe:
 
     Attributes:
         iterations: Optimizer steps.
-        batch: Heads in a batch, each another anatomy.
+        batch: Images in a batch, two of a head.
         learning_rate: Maximum, reached after ``warmup`` steps, followed by cosine decay.
         warmup: Optimizer steps of linear warm-up.
         checkpoint_every: Optimizer steps between checkpoints.
@@ -76,10 +76,11 @@ class Batches(Dataset[Batch]):
         return self._recipe.iterations + self._recipe.standard - self._start
 
     def __getitem__(self, index: int) -> Batch:
-        first = (self._start + index) * self._recipe.batch
-        return [self._example(first + number) for number in range(self._recipe.batch)]
+        heads = self._recipe.batch // 2
+        first = (self._start + index) * heads
+        return [shot for number in range(heads) for shot in self._shots(first + number)]
 
-    def _example(self, number: int) -> Example:
+    def _shots(self, number: int) -> list[Example]:
         rng = np.random.default_rng([SEED, 1, number])
         camera = self._young if rng.random() < YOUNG else self._elderly
         return camera.shoot(sample_map(self._world, number + 1), rng)
@@ -154,7 +155,7 @@ def train(folder: Path, recipe: Recipe, console: Console) -> Path:
     """
     torch.set_num_threads(1)  # the other core computes images
     torch.manual_seed(SEED)
-    network = AnatomyNetwork().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    network = prepared(AnatomyNetwork()).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-4)
     step, rows = _restored(folder / STATE, network, optimizer)
     before, began = rows[-1]["seconds"] if rows else 0.0, time.monotonic()
@@ -182,6 +183,13 @@ def standardise(network: AnatomyNetwork, batches: Iterable[Batch]) -> None:
     features = torch.cat([seen(network, batch)[1] for batch in batches])
     network.mean.copy_(features.mean(dim=0))
     network.deviation.copy_(features.std(dim=0).clamp(min=LEAST_DEVIATION))
+
+
+def prepared(network: AnatomyNetwork) -> AnatomyNetwork:
+    """The network with the usual share of each tissue as its first guess."""
+    usual = torch.tensor(USUAL[0], dtype=torch.float32).log()
+    network.tissue.bias.data.copy_(usual.repeat_interleave(FOLDED))
+    return network
 
 
 def _mean(window: list[dict[str, float]]) -> dict[str, float]:
