@@ -55,8 +55,8 @@ def _measured(metric: MetricFacts) -> _Measured | None:
     parameters = metric.defined_by.get("parameters", {})
     if not measured_by or parameters.get("change") != PERCENT_A_YEAR:
         return None
-    name, (_, bracket, by) = metric.title.partition(",")[0], metric.title.partition(" [")
-    return _Measured(parameters["structure"], measured_by["weights"], f"{name}{bracket}{by}")
+    name, by = metric.title.partition(",")[0], metric.title.partition(" [")[2].removesuffix("]")
+    return _Measured(parameters["structure"], measured_by["weights"], f"{name} ({by})")
 
 
 def _sentence(its: _Measured, smallest: float, years: Sequence[float]) -> str:

@@ -45,9 +45,9 @@ def test_a_structure_once_with_the_pairs_that_are_shorter(results: Results) -> N
     head, *sentences = detectable(on_grid(results, 2.5), metrics)
     assert head.startswith("Smallest detectable change on voxels of 2.5 mm, 1.96 SD")
     assert sentences == [
-        "Brain [embedded segmentation]: 0.8%, or 0.76% a year over the shortest interval, 1.1 "
+        "Brain (embedded segmentation): 0.8%, or 0.76% a year over the shortest interval, 1.1 "
         "years; the 0.5% a year of healthy old age takes 1.6 years: 6 of 18 pairs are shorter.",
-        "White [embedded segmentation]: 2%, or 1.9% a year over the shortest interval, 1.1 years.",
+        "White (embedded segmentation): 2%, or 1.9% a year over the shortest interval, 1.1 years.",
     ]
 
 
