@@ -159,8 +159,8 @@ class PairMetric(Metric):
     def doubt(self, *, reference: Scan, source: Scan, interval_years: float) -> str:
         """Why the real pair itself is doubtful; empty, as by default, if it is not.
 
-        It becomes the note of a value that exists, and is counted in the report: one sentence
-        without numbers, the same for every pair.
+        It becomes the note of a value that exists, and is counted in the report: one sentence, the
+        same for every pair of a protocol.
         """
         return ""
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from longibench.metrics.allowed import Allowed
 from longibench.metrics.correlation import correlation
+from longibench.metrics.detectable import UNDETECTABLE, smallest_change
 from longibench.metrics.metric import (
     Features,
     Metric,
@@ -31,6 +32,7 @@ from longibench.metrics.structures import STRUCTURES
 # 363(9406):392). A change nearly twice as fast is an error of the measurement.
 FASTEST_BRAIN = 5.0  # % a year, growing or shrinking
 REPEATED_SCAN = 2.0  # %: two scans of one day may differ by it, whatever the rate that results
+PERCENT_A_YEAR = "% of the source a year"  # how these metrics define change
 
 
 @dataclass(frozen=True)
@@ -113,15 +115,28 @@ class ChangeBias(_TissueChange, PairMetric):
         return made - true
 
     def doubt(self, *, reference: Scan, source: Scan, interval_years: float) -> str:
-        """Whether the real structure changes faster than a person's; see ``FASTEST_BRAIN``."""
-        fastest = self.structure.fastest
-        if math.isinf(fastest):
+        """Whether the real structure changes faster than a person's, or too little to be measured.
+
+        See ``FASTEST_BRAIN`` and ``metrics.detectable``.
+        """
+        smallest, fastest = self._smallest(source), self.structure.fastest
+        if math.isinf(fastest) and math.isnan(smallest):
             return ""
         change = abs(self.rate(reference, source, interval_years)) * interval_years
-        if change <= max(fastest * interval_years, REPEATED_SCAN):
-            return ""
-        name = self.structure.title.lower()
-        return f"the real {name} grows or shrinks by over {fastest:g}% a year"
+        name = f"real {self.structure.title.lower()}"
+        limit = f"{smallest:.2g}% on voxels of {max(source.spacing_mm):g} mm"
+        if change > max(fastest * interval_years, REPEATED_SCAN):
+            hidden = f" (its error hides any smaller change; detectable at best: {limit})"
+            known = "" if math.isnan(smallest) else hidden
+            return f"the {name} grows or shrinks by over {fastest:g}% a year{known}"
+        if change < smallest:
+            return f"{UNDETECTABLE}the change of the {name} is below {limit}"
+        return ""
+
+    def _smallest(self, source: Scan) -> float:
+        """The smallest detectable change in percent; NaN if it was not measured."""
+        weights = self.definition.get("segmentation", {}).get("weights", "")
+        return smallest_change(self.structure.name, source.spacing_mm, weights)
 
 
 class ChangeError(ChangeBias):
@@ -196,7 +211,7 @@ def register(structure: Structure) -> None:
             "structure": structure,
             "parameters": {
                 "structure": structure.name,
-                "change": "% of the source a year",
+                "change": PERCENT_A_YEAR,
                 **structure.parameters,
             },
             "uses_segmentation": structure.uses_segmentation,

@@ -84,7 +84,8 @@ def test_the_wheel_and_the_sdist_hold_one_package_with_all_files(
     site: Path, checkout: Path
 ) -> None:
     own = files_under(checkout, *SHORT_NAMES) | {"cli.py", "__init__.py"}
-    assert {"benchmark/settings/presets/demo.yaml", "metrics/data/anatomy.safetensors"} <= own
+    data = {f"metrics/data/{name}" for name in ("anatomy.safetensors", "detectable.csv")}
+    assert {"benchmark/settings/presets/demo.yaml", *data} <= own
     assert {path.name.partition("-")[0] for path in site.iterdir()} == {"longibench", "bin"}
     assert files_under(site, "longibench") == {f"longibench/{name}" for name in own}
     call(sys.executable, "-c", SDIST, cwd=checkout)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.evaluation.score_table import METRIC, VALUE
+from longibench.metrics.detectable import UNDETECTABLE
 
 UNSTATED = "the metric returned "  # begins the note of a NaN or infinity that it did not explain
 
@@ -35,7 +36,8 @@ def refuse_broken(scores: pd.DataFrame) -> None:
 def score_warnings(scores: pd.DataFrame) -> list[str]:
     """One sentence for each metric without any value, and for each doubt about real pairs.
 
-    No sentence names a participant.
+    No sentence names a participant. Pairs without a detectable change are common, and counted in
+    the tables alone.
     """
     values = scores[scores["role"] == VALUE]
     return [*_without_value(values), *_doubts(values)]
@@ -59,7 +61,8 @@ def _without_value(values: pd.DataFrame) -> Iterator[str]:
 
 
 def _doubts(values: pd.DataFrame) -> Iterator[str]:
-    doubtful = values[values["value"].notna() & (values["note"] != "")]
+    known = (values["note"] == "") | values["note"].str.startswith(UNDETECTABLE)
+    doubtful = values[values["value"].notna() & ~known]
     for note, rows in doubtful.groupby("note", sort=False):
         names = list(dict.fromkeys(rows["metric"]))
         measured = values[values["metric"].isin(names)]

@@ -1,8 +1,9 @@
 """Measures the values of docs/anatomy.md for the embedded network.
 
-``python docs/examples/check_anatomy.py FOLDER [sensitivity|overlap|cohort|real|speed|log ...]``:
-tables as Markdown on stdout, figures and CSV files in FOLDER; all parts by default. About half an
-hour on two cores. ``real`` segments the volumes of
+``python docs/examples/check_anatomy.py FOLDER [PART ...]`` with the parts ``sensitivity``,
+``overlap``, ``cohort``, ``repeats``, ``real``, ``speed`` and ``log``: tables as Markdown on stdout,
+figures and CSV files in FOLDER; all parts by default. About three quarters of an hour on two cores.
+``repeats`` also writes ``metrics/data/detectable.csv``. ``real`` segments the volumes of
 ``python cli.py prepare bids:DATASET --preset paper --workspace FOLDER/real``.
 """
 
@@ -24,6 +25,8 @@ from anatomy_training.anatomies import World
 from anatomy_training.damage import DAMAGES
 from anatomy_training.images import Camera
 from anatomy_training.overlap import segment_held_out, summarise
+from anatomy_training.people import People, Values
+from anatomy_training.repeats import record, repeat_table
 from anatomy_training.sensitivity import (
     Extract,
     atrophy_row,
@@ -36,11 +39,21 @@ from longibench.benchmark.cohorts.phantom.dataset import write_phantom
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.phantom_clean import CleanSettings
-from longibench.metrics.anatomy import WEIGHTS, load_embedded, random_twin, read, tissue_volumes
+from longibench.metrics.anatomy import (
+    SHA256,
+    VERSION,
+    WEIGHTS,
+    load_embedded,
+    random_twin,
+    read,
+    tissue_volumes,
+)
 from longibench.metrics.anatomy_network import AnatomyNetwork
+from longibench.metrics.scan import Spacing
 from longibench.reports.figures.style import COLOURS, look, save
 
 PEOPLE = 60  # in each of the two groups
+REPEATED = 120  # people scanned twice
 TWINS = (0, 1, 2)
 HEADS = 6
 LOG = WEIGHTS.with_name("anatomy_training.csv")
@@ -155,6 +168,19 @@ def agreement(table: pd.DataFrame, name: str) -> dict[str, object]:
     }
 
 
+def repeats(folder: Path) -> None:
+    """Two scans of the same anatomy on three grids; writes ``metrics/data/detectable.csv``."""
+    network = load_embedded()
+
+    def measure(volume: Values, side: Spacing) -> dict[str, float]:
+        return tissue_volumes(read(network, volume, side).probabilities, side)
+
+    people = People().subjects(range(1, REPEATED + 1))
+    table = repeat_table(VERSION, SHA256, measure, people)
+    record(table)
+    show(table, 3)
+
+
 def real(folder: Path) -> None:
     """Volumes and pictures of prepared scans; the background is -1 outside of deepbet's mask."""
     paths = sorted((folder / "real" / "prepared").glob("*.nii"))
@@ -249,7 +275,7 @@ def show(table: pd.DataFrame, decimals: int) -> None:
 
 
 PARTS: dict[str, Callable[[Path], None]] = {
-    part.__name__: part for part in (sensitivity, overlap, cohort, real, speed, log)
+    part.__name__: part for part in (sensitivity, overlap, cohort, repeats, real, speed, log)
 }
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from longibench.benchmark.evaluation.score_table import (
     REAL,
     VALUE,
 )
+from longibench.metrics.detectable import UNDETECTABLE
 from longibench.metrics.ratio import ratio_interval
 from longibench.metrics.statistics import (
     Interval,
@@ -235,13 +236,19 @@ def _mean_of_subjects(values: pd.DataFrame) -> float:
 
 
 def _partly(values: pd.DataFrame) -> str:
-    """Report how many values are missing, and how many are of doubtful real pairs."""
+    """Report how many values are missing, and how many are of real pairs with a note."""
     missing = values["value"].isna()
     of_all = f"of {len(values)} values are"
     found = [f"{missing.sum()} {of_all} missing: {_note(values[missing])}"] if missing.any() else []
     doubts = values.loc[~missing & (values["note"] != ""), "note"].value_counts(sort=False)
-    found += [f"{count} {of_all} doubtful: {note}" for note, count in doubts.items()]
+    found += [f"{count} {of_all} {_about_pairs(str(note))}" for note, count in doubts.items()]
     return "; ".join(found)
+
+
+def _about_pairs(note: str) -> str:
+    if note.startswith(UNDETECTABLE):
+        return f"of real pairs with {note}"
+    return f"doubtful: {note}"
 
 
 def _note(values: pd.DataFrame) -> str:

@@ -1,7 +1,7 @@
 """A metric as recorded by a protocol: enough to print and rank it without its code."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from longibench.benchmark.evaluation.score_table import within_brackets
@@ -13,6 +13,7 @@ class MetricFacts:
 
     Attributes:
         definition: Digest: values of one name and definition make a column.
+        defined_by: What the digest is of; empty in files of an earlier version.
     """
 
     name: str
@@ -25,6 +26,7 @@ class MetricFacts:
     family: str = "fidelity"
     best: float | None = None
     definition: str = ""  # empty in files of an earlier version
+    defined_by: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "MetricFacts":

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from longibench.reports.model.caption import caption
+from longibench.reports.model.detectable import detectable
 from longibench.reports.model.formats import number
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import FIRST_METRICS, Results
@@ -62,12 +63,15 @@ def build_tables(results: Results) -> list[Table]:
     title = "Methods of the paper and others"
     tables = [
         with_published(build_table(results, first, "I", title, caption(results)), results),
-        *(
-            build_table(results, _rest(results, kind), kind.numeral, kind.title, AS_TABLE_I)
-            for kind in KINDS
-        ),
+        *(_build(results, kind) for kind in KINDS),
     ]
     return [table for table in tables if table.columns]
+
+
+def _build(results: Results, kind: Kind) -> Table:
+    metrics = _rest(results, kind)
+    caption = " ".join([AS_TABLE_I, *detectable(results, metrics)])
+    return build_table(results, metrics, kind.numeral, kind.title, caption)
 
 
 def _rest(results: Results, kind: Kind) -> list[MetricFacts]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from longibench.reports.model.caption import count
+from longibench.reports.model.detectable import detectable
 from longibench.reports.model.estimates import estimate
 from longibench.reports.model.formats import interval, number
 from longibench.reports.model.metric_facts import MetricFacts
@@ -18,7 +19,7 @@ def summary(protocol: Path, method: str) -> str:
 
     Returns:
         One line per metric: name, value, 95% interval over subjects, direction; or why it is
-        missing.
+        missing. Then the smallest detectable change of their structures.
     """
     results = read_results(protocol)
     entry = results.newest(method)
@@ -27,7 +28,8 @@ def summary(protocol: Path, method: str) -> str:
     head = f"{method}: {count(facts['count'], 'pair')} of {count(facts['subjects'], 'subject')}"
     lines = [_line(results, entry, metric) for metric in results.metrics]
     width = max(len(title) for title, _ in lines)
-    return "\n".join([head, *(f"  {title:<{width}}  {text}" for title, text in lines)])
+    values = [f"  {title:<{width}}  {text}" for title, text in lines]
+    return "\n".join([head, *values, *detectable(results, results.metrics)])
 
 
 def _line(results: Results, entry: Entry, metric: MetricFacts) -> tuple[str, str]:

@@ -1,10 +1,13 @@
 """Annual change of tissue: exact volumes by counting, and the signs that must not be mixed up."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from longibench.metrics import tissue_change
+from longibench.metrics.detectable import UNDETECTABLE
 from longibench.metrics.instruments import STRUCTURES, Instruments
 from longibench.metrics.label_maps import CODES, label_volume
 from longibench.metrics.metric import REGISTRY, MetricError, Scan, SetMetric, TooFewVolumes
@@ -204,7 +207,32 @@ def test_a_real_brain_beyond_a_persons_change_is_doubtful(
 ) -> None:
     monkeypatch.setattr(ChangeBias, "rate", lambda *_: rate)
     scans = {"reference": brain(40), "source": brain(40), "interval_years": years}
-    expected = "the real brain grows or shrinks by over 5% a year" if doubtful else ""
+    expected = (
+        "the real brain grows or shrinks by over 5% a year (its error hides any smaller change; "
+        "detectable at best: 0.5% on voxels of 2 mm)"
+    )
+    monkeypatch.setattr(tissue_change, "smallest_change", lambda *_: 0.5)
     for name in ("brain-bias", "brain-error"):
-        assert REGISTRY[name]().doubt(**scans) == expected
+        assert REGISTRY[name]().doubt(**scans) == (expected if doubtful else "")
     assert REGISTRY["ventricles-bias"]().doubt(**scans) == ""
+    monkeypatch.setattr(tissue_change, "smallest_change", lambda *_: math.nan)
+    unmeasured = expected.partition(" (")[0]
+    assert REGISTRY["brain-bias"]().doubt(**scans) == (unmeasured if doubtful else "")
+
+
+@pytest.mark.parametrize(
+    ("rate", "years", "below"), [(4, 0.5, True), (-4, 0.5, True), (4, 1, False)]
+)
+def test_a_change_too_small_to_be_detected_is_noted(
+    rate: float, years: float, below: bool, brain: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ChangeBias, "rate", lambda *_: rate)
+    monkeypatch.setattr(tissue_change, "smallest_change", lambda *_: 3.0)
+    scans = {"reference": brain(40), "source": brain(40), "interval_years": years}
+    note = f"{UNDETECTABLE}the change of the real ventricles is below 3% on voxels of 2 mm"
+    assert REGISTRY["ventricles-bias"]().doubt(**scans) == (note if below else "")
+
+
+def test_label_maps_have_no_smallest_change(brain: Make) -> None:
+    scans = {"reference": brain(40), "source": brain(40), "interval_years": 1.0}
+    assert REGISTRY["ventricles-labels-bias"]().doubt(**scans) == ""

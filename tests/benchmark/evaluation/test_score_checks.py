@@ -12,6 +12,7 @@ from longibench.benchmark.evaluation.score_checks import (
     without_broken,
 )
 from longibench.benchmark.evaluation.subject_scorer import Value
+from longibench.metrics.detectable import UNDETECTABLE
 
 NAN = Value.of(math.nan)
 TOO_FEW = Value.missing("needs 10 volumes")
@@ -60,3 +61,7 @@ def test_doubtful_real_pairs_are_counted_once_and_not_named() -> None:
     assert text.startswith("the real brain grows, faster than a person's, in 1 of 2 real pair(s)")
     assert "(brain-bias, brain-error)" in text
     assert "secret" not in text
+
+
+def test_pairs_without_a_detectable_change_are_no_warning() -> None:
+    assert score_warnings(scores(**{"brain-bias": [Value(1.0, f"{UNDETECTABLE}the brain")]})) == []

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from longibench.metrics.detectable import UNDETECTABLE
 from longibench.metrics.statistics_paired import Comparison
 from longibench.reports.model.estimates import better_first, compare, estimate
 from longibench.reports.model.metric_facts import MetricFacts
@@ -94,12 +95,21 @@ def test_partly_missing_values_are_counted(results: Results) -> None:
     assert found.volumes == 16
 
 
-def test_values_of_doubtful_real_pairs_count_and_are_noted(results: Results) -> None:
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        ("the real brain grows", "doubtful: the real brain grows"),
+        (f"{UNDETECTABLE}below 1%", "of real pairs with no detectable change: below 1%"),
+    ],
+)
+def test_values_of_real_pairs_with_a_note_count_and_are_noted(
+    note: str, expected: str, results: Results
+) -> None:
     scores = results.scores.copy()
     chosen = scores.index[(scores["metric"] == "ssim") & (scores["method"] == "ours")][:2]
-    scores.loc[chosen, "note"] = "the real brain grows"
+    scores.loc[chosen, "note"] = note
     found = estimate(replace(results, scores=scores), _entry(results, "ours"), results.metrics[1])
-    assert found.note == "2 of 18 values are doubtful: the real brain grows"
+    assert found.note == f"2 of 18 values are {expected}"
     assert found.volumes == 18
 
 
