@@ -71,6 +71,11 @@ class Allowed:
         """What metrics on the same features compute once; the key names all that it depends on."""
         return self.shared.prepared.get(key, compute)
 
+    @property
+    def segmentation_title(self) -> str:
+        """Name and version of the segmentation, for a metric's title."""
+        return self.shared.segmentation_title
+
     def volumes(self, scan: Scan) -> dict[str, float]:
         """Volumes of structures in ml; for metrics with ``uses_segmentation``."""
         self._check("uses_segmentation", self._segmentation)

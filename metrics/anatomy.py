@@ -90,8 +90,7 @@ class Reading:
 
     @cached_property
     def shares(self) -> Tensor:
-        """Of ``tissues`` at each voxel of the network's grid, (T, x, y, z); that of the volume's
-        field of view."""
+        """Of ``tissues`` at each voxel of the network's grid, (T, x, y, z)."""
         return self.decode()
 
     @cached_property

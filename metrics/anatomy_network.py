@@ -14,6 +14,7 @@ from longibench.metrics.anatomy_grid import (
     unfolded,
     working_sides,
 )
+
 TISSUES = ("background", "csf", "grey", "white", "ventricles", "hippocampus")
 FOLDED = 8  # voxels of a block of 2x2x2, which are channels
 SPACING_MM = 2.5  # of the grid that tissue is found on, whatever the volume's voxels are
@@ -31,13 +32,13 @@ class Convolution(nn.Conv3d):
     For a batch of one and few voxels torch leaves oneDNN out, and takes five times as long.
     """
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, X, Y, Z) as ``nn.Conv3d`` does."""
         direct = torch.is_inference_mode_enabled() and torch.backends.mkldnn.is_available()
-        if not direct or input.device.type != "cpu":
-            return super().forward(input)
+        if not direct or x.device.type != "cpu":
+            return super().forward(x)
         return torch.mkldnn_convolution(  # type: ignore[attr-defined]
-            input, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
+            x, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
         )
 
 

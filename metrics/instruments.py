@@ -20,7 +20,7 @@ from longibench.metrics.extractors import (
 )
 from longibench.metrics.scan import Scan
 from longibench.metrics.structures import STRUCTURES
-from longibench.metrics.weights import EMBEDDED, EmbeddedWeights
+from longibench.metrics.weights import EMBEDDED, parse_segmentation
 
 if TYPE_CHECKING:
     from longibench.metrics.anatomy import Reading
@@ -49,6 +49,7 @@ class Instruments:
     Attributes:
         weights: The extractor's weights, such as ``embedded`` or ``medicalnet:50``.
         convention: How volumes are presented to the extractor; see ``metrics.conventions``.
+        segmentation: Weights of the segmentation, such as ``embedded:1``.
         device: Device of the networks.
         code: Part of the key of a stored vector.
         prepared: What metrics on the same features compute once.
@@ -61,12 +62,15 @@ class Instruments:
         cache: VectorCache | None = None,
         device: str | torch.device = "cpu",
         code: Callable[[str], Code] = unidentified,
+        segmentation: str = EMBEDDED,
     ) -> None:
         """Args: the attributes, where vectors are stored, and the code by an extractor's weights.
 
         Raises:
-            WeightsError: ``code`` cannot parse the weights.
+            WeightsError: ``code`` cannot parse the weights, or the segmentation is none.
         """
+        self.segmentation = segmentation
+        self._segments = parse_segmentation(segmentation)
         self.weights = weights
         self.convention = convention
         self.device = torch.device(device)
@@ -88,7 +92,7 @@ class Instruments:
         with self._loading:
             if weights not in self._others:
                 self._others[weights] = type(self)(
-                    weights, "as-is", self._cache, self.device, self._code
+                    weights, "as-is", self._cache, self.device, self._code, self.segmentation
                 )
             return self._others[weights]
 
@@ -113,7 +117,12 @@ class Instruments:
     @cached_property
     def segmentation_definition(self) -> dict[str, Any]:
         """Network and weights of the segmentation, as JSON values."""
-        return extractor_definition(EMBEDDED, "as-is")
+        return self._segments.definition
+
+    @property
+    def segmentation_title(self) -> str:
+        """Name and version of the segmentation, for a metric's title."""
+        return self._segments.segmentation_title
 
     def load(self) -> None:
         """Load the extractor, and download it if the weights require it.
@@ -131,7 +140,7 @@ class Instruments:
 
     @cached_property
     def _extractor(self) -> Extractor:
-        if self.weights == EMBEDDED and find_convention(self.convention).name == "as-is":
+        if self.extractor_definition == {**self.segmentation_definition, "input": "as-is"}:
             return self._anatomy  # loaded once for features and segmentation
         return extractor(self.weights, self.convention, self.device)
 
@@ -143,7 +152,7 @@ class Instruments:
 
     @cached_property
     def _anatomy(self) -> AnatomyExtractor:
-        return AnatomyExtractor(EmbeddedWeights(seed=None), self.device)
+        return AnatomyExtractor(self._segments, self.device)
 
     def features(self, scan: Scan) -> Vector:
         """Pooled features (d,) of a volume, stored by its content, extractor and convention."""
@@ -156,16 +165,14 @@ class Instruments:
         return scan.derive(("maps", self._extractor_key), self.extractor.maps)
 
     def volumes(self, scan: Scan) -> dict[str, float]:
-        """Volumes of ``STRUCTURES`` in ml, by the embedded segmentation."""
+        """Volumes of ``STRUCTURES`` in ml, by the segmentation; NaN for what it does not find."""
         made_by = ("volumes", repr(self.segmentation_definition), self.code.segmentation)
         vector = self._vector(scan, made_by, lambda: self._volumes(scan))
         return dict(zip(STRUCTURES, vector.tolist(), strict=True))
 
     def _volumes(self, scan: Scan) -> Vector:
-        from longibench.metrics.anatomy import tissue_volumes
-
-        found = tissue_volumes(self.reading(scan).probabilities, scan.spacing_mm)
-        return np.array([found[name] for name in STRUCTURES])
+        found = self.reading(scan).volumes
+        return np.array([found.get(name, np.nan) for name in STRUCTURES])
 
     def reading(self, scan: Scan) -> "Reading":
         """Features and tissue of a scan by the embedded network, in one forward pass."""

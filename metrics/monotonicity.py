@@ -27,7 +27,7 @@ class Monotonicity(SubjectMetric, name="monotonicity"):
         """Name with what is counted and the segmentation."""
         return (
             "Monotonicity [share of steps between visits, source first, in the true direction; "
-            "ventricles by the embedded segmentation]"
+            f"ventricles by the {self.instruments.segmentation_title}]"
         )
 
     def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:

@@ -42,7 +42,7 @@ class Structure:
     Attributes:
         name: First part of its metrics' names.
         title: What it is in tables.
-        measured_by: The segmentation, for the title's brackets.
+        measured_by: The segmentation, for the title's brackets; empty for the embedded one.
         volume: Its volume in ml; 0 if it is absent; raises ``MetricError`` if it cannot be
             measured.
         uses_segmentation: Whether the embedded segmentation measures it.
@@ -71,7 +71,8 @@ class _TissueChange(Metric):
     def title(self) -> str:
         """Name with what is compared and the segmentation."""
         structure = self.structure
-        return f"{structure.title}, {self.quantity} [{structure.measured_by}]"
+        measured_by = structure.measured_by or self.instruments.segmentation_title
+        return f"{structure.title}, {self.quantity} [{measured_by}]"
 
     def rate(self, scan: Scan, source: Scan, interval_years: float) -> float:
         """Change since the source in percent of the source's volume per year.
@@ -230,9 +231,7 @@ def embedded(name: str) -> Structure:
 
     title = titles.get(name, name.capitalize())
     fastest = FASTEST_BRAIN if name == "brain" else math.inf
-    return Structure(
-        name, title, "embedded segmentation", volume, uses_segmentation=True, fastest=fastest
-    )
+    return Structure(name, title, "", volume, uses_segmentation=True, fastest=fastest)
 
 
 for _name in STRUCTURES:

@@ -28,7 +28,8 @@ class _TruthVolume(PairMetric):
     @property
     def title(self) -> str:
         """Name with the segmentation."""
-        return f"{self.shown}, error of the true change of volume [embedded segmentation]"
+        by = self.instruments.segmentation_title
+        return f"{self.shown}, error of the true change of volume [{by}]"
 
     def __call__(
         self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float

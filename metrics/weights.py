@@ -14,8 +14,9 @@ EMBEDDED = "embedded"  # what comes with the project; see docs/anatomy.md
 RANDOM_DEPTH = 10
 MOST_SEED = 2**63 - 1  # of torch's generators
 FORMS = (
-    "embedded, embedded:1, embedded-random:SEED, random:SEED, medicalnet:DEPTH, medicalnet:DEPTH+23, "
-    "medicalnet:DEPTH@PATH, monai-strided:DEPTH (with +23 and @PATH likewise) or file:PATH"
+    "embedded, embedded:1, embedded-random:SEED, random:SEED, medicalnet:DEPTH, "
+    "medicalnet:DEPTH+23, medicalnet:DEPTH@PATH, monai-strided:DEPTH (with +23 and @PATH "
+    "likewise) or file:PATH"
 )
 
 
@@ -69,6 +70,18 @@ def parse(weights: str) -> "Weights | EmbeddedWeights":
     raise WeightsError(f"weights '{weights}' cannot be parsed; {_nearest(weights)}use {FORMS}")
 
 
+def parse_segmentation(weights: str) -> "EmbeddedWeights":
+    """Parse the name of the weights that segment, ``embedded`` or an older one, ``embedded:1``.
+
+    Raises:
+        WeightsError: None of these.
+    """
+    parsed = parse(weights)
+    if not isinstance(parsed, EmbeddedWeights) or parsed.seed is not None:
+        raise WeightsError(f"'{weights}' does not segment brains; use {EMBEDDED} or {EMBEDDED}:1")
+    return parsed
+
+
 def _seed(digits: str) -> int:
     if len(digits) > len(str(MOST_SEED)) or int(digits) > MOST_SEED:
         raise WeightsError(f"a seed is at most {MOST_SEED} (got {digits[:40]})")
@@ -109,6 +122,11 @@ class EmbeddedWeights:
         from longibench.metrics.anatomy import NEWEST
 
         return self.number or NEWEST
+
+    @property
+    def segmentation_title(self) -> str:
+        """What it is called as a segmentation."""
+        return f"embedded segmentation v{self.version}"
 
     @property
     def title(self) -> str:

@@ -6,14 +6,21 @@ from types import ModuleType
 
 from longibench.benchmark.core.code_identity import class_digest, module_digest
 from longibench.benchmark.core.files import digest
-from longibench.metrics import anatomy, anatomy_network, conventions, instruments, released
+from longibench.metrics import (
+    anatomy,
+    anatomy_network,
+    anatomy_network_1,
+    conventions,
+    instruments,
+    released,
+)
 from longibench.metrics.instruments import Code
 from longibench.metrics.metric import Metric, shared_instruments
 from longibench.metrics.weights import EmbeddedWeights, parse
 
 APART = ("metrics.allowed>metrics.instruments",)  # every metric has it, but not every one uses it
 EMBEDDED_NEEDS_NOT = (conventions, released)
-OTHERS_NEED_NOT = (anatomy, anatomy_network)
+OTHERS_NEED_NOT = (anatomy, anatomy_network, anatomy_network_1)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def build_metrics(
             VectorCache(MeasuredFiles(cache) if cache else None),
             device,
             instrument_code,
+            settings.segmentation,
         )
     return [_build(name, instruments) for name in settings.names]
 

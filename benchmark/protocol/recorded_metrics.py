@@ -13,6 +13,7 @@ from longibench.benchmark.core.workspace import METRICS, PATIENCE, Workspace
 from longibench.benchmark.protocol.protocol_metrics import describe_metric
 from longibench.benchmark.settings.schema import MetricSettings
 from longibench.metrics.metric import Metric
+from longibench.metrics.weights import EMBEDDED
 
 REQUIRED = (
     *("name", "title", "kind", "higher_is_better", "unit", "decimals", "source"),
@@ -52,12 +53,9 @@ def record_metrics(folder: Path, metrics: Sequence[Metric], settings: MetricSett
         metrics: The metrics.
         settings: What they were built from.
     """
-    by_extractor = settings.model_dump(mode="json", include={"extractor", "input"})
-    asked = []
-    for metric in metrics:
-        by_settings = metric.uses_extractor and metric.extractor is None
-        built_from = by_extractor if by_settings else {}
-        asked.append({**describe_metric(metric), "settings": built_from})
+    asked = [
+        {**describe_metric(metric), "settings": _built_from(metric, settings)} for metric in metrics
+    ]
     with Workspace(folder.parent).lock(folder / METRICS, PATIENCE):
         before = read_recorded(folder)
         merged = list(before)
@@ -65,6 +63,20 @@ def record_metrics(folder: Path, metrics: Sequence[Metric], settings: MetricSett
             merged = _added(merged, facts)
         if merged != before:
             write_json(folder / METRICS, merged)
+
+
+def _built_from(metric: Metric, settings: MetricSettings) -> Facts:
+    """The settings that a metric depends on.
+
+    Of segmentations only an older one: the values of a newer default replace those of the one
+    before.
+    """
+    names: set[str] = set()
+    if metric.uses_extractor and metric.extractor is None:
+        names |= {"extractor", "input"}
+    if metric.uses_segmentation and settings.segmentation != EMBEDDED:
+        names |= {"segmentation"}
+    return settings.model_dump(mode="json", include=names)
 
 
 def _added(known: list[Facts], facts: Facts) -> list[Facts]:

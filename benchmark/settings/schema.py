@@ -218,11 +218,14 @@ class MetricSettings(Section):
             ``metrics.weights.parse``.
         input: How volumes are presented to it, such as ``as-is``, ``wdm``; see
             ``metrics.conventions``.
+        segmentation: Version of the embedded network that measures volumes of tissue: ``embedded``
+            is the newest, ``embedded:1`` makes old tables again.
     """
 
     names: tuple[str, ...] = DEFAULT_METRICS
     extractor: str = "embedded"
     input: str = "as-is"
+    segmentation: str = "embedded"
 
 
 class EvaluationSettings(Section):
