@@ -135,7 +135,7 @@ class AnatomyNetwork(nn.Module):
             texture: Of ``textures``.
             stages: Of ``stages``.
         """
-        head = folded(padded((volume > BACKGROUND).float(), 2)[0]).mean(dim=1, keepdim=True)
+        head = F.avg_pool3d((padded(volume, 2)[0] > BACKGROUND).float(), 2)
         means = []
         for maps in texture:
             share = F.adaptive_avg_pool3d(head, maps.shape[2:])

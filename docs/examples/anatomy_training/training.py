@@ -120,7 +120,7 @@ def seen(network: AnatomyNetwork, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def volume_error(found: Tensor, true: Tensor) -> Tensor:
-    """Weighted mean absolute error of the logarithm of the ``VOLUMES`` of shares (B, 6, X, Y, Z)."""
+    """Weighted mean absolute error of the logarithms of ``VOLUMES``, shares (B, 6, X, Y, Z)."""
     ml = SPACING_MM**3 / 1000
     found, true = (shares.sum(dim=(2, 3, 4)) * ml for shares in (found, true))
     total = found.new_zeros(())
