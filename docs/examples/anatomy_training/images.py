@@ -54,6 +54,7 @@ class Contrast:
         bias: Largest logarithm of the bias field.
         edge: Share of a voxel that must be head; with ``ragged`` it differs from place to place.
         ragged: Standard deviation of ``edge`` over the image.
+        rim: The head's edge fades over about this many voxels, as resampling a cut head makes it.
     """
 
     texture: float
@@ -64,6 +65,7 @@ class Contrast:
     bias: float
     edge: float
     ragged: float
+    rim: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,9 @@ def sample_contrast(rng: Generator) -> Contrast:
         noise=float(rng.choice([rng.uniform(0, 0.02), rng.uniform(0, 0.08)])),
         blur=(float(blur[0]), float(blur[1]), float(blur[2])),
         bias=float(rng.choice([0.03, rng.uniform(0, 0.3)])),
-        edge=float(rng.uniform(0.15, 0.6)),
+        edge=float(rng.choice([rng.uniform(0.02, 0.15), rng.uniform(0.15, 0.6)])),
         ragged=float(rng.choice([0, rng.uniform(0, 0.2)])),
+        rim=float(rng.choice([0, rng.uniform(0.3, 0.8)])),
     )
 
 
@@ -233,6 +236,8 @@ def take(maps: Values, contrast: Contrast, rng: Generator) -> tuple[Values, NDAr
     signal = contrast.texture * t1.clip(min=0) + (1 - contrast.texture) * flat
     signal = signal.clip(min=0) ** contrast.gamma * np.exp(_field(t1.shape, contrast.bias, rng))
     signal = ndimage.gaussian_filter(signal, contrast.blur)
+    if contrast.rim:
+        signal *= ndimage.gaussian_filter((head > 0.5).astype(np.float32), contrast.rim)
     signal += contrast.noise * rng.standard_normal(t1.shape, np.float32)
     ragged = contrast.ragged * _smooth(t1.shape, 2.0, rng) if contrast.ragged else 0.0
     inside = head + ragged > contrast.edge
