@@ -3,7 +3,8 @@
 Simulates the phantom at 2.5 mm (64x80x64) once, writes stand-ins for generated follow-ups (half of
 the true change, and noise), and scores the given numbers of them in turn, with the default metrics
 and the embedded extractor, each number in a separate process: seconds, and the peak memory of the
-process.
+process. ``--set`` changes settings, so that two versions can be compared on the same volumes:
+``--set metrics.extractor=embedded:1 --set metrics.segmentation=embedded:1``.
 """
 
 import argparse
@@ -40,10 +41,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("counts", type=int, nargs="+")
     parser.add_argument("--workers", type=int, default=0, help="threads; 0: one per core")
+    parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE")
     parser.add_argument("--one", action="store_true", help="measure here, in this process")
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(measure(given.folder, given.counts[0], given.workers)))
+        print(json.dumps(measure(given.folder, given.counts[0], given.workers, given.set)))
         return
     pairs = real_pairs(given.folder)
     print("| volumes | seconds | seconds per volume | peak memory, MB |", flush=True)
@@ -52,17 +54,17 @@ def main() -> None:
         write_stand_ins(given.folder / str(count), pairs, count)
         command = [sys.executable, __file__, str(given.folder), str(count), "--one"]
         command += ["--workers", str(given.workers)]
+        command += [word for change in given.set for word in ("--set", change)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         found = json.loads(done.stdout.splitlines()[-1])
         each = found["seconds"] / count
         print(f"| {count} | {found['seconds']:.0f} | {each:.2f} | {found['mb']:.0f} |", flush=True)
 
 
-def settings_of(folder: Path) -> Settings:
+def settings_of(folder: Path, changes: list[str]) -> Settings:
     """The half preset on the phantom, with an extractor that needs no download."""
-    return load_settings(
-        "half", [f"cohort=bids:{folder / 'phantom'}", "metrics.extractor=embedded"]
-    )
+    usual = [f"cohort=bids:{folder / 'phantom'}", "metrics.extractor=embedded"]
+    return load_settings("half", [*usual, *changes])
 
 
 def real_pairs(folder: Path) -> pd.DataFrame:
@@ -72,7 +74,7 @@ def real_pairs(folder: Path) -> pd.DataFrame:
         write_phantom(folder / "phantom", study, Console())
     nothing = Predictions(folder, folder, pd.DataFrame())
     protocol = build_scoring_protocol(
-        settings_of(folder), Workspace(folder / "runs"), Console(), nothing, Choice()
+        settings_of(folder, []), Workspace(folder / "runs"), Console(), nothing, Choice()
     )
     return protocol.test_pairs
 
@@ -96,13 +98,13 @@ def write_stand_ins(folder: Path, pairs: pd.DataFrame, count: int) -> None:
     pairs.head(-(-count // samples)).to_csv(folder / "pairs.csv", index=False)
 
 
-def measure(folder: Path, count: int, workers: int) -> dict[str, Any]:
+def measure(folder: Path, count: int, workers: int, changes: list[str]) -> dict[str, Any]:
     """Score one folder without cached values."""
     place = folder / str(count)
     shutil.rmtree(place / "measured", ignore_errors=True)
     pairs = pd.read_csv(place / "pairs.csv", dtype={"subject": str, "visit": str})
     began = time.monotonic()
-    metrics = build_metrics(settings_of(folder).metrics, place / "measured")
+    metrics = build_metrics(settings_of(folder, changes).metrics, place / "measured")
     evaluator = Evaluator(metrics, pairs, Console(), place / "measured", workers)
     scores = evaluator.score(find_predictions(place), Label("", "", "stand-in", "", 0))
     seconds = time.monotonic() - began
