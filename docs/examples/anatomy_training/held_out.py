@@ -1,23 +1,23 @@
 """Anatomies and contrasts not used in training: another family of deformations, other signals.
 
-Training deforms by the flows of smooth random velocity fields and the phantom's modes of atrophy.
+Training deforms by the flows of smooth random velocity fields and the phantom's modes of change.
 Here heads are deformed by sines and by bumps that push tissue away from or pull it to a place,
 and ventricles grow by bumps in them.
 """
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from torch import Tensor
 
 from anatomy_training.images import (
     MAPS,
+    SHAPE,
     Camera,
     Contrast,
-    Example,
     Values,
-    example,
+    sides_of,
     take,
+    tissue_shares,
 )
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD
 from longibench.benchmark.cohorts.phantom.lattice import Lattice
@@ -42,7 +42,6 @@ CONTRASTS = {
         1.0, (0.2, 0.6, 0.9), 0.55, 0.1, (0.0, 0.0, 0.0), 0.05, 0.25, 0.0
     ),
 }
-VIEWS: dict[float, tuple[int, int, int]] = {2.5: (64, 80, 64), 1.25: (128, 160, 128)}
 
 
 def sample_held_out(number: int) -> Tensor:
@@ -73,20 +72,23 @@ def _bump(points: np.ndarray, centre: np.ndarray, radius: float, strength: float
     return strength * away * near
 
 
-def shoot_held_out(
-    camera: Camera, number: int, contrast: str, spacing_mm: float
-) -> tuple[Example, Values]:
-    """An image of a held-out head, with its ``MAPS`` (5, X, Y, Z).
+def held_out_maps(camera: Camera, number: int, spacing_mm: float) -> Values:
+    """``MAPS`` (6, X, Y, Z) of a held-out head, at one of ``NATIVE_MM``."""
+    shape = sides_of(SHAPE, spacing_mm)
+    points = Lattice(shape, spacing_mm).points()
+    return camera.shares(sample_held_out(number), points, spacing_mm).reshape(len(MAPS), *shape)
+
+
+def shoot_held_out(maps: Values, number: int, contrast: str) -> tuple[Values, Values]:
+    """An image (X, Y, Z) of a held-out head, and its true tissue (6, X, Y, Z).
 
     Args:
-        camera: Takes images.
+        maps: Of ``held_out_maps``.
         number: Of the head.
         contrast: A name in ``CONTRASTS``.
-        spacing_mm: One of ``VIEWS``.
     """
-    rng: Generator = np.random.default_rng([SEED, number, 1])
-    shape = VIEWS[spacing_mm]
-    points = Lattice(shape, spacing_mm).points()
-    maps = camera.shares(sample_held_out(number), points, spacing_mm).reshape(len(MAPS), *shape)
+    rng = np.random.default_rng([SEED, number, 1])
     image, inside = take(maps, CONTRASTS[contrast], rng)
-    return example(maps, image, inside, CONTRASTS[contrast]), maps
+    tissue = tissue_shares(maps) * inside
+    tissue[0] = 1 - tissue[1:].sum(axis=0)
+    return image, tissue

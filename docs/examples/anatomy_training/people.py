@@ -1,16 +1,29 @@
 """People of the second phantom on three grids: scanned, scanned again, and years later."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
+from torch import Tensor
 
-from longibench.benchmark.cohorts.phantom.acquisition import PlainSite, noise_of
+from anatomy_training.images import MAPS, tissue_shares
+from longibench.benchmark.cohorts.phantom.acquisition import noise_of
+from longibench.benchmark.cohorts.phantom.ageing import TISSUES, amount
+from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, displacement
 from longibench.benchmark.cohorts.phantom.people import Population
 from longibench.benchmark.cohorts.phantom.person import generator, normal
+from longibench.benchmark.cohorts.phantom.scanner import (
+    Scanner,
+    Session,
+    field_of_view,
+    sample_session,
+    to_head,
+)
 from longibench.benchmark.cohorts.phantom.simulation import CONTRAST
-from longibench.benchmark.cohorts.phantom.template import load_template
+from longibench.benchmark.cohorts.phantom.template import Template, load_template
 from longibench.benchmark.preparation.steps.intensity import scale_brain
 from longibench.benchmark.settings.phantom import PhantomSettings
 
@@ -23,6 +36,15 @@ Values = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Visits:
+    """Maps (3, X, Y, Z) of one person's anatomies into the template; see ``Scans``."""
+
+    first: Tensor
+    later: Tensor
+    shrunk: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
 class Scans:
     """One person's scans on one grid, (X, Y, Z) in [-1, 1].
 
@@ -30,11 +52,15 @@ class Scans:
         first: The first visit.
         again: The same anatomy, scanned again: another position, gain, contrast, bias and noise.
         later: ``years`` after the first visit.
+        shrunk: Acquired exactly as ``again``, with smaller ventricles.
+        tissue: True share of each tissue in the voxels of ``first``, (6, X, Y, Z).
     """
 
     first: Values
     again: Values
     later: Values
+    shrunk: tuple[Values, ...]
+    tissue: Values
 
 
 @dataclass(frozen=True)
@@ -58,42 +84,85 @@ class Subject:
     scans: dict[float, Scans]
 
 
+class Machine:
+    """A scanner on one grid, whose scans are prepared."""
+
+    def __init__(self, template: Template, spacing_mm: float, study: PhantomSettings) -> None:
+        """Args: what people are deformed from, the voxel size, and the cohort."""
+        noise = noise_of(study.model_copy(update={"spacing_mm": spacing_mm}))
+        self._scanner = Scanner(template, spacing_mm, noise)
+        self._settings = study.scanner
+        self._maps = template.at(spacing_mm, *MAPS)
+        self._lattice = field_of_view(spacing_mm)
+
+    def scans(self, visits: Visits, contrast: float, rng: Generator) -> Scans:
+        """Scan a person; ``contrast`` is the person's exponent on intensities."""
+
+        def shoot(positions: Tensor, rng: Generator) -> tuple[Values, Session]:
+            session = sample_session(rng, self._settings, contrast)
+            return prepared(self._scanner.acquire(positions, session, rng)), session
+
+        first, session = shoot(visits.first, rng)
+        as_again = deepcopy(rng)
+        again, _ = shoot(visits.first, rng)
+        later, _ = shoot(visits.later, rng)
+        shrunk = tuple(shoot(each, deepcopy(as_again))[0] for each in visits.shrunk)
+        tissue = self._tissue(visits.first, session) * (first > -1)
+        tissue[0] = 1 - tissue[1:].sum(axis=0)
+        return Scans(first, again, later, shrunk, tissue)
+
+    def _tissue(self, positions: Tensor, session: Session) -> Values:
+        placed = FIELD.sample(positions, to_head(self._lattice.points(), session), "border")
+        maps = self._maps.at(placed).numpy().T
+        return tissue_shares(maps.reshape(len(MAPS), *self._lattice.shape))
+
+
 class People:
     """Simulates people, every scan of a person by the same scanner."""
 
     def __init__(
-        self, study: PhantomSettings = STUDY, grids_mm: Sequence[float] = GRIDS_MM
+        self,
+        study: PhantomSettings = STUDY,
+        grids_mm: Sequence[float] = GRIDS_MM,
+        years: Sequence[float] = YEARS,
+        shrinkage: Sequence[float] = (),
     ) -> None:
-        """Args: the cohort, and the voxel sizes of the scans."""
-        self._study = study
+        """Prepare what all people share.
+
+        Args:
+            study: The cohort.
+            grids_mm: Voxel sizes of the scans.
+            years: Between first and later scan; person after person has the next of them.
+            shrinkage: By which shares ventricles are smaller in ``Scans.shrunk``.
+        """
+        self._study, self._years, self._shrinkage = study, years, shrinkage
         self._population = Population(study, load_template())
-        self._sites = {}
-        for size in grids_mm:
-            noise = noise_of(study.model_copy(update={"spacing_mm": size}))
-            self._sites[size] = PlainSite(self._population.template, size, study.scanner, noise)
+        template = self._population.template
+        self._machines = {size: Machine(template, size, study) for size in grids_mm}
 
     def subject(self, number: int) -> Subject:
-        """The person with a number."""
+        """The person with a number, counted from 1."""
         person = self._population.person(number)
-        anatomy = self._population.anatomy(person)
-        body = self._population.body(person, anatomy)
-        years = YEARS[number % len(YEARS)]
+        body = self._population.body(person, self._population.anatomy(person))
+        years = self._years[number % len(self._years)]
         first, later = body.at(0.0), body.at(years)
-        region = self._population.volumes.region(first)
+        visits = Visits(first, later, tuple(self._shrunk(first, each) for each in self._shrinkage))
         rng = generator(self._study, number, 2)
         contrast = float(np.exp(CONTRAST * normal(rng)))
-        scans = {}
-        for size, site in self._sites.items():
-            acquire = site.prepare(person, anatomy, contrast)
-            scans[size] = Scans(
-                *(prepared(acquire(each, rng).scan) for each in (first, first, later))
-            )
-        before, after = (self._population.volumes.ml(each, region) for each in (first, later))
+        scans = {
+            size: machine.scans(visits, contrast, rng) for size, machine in self._machines.items()
+        }
+        volumes = self._population.volumes
+        region = volumes.region(first)
+        before, after = (volumes.ml(each, region) for each in (first, later))
         return Subject(number, person.group, years, before, after, scans)
 
-    def subjects(self, numbers: Sequence[int]) -> Iterator[Subject]:
-        """Several people, one after the other: their scans need much memory."""
-        return map(self.subject, numbers)
+    def _shrunk(self, positions: Tensor, share: float) -> Tensor:
+        """The map of a visit with ventricles smaller by a share, and nothing else changed."""
+        modes = self._population.modes
+        change = dict.fromkeys(TISSUES, 0.0) | {"ventricles": amount(1 - share)}
+        velocity = modes.velocity(modes.weights(change))
+        return Body(displacement(positions), modes, velocity).at(1.0)
 
 
 def prepared(scan: NDArray[np.uint16]) -> Values:
