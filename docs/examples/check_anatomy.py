@@ -2,11 +2,12 @@
 
     python docs/examples/check_anatomy.py FOLDER [PART ...]
 
-Each part leaves a CSV file in FOLDER; without names those that are missing are measured, then
-``page`` writes ``docs/anatomy/``, ``metrics/data/detectable.csv``, the figures and the tables of
-the page. ``real`` segments the volumes of ``python cli.py prepare bids:DATASET --preset paper
---workspace FOLDER/real``, if there are any. ``--weights`` and ``--docs`` measure unfinished
-weights of the newest version, and write to another folder, which has a copy of ``anatomy.md``.
+Each part leaves a CSV file in FOLDER, a new one for new weights; without names those that are
+missing are measured, then ``page`` writes ``docs/anatomy/``, ``metrics/data/detectable.csv``, the
+figures and the tables of the page. ``real`` segments the volumes of ``python cli.py prepare
+bids:DATASET --preset paper --workspace FOLDER/real``, if there are any. ``--weights`` and
+``--docs`` measure unfinished weights of the newest version, and write to another folder, which has
+a copy of ``anatomy.md``.
 """
 
 import argparse
@@ -213,7 +214,9 @@ def main() -> None:
         if name == PAGE:
             publish(check.folder, check.docs, check.digests, check.log, released=given.docs == DOCS)
         elif given.parts or not path.exists():
-            PARTS[name](check).to_csv(path, index=False)
+            table = PARTS[name](check)
+            if len(table):
+                table.to_csv(path, index=False)
         print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
 
 

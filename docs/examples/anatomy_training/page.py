@@ -36,9 +36,7 @@ def publish(
     place, images = docs / "anatomy", docs / "images"
     for each in (place, images):
         each.mkdir(exist_ok=True)
-    measured = {
-        path.stem: pd.read_csv(path) for path in folder.glob("*.csv") if path.stat().st_size > 1
-    }
+    measured = {path.stem: pd.read_csv(path) for path in folder.glob("*.csv")}
     for name, table in summaries(measured).items():
         table.to_csv(place / f"{name}.csv", index=False, float_format="%.4g")
     detectable = TABLE if released else place / "detectable.csv"

@@ -25,17 +25,20 @@ def response_first(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _first(rows: pd.DataFrame) -> str:
-    seen = rows[rows["difference"] > rows["standard_error"]].sort_values("step")
-    first = seen.drop_duplicates("extractor").set_index("extractor")
-    text = f"{first.loc[SEEN, 'strength']:g}" if SEEN in first.index else "none"
-    if SEEN in first.index and first.loc[SEEN, "step"] <= SOON:
+    first = {name: _seen_from(some) for name, some in rows.groupby("extractor")}
+    strengths = rows.drop_duplicates("step").set_index("step")["strength"]
+    step = first[SEEN]
+    text = f"{strengths[step]:g}" if step in strengths.index else "none"
+    if step <= SOON:
         return text
-    others = [
-        f"{name} {first.loc[name, 'strength']:g}"
-        for name in OTHERS
-        if name in first.index and first.loc[name, "step"] <= SOON
-    ]
-    return f"{text} ({', '.join(others) or 'nor the others'})"
+    others = [f"{name} {strengths[first[name]]:g}" for name in OTHERS if first[name] <= SOON]
+    return f"{text} ({', '.join(others) or 'no other'})"
+
+
+def _seen_from(rows: pd.DataFrame) -> int:
+    """The step from which on damage is seen; one too many where the last is not."""
+    unseen = rows.loc[rows["difference"] <= rows["standard_error"], "step"]
+    return int(unseen.max()) + 1 if len(unseen) else int(rows["step"].min())
 
 
 def response_ratios(table: pd.DataFrame) -> Iterator[str]:
