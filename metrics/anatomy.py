@@ -4,11 +4,12 @@ Its versions, training and accuracy are described in ``docs/anatomy.md``.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,29 +36,36 @@ class Release:
     """A version of the network and its weights.
 
     Attributes:
+        name: In definitions of metrics; equal ones give equal values.
         network: Its class.
         path: Its weights, half precision.
         sha256: Of the file.
         tissues: What its shares are of, the background first.
         features: Their number.
+        fixed: What else its definition has.
     """
 
+    name: str
     network: type[first.AnatomyNetwork1] | type[second.AnatomyNetwork]
     path: Path
     sha256: str
     tissues: tuple[str, ...]
     features: int
+    fixed: Mapping[str, float] = MappingProxyType({})
 
 
 RELEASES = {
     1: Release(
+        "embedded anatomy",
         first.AnatomyNetwork1,
         DATA / "anatomy.safetensors",
         "d0c0b09a7ce4fe5d34e86af9e6e9f967edaa3d3ef73fa20a7a6069da7f4a4467",
         first.TISSUES,
         first.FEATURES,
+        MappingProxyType({"coarsest_mm": first.COARSEST_MM}),
     ),
     2: Release(
+        "embedded anatomy 2",
         second.AnatomyNetwork,
         DATA / "anatomy_2.safetensors",
         "SHA256_OF_VERSION_2",

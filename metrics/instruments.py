@@ -117,7 +117,7 @@ class Instruments:
     @cached_property
     def segmentation_definition(self) -> dict[str, Any]:
         """Network and weights of the segmentation, as JSON values."""
-        return self._segments.definition
+        return extractor_definition(self.segmentation, "as-is")
 
     @property
     def segmentation_title(self) -> str:
@@ -140,7 +140,7 @@ class Instruments:
 
     @cached_property
     def _extractor(self) -> Extractor:
-        if self.extractor_definition == {**self.segmentation_definition, "input": "as-is"}:
+        if self.extractor_definition == self.segmentation_definition:
             return self._anatomy  # loaded once for features and segmentation
         return extractor(self.weights, self.convention, self.device)
 

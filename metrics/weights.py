@@ -76,10 +76,10 @@ def parse_segmentation(weights: str) -> "EmbeddedWeights":
     Raises:
         WeightsError: None of these.
     """
-    parsed = parse(weights)
-    if not isinstance(parsed, EmbeddedWeights) or parsed.seed is not None:
+    match = re.fullmatch(rf"{EMBEDDED}(?::(\d{{1,3}}))?", weights)
+    if not match:
         raise WeightsError(f"'{weights}' does not segment brains; use {EMBEDDED} or {EMBEDDED}:1")
-    return parsed
+    return EmbeddedWeights(_version(match[1]) if match[1] else None)
 
 
 def _seed(digits: str) -> int:
@@ -144,7 +144,7 @@ class EmbeddedWeights:
 
         release = RELEASES[self.version]
         weights = release.sha256 if self.seed is None else f"random:{self.seed}"
-        return {"network": f"embedded anatomy {self.version}", "weights": weights}
+        return {"network": release.name, "weights": weights, **release.fixed}
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,8 @@ def test_another_extractor_adds_a_column(run: Cli, cli: Cli) -> None:
     assert read_scores(scores).groupby("definition")["title"].nunique().tolist() == [1, 1]
     cli("report", "--quiet", "--workspace", scores.parents[1])
     text = (scores.parent / "report" / "table_2.md").read_text()
-    assert "embedded anatomy v1" in text
-    assert "embedded anatomy random:3" in text
+    assert "embedded anatomy v2, d" in text
+    assert "embedded anatomy v2 random:3" in text
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from longibench.benchmark.settings.schema import DEFAULT_METRICS, MetricSettings
 from longibench.metrics.cache import VectorCache
 from longibench.metrics.instruments import Instruments
 from longibench.metrics.metric import TRUTH, Metric, MetricError, shared_instruments
-from longibench.metrics.weights import WeightsError, parse
+from longibench.metrics.weights import WeightsError, parse, parse_segmentation
 
-SETTING = "metrics.extractor"
+EXTRACTOR, SEGMENTATION = "metrics.extractor", "metrics.segmentation"
 
 
 def build_metrics(
@@ -32,7 +32,7 @@ def build_metrics(
     """Construct the requested metrics, on shared instruments.
 
     Args:
-        settings: Names, extractor and input convention.
+        settings: Names, extractor, input convention and segmentation.
         cache: Folder for measured features and volumes; None stores none.
         plugins: Files with additional metrics.
         device: Where networks compute, such as ``cuda``.
@@ -46,7 +46,9 @@ def build_metrics(
         raise UserError(f"metrics.names: {min(repeated)} is listed twice")
     if not settings.names:
         raise UserError("metrics.names: name at least one; see 'python cli.py metrics'")
-    with _weights_explained(SETTING):
+    with _weights_explained(SEGMENTATION):
+        parse_segmentation(settings.segmentation)
+    with _weights_explained(EXTRACTOR):
         _refuse_absent_weights(settings.extractor)
         instruments = Instruments(
             settings.extractor,
@@ -176,4 +178,4 @@ def _weights_explained(named_by: str) -> Iterator[None]:
 
 def _named_by(kind: type[Metric]) -> str:
     """Where the weights of a metric's extractor are named."""
-    return SETTING if kind.extractor is None else f"metric '{kind.name}', extractor"
+    return EXTRACTOR if kind.extractor is None else f"metric '{kind.name}', extractor"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from longibench.metrics import detectable
-from longibench.metrics.anatomy import SHA256
+from longibench.metrics.anatomy import RELEASES
 from longibench.metrics.detectable import COLUMNS, DIGITS, HEALTHY, smallest_change
 from longibench.metrics.structures import STRUCTURES
 
@@ -53,13 +53,20 @@ def test_none_is_claimed_where_none_was_measured(
     assert math.isnan(smallest_change(structure, spacing, weights))
 
 
-def test_it_rises_with_the_voxel() -> None:
+NOT_TRAINED = pytest.mark.xfail(strict=True, reason="the training of version 2 is not finished")
+RELEASED = pytest.mark.parametrize("version", [1, pytest.param(2, marks=NOT_TRAINED)])
+
+
+@RELEASED
+def test_it_rises_with_the_voxel(version: int) -> None:
     sizes = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
-    found = [smallest_change("brain", size, SHA256) for size in sizes]
+    found = [smallest_change("brain", size, RELEASES[version].sha256) for size in sizes]
+    assert not math.isnan(found[0])
     assert found == sorted(found)
 
 
-def test_the_released_weights_have_every_structure() -> None:
+@RELEASED
+def test_the_released_weights_have_every_structure(version: int) -> None:
     assert HEALTHY.keys() <= set(STRUCTURES)
     for structure in STRUCTURES:
-        assert 0 < smallest_change(structure, 5.0, SHA256) < 20
+        assert 0 < smallest_change(structure, 5.0, RELEASES[version].sha256) < 20

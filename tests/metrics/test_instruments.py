@@ -14,6 +14,7 @@ from longibench.benchmark.core.measured_files import MeasuredFiles
 from longibench.metrics.cache import VectorCache
 from longibench.metrics.instruments import STRUCTURES, Code, Instruments
 from longibench.metrics.scan import Scan
+from longibench.metrics.weight_files import WeightsError
 
 
 def draw(seed: int, *, real: bool = True) -> Scan:
@@ -100,23 +101,25 @@ class Network(nn.Module):
 
 @pytest.fixture
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A stand-in for the anatomy network that notes each pass."""
+    """A stand-in for the anatomy network that notes each pass; version 2 is number 20."""
     done: list[int] = []
 
     def read(network: Network, voxels: np.ndarray, *_: object) -> SimpleNamespace:
         done.append(network.number)
         pooled = np.array([network.number, 2], np.float32)
-        return SimpleNamespace(maps=(voxels[None],), pooled=pooled, probabilities=voxels[None])
+        return SimpleNamespace(
+            maps=(voxels[None],),
+            pooled=pooled,
+            probabilities=voxels[None],
+            volumes=dict.fromkeys(STRUCTURES, network.number / 10),
+        )
 
     anatomy = SimpleNamespace(
-        VERSION=1,
-        FEATURES=2,
-        SHA256="0" * 64,
-        COARSEST_MM=2.5,
+        NEWEST=2,
+        RELEASES={number: SimpleNamespace(features=2, sha256=f"{number}") for number in (1, 2)},
         read=read,
-        load_embedded=lambda: Network(7),
-        random_twin=Network,
-        tissue_volumes=lambda probabilities, spacing_mm: dict.fromkeys(STRUCTURES, 1.5),
+        load_embedded=lambda version: Network(10 * version),
+        random_twin=lambda seed, version: Network(10 * version + seed),
     )
     monkeypatch.setitem(sys.modules, "longibench.metrics.anatomy", anatomy)
     return done
@@ -130,12 +133,15 @@ def test_another_extractor_shares_device_code_and_stored_vectors(
     other = instruments.with_extractor("embedded-random:5")
     assert other is instruments.with_extractor("embedded-random:5")  # one network for all metrics
     assert other is not instruments.with_extractor("embedded-random:6")
-    assert (other.title, other.convention) == ("embedded anatomy random:5, d=2", "as-is")
+    assert (other.title, other.convention) == (
+        "embedded anatomy v2 random:5, d=2",
+        "as-is",
+    )
     assert (instruments.code.features, other.code.features) == ("random:0", "embedded-random:5")
     assert other.device == instruments.device
-    np.testing.assert_array_equal(other.features(draw(0)), [5, 2])
-    np.testing.assert_array_equal(other.features(draw(0)), [5, 2])
-    assert passes == [5]
+    np.testing.assert_array_equal(other.features(draw(0)), [25, 2])
+    np.testing.assert_array_equal(other.features(draw(0)), [25, 2])
+    assert passes == [25]
     assert len(list(tmp_path.glob("*.npy"))) == 1
 
 
@@ -145,22 +151,68 @@ def test_the_same_extractor_is_not_loaded_twice(passes: list[int]) -> None:
     trained = Instruments()
     own, shared = trained.with_extractor("embedded-random:0"), trained
     assert shared.volumes(scan) == own.volumes(scan)
-    assert passes == [7]
+    assert passes == [20]
 
 
 def test_features_and_segmentation_share_one_pass(passes: list[int]) -> None:
     instruments, scan = Instruments(), draw(0)
-    np.testing.assert_array_equal(instruments.features(scan), [7, 2])
-    assert instruments.volumes(scan) == dict.fromkeys(STRUCTURES, 1.5)
+    np.testing.assert_array_equal(instruments.features(scan), [20, 2])
+    assert instruments.volumes(scan) == dict.fromkeys(STRUCTURES, 2.0)
     assert instruments.feature_maps(scan)[0].shape == (1, 12, 12, 12)
     assert instruments.reading(scan).pooled.dtype == np.float32
-    assert passes == [7]
-    assert instruments.title == "embedded anatomy v1, d=2"
+    assert passes == [20]
+    assert instruments.title == "embedded anatomy v2, d=2"
+    assert instruments.segmentation_title == "embedded segmentation v2"
+
+
+@pytest.mark.parametrize(
+    ("weights", "segmentation", "done"),
+    [
+        ("embedded", "embedded:2", [20]),  # two names of one network
+        ("embedded:1", "embedded:1", [10]),
+        ("embedded", "embedded:1", [20, 10]),
+        ("embedded:1", "embedded", [10, 20]),
+        ("embedded:1-random:5", "embedded:1", [15, 10]),
+    ],
+)
+def test_one_pass_where_extractor_and_segmentation_are_one_version(
+    weights: str, segmentation: str, done: list[int], passes: list[int]
+) -> None:
+    instruments, scan = Instruments(weights, segmentation=segmentation), draw(0)
+    np.testing.assert_array_equal(instruments.features(scan), [done[0], 2])
+    assert instruments.volumes(scan)["brain"] == done[-1] / 10
+    assert passes == done
+
+
+def test_another_extractor_keeps_the_segmentation(passes: list[int]) -> None:
+    instruments = Instruments("random:0", segmentation="embedded:1")
+    other, scan = instruments.with_extractor("embedded"), draw(0)
+    assert other.volumes(scan)["brain"] == 1.0
+    assert other.segmentation_title == "embedded segmentation v1"
+    np.testing.assert_array_equal(other.features(scan), [20, 2])
+    assert passes == [10, 20]
+
+
+def test_stored_volumes_are_told_apart_by_segmentation(tmp_path: Path, passes: list[int]) -> None:
+    def found(segmentation: str) -> float:
+        cache = VectorCache(MeasuredFiles(tmp_path))
+        return Instruments("random:0", cache=cache, segmentation=segmentation).volumes(draw(0))[
+            "brain"
+        ]
+
+    names = ("embedded", "embedded:1", "embedded:2", "embedded:1")
+    assert [found(name) for name in names] == [2.0, 1.0, 2.0, 1.0]
+    assert passes == [20, 10]
 
 
 def test_the_random_twin_does_not_segment(passes: list[int]) -> None:
     instruments, scan = Instruments("embedded-random:5"), draw(0)
-    np.testing.assert_array_equal(instruments.features(scan), [5, 2])
-    assert instruments.volumes(scan)["brain"] == 1.5
-    assert passes == [5, 7]  # tissue comes from the trained network
-    assert instruments.title == "embedded anatomy random:5, d=2"
+    np.testing.assert_array_equal(instruments.features(scan), [25, 2])
+    assert instruments.volumes(scan)["brain"] == 2.0
+    assert passes == [25, 20]  # tissue comes from the trained network
+    assert instruments.title == "embedded anatomy v2 random:5, d=2"
+
+
+def test_what_does_not_segment_is_refused_at_once() -> None:
+    with pytest.raises(WeightsError, match="'medicalnet:50' does not segment"):
+        Instruments(segmentation="medicalnet:50")

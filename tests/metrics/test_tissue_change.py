@@ -186,7 +186,7 @@ def test_titles_tell_structure_and_segmentation(build: Build) -> None:
     title = "Lateral ventricles, bias of annual change [label maps, codes 4, 43, 5, 44]"
     assert build("ventricles-labels-bias").title == title
     assert build("cortex-labels-bias").title.endswith("codes 3, 42 and the parcels]")
-    title = "Ventricles, error of annual change [embedded segmentation]"
+    title = "Ventricles, error of annual change [embedded segmentation v2]"
     assert build("ventricles-error").title == title
     assert build("ventricles-error").unit == "%/year"
 

@@ -10,7 +10,12 @@ import torch
 from longibench.metrics.medicalnet import with_random_weights
 from longibench.metrics.released import CHECKSUMS
 from longibench.metrics.weight_files import WeightsError, checksum
-from longibench.metrics.weights import MOST_SEED, EmbeddedWeights, parse
+from longibench.metrics.weights import (
+    MOST_SEED,
+    EmbeddedWeights,
+    parse,
+    parse_segmentation,
+)
 
 
 class Payload:
@@ -47,6 +52,11 @@ def saved(value: object, path: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "title"),
     [
+        ("embedded", "embedded anatomy v2, d=240"),
+        ("embedded:2", "embedded anatomy v2, d=240"),
+        ("embedded:1", "embedded anatomy v1, d=256"),
+        ("embedded-random:3", "embedded anatomy v2 random:3, d=240"),
+        ("embedded:1-random:3", "embedded anatomy v1 random:3, d=256"),
         ("random:7", "MedicalNet ResNet-10, random:7"),
         ("medicalnet:10", "MedicalNet ResNet-10, 8 datasets"),
         ("medicalnet:50+23", "MedicalNet ResNet-50, 23 datasets"),
@@ -72,8 +82,12 @@ def test_titles(name: str, title: str) -> None:
         "medicalnet:50+22",
         "medicalnet:50@",
         "file:",
-        "embedded:1",
+        "embedded:",
+        "embedded:x",
+        "embedded:-1",
+        "embedded:1:random:3",
         "embedded-random",
+        "embedded-random:3:1",
         "monai:50",
         "resnet50",
         "medicalnet:50 ",
@@ -98,7 +112,7 @@ def test_the_nearest_name_is_suggested(name: str, near: str) -> None:
         parse(name)
 
 
-@pytest.mark.parametrize("prefix", ["random", "embedded-random"])
+@pytest.mark.parametrize("prefix", ["random", "embedded-random", "embedded:1-random"])
 def test_seeds_have_an_upper_end(prefix: str) -> None:
     assert parse(f"{prefix}:{MOST_SEED}")
     for seed in (MOST_SEED + 1, "9" * 5000):
@@ -106,9 +120,45 @@ def test_seeds_have_an_upper_end(prefix: str) -> None:
             parse(f"{prefix}:{seed}")
 
 
-def test_embedded_weights_have_a_seed_or_none() -> None:
-    assert parse("embedded") == EmbeddedWeights(None)
-    assert parse("embedded-random:3") == EmbeddedWeights(3)
+def test_embedded_weights_have_a_version_and_a_seed_or_none() -> None:
+    assert parse("embedded") == EmbeddedWeights(None, None)
+    assert parse("embedded-random:3") == EmbeddedWeights(None, 3)
+    assert parse("embedded:1") == EmbeddedWeights(1, None)
+    assert parse("embedded:1-random:3") == EmbeddedWeights(1, 3)
+
+
+def test_the_newest_is_one_definition_however_it_is_named() -> None:
+    """And each version and each seed another: their values are never ranked together."""
+    names = ("embedded", "embedded:2", "embedded:1", "embedded-random:3", "embedded:1-random:3")
+    newest, named, *others = (parse(name).definition for name in names)
+    assert newest == named
+    assert len({repr(its) for its in (newest, *others)}) == 4
+
+
+def test_the_first_version_is_defined_by_its_published_weights() -> None:
+    assert parse("embedded:1").definition == {
+        "network": "embedded anatomy 1",
+        "weights": "d0c0b09a7ce4fe5d34e86af9e6e9f967edaa3d3ef73fa20a7a6069da7f4a4467",
+    }
+
+
+@pytest.mark.parametrize("name", ["embedded:0", "embedded:9", "embedded:9-random:0"])
+def test_a_version_that_does_not_exist_is_refused(name: str) -> None:
+    with pytest.raises(WeightsError, match=r"there is no embedded:[09]; there are embedded:1, emb"):
+        parse(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["medicalnet:50", "random:0", "embedded-random:0", "embedded:x", ""]
+)
+def test_what_does_not_segment_is_refused(name: str) -> None:
+    with pytest.raises(WeightsError, match=f"'{name}' does not segment brains; use embedded or"):
+        parse_segmentation(name)
+
+
+def test_titles_of_segmentations() -> None:
+    assert parse_segmentation("embedded").segmentation_title == "embedded segmentation v2"
+    assert parse_segmentation("embedded:1").segmentation_title == "embedded segmentation v1"
 
 
 @pytest.mark.parametrize("name", ["medicalnet:11", "medicalnet:101+23"])

@@ -15,12 +15,15 @@ from longibench.benchmark.protocol.recorded_metrics import (
     recorded_settings,
 )
 from longibench.benchmark.settings.schema import MetricSettings
+from longibench.metrics import anatomy
 from longibench.metrics.medicalnet import with_random_weights
 from longibench.metrics.ssim import SSIM
 
 
-def record(folder: Path, *names: str, extractor: str = "random:0") -> None:
-    settings = MetricSettings(names=names, extractor=extractor)
+def record(
+    folder: Path, *names: str, extractor: str = "random:0", segmentation: str = "embedded"
+) -> None:
+    settings = MetricSettings(names=names, extractor=extractor, segmentation=segmentation)
     record_metrics(folder, build_metrics(settings), settings)
 
 
@@ -93,6 +96,39 @@ def test_a_metric_with_an_extractor_of_its_own_is_one_metric_by_any_other(tmp_pa
     record(tmp_path, "fid", "fid-random", extractor="random:1")
     assert names(tmp_path) == ["fid", "fid-random", "fid"]
     assert read_recorded(tmp_path)[1]["settings"] == {}
+
+
+def test_an_older_segmentation_is_a_column_of_its_own(tmp_path: Path) -> None:
+    record(tmp_path, "brain-bias", "ssim")
+    record(tmp_path, "brain-bias", "ssim", segmentation="embedded:1")
+    facts = read_recorded(tmp_path)
+    assert [its["name"] for its in facts] == ["brain-bias", "ssim", "brain-bias"]
+    assert [its["settings"] for its in facts] == [{}, {}, {"segmentation": "embedded:1"}]
+    computed = {(its["name"], its["definition"]) for its in facts}
+    assert current_metrics(facts, computed) == facts
+    found = recorded_settings(facts)
+    assert [(its.segmentation, its.names) for its in found] == [
+        ("embedded", ("brain-bias", "ssim")),
+        ("embedded:1", ("brain-bias",)),
+    ]
+
+
+def test_a_newer_default_replaces_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of the time when version 1 was the default; asked for by name, it comes back."""
+    with monkeypatch.context() as then:
+        then.setattr(anatomy, "NEWEST", 1)
+        record(tmp_path, "brain-bias")
+    (before,) = read_recorded(tmp_path)
+    record(tmp_path, "brain-bias")
+    facts = read_recorded(tmp_path)
+    after = facts[1]["definition"]
+    computed = {("brain-bias", its) for its in (before["definition"], after)}
+    assert [its["definition"] for its in current_metrics(facts, computed)] == [after]
+    record(tmp_path, "brain-bias", segmentation="embedded:1")
+    shown = current_metrics(read_recorded(tmp_path), computed)
+    assert [its["definition"] for its in shown] == [after, before["definition"]]
 
 
 @pytest.mark.parametrize("text", ["{", "5", '["fid"]', '[{"name": "fid"}]'])
