@@ -6,10 +6,9 @@ Its versions, training and accuracy are described in ``docs/anatomy.md``.
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,7 @@ class Release:
     sha256: str
     tissues: tuple[str, ...]
     features: int
-    fixed: Mapping[str, float] = MappingProxyType({})
+    fixed: Mapping[str, float] = field(default_factory=dict)
 
 
 RELEASES = {
@@ -62,7 +61,7 @@ RELEASES = {
         "d0c0b09a7ce4fe5d34e86af9e6e9f967edaa3d3ef73fa20a7a6069da7f4a4467",
         first.TISSUES,
         first.FEATURES,
-        MappingProxyType({"coarsest_mm": first.COARSEST_MM}),
+        {"coarsest_mm": first.COARSEST_MM},
     ),
     2: Release(
         "embedded anatomy 2",

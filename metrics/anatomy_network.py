@@ -37,8 +37,9 @@ class Convolution(nn.Conv3d):
         direct = torch.is_inference_mode_enabled() and torch.backends.mkldnn.is_available()
         if not direct or x.device.type != "cpu":
             return super().forward(x)
-        return torch.mkldnn_convolution(  # type: ignore[attr-defined]
-            x, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
+        padding = [int(side) for side in self.padding]
+        return torch.mkldnn_convolution(
+            x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups
         )
 
 
@@ -65,6 +66,8 @@ class AnatomyNetwork(nn.Module):
     """
 
     tissues = TISSUES
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,7 +141,7 @@ class AnatomyNetwork(nn.Module):
         head = F.avg_pool3d((padded(volume, 2)[0] > BACKGROUND).float(), 2)
         means = []
         for maps in texture:
-            share = F.adaptive_avg_pool3d(head, maps.shape[2:])
+            share = F.interpolate(head, maps.shape[2:], mode="area")
             weight = share.sum(dim=(2, 3, 4)).clamp(min=1e-6)
             means.append((maps * share).sum(dim=(2, 3, 4)) / weight)
         means += [stages[number].mean(dim=(2, 3, 4)) for number in (0, 1, 2, 4)]
