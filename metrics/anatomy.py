@@ -67,7 +67,7 @@ RELEASES = {
         "embedded anatomy 2",
         second.AnatomyNetwork,
         DATA / "anatomy_2.safetensors",
-        "SHA256_OF_VERSION_2",
+        "83d8cff0647cdef33dc853c16f880f4e772fac87faaa2621f0d0f2fd517ccd77",
         second.TISSUES,
         second.FEATURES,
     ),
