@@ -28,8 +28,7 @@ from longibench.metrics.weight_files import WeightsError
 
 SIDE = (2.5, 2.5, 2.5)
 SIZES = [(5.0, 5.0, 5.0), SIDE, (1.5, 1.5, 1.5), (1.0, 1.2, 3.0)]
-NOT_TRAINED = pytest.mark.xfail(strict=True, reason="the training of version 2 is not finished")
-RELEASED = [1, pytest.param(2, marks=NOT_TRAINED)]
+RELEASED = [1, 2]
 BOTH = pytest.mark.parametrize("version", RELEASES)
 
 

@@ -106,6 +106,7 @@ def _section(name: str, scores: Scores) -> str:
 SECTIONS: dict[str, tuple[str, Callable[[pd.DataFrame], Iterator[str]]]] = {
     "training": ("training", tables.training),
     "change": ("change", tables.change),
+    "hippocampi": ("change", tables.hippocampi),
     "dice": ("dice", tables.dice),
     "detectable": ("detectable", tables.detectable),
     "held out": ("held_out", tables.held_out),

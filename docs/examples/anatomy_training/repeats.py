@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from longibench.metrics.detectable import COLUMNS, DIGITS, TABLE
+from longibench.metrics.structures import STRUCTURES
 
 
 def repeat_table(version: int, weights: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -15,7 +16,7 @@ def repeat_table(version: int, weights: str, rows: pd.DataFrame) -> pd.DataFrame
         weights: Their SHA256.
         rows: Of ``segmenting.person_rows``.
     """
-    rows = rows[rows["version"] == version]
+    rows = rows[(rows["version"] == version) & rows["structure"].isin(STRUCTURES)]
     rows = rows.assign(percent=100 * (rows["found_again"] / rows["found"] - 1))
     groups = rows.groupby(["spacing_mm", "structure"], sort=False)["percent"]
     table = groups.agg(people="size", sd_percent="std").round(3).reset_index()

@@ -64,8 +64,9 @@ def change_table(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         ``slope`` of found on true change in ml, its ``correlation``; ``ratio`` of found to true
-        volume of the first scan, its standard deviation, and that of the ``total``; mean ``rate``
-        of true change, % a year, mean and mean absolute ``error`` of it.
+        volume of the first scan, its standard deviation, and that of the ``total``; mean absolute
+        ``volume_error`` in % and ``volume_correlation``; mean ``rate`` of true change, % a year,
+        mean and mean absolute ``error`` of it.
     """
     known = rows.dropna(subset=["true"])
     found = []
@@ -91,6 +92,8 @@ def _agreement(rows: pd.DataFrame) -> Row:
         "ratio": ratio.mean(),
         "ratio_sd": ratio.std(),
         "total": rows["found"].sum() / rows["true"].sum(),
+        "volume_error": 100 * (ratio - 1).abs().mean(),
+        "volume_correlation": rows["true"].corr(rows["found"]),
         "rate": rates[0].mean(),
         "error": error.mean(),
         "absolute_error": error.abs().mean(),
