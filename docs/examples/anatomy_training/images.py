@@ -26,7 +26,7 @@ from longibench.metrics.anatomy_network import SPACING_MM
 MAPS = ("t1", "head", "grey", "white", "ventricles", "hippocampus")
 SHAPE = (64, 80, 64)  # of the network's grid, whole heads
 # Voxel sizes of the images, and their shares: the network sees all on its own grid.
-NATIVE_MM = {5.0: 0.35, 2.5: 0.55, 1.5: 0.1}
+NATIVE_MM = {5.0: 0.3, 2.5: 0.5, 1.5: 0.2}
 # Mean and standard deviation of the share of each tissue in an image.
 USUAL = np.array(
     [
