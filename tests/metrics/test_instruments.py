@@ -116,7 +116,10 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     anatomy = SimpleNamespace(
         NEWEST=2,
-        RELEASES={number: SimpleNamespace(features=2, sha256=f"{number}") for number in (1, 2)},
+        RELEASES={
+            number: SimpleNamespace(name="anatomy", features=2, sha256=f"{number}", fixed={})
+            for number in (1, 2)
+        },
         read=read,
         load_embedded=lambda version: Network(10 * version),
         random_twin=lambda seed, version: Network(10 * version + seed),

