@@ -39,7 +39,6 @@ class Release:
         network: Its class.
         path: Its weights, half precision.
         sha256: Of the file.
-        tissues: What its shares are of, the background first.
         features: Their number.
         fixed: What else its definition has.
     """
@@ -48,7 +47,6 @@ class Release:
     network: type[first.AnatomyNetwork1] | type[second.AnatomyNetwork]
     path: Path
     sha256: str
-    tissues: tuple[str, ...]
     features: int
     fixed: Mapping[str, float] = field(default_factory=dict)
 
@@ -59,7 +57,6 @@ RELEASES = {
         first.AnatomyNetwork1,
         DATA / "anatomy.safetensors",
         "d0c0b09a7ce4fe5d34e86af9e6e9f967edaa3d3ef73fa20a7a6069da7f4a4467",
-        first.TISSUES,
         first.FEATURES,
         {"coarsest_mm": first.COARSEST_MM},
     ),
@@ -68,7 +65,6 @@ RELEASES = {
         second.AnatomyNetwork,
         DATA / "anatomy_2.safetensors",
         "83d8cff0647cdef33dc853c16f880f4e772fac87faaa2621f0d0f2fd517ccd77",
-        second.TISSUES,
         second.FEATURES,
     ),
 }

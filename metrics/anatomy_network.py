@@ -103,7 +103,7 @@ class AnatomyNetwork(nn.Module):
             return self.logits(working, stages).softmax(dim=1)[:, :, x, y, z]
 
         features = (self.pooled(volume, texture, stages) - self.mean) / self.deviation
-        return Seen((*texture, *(stages[n] for n in (0, 1, 2, 4))), features, tissue)
+        return Seen((*texture, *_kept(stages)), features, tissue)
 
     def textures(self, volume: Tensor) -> tuple[Tensor, Tensor]:
         """Maps of the texture of volumes (B, 1, X, Y, Z), at 1/2 and 1/4 of their sides."""
@@ -144,8 +144,13 @@ class AnatomyNetwork(nn.Module):
             share = F.interpolate(head, maps.shape[2:], mode="area")
             weight = share.sum(dim=(2, 3, 4)).clamp(min=1e-6)
             means.append((maps * share).sum(dim=(2, 3, 4)) / weight)
-        means += [stages[number].mean(dim=(2, 3, 4)) for number in (0, 1, 2, 4)]
+        means += [maps.mean(dim=(2, 3, 4)) for maps in _kept(stages)]
         return torch.cat(means, dim=1)
+
+
+def _kept(stages: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The stages whose maps are features, ``ANATOMY``: all but the third block."""
+    return (*stages[:3], stages[4])
 
 
 def _doubled(x: Tensor) -> Tensor:

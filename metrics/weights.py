@@ -57,9 +57,7 @@ def parse(weights: str) -> "Weights | EmbeddedWeights":
         WeightsError: None of these, or a file that was never released.
     """
     if match := re.fullmatch(r"embedded(?::(\d{1,3}))?(?:-random:(\d+))?", weights):
-        return EmbeddedWeights(
-            _version(match[1]) if match[1] else None, _seed(match[2]) if match[2] else None
-        )
+        return EmbeddedWeights(_version(match[1]), _seed(match[2]) if match[2] else None)
     if match := re.fullmatch(r"random:(\d+)", weights):
         return RandomWeights(_seed(match[1]))
     if match := re.fullmatch(r"(medicalnet|monai-strided):(\d{1,3})(\+23)?(?:@(.+))?", weights):
@@ -79,7 +77,7 @@ def parse_segmentation(weights: str) -> "EmbeddedWeights":
     match = re.fullmatch(rf"{EMBEDDED}(?::(\d{{1,3}}))?", weights)
     if not match:
         raise WeightsError(f"'{weights}' does not segment brains; use {EMBEDDED} or {EMBEDDED}:1")
-    return EmbeddedWeights(_version(match[1]) if match[1] else None)
+    return EmbeddedWeights(_version(match[1]))
 
 
 def _seed(digits: str) -> int:
@@ -88,7 +86,10 @@ def _seed(digits: str) -> int:
     return int(digits)
 
 
-def _version(digits: str) -> int:
+def _version(digits: str | None) -> int | None:
+    """Number of a version of the embedded network; None, the newest, without digits."""
+    if digits is None:
+        return None
     from longibench.metrics.anatomy import RELEASES
 
     if int(digits) not in RELEASES:

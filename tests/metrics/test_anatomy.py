@@ -102,7 +102,7 @@ def test_shapes_of_a_reading(version: int, spacing: Spacing, networks: dict[int,
     reading = read(networks[version], volume, spacing)
     assert reading.pooled.shape == (release.features,)
     assert reading.pooled.dtype == np.float64
-    assert reading.probabilities.shape == (len(release.tissues), *volume.shape)
+    assert reading.probabilities.shape == (len(release.network.tissues), *volume.shape)
     assert reading.probabilities.dtype == np.float32
     np.testing.assert_allclose(reading.probabilities.sum(axis=0), 1, atol=1e-5)
     np.testing.assert_allclose(reading.shares.sum(dim=0), 1, atol=1e-5)
@@ -174,7 +174,8 @@ def test_volumes_are_the_shares_on_the_network_s_grid(
     reading = read(networks[version], volume, spacing)
     shares = reading.shares.double().numpy()
     ml = volume.size * np.prod(spacing) / 1000 / shares[0].size  # of one of its voxels
-    found = dict(zip(RELEASES[version].tissues, shares.sum(axis=(1, 2, 3)) * ml, strict=True))
+    sums = shares.sum(axis=(1, 2, 3)) * ml
+    found = dict(zip(RELEASES[version].network.tissues, sums, strict=True))
     grey = found["grey"] + found.get("hippocampus", 0)
     assert reading.volumes["ventricles"] == pytest.approx(found["ventricles"], rel=1e-5)
     assert reading.volumes["grey"] == pytest.approx(grey, rel=1e-5)
@@ -245,7 +246,7 @@ def test_volumes_add_shares_and_convert_to_ml() -> None:
     shares[3, :5] = 0.2
     shares[4, 5:] = 0.5
     expected = {"csf": 0, "grey": 0.9, "white": 0.6, "ventricles": 1.5, "brain": 1.5}
-    first = tissue_volumes(shares, (2.0, 1.0, 3.0), RELEASES[1].tissues)
+    first = tissue_volumes(shares, (2.0, 1.0, 3.0), RELEASES[1].network.tissues)
     assert first == pytest.approx(expected, rel=1e-5)
 
 

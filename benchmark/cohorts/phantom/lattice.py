@@ -38,6 +38,12 @@ class Lattice:
         ]
         return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, 3)
 
+    def nearest(self, points: Tensor) -> Tensor:
+        """Number of the point nearest to each of several positions (N, 3), in that order."""
+        steps = ((points - torch.tensor(self.first)) / self.spacing).round().long()
+        x, y, z = torch.minimum(steps.clamp(min=0), torch.tensor(self.shape) - 1).T
+        return (x * self.shape[1] + y) * self.shape[2] + z
+
     def volume(self, values: Tensor) -> Tensor:
         """Fold values (N, C) of all points into a volume (C, X, Y, Z)."""
         return values.T.reshape(-1, *self.shape)

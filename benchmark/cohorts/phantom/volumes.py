@@ -45,7 +45,7 @@ class Volumes:
             sum(maps[name] for name in (*TISSUE, PARTS[0])),
         ]
         self._near = Image(lattice, torch.from_numpy(np.stack(near).astype(np.float32)))
-        self._places = [_nearest(lattice.points()) for lattice in (COARSE, FINE)]
+        self._places = [FIELD.nearest(lattice.points()) for lattice in (COARSE, FINE)]
 
     def region(self, positions: Tensor) -> Region:
         """The region of a participant, given the first visit's map (3, X, Y, Z) on ``FIELD``."""
@@ -69,13 +69,6 @@ class Volumes:
         """Smallest Jacobian of a map (3, X, Y, Z) on ``FIELD``, where there is tissue."""
         tissue = self._near.at(positions.reshape(3, -1).T)[:, 2]
         return float(jacobian(FIELD, positions).flatten()[tissue > 0.5].min())
-
-
-def _nearest(points: Tensor) -> Tensor:
-    """Number of the point of ``FIELD`` nearest to each of several points (N, 3)."""
-    steps = ((points - torch.tensor(FIELD.first)) / FIELD.spacing).round().long()
-    _, y, z = FIELD.shape
-    return (steps[:, 0] * y + steps[:, 1]) * z + steps[:, 2]
 
 
 def _integrals(

@@ -149,10 +149,7 @@ class Camera:
     def _near(self, anatomy: Tensor, points: Tensor) -> Tensor:
         """Which points may show the head: the others, two thirds, need no interpolation."""
         head = self._around.at(FIELD.points() + anatomy.reshape(3, -1).T)[:, 0] > 0
-        last = torch.tensor(FIELD.shape) - 1
-        steps = ((points - torch.tensor(FIELD.first)) / FIELD.spacing).round().long()
-        x, y, z = torch.minimum(steps.clamp(min=0), last).T
-        return head.reshape(FIELD.shape)[x, y, z]
+        return head[FIELD.nearest(points)]
 
     def shoot(self, anatomy: Tensor, rng: Generator) -> list[Example]:
         """Take two images of a whole head and its mirror image, which costs little more than one.

@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anatomy_training.images import MAPS, tissue_shares
+from anatomy_training.images import MAPS, PERCENTILES, tissue_shares
 from longibench.benchmark.cohorts.phantom.acquisition import noise_of
 from longibench.benchmark.cohorts.phantom.ageing import TISSUES, amount
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, displacement
@@ -29,7 +29,6 @@ from longibench.benchmark.settings.phantom import PhantomSettings
 
 GRIDS_MM = (5.0, 2.5, 1.5)
 YEARS = (1.0, 2.0, 3.0, 4.0, 5.0)  # to the later scan, one of them for each person
-PERCENTILES = (1.0, 99.5)
 STUDY = PhantomSettings(seed=660_133)  # not used in any training
 
 Values = NDArray[np.float32]

@@ -59,3 +59,10 @@ def test_the_gradient_field_has_the_prescribed_divergence_and_no_curl() -> None:
     assert np.abs(divergence - wanted)[2:-2, 2:-2, 2:-2].max() < 0.1 * wanted.max()
     assert np.abs(derivative[0][1] - derivative[1][0])[2:-2, 2:-2].max() < 0.05 * wanted.max()
     assert divergence[12, 14, 10] == pytest.approx(wanted[12, 14, 10], rel=0.1)
+
+
+def test_the_nearest_point_is_that_point_and_the_border_beyond() -> None:
+    lattice = Lattice((3, 4, 5), 2.0)
+    points = lattice.points()
+    assert lattice.nearest(points + 0.9).tolist() == list(range(60))
+    assert lattice.nearest(100 * points[[0, -1]]).tolist() == [0, 59]
