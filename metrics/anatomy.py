@@ -64,7 +64,7 @@ RELEASES = {
         "embedded anatomy 2",
         second.AnatomyNetwork,
         DATA / "anatomy_2.safetensors",
-        "83d8cff0647cdef33dc853c16f880f4e772fac87faaa2621f0d0f2fd517ccd77",
+        "002c697089bcff35f9179a569415050e7c4b47de869349cef4336105005f9562",
         second.FEATURES,
     ),
 }

@@ -126,7 +126,7 @@ class AnatomyNetwork(nn.Module):
         deep = F.relu(self.up4(torch.cat([_doubled(deep), first], dim=1)))
         deep = F.relu(self.thin(deep))
         deep = F.relu(self.up2(torch.cat([_doubled(deep), stem, folded(working)], dim=1)))
-        return unfolded(self.tissue(deep.contiguous()))  # 1x1x1: slow with channels last
+        return unfolded(self.tissue(deep))
 
     def pooled(
         self, volume: Tensor, texture: tuple[Tensor, ...], stages: tuple[Tensor, ...]
