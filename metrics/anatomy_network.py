@@ -96,20 +96,24 @@ class AnatomyNetwork(nn.Module):
         sides = working_sides(volume.shape[2:], spacing_mm, SPACING_MM)
         working, inside = padded(regridded(volume, sides), STRIDE)
         working = working.contiguous(memory_format=torch.channels_last_3d)
-        texture, stages = self.textures(volume), self.stages(working)
+        even, _ = padded(volume, 2)
+        texture, stages = self.textures(even), self.stages(working)
 
         def tissue() -> Tensor:
             x, y, z = inside
             return self.logits(working, stages).softmax(dim=1)[:, :, x, y, z]
 
-        features = (self.pooled(volume, texture, stages) - self.mean) / self.deviation
+        features = (self.pooled(even, texture, stages) - self.mean) / self.deviation
         return Seen((*texture, *_kept(stages)), features, tissue)
 
-    def textures(self, volume: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps of the texture of volumes (B, 1, X, Y, Z), at 1/2 and 1/4 of their sides."""
-        even, _ = padded(volume, 2)
-        fine = F.relu(self.texture1(even))
-        return fine, F.relu(self.texture2(fine))
+    def textures(self, even: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps of the texture of volumes (B, 1, X, Y, Z) with even sides, at 1/2 and 1/4 of them.
+
+        The modulus of each filter's response, as in a scattering transform (Bruna and Mallat 2013,
+        doi:10.1109/TPAMI.2012.230): the energy of texture, of which no filter can be dead.
+        """
+        fine = self.texture1(even).abs()
+        return fine, self.texture2(fine).abs()
 
     def stages(self, working: Tensor) -> tuple[Tensor, ...]:
         """Stem and four blocks of volumes (B, 1, x, y, z), at 1/2, 1/4 and 1/8 of their sides."""
@@ -129,21 +133,24 @@ class AnatomyNetwork(nn.Module):
         return unfolded(self.tissue(deep))
 
     def pooled(
-        self, volume: Tensor, texture: tuple[Tensor, ...], stages: tuple[Tensor, ...]
+        self, even: Tensor, texture: tuple[Tensor, ...], stages: tuple[Tensor, ...]
     ) -> Tensor:
-        """Means of the maps, (B, ``FEATURES``): of texture inside the head, of anatomy everywhere.
+        """Means of the maps, (B, ``FEATURES``).
+
+        Those of texture are weighted by brightness: the background does not count, and one that is
+        a little brighter, as generators leave it, counts a little.
 
         Args:
-            volume: (B, 1, X, Y, Z); the head is what is above ``BACKGROUND``.
+            even: Volumes (B, 1, X, Y, Z) with even sides, background ``BACKGROUND``.
             texture: Of ``textures``.
             stages: Of ``stages``.
         """
-        head = F.avg_pool3d((padded(volume, 2)[0] > BACKGROUND).float(), 2)
+        bright = F.avg_pool3d(even - BACKGROUND, 2)
         means = []
         for maps in texture:
-            share = F.interpolate(head, maps.shape[2:], mode="area")
-            weight = share.sum(dim=(2, 3, 4)).clamp(min=1e-6)
-            means.append((maps * share).sum(dim=(2, 3, 4)) / weight)
+            weight = F.interpolate(bright, maps.shape[2:], mode="area")
+            total = weight.sum(dim=(2, 3, 4)).clamp(min=1e-6)
+            means.append((maps * weight).sum(dim=(2, 3, 4)) / total)
         means += [maps.mean(dim=(2, 3, 4)) for maps in _kept(stages)]
         return torch.cat(means, dim=1)
 

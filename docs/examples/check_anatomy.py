@@ -27,7 +27,7 @@ from anatomy_training.anatomies import World
 from anatomy_training.damage import SHRINKAGE
 from anatomy_training.figures import draw_real
 from anatomy_training.held_out_segmentation import head_rows
-from anatomy_training.images import SHAPE, Camera, sides_of
+from anatomy_training.images import Camera, sides_of
 from anatomy_training.page import LOG, publish
 from anatomy_training.people import GRIDS_MM, People
 from anatomy_training.response import YEARS, person_features, response_table
@@ -163,7 +163,7 @@ def speed(check: Check) -> pd.DataFrame:
     """Seconds per volume on one thread."""
     rows = []
     for spacing in GRIDS_MM:
-        shape, side = sides_of(SHAPE, spacing), (spacing, spacing, spacing)
+        shape, side = sides_of(spacing), (spacing, spacing, spacing)
         volume = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
         for name, network in check.extractors.items():
             features, tissue = [], []

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from anatomy_training.images import (
     MAPS,
-    SHAPE,
     Camera,
     Contrast,
     Values,
@@ -74,7 +73,7 @@ def _bump(points: np.ndarray, centre: np.ndarray, radius: float, strength: float
 
 def held_out_maps(camera: Camera, number: int, spacing_mm: float) -> Values:
     """``MAPS`` (6, X, Y, Z) of a held-out head, at one of ``NATIVE_MM``."""
-    shape = sides_of(SHAPE, spacing_mm)
+    shape = sides_of(spacing_mm)
     points = Lattice(shape, spacing_mm).points()
     return camera.shares(sample_held_out(number), points, spacing_mm).reshape(len(MAPS), *shape)
 

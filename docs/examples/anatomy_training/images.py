@@ -20,7 +20,7 @@ from longibench.benchmark.cohorts.phantom.anatomy import FIELD, carried
 from longibench.benchmark.cohorts.phantom.lattice import Lattice
 from longibench.benchmark.cohorts.phantom.template import Image, Template
 from longibench.benchmark.preparation.steps.intensity import scale_brain
-from longibench.metrics.anatomy_grid import regridded
+from longibench.metrics.anatomy_grid import regridded, working_sides
 from longibench.metrics.anatomy_network import SPACING_MM
 
 MAPS = ("t1", "head", "grey", "white", "ventricles", "hippocampus")
@@ -39,6 +39,8 @@ SIZES = (0.88, 1.22)  # of the head along each axis: preparation scales heads to
 PERCENTILES = (1.0, 99.5)
 
 Values = NDArray[np.float32]
+FieldOfView = NDArray[np.float64]  # mm along each axis
+Sides = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -161,19 +163,20 @@ class Camera:
             rng: For all random values.
         """
         spacing = float(rng.choice(list(NATIVE_MM), p=list(NATIVE_MM.values())))
-        own = sides_of(SHAPE, spacing)
-        pose = sample_pose(rng)
-        maps = self._maps(anatomy, pose, own, spacing)
-        truth = maps if own == SHAPE else self._maps(anatomy, pose, SHAPE, SPACING_MM)
+        own, pose = sides_of(spacing), sample_pose(rng)
+        field = np.multiply(own, spacing)  # of both, so that tissue is where the image shows it
+        maps = self._maps(anatomy, pose, own, field, spacing)
+        same = own == SHAPE
+        truth = maps if same else self._maps(anatomy, pose, SHAPE, field, SPACING_MM)
         return [
             developed(shown, true, spacing, rng)
             for shown, true in ((maps, truth), (mirrored(maps), mirrored(truth)))
         ]
 
     def _maps(
-        self, anatomy: Tensor, pose: "Pose", shape: tuple[int, int, int], spacing: float
+        self, anatomy: Tensor, pose: "Pose", shape: Sides, field: FieldOfView, spacing: float
     ) -> Values:
-        points = pose.place(shape, spacing)
+        points = pose.place(shape, field)
         return self.shares(anatomy, points, spacing).reshape(len(MAPS), *shape)
 
 
@@ -190,9 +193,9 @@ def mirrored(maps: Values) -> Values:
     return np.ascontiguousarray(maps[:, ::-1])
 
 
-def sides_of(sides: tuple[int, int, int], spacing: float) -> tuple[int, int, int]:
-    """Sides of the same field of view with other voxels."""
-    x, y, z = (int(side * SPACING_MM / spacing) for side in sides)
+def sides_of(spacing: float) -> Sides:
+    """Sides of an image of whole heads with voxels of a size in mm; the network's are ``SHAPE``."""
+    x, y, z = working_sides(SHAPE, (SPACING_MM, SPACING_MM, SPACING_MM), spacing)
     return x, y, z
 
 
@@ -204,11 +207,11 @@ class Pose:
     centre: NDArray[np.float64]
     size: NDArray[np.float64]
 
-    def place(self, shape: tuple[int, int, int], spacing: float) -> Tensor:
-        """Points (N, 3) of the head, mm, that the voxels of an image show."""
-        points = Lattice(shape, spacing).points().numpy() + self.centre.astype(np.float32)
+    def place(self, shape: Sides, field: FieldOfView) -> Tensor:
+        """Points (N, 3) of the head, mm, that the voxels of an image show, by its sides in mm."""
+        points = Lattice(shape, 1.0).points().numpy() * (field / shape) + self.centre
         turn = self.rotation.as_matrix().T / self.size
-        return torch.from_numpy(points @ turn.astype(np.float32))
+        return torch.from_numpy((points @ turn).astype(np.float32))
 
 
 def sample_pose(rng: Generator) -> Pose:
@@ -226,7 +229,7 @@ def left_behind(image: Values, residue: Residue, rng: Generator) -> Values:
 
 
 def take(maps: Values, contrast: Contrast, rng: Generator) -> tuple[Values, NDArray[np.bool_]]:
-    """An image (X, Y, Z) in [-1, 1] of ``MAPS`` (5, X, Y, Z), and where it shows the head."""
+    """An image (X, Y, Z) in [-1, 1] of ``MAPS`` (6, X, Y, Z), and where it shows the head."""
     t1, head, grey, white, *_ = maps
     fluid = (head - grey - white).clip(min=0)
     flat = sum(s * part for s, part in zip(contrast.signals, (fluid, grey, white), strict=True))

@@ -10,7 +10,7 @@ import pytest
 from anatomy_training.anatomies import SEED as TRAINING_SEED
 from anatomy_training.held_out import CONTRASTS, SEED, held_out_maps, sample_held_out
 from anatomy_training.held_out_segmentation import head_rows, held_out_table
-from anatomy_training.images import SHAPE, Camera, sample_contrast, sides_of
+from anatomy_training.images import Camera, sample_contrast, sides_of
 from anatomy_training.overlap import COMMON, dice, overlaps
 from anatomy_training.people import STUDY
 
@@ -79,7 +79,7 @@ def test_both_versions_are_compared_in_the_same_tissues() -> None:
 
 def test_a_held_out_head_is_segmented(camera: Camera) -> None:
     rows = pd.DataFrame(head_rows({1: load_embedded(1)}, camera, 2, 5.0))
-    assert held_out_maps(camera, 2, 5.0).shape[1:] == sides_of(SHAPE, 5.0)
+    assert held_out_maps(camera, 2, 5.0).shape[1:] == sides_of(5.0)
     assert len(rows) == len(CONTRASTS) * len(COMMON)  # brain for background
     found = rows[rows["contrast"] == "gamma 1.8"].set_index("structure")["dice"]
     assert found["ventricles"] > 0.8

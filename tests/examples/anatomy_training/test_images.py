@@ -50,7 +50,7 @@ def test_anatomies_differ_never_fold_and_do_not_depend_on_each_other(
 def test_what_holds_of_every_image(pairs: list[list[Example]]) -> None:
     for one in (each for pair in pairs for each in pair):
         assert one.spacing_mm in NATIVE_MM
-        assert one.image.shape == (1, *sides_of(SHAPE, one.spacing_mm))
+        assert one.image.shape == (1, *sides_of(one.spacing_mm))
         assert one.image.abs().max() <= 1
         assert one.tissue.shape == (len(TISSUES), *SHAPE)
         assert one.tissue.min() >= -1e-5
