@@ -130,12 +130,17 @@ def load_embedded(version: int = NEWEST) -> Network:
 
 
 def with_weights(version: int, content: bytes) -> Network:
-    """A version of the network with the weights of a file."""
-    network = _empty(version)
-    network.load_state_dict(
-        {name: value.float() for name, value in load_tensors(content).items()},
-        strict=False,  # batch norm's counters are not stored
-    )
+    """A version of the network with the weights of a file.
+
+    Raises:
+        WeightsError: They are not those of this version.
+    """
+    network, tensors = _empty(version), load_tensors(content)
+    stored = {name for name, value in network.state_dict().items() if value.is_floating_point()}
+    if other := sorted(stored ^ tensors.keys()):  # batch norm's counters are not stored
+        name = RELEASES[version].name
+        raise WeightsError(f"not weights of {name}: {', '.join(other)} missing or unknown")
+    network.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
     return network.eval()
 
 

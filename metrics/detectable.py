@@ -46,9 +46,10 @@ def smallest_change(structure: str, spacing_mm: float | Spacing, weights: str) -
     return float(np.interp(math.log(size), np.log(sizes), [known[each] for each in sizes]))
 
 
-def coarsest_measured() -> float:
-    """The largest voxel size that was measured, in mm."""
-    return max(size for sizes in _measured().values() for size in sizes)
+def coarsest_measured(weights: str) -> float:
+    """The largest voxel size that was measured with weights of a SHA256, in mm; 0 if none was."""
+    sizes = (sizes for (digest, _), sizes in _measured().items() if digest == weights[:DIGITS])
+    return max((size for some in sizes for size in some), default=0.0)
 
 
 @cache

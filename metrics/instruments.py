@@ -77,6 +77,7 @@ class Instruments:
         self.code = code(weights)
         self._code = code
         self._cache = cache or VectorCache()
+        self._parent: Instruments | None = None  # which shares its segmentation
         self._others: dict[str, Instruments] = {}
         self.prepared = Recent(PREPARED)
         self._loading = threading.RLock()  # volumes are scored in several threads
@@ -91,9 +92,11 @@ class Instruments:
             return self
         with self._loading:
             if weights not in self._others:
-                self._others[weights] = type(self)(
+                other = type(self)(
                     weights, "as-is", self._cache, self.device, self._code, self.segmentation
                 )
+                other._parent = self
+                self._others[weights] = other
             return self._others[weights]
 
     @cached_property
@@ -152,6 +155,8 @@ class Instruments:
 
     @cached_property
     def _anatomy(self) -> AnatomyExtractor:
+        if self._parent:
+            return self._parent.anatomy
         return AnatomyExtractor(self._segments, self.device)
 
     def features(self, scan: Scan) -> Vector:
@@ -165,14 +170,14 @@ class Instruments:
         return scan.derive(("maps", self._extractor_key), self.extractor.maps)
 
     def volumes(self, scan: Scan) -> dict[str, float]:
-        """Volumes of ``STRUCTURES`` in ml, by the segmentation; NaN for what it does not find."""
+        """Volumes of ``STRUCTURES`` in ml, by the segmentation."""
         made_by = ("volumes", repr(self.segmentation_definition), self.code.segmentation)
         vector = self._vector(scan, made_by, lambda: self._volumes(scan))
         return dict(zip(STRUCTURES, vector.tolist(), strict=True))
 
     def _volumes(self, scan: Scan) -> Vector:
         found = self.reading(scan).volumes
-        return np.array([found.get(name, np.nan) for name in STRUCTURES])
+        return np.array([found[name] for name in STRUCTURES])
 
     def reading(self, scan: Scan) -> "Reading":
         """Features and tissue of a scan by the embedded network, in one forward pass."""

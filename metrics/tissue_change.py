@@ -127,8 +127,7 @@ class ChangeBias(_TissueChange, PairMetric):
         name = f"real {self.structure.title.lower()}"
         limit = f"{smallest:.2g}% on voxels of {max(source.spacing_mm):g} mm"
         if change > max(fastest * interval_years, REPEATED_SCAN):
-            hidden = f" (its error hides any smaller change; detectable at best: {limit})"
-            known = "" if math.isnan(smallest) else hidden
+            known = "" if math.isnan(smallest) else f" (no change below {limit} can be detected)"
             return f"the {name} grows or shrinks by over {fastest:g}% a year{known}"
         if change < smallest:
             return f"{UNDETECTABLE}the change of the {name} is below {limit}"

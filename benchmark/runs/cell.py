@@ -284,7 +284,8 @@ def complete(
 
     def score() -> None:
         if count_processes(cell.generation.device) > 1:
-            launch(cell.generation.device, _measure, cell)
+            # Measured without TF32: values must not depend on the device.
+            launch(cell.generation.device.model_copy(update={"tf32": False}), _measure, cell)
         chosen = evaluator.only(cell.metrics_left)
         new = chosen.score(find_predictions(cell.folder), cell.label)
         scores = merge_scores(known_scores(cell.folder), without_broken(new))

@@ -2,16 +2,15 @@
 
     python docs/examples/check_anatomy.py FOLDER [PART ...]
 
-Each part leaves a CSV file in FOLDER, a new one for new weights; without names those that are
-missing are measured, then ``page`` writes ``docs/anatomy/``, ``metrics/data/detectable.csv``, the
-figures and the tables of the page. ``real`` segments the volumes of ``python cli.py prepare
-bids:DATASET --preset paper --workspace FOLDER/real``, if there are any. ``--weights`` and
-``--docs`` measure unfinished weights of the newest version, and write to another folder, which has
-a copy of ``anatomy.md``.
+Each part leaves a CSV file in a folder of FOLDER that is named by the weights; without names those
+that are missing are measured, then ``page`` writes ``docs/anatomy/``,
+``metrics/data/detectable.csv``, the figures and the tables of the page. ``real`` segments the
+volumes of ``python cli.py prepare bids:DATASET --preset paper --workspace FOLDER/real``, if there
+are any. ``--weights`` and ``--docs`` measure unfinished weights of the newest version, and write to
+another folder, which has a copy of ``anatomy.md``.
 """
 
 import argparse
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,18 +32,11 @@ from anatomy_training.people import GRIDS_MM, People
 from anatomy_training.response import YEARS, person_features, response_table
 from anatomy_training.segmenting import person_rows
 from anatomy_training.training import LOG as STEP_LOG
+from anatomy_training.versions import digests, load_versions
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.preparation.store.volumes import load_nifti
-from longibench.metrics.anatomy import (
-    NEWEST,
-    RELEASES,
-    Network,
-    load_embedded,
-    random_twin,
-    read,
-    with_weights,
-)
+from longibench.metrics.anatomy import NEWEST, Network, random_twin, read
 
 DOCS = Path(__file__).resolve().parents[1]
 PEOPLE, DAMAGED, HEADS = 120, 60, 8
@@ -60,7 +52,7 @@ class Check:
     """What is measured.
 
     Attributes:
-        folder: For the parts' files.
+        folder: Of the prepared scans, and of folders of parts.
         weights: Of the newest version; None: the released ones.
         docs: Where the page is.
     """
@@ -72,13 +64,7 @@ class Check:
     @cached_property
     def networks(self) -> dict[int, Network]:
         """Every version, the newest first."""
-        newest = (
-            with_weights(NEWEST, self.weights.read_bytes())
-            if self.weights
-            else load_embedded(NEWEST)
-        )
-        older = {number: load_embedded(number) for number in sorted(RELEASES) if number < NEWEST}
-        return {NEWEST: newest, **older}
+        return load_versions(self.weights)
 
     @cached_property
     def extractors(self) -> dict[str, Network]:
@@ -86,12 +72,15 @@ class Check:
         versions = {f"version {number}": network for number, network in self.networks.items()}
         return {**versions, "random": random_twin(0)}
 
-    @property
+    @cached_property
     def digests(self) -> dict[int, str]:
-        """SHA256 of the weights of each version."""
-        files = {number: release.path for number, release in RELEASES.items()}
-        files |= {NEWEST: self.weights or RELEASES[NEWEST].path}
-        return {n: hashlib.sha256(path.read_bytes()).hexdigest() for n, path in files.items()}
+        """Of the weights of each version."""
+        return digests(self.weights)
+
+    @property
+    def parts(self) -> Path:
+        """The folder of the parts' files: those of other weights are never taken for theirs."""
+        return self.folder / self.digests[NEWEST]
 
     @property
     def log(self) -> Path:
@@ -118,7 +107,7 @@ def held_out(check: Check) -> pd.DataFrame:
         camera = Camera(template)
         views = [(number, mm) for number in range(1, HEADS + 1) for mm in GRIDS_MM]
 
-        def measure(view: tuple[int, float], camera: Camera = camera) -> list:
+        def measure(view: tuple[int, float], camera: Camera = camera) -> list[dict[str, object]]:
             return list(head_rows(networks, camera, *view))
 
         rows = [row for some in on_threads(measure, views, f"heads, {name}") for row in some]
@@ -155,7 +144,7 @@ def real(check: Check) -> pd.DataFrame:
             if version == NEWEST:
                 pictures.append((volume, reading.probabilities))
     if pictures:
-        draw_real(pictures, check.folder / "anatomy_real")
+        draw_real(pictures, check.parts / "anatomy_real")
     return pd.DataFrame(rows)
 
 
@@ -206,13 +195,13 @@ def main() -> None:
         parser.error("--weights needs --docs: unfinished weights are not published")
     if unknown := set(given.parts).difference([*PARTS, PAGE]):
         parser.error(f"no part is named {', '.join(sorted(unknown))}")
-    given.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     check = Check(given.folder, given.weights, given.docs)
+    check.parts.mkdir(parents=True, exist_ok=True)
     for name in given.parts or [*PARTS, PAGE]:
-        path, began = given.folder / f"{name}.csv", time.monotonic()
+        path, began = check.parts / f"{name}.csv", time.monotonic()
         if name == PAGE:
-            publish(check.folder, check.docs, check.digests, check.log, released=given.docs == DOCS)
+            publish(check.parts, check.docs, check.digests, check.log, released=given.docs == DOCS)
         elif given.parts or not path.exists():
             table = PARTS[name](check)
             if len(table):

@@ -24,6 +24,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
+from anatomy_training.versions import digests, load_versions
 from marked_section import replace_section
 from scipy import ndimage
 
@@ -34,7 +35,7 @@ from longibench.benchmark.core.files import atomic_file
 from longibench.benchmark.preparation.prepare import Prepared, prepare_cohort
 from longibench.benchmark.preparation.store.volumes import Volume, load_nifti, read_volume
 from longibench.benchmark.settings.loading import load_settings
-from longibench.metrics.anatomy import RELEASES, Network, load_embedded, read, with_weights
+from longibench.metrics.anatomy import Network, read
 
 DOCS = Path(__file__).resolve().parents[1]
 TABLE, PAGE = DOCS / "anatomy" / "injected_loss.csv", DOCS / "anatomy.md"
@@ -70,14 +71,17 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     strip(given.dataset, given.folder)
     truths = {loss: inject(given.bidsgate, given.folder, loss) for loss in LOSSES}
-    versions = networks(given.weights)
+    versions = load_versions(given.weights)
     rows = [
         row
         for kind in (AS_WRITTEN, CUT)
         for row in measure(gather(given.folder, kind), given.folder, versions, truths)
     ]
     given.table.parent.mkdir(exist_ok=True)
-    pd.DataFrame(rows).to_csv(given.table, index=False, float_format="%.4f")
+    weights = {f"v{number}": digest for number, digest in digests(given.weights).items()}
+    table = pd.DataFrame(rows)
+    table.insert(3, "weights", table["instrument"].map(weights))
+    table.to_csv(given.table, index=False, float_format="%.4f")
     replace_section(given.page, BEGIN, END, f"\n{render(pd.read_csv(given.table))}")
 
 
@@ -153,15 +157,6 @@ def gather(folder: Path, kind: str) -> Path:
         pd.DataFrame(sessions).to_csv(table, sep="\t", index=False)
     (place / "dataset_description.json").write_text('{"Name": "losses", "BIDSVersion": "1.9.0"}')
     return place
-
-
-def networks(weights: Path | None) -> dict[int, Network]:
-    """Each version, the newest with the weights of a file if one is given."""
-    newest = max(RELEASES)
-    if weights is None:
-        return {version: load_embedded(version) for version in RELEASES}
-    others = {version: load_embedded(version) for version in RELEASES if version != newest}
-    return {**others, newest: with_weights(newest, weights.read_bytes())}
 
 
 def measure(

@@ -17,10 +17,11 @@ HEAD = (
     "Smallest detectable change on voxels of {:g} mm, 1.96 SD of repeated simulated scans; errors "
     "of brain extraction and registration, and those of another scanner, add to it."
 )
-NOT_MEASURED = (
+TOO_COARSE = (
     "The smallest detectable change by the embedded segmentation was measured on voxels of up to "
     "{1:g} mm, and is not known for {0:g} mm."
 )
+NOT_MEASURED = "The smallest detectable change by this segmentation was not measured."
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,14 @@ def detectable(results: Results, metrics: Sequence[MetricFacts]) -> list[str]:
     smallest = {its: smallest_change(its.structure, size, its.weights) for its in shown}
     known = {its: value for its, value in smallest.items() if not math.isnan(value)}
     if not known:
-        return [NOT_MEASURED.format(size, coarsest_measured())] if shown else []
+        return [_unknown(size, shown)] if shown else []
     years = results.pairs["interval_years"].tolist()
     return [HEAD.format(size), *(_sentence(its, value, years) for its, value in known.items())]
+
+
+def _unknown(size: float, shown: Sequence[_Measured]) -> str:
+    coarsest = max(coarsest_measured(its.weights) for its in shown)
+    return TOO_COARSE.format(size, coarsest) if coarsest else NOT_MEASURED
 
 
 def _measured(metric: MetricFacts) -> _Measured | None:

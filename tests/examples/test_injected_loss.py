@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from longibench.metrics.anatomy import RELEASES
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -32,10 +34,18 @@ def test_the_page_shows_the_measured_table(script: ModuleType, table: pd.DataFra
 
 
 def test_both_visits_were_measured_on_every_grid(script: ModuleType, table: pd.DataFrame) -> None:
-    brains = table[(table["structure"] == "brain") & (table["instrument"] == "v1")]
-    counts = brains.groupby(["edge", "grid_mm", "visit"])["injected"].nunique()
-    assert len(counts) == 2 * len(script.GRIDS) * 2
+    brains = table[table["structure"] == "brain"]
+    instruments = {"bright", *(f"v{version}" for version in RELEASES)}
+    assert set(brains["instrument"]) == instruments
+    counts = brains.groupby(["instrument", "edge", "grid_mm", "visit"])["injected"].nunique()
+    assert len(counts) == len(instruments) * 2 * len(script.GRIDS) * 2
     assert set(counts) == {len(script.LOSSES)}
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_the_released_weights_were_measured(version: int, table: pd.DataFrame) -> None:
+    (weights,) = table.loc[table["instrument"] == f"v{version}", "weights"].unique()
+    assert RELEASES[version].sha256.startswith(weights)
 
 
 def test_the_newest_version_finds_a_loss_of_five_percent(table: pd.DataFrame) -> None:

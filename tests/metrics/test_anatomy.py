@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from longibench.metrics import anatomy
 from longibench.metrics.anatomy import (
@@ -77,14 +78,14 @@ def test_a_damaged_or_missing_file_is_refused(
 
 
 # Pooled features' sum, and grey matter and ventricles in ml, as version 1 was published.
-PUBLISHED = {
+FIRST_PUBLISHED = {
     (5.0, 5.0, 5.0): (170.590038, 120.34642, 1.88591),
     (2.5, 2.5, 2.5): (131.802923, 16.25818, 0.06765),
     (1.0, 1.2, 3.0): (138.540751, 3.6485, 0.02002),
 }
 
 
-@pytest.mark.parametrize(("spacing", "values"), PUBLISHED.items())
+@pytest.mark.parametrize(("spacing", "values"), FIRST_PUBLISHED.items())
 def test_the_first_version_measures_what_it_did(
     spacing: Spacing, values: tuple[float, float, float]
 ) -> None:
@@ -154,6 +155,23 @@ def test_features_of_the_second_are_standardised(networks: dict[int, Network]) -
     other.deviation.fill_(0.25)
     expected = (reading.pooled - 0.5) / 0.25
     np.testing.assert_allclose(read(other, ball(), SIDE).pooled, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_background_that_is_a_little_brighter_is_no_other_texture() -> None:
+    """As generators leave it; half a voxel of blur is what must be seen."""
+    network, head, rng = load_embedded(2), ball((24, 28, 24), 9), np.random.default_rng(0)
+    noise = np.abs(rng.normal(0, 1e-4, head.shape)).astype(np.float32)
+    brighter, blurred = np.where(head == -1, noise - 1, head), gaussian_filter(head, 0.5)
+    features = [read(network, each, SIDE).pooled for each in (head, brighter, blurred)]
+    moved, seen = (np.square(each - features[0]).sum() for each in features[1:])
+    assert moved < 1e-3 * seen
+
+
+def test_every_feature_of_the_second_differs_between_images() -> None:
+    """A filter that is dead on the training's images would explode on one that wakes it."""
+    deviation = load_embedded(2).deviation
+    assert float(deviation.min()) > 3e-3
+    assert torch.isfinite(deviation).all()
 
 
 def test_texture_is_that_of_the_head_alone(networks: dict[int, Network]) -> None:
@@ -239,6 +257,22 @@ def test_weights_of_a_file_are_loaded_without_batch_norm_s_counters() -> None:
     np.testing.assert_array_equal(read(found, ball(), SIDE).pooled, read(twin, ball(), SIDE).pooled)
 
 
+@BOTH
+@pytest.mark.parametrize("fault", ["missing", "unknown"])
+def test_weights_of_another_network_are_refused(version: int, fault: str) -> None:
+    from safetensors.torch import load, save
+
+    tensors = load(RELEASES[version].path.read_bytes())
+    name = next(iter(tensors))
+    if fault == "missing":
+        del tensors[name]
+    else:
+        name = "other"
+        tensors[name] = torch.zeros(2)
+    with pytest.raises(WeightsError, match=f"not weights of embedded anatomy.*: {name} missing or"):
+        with_weights(version, save(tensors))
+
+
 def test_volumes_add_shares_and_convert_to_ml() -> None:
     shares = np.zeros((5, 10, 10, 10), np.float32)
     shares[0] = 0.5
@@ -262,7 +296,7 @@ def test_grey_matter_includes_the_hippocampi() -> None:
 def test_tissue_is_computed_once_and_only_if_asked_for(
     version: int, networks: dict[int, Network], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Features of a volume cost less than half of its segmentation."""
+    """Features of a volume do not pay for its segmentation."""
     network, asked = networks[version], []
     logits = network.logits
 

@@ -208,8 +208,8 @@ def test_a_real_brain_beyond_a_persons_change_is_doubtful(
     monkeypatch.setattr(ChangeBias, "rate", lambda *_: rate)
     scans = {"reference": brain(40), "source": brain(40), "interval_years": years}
     expected = (
-        "the real brain grows or shrinks by over 5% a year (its error hides any smaller change; "
-        "detectable at best: 0.5% on voxels of 2 mm)"
+        "the real brain grows or shrinks by over 5% a year (no change below 0.5% on voxels of "
+        "2 mm can be detected)"
     )
     monkeypatch.setattr(tissue_change, "smallest_change", lambda *_: 0.5)
     for name in ("brain-bias", "brain-error"):

@@ -14,9 +14,9 @@ from anatomy_training.images import (
     Camera,
     Contrast,
     Values,
+    shown_tissue,
     sides_of,
     take,
-    tissue_shares,
 )
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD
 from longibench.benchmark.cohorts.phantom.lattice import Lattice
@@ -88,6 +88,4 @@ def shoot_held_out(maps: Values, number: int, contrast: str) -> tuple[Values, Va
     """
     rng = np.random.default_rng([SEED, number, 1])
     image, inside = take(maps, CONTRASTS[contrast], rng)
-    tissue = tissue_shares(maps) * inside
-    tissue[0] = 1 - tissue[1:].sum(axis=0)
-    return image, tissue
+    return image, shown_tissue(maps, inside)

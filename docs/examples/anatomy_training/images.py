@@ -265,8 +265,7 @@ def example(
         spacing: Size of its voxels, mm.
     """
     shown = torch.from_numpy(inside.astype(np.float32))[None, None]
-    tissue = tissue_shares(maps) * regridded(shown, maps.shape[1:])[0].numpy()
-    tissue[0] = 1 - tissue[1:].sum(axis=0)
+    tissue = shown_tissue(maps, regridded(shown, maps.shape[1:])[0, 0].numpy())
     shares = tissue.mean(axis=(1, 2, 3))
     properties = [
         *((shares - USUAL[0]) / USUAL[1]),
@@ -293,6 +292,18 @@ def tissue_shares(maps: Values) -> Values:
     fluid = (head - grey - white - ventricles).clip(min=0)
     background = 1 - fluid - grey - white - ventricles
     return np.stack([background, fluid, grey - hippocampus, white, ventricles, hippocampus])
+
+
+def shown_tissue(maps: Values, inside: Values | NDArray[np.bool_]) -> Values:
+    """Shares of ``TISSUES`` (6, X, Y, Z) of ``MAPS``, background outside what an image shows.
+
+    Args:
+        maps: (6, X, Y, Z).
+        inside: The share of each voxel that is shown, (X, Y, Z).
+    """
+    tissue = tissue_shares(maps) * inside
+    tissue[0] = 1 - tissue[1:].sum(axis=0)
+    return tissue
 
 
 def _field(shape: tuple[int, ...], largest: float, rng: Generator) -> Values:

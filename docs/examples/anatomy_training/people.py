@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anatomy_training.images import MAPS, PERCENTILES, tissue_shares
+from anatomy_training.images import MAPS, PERCENTILES, shown_tissue
 from longibench.benchmark.cohorts.phantom.acquisition import noise_of
 from longibench.benchmark.cohorts.phantom.ageing import TISSUES, amount
 from longibench.benchmark.cohorts.phantom.anatomy import FIELD, Body, displacement
@@ -106,14 +106,14 @@ class Machine:
         again, _ = shoot(visits.first, rng)
         later, _ = shoot(visits.later, rng)
         shrunk = tuple(shoot(each, deepcopy(as_again))[0] for each in visits.shrunk)
-        tissue = self._tissue(visits.first, session) * (first > -1)
-        tissue[0] = 1 - tissue[1:].sum(axis=0)
+        tissue = shown_tissue(self._placed(visits.first, session), first > -1)
         return Scans(first, again, later, shrunk, tissue)
 
-    def _tissue(self, positions: Tensor, session: Session) -> Values:
+    def _placed(self, positions: Tensor, session: Session) -> Values:
+        """``MAPS`` of a person as a scan shows them."""
         placed = FIELD.sample(positions, to_head(self._lattice.points(), session), "border")
         maps = self._maps.at(placed).numpy().T
-        return tissue_shares(maps.reshape(len(MAPS), *self._lattice.shape))
+        return maps.reshape(len(MAPS), *self._lattice.shape)
 
 
 class People:

@@ -8,7 +8,8 @@ import pandas as pd
 from anatomy_training.damage import DAMAGES, Damage
 from anatomy_training.people import Scans, Subject, Values
 from longibench.metrics.anatomy import Network, read
-from longibench.metrics.frechet import frechet_distance, frechet_parts
+from longibench.metrics.frechet import Parts
+from longibench.metrics.frechet_subsets import FrechetSubsets
 from longibench.metrics.metric import Features
 from longibench.metrics.statistics import jackknife_interval
 
@@ -71,14 +72,10 @@ def response_table(people: Sequence[Mapping[Key, Features]]) -> pd.DataFrame:
 
 def _extractor_rows(sets: Mapping[tuple[str, int], Features]) -> Iterator[Row]:
     reference = sets[FIRST, 0]
-    clean = frechet_distance(generated=sets[AGAIN, 0], reference=reference)
-    without_clean = _leave_one_out(sets[AGAIN, 0], reference)
-    for (kind, step), features in sets.items():
-        if kind == FIRST:
-            continue
-        parts = frechet_parts(generated=features, reference=reference)
-        differences = _leave_one_out(features, reference) - without_clean
-        change = jackknife_interval(parts.distance - clean, differences)
+    found = {key: _jackknifed(its, reference) for key, its in sets.items() if key[0] != FIRST}
+    clean, without_clean = found[AGAIN, 0]
+    for (kind, step), (parts, without) in found.items():
+        change = jackknife_interval(parts.distance - clean.distance, without - without_clean)
         yield {
             "damage": kind,
             "step": step,
@@ -87,21 +84,18 @@ def _extractor_rows(sets: Mapping[tuple[str, int], Features]) -> Iterator[Row]:
             "fid": parts.distance,
             "mean": parts.mean,
             "covariance": parts.covariance,
-            "ratio": parts.distance / clean,
+            "ratio": parts.distance / clean.distance,
             "difference": change.estimate,
             "standard_error": change.standard_error,
         }
 
 
-def _leave_one_out(generated: Features, reference: Features) -> Features:
-    """FID without each person, (N,)."""
-    numbers = np.arange(len(reference))
-    return np.array(
-        [
-            frechet_distance(generated=generated[rest], reference=reference[rest])
-            for rest in (numbers != number for number in numbers)
-        ]
-    )
+def _jackknifed(generated: Features, reference: Features) -> tuple[Parts, Features]:
+    """FID of everyone, in parts, and without each person, (N,)."""
+    subsets, everyone = FrechetSubsets(generated, reference), np.arange(len(reference))
+    rests = [np.delete(everyone, number) for number in everyone]
+    without = np.array([subsets.parts(rest, rest).distance for rest in rests])
+    return subsets.parts(everyone, everyone), without
 
 
 def _strength(kind: str, step: int) -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from anatomy_training import images, training
-from anatomy_training.anatomies import World
+from anatomy_training.anatomies import World, sample_map
 from anatomy_training.images import Camera
 from anatomy_training.training import LOG, Recipe, soft_dice, train, volume_error
 from safetensors.torch import load_file
@@ -21,8 +21,17 @@ FEW = Recipe(iterations=4, batch=2, checkpoint_every=2, standard=2)
 SMALL = (16, 16, 16)  # the middle of the head
 
 
+@pytest.fixture(scope="module")
+def anatomy(world: World) -> torch.Tensor:
+    return sample_map(world, 1)
+
+
 @pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch, world: World, camera: Camera) -> None:
+def _small(
+    monkeypatch: pytest.MonkeyPatch, world: World, camera: Camera, anatomy: torch.Tensor
+) -> None:
+    """One anatomy in every image: sampling others takes most of the time."""
+    monkeypatch.setattr(training, "sample_map", lambda world, number: anatomy)
     monkeypatch.setattr(training.World, "load", classmethod(lambda cls: world))
     monkeypatch.setattr(training, "Camera", lambda template: camera)
     for module in (images, training):

@@ -29,6 +29,7 @@ def facts(structure: str, **changed: Any) -> MetricFacts:
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"brain": 0.8, "white": 2.0}
+    monkeypatch.setattr(module, "coarsest_measured", lambda weights: 5.0 if weights else 0.0)
     monkeypatch.setattr(
         module, "smallest_change", lambda name, size, _: known[name] if size <= 5 else float("nan")
     )
@@ -54,6 +55,12 @@ def test_a_structure_once_with_the_pairs_that_are_shorter(results: Results) -> N
 def test_a_grid_that_was_not_measured(results: Results) -> None:
     (text,) = detectable(on_grid(results, 8.0), [facts("brain")])
     assert text.endswith("voxels of up to 5 mm, and is not known for 8 mm.")
+
+
+def test_a_segmentation_that_was_not_measured(results: Results) -> None:
+    metric = facts("csf", segmentation={"weights": ""})
+    known = on_grid(results, 8.0)
+    assert detectable(known, [metric]) == [module.NOT_MEASURED]
 
 
 @pytest.mark.parametrize("other", [{"segmentation": None}, {"parameters": {"change": "ml"}}])
