@@ -61,11 +61,11 @@ def test_the_same_weights_straight_through_and_after_a_stop(
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     step, done = training._optimizer_step, []
 
-    def once_more(*arguments: object) -> dict[str, float]:
+    def once_more(*arguments: object, late: bool) -> dict[str, float]:
         if len(done) == steps:
             raise KeyboardInterrupt
         done.append(1)
-        return step(*arguments)  # type: ignore[arg-type]
+        return step(*arguments, late=late)  # type: ignore[arg-type]
 
     monkeypatch.setattr(training, "_optimizer_step", once_more)
 
@@ -94,7 +94,8 @@ def test_soft_dice_of_equal_and_of_disjoint_shares() -> None:
 
 def test_the_error_of_volumes_is_that_of_their_logarithms() -> None:
     shares = torch.rand(1, len(TISSUES), 8, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert volume_error(shares, shares).item() == 0
-    larger = volume_error(1000 * shares, 500 * shares).item()
-    weights = sum(training.VOLUMES.values())
+    volumes = training.LATE_VOLUMES
+    assert volume_error(shares, shares, volumes).item() == 0
+    larger = volume_error(1000 * shares, 500 * shares, volumes).item()
+    weights = sum(volumes.values())
     assert larger == pytest.approx(weights * math.log(2) ** 2, rel=0.01)
