@@ -64,7 +64,7 @@ RELEASES = {
         "embedded anatomy 2",
         second.AnatomyNetwork,
         DATA / "anatomy_2.safetensors",
-        "002c697089bcff35f9179a569415050e7c4b47de869349cef4336105005f9562",
+        "002389ae9c615a54577bd2f7e044b99eca38d8b94a225536996d49b4a09872f1",
         second.FEATURES,
     ),
 }

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from longibench.benchmark.cohorts.open_cohort import open_cohort
 from longibench.benchmark.cohorts.phantom.dataset import write_phantom
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.workspace import Workspace
@@ -27,6 +28,7 @@ from longibench.benchmark.evaluation.evaluate import Evaluator, Label
 from longibench.benchmark.evaluation.external_protocol import Choice, build_scoring_protocol
 from longibench.benchmark.evaluation.predictions import Predictions, find_predictions
 from longibench.benchmark.preparation.store.volumes import load_nifti, read_volume, write_volume
+from longibench.benchmark.protocol.pairs import make_pairs
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.phantom import PhantomSettings
@@ -72,11 +74,12 @@ def real_pairs(folder: Path) -> pd.DataFrame:
     if not (folder / "phantom").is_dir():
         study = PhantomSettings(subjects=SUBJECTS, spacing_mm=2.5, seed=4)
         write_phantom(folder / "phantom", study, Console())
-    nothing = Predictions(folder, folder, pd.DataFrame())
-    protocol = build_scoring_protocol(
-        settings_of(folder, []), Workspace(folder / "runs"), Console(), nothing, Choice()
-    )
-    return protocol.test_pairs
+    settings, workspace = settings_of(folder, []), Workspace(folder / "runs")
+    visits = open_cohort(settings.cohort, settings, workspace, Console()).visits
+    pairs = make_pairs(visits.assign(volume=visits["path"]), settings.pairs)
+    listed = pairs[["subject", "visit"]].assign(sample=0, generated="")
+    every = Predictions(folder, folder, listed)
+    return build_scoring_protocol(settings, workspace, Console(), every, Choice()).test_pairs
 
 
 def write_stand_ins(folder: Path, pairs: pd.DataFrame, count: int) -> None:

@@ -20,7 +20,7 @@ from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.plugins import load_methods
 from longibench.benchmark.settings.schema import Settings, TrainingSettings
 
-EXAMPLES = 600
+EXAMPLES = 250
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
