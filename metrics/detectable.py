@@ -22,7 +22,7 @@ NORMAL_95 = 1.96
 ROUNDING = 1.001  # of voxel sizes in headers
 UNDETECTABLE = "no detectable change: "  # begins the note of a pair that changes too little
 # % a year at about 75 years without dementia; docs/phantom.md names the sources.
-HEALTHY = {"brain": 0.5, "grey": 0.8, "ventricles": 4.2}
+HEALTHY = {"brain": 0.5, "grey": 0.8, "ventricles": 4.2, "hippocampus": 1.4}
 
 
 def smallest_change(structure: str, spacing_mm: float | Spacing, weights: str) -> float:

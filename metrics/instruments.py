@@ -170,14 +170,14 @@ class Instruments:
         return scan.derive(("maps", self._extractor_key), self.extractor.maps)
 
     def volumes(self, scan: Scan) -> dict[str, float]:
-        """Volumes of ``STRUCTURES`` in ml, by the segmentation."""
+        """Volumes of ``STRUCTURES`` in ml, by the segmentation; NaN for what it does not find."""
         made_by = ("volumes", repr(self.segmentation_definition), self.code.segmentation)
         vector = self._vector(scan, made_by, lambda: self._volumes(scan))
         return dict(zip(STRUCTURES, vector.tolist(), strict=True))
 
     def _volumes(self, scan: Scan) -> Vector:
         found = self.reading(scan).volumes
-        return np.array([found[name] for name in STRUCTURES])
+        return np.array([found.get(name, np.nan) for name in STRUCTURES])
 
     def reading(self, scan: Scan) -> "Reading":
         """Features and tissue of a scan by the embedded network, in one forward pass."""

@@ -1,3 +1,4 @@
 """Which structures the embedded segmentation measures."""
 
-STRUCTURES = ("brain", "grey", "white", "csf", "ventricles")
+# The hippocampi by its second version only.
+STRUCTURES = ("brain", "grey", "white", "csf", "ventricles", "hippocampus")

@@ -223,12 +223,20 @@ def register(structure: Structure) -> None:
 
 def embedded(name: str) -> Structure:
     """A structure of the embedded segmentation, one of ``STRUCTURES``."""
-    titles = {"grey": "Grey matter", "white": "White matter", "csf": "CSF"}
+    titles = {
+        "grey": "Grey matter", "white": "White matter", "csf": "CSF", "hippocampus": "Hippocampi"
+    }  # fmt: skip
+    title = titles.get(name, name.capitalize())
 
     def volume(instruments: Allowed, scan: Scan) -> float:
-        return instruments.volumes(scan)[name]
+        found = instruments.volumes(scan)[name]
+        if math.isnan(found):
+            raise MetricError(
+                f"{instruments.segmentation_title} does not measure {title.lower()}; "
+                "metrics.segmentation=embedded does"
+            )
+        return found
 
-    title = titles.get(name, name.capitalize())
     fastest = FASTEST_BRAIN if name == "brain" else math.inf
     return Structure(name, title, "", volume, uses_segmentation=True, fastest=fastest)
 

@@ -17,6 +17,7 @@ RANGES = {  # intensities in [-1, 1]
     "grey": (-0.2, 0.3),
     "white": (0.3, 1.01),
     "brain": (-0.7, 1.01),
+    "hippocampus": (0.1, 0.3),
 }
 LEFT_VENTRICLE, RIGHT_VENTRICLE = 4, 43  # FreeSurfer's codes
 HIPPOCAMPUS = 17

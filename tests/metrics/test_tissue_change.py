@@ -128,6 +128,13 @@ def test_each_structure_is_its_own(brain: Make, build: Build, score: Score) -> N
     )
 
 
+def test_what_an_older_version_does_not_find_is_named(brain: Make, score: Score) -> None:
+    metric = REGISTRY["hippocampus-bias"](Instruments(segmentation="embedded:1"))
+    message = "embedded segmentation v1 does not measure hippocampi; metrics.segmentation=embedded"
+    with pytest.raises(MetricError, match=message):
+        score(metric, brain(40), brain(40), brain(40))
+
+
 @pytest.mark.parametrize("years", [0, -1])
 def test_no_time_no_rate(years: float, brain: Make, build: Build, score: Score) -> None:
     with pytest.raises(MetricError, match="no annual change over an interval"):

@@ -9,7 +9,6 @@ from longibench.metrics.detectable import NORMAL_95
 
 NAMES = {"csf": "fluid", "hippocampus": "hippocampi"}
 NOTHING = "—"
-HIPPOCAMPI_MM = 2.5  # on which they are judged
 
 
 def training(log: pd.DataFrame) -> Iterator[str]:
@@ -42,13 +41,17 @@ def change(table: pd.DataFrame) -> Iterator[str]:
 
 def hippocampi(table: pd.DataFrame) -> Iterator[str]:
     """What is found of the hippocampi."""
+    yield from head(
+        "mm", "error of the volume, %", "its correlation with the true one",
+        "true change, % a year", "found",
+    )  # fmt: skip
     rows = table[(table["structure"] == "hippocampus") & (table["group"] == "all")]
-    for row in rows[rows["spacing_mm"] == HIPPOCAMPI_MM].to_dict("records"):
-        yield (
-            f"On {row['spacing_mm']:g} mm the volume of the hippocampi is wrong by "
-            f"{row['volume_error']:.0f}% on average and its correlation with the true one is "
-            f"{row['volume_correlation']:.2f}; the slope of their change is {row['slope']:.2f}."
-        )
+    for row in rows.to_dict("records"):
+        yield line(
+            f"{row['spacing_mm']:g}", f"{row['volume_error']:.0f}",
+            f"{row['volume_correlation']:.2f}", f"{row['rate']:.1f}",
+            f"{row['rate'] + row['error']:.1f}",
+        )  # fmt: skip
 
 
 def dice(table: pd.DataFrame) -> Iterator[str]:

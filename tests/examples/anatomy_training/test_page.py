@@ -10,7 +10,7 @@ from anatomy_training.people import GRIDS_MM, People
 from anatomy_training.segmenting import change_table, dice_table, person_rows, picture_table
 from anatomy_training.versions import load_versions
 
-from longibench.metrics.anatomy import RELEASES
+from longibench.metrics.anatomy import NEWEST, RELEASES
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -29,6 +29,31 @@ def test_every_version_was_measured_on_every_grid() -> None:
         assert groups == {(size, version) for size in GRIDS_MM for version in RELEASES}
     assert scores["change"]["people"].max() >= 100
     assert set(scores["response"]["spacing_mm"]) == set(GRIDS_MM)
+
+
+def test_what_the_page_says_of_grey_and_white_matter_and_hippocampi() -> None:
+    table = read_scores(DOCS)["change"]
+    newest = table[(table["version"] == NEWEST) & (table["group"] == "all")]
+    by = newest.set_index(["structure", "spacing_mm"])
+    assert by.loc["white", "slope"].min() > 1.2
+    assert by.loc["grey", "slope"].max() < 0.9
+    assert by.loc["brain", "slope"].between(0.9, 1.1).all()
+    assert (
+        by.loc[("hippocampus", 2.5), "volume_error"]
+        < 15
+        < by.loc[("hippocampus", 1.5), "volume_error"]
+    )
+    assert (by.loc["hippocampus", "error"] > 1).all()
+
+
+def test_what_the_page_says_of_overlap() -> None:
+    table = read_scores(DOCS)["dice"]
+    wide = table[table["size"] == "all"].pivot(
+        index=["spacing_mm", "structure"], columns="version", values="dice"
+    )
+    better = (wide[NEWEST] > wide[1])[wide[1].notna()]
+    assert better[5.0].all()
+    assert not better[[2.5, 1.5]].any()
 
 
 def test_an_empty_section_stays_between_its_marks(tmp_path: Path) -> None:
