@@ -49,10 +49,10 @@ def test_the_released_weights_were_measured(version: int, table: pd.DataFrame) -
 
 
 def test_the_newest_version_finds_a_loss_of_five_percent(table: pd.DataFrame) -> None:
-    """Within half a point, on each scan and grid, where the brain is cut again."""
+    """Within half a point, on each scan and grid, as the brain was written and cut again."""
     rows = table[(table["injected"].round() == 5) & (table["structure"] == "brain")]
-    rows = rows[(rows["edge"] == "cut again") & (rows["instrument"] == "v2")]
-    assert not rows.empty
+    rows = rows[rows["instrument"] == "v2"]
+    assert set(rows["edge"]) == {"as written", "cut again"}
     assert (rows["found"] - 5).abs().max() < 0.5
 
 
