@@ -59,10 +59,7 @@ COMPARED = (
 )
 MEASURES = {  # the metrics of docs/fools.csv
     "fid": "distance of two sets in pooled features",
-    "fid-mean": "its part from the means of the sets",
-    "fid-covariance": "its part from their covariances",
-    "fid-random": "FID in features of an untrained network",
-    "fid-infinity": "FID, extrapolated to many volumes",
+    "fid-infinity": "the same, extrapolated to many volumes",
     "kid": "the same sets, unbiased at every N",
     "ssim": "local likeness to the follow-up",
     "ssim-head": "the same, without the background",
