@@ -25,6 +25,7 @@ from longibench.metrics.allowed import UndeclaredError
 from longibench.metrics.cache import Vector, VectorCache
 from longibench.metrics.instruments import Code, Instruments
 from longibench.metrics.metric import REGISTRY, Metric, PairMetric, Scan, SetMetric
+from longibench.metrics.structures import STRUCTURES
 
 DISTRIBUTION = ("fid", "fid-mean", "fid-covariance", "fid-infinity", "kid")
 MEASURED_BY_NETWORK = {
@@ -188,7 +189,7 @@ def test_the_code_names_what_is_kept() -> None:
     class Keys(VectorCache):
         def get(self, key: str, compute: Callable[[], Vector]) -> Vector:
             kept.append(key)
-            return np.zeros(5)
+            return np.zeros(len(STRUCTURES))
 
     scan = Scan(np.zeros((4, 4, 4), np.float32))
     for code in (Code("a", "b"), Code("c", "b"), Code("a", "d")):
