@@ -172,7 +172,7 @@ def test_a_background_that_is_a_little_brighter_is_no_other_texture() -> None:
 
 
 def test_every_feature_of_the_second_differs_between_images() -> None:
-    """A filter that is dead on the training's images would explode on one that wakes it."""
+    """A filter that is constant in the training would dominate the features of another image."""
     deviation = load_embedded(2).deviation
     assert float(deviation.min()) > 3e-3
     assert torch.isfinite(deviation).all()

@@ -29,7 +29,7 @@ def publish(
     Args:
         folder: With the parts' files.
         docs: With the page.
-        digests: SHA256 of the weights of each version.
+        digests: First digits of the SHA256 of the weights, by version.
         log: Of the training.
         released: Whether the smallest detectable changes go to the metrics' own table.
     """

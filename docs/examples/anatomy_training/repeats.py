@@ -13,7 +13,7 @@ def repeat_table(version: int, weights: str, rows: pd.DataFrame) -> pd.DataFrame
 
     Args:
         version: Of the weights.
-        weights: Their SHA256.
+        weights: Their SHA256, or its first digits.
         rows: Of ``segmenting.person_rows``.
     """
     rows = rows[(rows["version"] == version) & rows["structure"].isin(STRUCTURES)]
