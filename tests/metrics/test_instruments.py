@@ -153,6 +153,7 @@ def test_the_same_extractor_is_not_loaded_twice(passes: list[int]) -> None:
     assert instruments.with_extractor("embedded-random:5") is instruments
     trained = Instruments()
     own, shared = trained.with_extractor("embedded-random:0"), trained
+    assert own.anatomy is shared.anatomy
     assert shared.volumes(scan) == own.volumes(scan)
     assert passes == [20]
 

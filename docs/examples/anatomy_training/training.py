@@ -34,8 +34,9 @@ LOG_EVERY = 20
 # Errors of a whole image have large gradients: heavier, they would drown those of the voxels.
 PROPERTIES_WEIGHT = 0.05
 VOLUME_WEIGHT = 0.3
+Volumes = Mapping[tuple[str, ...], float]
 # Tissues whose volumes are compared with the truth, and how much each counts.
-VOLUMES = {
+VOLUMES: Volumes = {
     ("grey", "white", "hippocampus"): 2.0,
     ("grey", "hippocampus"): 1.0,
     ("white",): 1.0,
@@ -43,7 +44,7 @@ VOLUMES = {
 }
 # The hippocampi, which Dice makes too large, only in the second half: before they are found, their
 # volume would be met by a constant share of all grey matter, and they would never be found.
-LATE_VOLUMES = {**VOLUMES, ("hippocampus",): 3.0}
+LATE_VOLUMES: Volumes = {**VOLUMES, ("hippocampus",): 3.0}
 # Noise is the hardest to see between the edges of tissue.
 PROPERTY_WEIGHTS = {"noise": 4.0}
 LEAST_DEVIATION = 1e-3  # of a feature that is always the same
@@ -77,6 +78,10 @@ class Recipe:
         progress = (step - self.warmup) / max(1, self.iterations - self.warmup)
         return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * progress)))
 
+    def volumes(self, step: int) -> Volumes:
+        """Tissues whose volumes count in an optimizer step."""
+        return VOLUMES if step < self.iterations // 2 else LATE_VOLUMES
+
 
 Batch = list[Example]
 
@@ -103,21 +108,15 @@ class Batches(Dataset[Batch]):
         return camera.shoot(sample_map(self._world, number + 1), rng)
 
 
-def losses(network: AnatomyNetwork, batch: Batch, *, late: bool) -> dict[str, Tensor]:
-    """Cross entropy, Dice loss and volume error of the tissue, error of properties; their sum.
-
-    Args:
-        network: In training mode.
-        batch: What it learns from.
-        late: In the second half of the training.
-    """
+def losses(network: AnatomyNetwork, batch: Batch, volumes: Volumes) -> dict[str, Tensor]:
+    """Cross entropy, Dice loss and volume error of the tissue, error of properties; their sum."""
     logits, features = seen(network, batch)
     tissue = torch.stack([one.tissue for one in batch])
     shares = logits.softmax(dim=1)
     parts = {
         "entropy": F.cross_entropy(logits, tissue),
         "dice": 1 - soft_dice(shares, tissue)[1:].mean(),
-        "volume": volume_error(shares, tissue, LATE_VOLUMES if late else VOLUMES),
+        "volume": volume_error(shares, tissue, volumes),
         "properties": property_error(network.properties(features), batch),
     }
     total = parts["entropy"] + parts["dice"] + VOLUME_WEIGHT * parts["volume"]
@@ -144,7 +143,7 @@ def property_error(found: Tensor, batch: Batch) -> Tensor:
     return (weights * (found - true) ** 2).mean()
 
 
-def volume_error(found: Tensor, true: Tensor, volumes: Mapping[tuple[str, ...], float]) -> Tensor:
+def volume_error(found: Tensor, true: Tensor, volumes: Volumes) -> Tensor:
     """Weighted mean squared error of the logarithms of ``volumes``, shares (B, 6, X, Y, Z)."""
     ml = SPACING_MM**3 / 1000
     found, true = (shares.sum(dim=(2, 3, 4)) * ml for shares in (found, true))
@@ -188,8 +187,8 @@ def train(folder: Path, recipe: Recipe, console: Console) -> Path:
     batches = _batches(recipe, step, console)
     with console.bar("train anatomy", recipe.iterations, step) as bar:
         for batch in islice(batches, recipe.iterations - step):
-            late = step >= recipe.iterations // 2
-            window.append(_optimizer_step(network, optimizer, batch, recipe.rate(step), late=late))
+            given = recipe.rate(step), recipe.volumes(step)
+            window.append(_optimizer_step(network, optimizer, batch, *given))
             step += 1
             bar.advance(note=f"loss {window[-1]['loss']:.3f}")
             if step % LOG_EVERY == 0 or step == recipe.iterations:
@@ -247,13 +246,12 @@ def _optimizer_step(
     optimizer: torch.optim.Optimizer,
     batch: Batch,
     rate: float,
-    *,
-    late: bool,
+    volumes: Volumes,
 ) -> dict[str, float]:
     for group in optimizer.param_groups:
         group["lr"] = rate
     network.train()
-    found = losses(network, batch, late=late)
+    found = losses(network, batch, volumes)
     optimizer.zero_grad(set_to_none=True)
     found["loss"].backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

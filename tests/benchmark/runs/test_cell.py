@@ -11,6 +11,7 @@ from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.evaluation.score_table import known_scores
 from longibench.benchmark.protocol.protocol import build_protocol
+from longibench.benchmark.runs import cell as module
 from longibench.benchmark.runs.cell import Cell, check_identity, complete, make_cell, scoring_of
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.training.recipe import Recipe
@@ -70,6 +71,18 @@ def test_a_process_with_other_code_than_the_plan_does_nothing(cell: Cell) -> Non
     changed = replace(of_other_code(cell, "ssim"), generation=replace(cell.generation, info=info))
     with pytest.raises(UserError, match="the code of copy-source, ssim has changed since the run"):
         complete(changed, cell.scoring.workspace, evaluator)
+
+
+def test_processes_measure_without_tf32(
+    cell_of: Callable[..., Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values must not depend on the device, whatever the generation's precision is."""
+    cell, launched = cell_of("copy-source", "metrics.names=[ssim,mae]"), []
+    assert cell.generation.device.tf32
+    monkeypatch.setattr(module, "count_processes", lambda device: 2)
+    monkeypatch.setattr(module, "launch", lambda device, work, given: launched.append(device))
+    complete(cell, cell.scoring.workspace, cell.scoring.evaluator(Console(quiet=True)))
+    assert [device.tf32 for device in launched] == [False]
 
 
 def test_each_fold_has_a_model_that_was_not_trained_on_its_test_subjects(

@@ -61,11 +61,11 @@ def test_the_same_weights_straight_through_and_after_a_stop(
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     step, done = training._optimizer_step, []
 
-    def once_more(*arguments: object, late: bool) -> dict[str, float]:
+    def once_more(*arguments: object) -> dict[str, float]:
         if len(done) == steps:
             raise KeyboardInterrupt
         done.append(1)
-        return step(*arguments, late=late)  # type: ignore[arg-type]
+        return step(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(training, "_optimizer_step", once_more)
 
@@ -78,6 +78,12 @@ def test_the_rate_warms_up_and_falls_to_nothing() -> None:
     assert rates[55] == pytest.approx(0.5, abs=0.02)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.01
+
+
+def test_the_volume_of_the_hippocampi_counts_in_the_second_half() -> None:
+    recipe = replace(FEW, iterations=100)
+    counted = [("hippocampus",) in recipe.volumes(step) for step in range(100)]
+    assert counted == [False] * 50 + [True] * 50
 
 
 def test_soft_dice_of_equal_and_of_disjoint_shares() -> None:
