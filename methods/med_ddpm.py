@@ -13,8 +13,6 @@ from longibench.methods.noise_schedule import ScheduleSettings
 from longibench.methods.samplers import SamplerSettings
 from longibench.methods.unet import AttentionUNet
 
-TIME_PERIOD = 1000.0  # Med-DDPM's time embedding; Vaswani's is 10000
-
 PUBLISHED_DIFFUSION = DiffusionSettings(
     schedule=ScheduleSettings(kind="cosine", steps=250),
     prediction="epsilon",
@@ -45,13 +43,7 @@ class MedDDPM(ConditionalDiffusion[MedDDPMSettings], name="med-ddpm"):
     def __init__(self, settings: MedDDPMSettings, shape: tuple[int, int, int]) -> None:
         super().__init__(settings, shape)
         channels = settings.patch**3
-        self.unet = AttentionUNet(
-            settings.unet,
-            2 * channels,
-            channels,
-            time_period=TIME_PERIOD,
-            upsampling="trilinear",
-        )
+        self.unet = AttentionUNet(settings.unet, 2 * channels, channels)
 
     def condition(self, source: Tensor, interval_years: Tensor) -> Tensor:
         """The source itself."""

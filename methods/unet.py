@@ -1,7 +1,7 @@
 """The attention U-Net of both diffusion methods, built on MONAI's."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,6 +25,8 @@ class UNetSettings(BaseModel):
         attention: Whether a level has self-attention; the middle always has it.
         res_blocks: Residual blocks per level of the encoder (one more in the decoder).
         norm_groups: Groups of the group normalisation; must divide every entry of ``channels``.
+        time_period: Slowest period of the time embedding: Med-DDPM's; MONAI's is 10000.
+        upsampling: Interpolation of the decoder: Med-DDPM's; MONAI's is ``nearest``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,6 +37,8 @@ class UNetSettings(BaseModel):
     attention: tuple[bool, ...] = (False, False, False, True, False)
     res_blocks: int = Field(1, ge=1, le=MOST_BLOCKS)
     norm_groups: int = Field(32, ge=1, le=MOST_CHANNELS)
+    time_period: float = Field(1000.0, gt=1)
+    upsampling: Literal["trilinear", "nearest"] = "trilinear"
 
     @model_validator(mode="after")
     def _consistent(self) -> "UNetSettings":
@@ -62,22 +66,14 @@ class AttentionUNet(nn.Module):
     trilinear where MONAI's has 10000 and nearest; parameters and cost are the same.
     """
 
-    def __init__(
-        self,
-        settings: UNetSettings,
-        in_channels: int,
-        out_channels: int,
-        *,
-        time_period: float = 10000.0,
-        upsampling: str = "nearest",
-    ) -> None:
+    def __init__(self, settings: UNetSettings, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self._time_period = time_period
+        self._time_period = settings.time_period
         self._time_dim = settings.channels[0]
         self.checkpoint_levels = 0  # levels, finest first, whose activations are not kept
         self.net = _monai_unet(settings, in_channels, out_channels)
-        if upsampling != "nearest":
-            _set_upsampling(self.net, upsampling)
+        if settings.upsampling != "nearest":
+            _set_upsampling(self.net, settings.upsampling)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Map (B, in_channels, X, Y, Z) at diffusion times (B,) to (B, out_channels, X, Y, Z)."""
