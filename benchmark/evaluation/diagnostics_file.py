@@ -1,5 +1,6 @@
 """The content of ``diagnostics.json``: what was measured of one trained method, without ids."""
 
+import math
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -49,6 +50,11 @@ class Samples(_Facts):
 
     rmse: float
     between_seeds: float
+
+    @property
+    def diversity(self) -> float:
+        """The one over the other: 1 for samples of the truth's distribution; may be infinite."""
+        return self.between_seeds / self.rmse if self.rmse else math.inf
 
 
 class Sources(_Facts):
