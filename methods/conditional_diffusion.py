@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import Any, Generic, Self, TypeVar
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -10,7 +11,8 @@ from longibench.methods import samplers
 from longibench.methods.blocks import fold, unfold
 from longibench.methods.diffusion import DiffusionSettings, GaussianDiffusion
 from longibench.methods.limits import MOST_PATCH
-from longibench.methods.method import Method, MethodSettings
+from longibench.methods.method import Method, MethodSettings, NoiseLevels
+from longibench.methods.noise import SeededNoise
 from longibench.methods.unet import AttentionUNet, UNetSettings
 
 
@@ -50,6 +52,7 @@ class ConditionalDiffusion(Method, Generic[S]):
     A subclass defines how the condition is computed (once per volume) and how the network uses it.
     """
 
+    stochastic = True
     settings: S
     unet: AttentionUNet
 
@@ -87,6 +90,26 @@ class ConditionalDiffusion(Method, Generic[S]):
         )
         return unfold(sampled, self.settings.patch)
 
+    def noise_levels(self) -> NoiseLevels:
+        """Those of the schedule."""
+        schedule = self.diffusion.schedule
+        levels = zip(schedule.noise[1:], schedule.signal[1:], strict=True)
+        ratios = tuple(noise / signal for noise, signal in levels)
+        return NoiseLevels(ratios, self.settings.diffusion.prediction != "x0")
+
+    def denoised(
+        self, source: Tensor, target: Tensor, interval_years: Tensor, level: int, seeds: Tensor
+    ) -> Tensor:
+        """One network evaluation on the noised follow-up; at the last level on noise alone."""
+        patch = self.settings.patch
+        x0 = fold(target, patch)
+        t = torch.full((len(x0),), level, device=x0.device)
+        x_t = epsilon = SeededNoise(seeds).like(x0)
+        if level < self.diffusion.steps:
+            x_t = self.diffusion.noisy(x0, epsilon, t)
+        output = self.denoise(x_t, t - 1, self.condition(fold(source, patch), interval_years))
+        return unfold(self.diffusion.clean(output, x_t, level), patch)
+
     def networks(self) -> tuple[nn.Module, ...]:
         """The U-Net."""
         return (self.unet,)
@@ -102,9 +125,12 @@ class ConditionalDiffusion(Method, Generic[S]):
 
 SAMPLING = (
     samplers,
+    GaussianDiffusion.clean,
     GaussianDiffusion.estimate,
     GaussianDiffusion.sample,
     ConditionalDiffusion.generate,
+    ConditionalDiffusion.noise_levels,
+    ConditionalDiffusion.denoised,
     ConditionalDiffusion.describe,
 )
 """Code that affects only generation, for ``generation_only`` of a method that trains without it."""

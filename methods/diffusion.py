@@ -76,16 +76,18 @@ class GaussianDiffusion:
     def estimate(self, output: Tensor, x_t: Tensor, level: int) -> Estimate:
         """Read a network output at x_t as clean image and noise, clamped if the sampler clips."""
         signal, noise = self.schedule.signal[level], self.schedule.noise[level]
-        output = output.to(x_t.dtype)  # a plain number times bfloat16 would stay bfloat16
-        if self.settings.prediction == "epsilon":
-            x0 = (x_t - noise * output) / signal
-        elif self.settings.prediction == "x0":
-            x0 = output
-        else:
-            x0 = signal * x_t - noise * output
+        x0 = self.clean(output, x_t, level)
         if self.settings.sampler.clip:
             x0 = x0.clamp(-1, 1)
         return Estimate(x0, (x_t - signal * x0) / noise)
+
+    def clean(self, output: Tensor, x_t: Tensor, level: int) -> Tensor:
+        """Read a network output at x_t as the clean image, not clamped."""
+        signal, noise = self.schedule.signal[level], self.schedule.noise[level]
+        output = output.to(x_t.dtype)  # a plain number times bfloat16 would stay bfloat16
+        if self.settings.prediction == "epsilon":
+            return (x_t - noise * output) / signal
+        return output if self.settings.prediction == "x0" else signal * x_t - noise * output
 
     def sample(self, denoise: Denoiser, like: Tensor, seeds: Tensor) -> Tensor:
         """Sample clean volumes.

@@ -48,6 +48,20 @@ class MethodSettings(BaseModel):
 
 
 @dataclass(frozen=True)
+class NoiseLevels:
+    """The noise levels of a method that denoises, for its diagnostics.
+
+    Attributes:
+        ratios: sqrt((1 - abar) / abar), noise over signal, of levels 1 to T; they rise.
+        predicts_noise: Whether the noisy input is part of the estimate, as with the predictions
+            epsilon and v: a network that learned nothing then returns a copy of its input.
+    """
+
+    ratios: tuple[float, ...]
+    predicts_noise: bool
+
+
+@dataclass(frozen=True)
 class OptimizerStep:
     """One loss and the parameters that it changes, with a separate optimizer.
 
@@ -93,6 +107,7 @@ class Method(nn.Module, ABC):
         paper: Where the method was published.
         conditions_on: What the generated volume depends on in addition to the seed.
         Settings: The class of the method's settings.
+        stochastic: Whether it promises volumes that differ between seeds; the diagnostics check it.
         learns: Whether there is anything to train.
         reference: Whether its row shows what a score gives without any generation; it is never
             ranked or compared. It is not inherited.
@@ -117,6 +132,7 @@ class Method(nn.Module, ABC):
     paper: ClassVar[str] = ""
     conditions_on: ClassVar[tuple[str, ...]] = ("source", "interval")
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
+    stochastic: ClassVar[bool] = False
     learns: ClassVar[bool] = True
     reference: ClassVar[bool] = False
     oracle: ClassVar[bool] = False
@@ -180,6 +196,57 @@ class Method(nn.Module, ABC):
     def deforms(cls) -> bool:
         """Whether the method declares a deformation."""
         return cls.deformation is not Method.deformation
+
+    def noise_levels(self) -> NoiseLevels | None:
+        """The levels of ``denoised``; None, as by default, for a method that does not denoise."""
+        return None
+
+    def diffused(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:
+        """The clean quantity that noise is added to, (B, 1, X, Y, Z); by default the follow-up.
+
+        A method that diffuses a change returns that change, in the units in which it is diffused.
+        """
+        return target
+
+    def denoised(
+        self,
+        source: Tensor,
+        target: Tensor,
+        interval_years: Tensor,
+        level: int,
+        seeds: Tensor,
+    ) -> Tensor:
+        """Estimate what is diffused, from the true noisy input of one level.
+
+        Override it together with ``noise_levels``. At the last level the input is pure noise.
+
+        Args:
+            source: Source volumes, (B, 1, X, Y, Z) in [-1, 1].
+            target: Real follow-ups, which are noised; the network does not get them clean.
+            interval_years: Time from source to follow-up, (B,).
+            level: 1 to T.
+            seeds: One int64 seed per sample, (B,), of the noise; see ``methods.noise``.
+
+        Returns:
+            The estimate of ``diffused``, (B, 1, X, Y, Z), not clamped.
+        """
+        raise NotImplementedError(f"{self.name} has no noise levels")
+
+    def quantities(
+        self, source: Tensor, target: Tensor, interval_years: Tensor
+    ) -> Mapping[str, Tensor]:
+        """Further quantities for the diagnostics, by name; none by default.
+
+        Args:
+            source: Source volumes, (B, 1, X, Y, Z) in [-1, 1].
+            target: Real follow-ups, (B, 1, X, Y, Z) in [-1, 1].
+            interval_years: Time from source to follow-up, (B,).
+
+        Returns:
+            A number for each pair, (B,), reported as its mean; or a volume, (B, 1, X, Y, Z),
+            reported as its RMSE against the real follow-up in the source's head.
+        """
+        return {}
 
     def describe(self) -> str:
         """What a table must list in addition to the name: prediction target, sampler, steps."""

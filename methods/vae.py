@@ -40,6 +40,7 @@ class VAE(Method, name="vae"):
 
     summary = "conditional 3D VAE: one latent vector, source at the coarsest level"
     paper = "widths and weights of Kwon et al. 2019, MICCAI, LNCS 11766"
+    stochastic = True
     Settings = VAESettings
     settings: VAESettings
 
@@ -84,11 +85,20 @@ class VAE(Method, name="vae"):
         latent = SeededNoise(seeds).like(source.new_empty(len(seeds), self.settings.latent))
         return self.decode(latent, source, interval_years)
 
+    def quantities(
+        self, source: Tensor, target: Tensor, interval_years: Tensor
+    ) -> dict[str, Tensor]:
+        """KL of q(z | Y, S, Delta) to the prior, and the volume of the prior's mean."""
+        mean, log_variance = self.posterior(source, target, interval_years)
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+        typical = self.decode(torch.zeros_like(mean), source, interval_years)
+        return {"KL to the prior, nats": divergence, "RMSE of the prior's mean": typical}
+
     def describe(self) -> str:
         """The origin of the latent vector."""
         return f"prior sample, latent {self.settings.latent}"
 
-    generation_only = (generate, describe)
+    generation_only = (generate, quantities, describe)
 
 
 def _encoder(in_channels: int, channels: tuple[int, ...]) -> nn.Sequential:

@@ -16,7 +16,7 @@ PROTOCOL, PAIRS, SCORES = "protocol.json", "pairs.csv", "scores.csv"
 METRICS, ROWS, REQUESTED = "metrics.json", "rows.json", "requested.json"
 PROVENANCE, POINTS = "provenance.json", "sampling_points.json"
 # in a folder of predictions, which has its own scores.csv:
-MANIFEST, RUN = "manifest.csv", "run.json"
+MANIFEST, RUN, DIAGNOSTICS = "manifest.csv", "run.json", "diagnostics.json"
 # in a model's folder:
 TRAINED, SETTINGS, DIVERGED = "trained.json", "settings.json", "diverged.json"
 LOSSES, VALIDATION, SAMPLES = "losses.csv", "validation.csv", "samples"

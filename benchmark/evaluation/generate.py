@@ -29,7 +29,13 @@ from longibench.benchmark.core.files import digest
 from longibench.benchmark.core.names import CUT, file_name_part, inside
 from longibench.benchmark.core.seeds import sample_seed
 from longibench.benchmark.core.signals import Stopped, interruptible
-from longibench.benchmark.core.workspace import COMPILED_GENERATION, MANIFEST, RUN, SCORES
+from longibench.benchmark.core.workspace import (
+    COMPILED_GENERATION,
+    DIAGNOSTICS,
+    MANIFEST,
+    RUN,
+    SCORES,
+)
 from longibench.benchmark.devices.acceleration import accelerate, compile_networks
 from longibench.benchmark.devices.conv3d_cpu import fast_convolutions
 from longibench.benchmark.devices.energy import start_meter
@@ -147,7 +153,7 @@ def remove_damaged(folder: Path, console: Console) -> None:
     The caller holds the folder's lock.
     """
     changed = remove_changed(folder, console)
-    if changed - {SCORES}:
+    if changed - {SCORES, DIAGNOSTICS}:
         (folder / RUN).unlink(missing_ok=True)
 
 
@@ -242,7 +248,7 @@ def _files_exist(request: Request, folder: Path) -> bool:
 
 def _generate(fabric: "Fabric", job: GenerationJob) -> None:
     console = Console(quiet=job.quiet or fabric.global_rank > 0)
-    method = _loaded(fabric, job, console)
+    method = load_method(fabric, job, console)
     _compiled(fabric, job, method, console)
     batches = _batches(requests(job), job.generation.batch_size)
     # listed once, on rank 0: later another rank may have written files. If only run.json is
@@ -290,7 +296,12 @@ def _generate_all(
                 raise Stopped(interruption.number)
 
 
-def _loaded(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
+def load_method(fabric: "Fabric", job: GenerationJob, console: Console) -> "Method":
+    """The method with the weights that generate, on the device, in evaluation mode.
+
+    Raises:
+        UserError: There is no usable checkpoint.
+    """
     method = accelerate(job.recipe.build(), job.device)
     if job.model is not None:
         method.load_state_dict(require_latest(job.model, console).to_generate)
@@ -337,7 +348,7 @@ def _generate_batch(fabric: "Fabric", method: "Method", batch: list[Request]) ->
         if isinstance(method, Oracle):
             paths = zip(*(request.truth for request in batch), strict=True)
             generated = method.from_truth(
-                source, Truth(*(_stacked(of_batch, method, fabric) for of_batch in paths))
+                source, Truth(*(stacked(of_batch, method, fabric) for of_batch in paths))
             )
         else:
             generated = method.generate(source, years, seeds)
@@ -359,7 +370,7 @@ def _inputs(
     fabric: "Fabric", method: "Method", batch: list[Request]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Sources, intervals and seeds of a batch, as ``Method.generate`` takes them."""
-    source = _stacked([request.source for request in batch], method, fabric)
+    source = stacked([request.source for request in batch], method, fabric)
     years = torch.tensor([r.interval_years for r in batch], device=fabric.device).to(source)
     return source, years, torch.tensor([request.seed for request in batch], dtype=torch.int64)
 
@@ -376,7 +387,7 @@ def _required(method: "Method", what: str, found: Tensor | None, shape: tuple[in
     return found
 
 
-def _stacked(paths: Sequence[str], method: "Method", fabric: "Fabric") -> Tensor:
+def stacked(paths: Sequence[str], method: "Method", fabric: "Fabric") -> Tensor:
     """Prepared volumes as a batch (B, 1, X, Y, Z) on the device, padded as the method needs."""
     volumes = [torch.from_numpy(read_volume(path).copy())[None] for path in paths]
     padded = pad_to_multiple(torch.stack(volumes), method.multiple)

@@ -12,6 +12,7 @@ from longibench.reports.figures.cohort_montage import draw_montage
 from longibench.reports.figures.figure_2 import HELD, draw_changes, draw_sheet
 from longibench.reports.figures.figure_2_subject import build_sheet
 from longibench.reports.figures.image_grid import CONVENTION
+from longibench.reports.figures.noise_curves import draw_noise_curves
 from longibench.reports.figures.style import save
 from longibench.reports.figures.training_curves import draw_curves
 from longibench.reports.figures.view import AbsentVolumeError
@@ -26,13 +27,20 @@ from longibench.reports.tables.comparisons import (
 )
 from longibench.reports.tables.cost_table import cost_records, print_costs
 from longibench.reports.tables.csv_records import table_records, to_csv
+from longibench.reports.tables.diagnostics_table import (
+    Row,
+    diagnostics_records,
+    failures,
+    print_diagnostics,
+    read_rows,
+)
 from longibench.reports.tables.markdown_latex import to_latex, to_markdown
 from longibench.reports.tables.metric_table import Table
 from longibench.reports.tables.report_tables import build_tables, printed
 from longibench.reports.tables.strata import build_strata, strata_records
 from longibench.reports.tables.strata_tables import print_strata
 
-NUMERALS = ("I", "II", "III", "IV", "V")
+NUMERALS = ("I", "II", "III", "IV", "V", "VI")
 ABSENT = "its real volumes are not on disk; the same 'python cli.py run' prepares them again"
 _PAPER = (".png", ".pdf", ".svg")
 
@@ -74,13 +82,21 @@ def write_report(folder: Path, console: Console) -> Path:
 
 def _write(results: Results, target: Path, console: Console) -> Path:
     with console.bar("Tables", total=1) as bar:
-        first, numbered = _numbered(results, target)
+        diagnosed = read_rows(results)
+        first, numbered = _numbered(results, diagnosed, target)
         bar.advance()
+    for sentence in failures(diagnosed):
+        console.say(sentence)
     comparisons = _comparisons(results, target, console)
     tables = Tables(numbered, comparisons, _strata(results, target, console))
     pictures: list[Picture] = []
     absent: list[str] = []
-    steps = {"Figure 2": _figure_2, "Training curves": _curves, "The cohort": _cohort}
+    steps = {
+        "Figure 2": _figure_2,
+        "Training curves": _curves,
+        "Noisy input": _noise_curves,
+        "The cohort": _cohort,
+    }
     with console.bar("Figures", total=len(steps)) as bar:
         for name, draw in steps.items():
             try:
@@ -95,12 +111,14 @@ def _write(results: Results, target: Path, console: Console) -> Path:
     return page
 
 
-def _numbered(results: Results, target: Path) -> tuple[Table, list[Printed]]:
-    """Write Tables I to V as CSV, Markdown and LaTeX; return the first, and all as printed."""
+def _numbered(results: Results, diagnosed: list[Row], target: Path) -> tuple[Table, list[Printed]]:
+    """Write Tables I to VI as CSV, Markdown and LaTeX; return the first, and all as printed."""
     tables = build_tables(results)
     ready = [(printed(table), table_records(table)) for table in tables]
     if costs := print_costs(results):
         ready.append((costs, cost_records(results)))
+    if diagnostics := print_diagnostics(diagnosed):
+        ready.append((diagnostics, diagnostics_records(diagnosed)))
     ready.sort(key=lambda one: _place(one[0]))
     for table, rows in ready:
         stem = target / f"table_{_place(table)}"
@@ -168,6 +186,20 @@ def _curves(results: Results, target: Path) -> list[Picture]:
     )
     stem = target / "training_curves"
     return [_picture(figure, stem, (".svg", ".png"), "Training", caption)]
+
+
+def _noise_curves(results: Results, target: Path) -> list[Picture]:
+    figure = draw_noise_curves(results)
+    if figure is None:
+        return []
+    caption = (
+        "Root mean square error, in the source's head, of the estimate of what is diffused, given "
+        "the true noisy input, by noise over signal at each level. Dotted: the error from pure "
+        "noise; a network that ignores its input stays there. Dashed: error equal to the ratio, "
+        "where the input itself is returned. The ring is the level that Table VI judges."
+    )
+    stem = target / "noise_curves"
+    return [_picture(figure, stem, _PAPER, "Use of the noisy input", caption)]
 
 
 def _cohort(results: Results, target: Path) -> list[Picture]:

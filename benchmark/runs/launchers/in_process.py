@@ -6,11 +6,12 @@ from operator import attrgetter
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.runs.cell import Cell, complete
+from longibench.benchmark.runs.diagnosed_cell import diagnose_cell
 from longibench.metrics.metric import Metric
 
 
 def launch(cells: Sequence[Cell], metrics: Sequence[Metric], console: Console) -> None:
-    """Complete every cell; the first one that fails ends the run.
+    """Complete and diagnose every cell; the first one that fails ends the run.
 
     Args:
         cells: Cells, grouped by protocol.
@@ -25,3 +26,4 @@ def launch(cells: Sequence[Cell], metrics: Sequence[Metric], console: Console) -
         evaluator = scoring.evaluator(console, metrics)
         for cell in of_protocol:
             complete(cell, scoring.workspace, evaluator)
+            diagnose_cell(cell, scoring.workspace)

@@ -15,7 +15,9 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.signals import Stopped, interruptible, stoppable
 from longibench.benchmark.devices import fabric
+from longibench.benchmark.evaluation.diagnostics import is_diagnosed
 from longibench.benchmark.runs.cell import Cell, complete
+from longibench.benchmark.runs.diagnosed_cell import diagnose_cell
 from longibench.benchmark.settings.schema import DeviceSettings, Settings
 from longibench.benchmark.training.checkpoints import last_step
 
@@ -50,7 +52,9 @@ def launch(cells: Sequence[Cell], settings: Settings, console: Console) -> None:
         UserError: Ray is not installed or not reachable, or cells failed, with their reasons.
         Stopped: The driver got a signal to stop; the cells have saved.
     """
-    missing = [_quiet(cell) for cell in cells if not cell.scored]
+    missing = [
+        _quiet(cell) for cell in cells if not (cell.scored and is_diagnosed(cell.generation))
+    ]
     if not missing:
         return
     with _cluster(console) as ray:
@@ -121,6 +125,7 @@ def work(cell: Cell, place: str, quiet: bool) -> str:
         with stoppable():
             evaluator = cell.scoring.evaluator(Console(quiet=True))
             complete(cell, cell.scoring.workspace, evaluator, PATIENCE)
+            diagnose_cell(cell, cell.scoring.workspace, PATIENCE)
     except UserError as error:
         return str(error)
     except Stopped as stop:
