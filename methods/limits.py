@@ -11,5 +11,7 @@ MOST_BLOCKS = 64  # convolutions or residual blocks in a row
 MOST_PATCH = 8  # sides of a cube folded into channels: 8 makes 512 channels
 MOST_STEPS = 10_000  # of a noise schedule; published ones have up to 4,000
 MOST_WEIGHT = 1e9  # of a loss relative to another
+MOST_SIDE = 512  # of a grid of learned maps
 
 Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+Side = Annotated[int, Field(ge=1, le=MOST_SIDE)]

@@ -3,13 +3,13 @@
 from pydantic import Field
 from torch import Tensor, nn
 
-from longibench.methods.blocks import IntervalEncoding, over_space
+from longibench.methods.blocks import IntervalMaps, keep_variance
 from longibench.methods.conditional_diffusion import (
     SAMPLING,
     ConditionalDiffusion,
     ConditionalDiffusionSettings,
 )
-from longibench.methods.limits import MOST_BLOCKS, MOST_CHANNELS
+from longibench.methods.limits import MOST_BLOCKS, MOST_CHANNELS, Side
 from longibench.methods.unet import AttentionUNet
 
 
@@ -18,15 +18,22 @@ class OursSettings(ConditionalDiffusionSettings):
 
     Attributes:
         width: Channels of the summed feature maps F, H and P.
-        depth: Convolutions of F and of H.
+        depth: Convolutions of F and of H. With one, F(x_t) + H(S) is Med-DDPM's first convolution,
+            on the concatenation of x_t and S, and P is what is left of the paper's idea.
+        interval_grid: Sides of the learned maps of P, which are interpolated to the volume;
+            (1, 1, 1): constant over the volume.
     """
 
     width: int = Field(64, ge=1, le=MOST_CHANNELS)
     depth: int = Field(2, ge=1, le=MOST_BLOCKS)
+    interval_grid: tuple[Side, Side, Side] = (1, 1, 1)
 
 
 class Ours(ConditionalDiffusion[OursSettings], name="ours"):
-    """eps(x_t, t, S, Delta) = D(E(F(x_t) + H(S) + P(Delta), t), t), eq. (11)."""
+    """eps(x_t, t, S, Delta) = D(E(F(x_t) + H(S) + P(Delta), t), t), eq. (11).
+
+    F, H and P start with equal variance, so that none of the three inputs drowns in the others.
+    """
 
     summary = "conditional DDPM: source and interval added as feature maps"
     paper = "Dao, Yang, Kim 2024, arXiv:2411.05860"
@@ -38,12 +45,16 @@ class Ours(ConditionalDiffusion[OursSettings], name="ours"):
         channels = settings.patch**3
         self.of_noisy = _convolutions(channels, settings.width, settings.depth)  # F
         self.of_source = _convolutions(channels, settings.width, settings.depth)  # H
-        self.of_interval = IntervalEncoding(settings.width)  # P
+        self.of_interval = IntervalMaps(settings.width, settings.interval_grid)  # P
+        keep_variance(self.of_noisy)
+        keep_variance(self.of_source)
+        folded = [side // settings.patch for side in shape]
+        keep_variance(self.of_interval, self.of_interval.mean_square(folded))
         self.unet = AttentionUNet(settings.unet, settings.width, channels)  # E and D
 
     def condition(self, source: Tensor, interval_years: Tensor) -> Tensor:
         """H(S) + P(Delta), (B, width, X, Y, Z); the only path from the source to the output."""
-        return self.of_source(source) + over_space(self.of_interval(interval_years))
+        return self.of_source(source) + self.of_interval(interval_years, source.shape[2:])
 
     def denoise(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """Eq. (11)."""

@@ -5,11 +5,14 @@ import math
 import pytest
 import torch
 from einops import rearrange
+from torch import nn
 
 from longibench.methods.blocks import (
+    AFTER_SILU,
     IntervalEncoding,
+    IntervalMaps,
     fold,
-    over_space,
+    keep_variance,
     sinusoidal_embedding,
     unfold,
 )
@@ -72,7 +75,39 @@ def test_interval_encoding_maps_years_to_features() -> None:
     torch.testing.assert_close(features[1:], encode(torch.tensor([5.0])))
 
 
-def test_over_space_broadcasts() -> None:
-    features = torch.randn(2, 3)
-    total = torch.zeros(2, 3, 4, 5, 6) + over_space(features)
-    assert torch.equal(total[:, :, 3, 0, 2], features)
+def test_interval_maps_are_a_weighted_sum_of_maps() -> None:
+    """P(Delta)(x) = sum_k e_k(Delta) M_k(x), so that of three intervals the second map may lie off
+    the line between the others."""
+    maps, size = IntervalMaps(2, (3, 2, 2)), torch.Size((3, 2, 2))
+    years = torch.tensor([1.0, 5.0])
+    code = sinusoidal_embedding(years, 8, 20.0)
+    weights = maps.maps.weight.reshape(2, 3, 2, 2, 8)
+    expected = torch.einsum("bk,cxyzk->bcxyz", code, weights) + maps.maps.bias.reshape(2, 3, 2, 2)
+    torch.testing.assert_close(maps(years, size), expected)
+
+
+def test_coarse_maps_are_interpolated_and_a_single_point_is_constant() -> None:
+    years, size = torch.tensor([1.0]), torch.Size((4, 6, 4))
+    assert IntervalMaps(3, (2, 3, 2))(years, size).shape == (1, 3, 4, 6, 4)
+    constant = IntervalMaps(3, (1, 1, 1))(years, size)
+    assert (torch.zeros(1, 3, 4, 6, 4) + constant).std(dim=(2, 3, 4)).max() == 0
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_variance_is_kept_whatever_the_depth(depth: int) -> None:
+    torch.manual_seed(0)
+    layers: list[nn.Module] = [nn.Linear(64, 256)]
+    for _ in range(depth - 1):
+        layers += [nn.SiLU(), nn.Linear(256, 256)]
+    network = nn.Sequential(*layers)
+    keep_variance(network)
+    assert float(network(torch.randn(512, 64)).detach().std()) == pytest.approx(1, rel=0.1)
+    keep_variance(network, mean_square=4.0)
+    assert float(network(2 * torch.randn(512, 64)).detach().std()) == pytest.approx(1, rel=0.1)
+
+
+def test_what_silu_leaves_of_a_unit_variance() -> None:
+    z = torch.linspace(-8, 8, 100_001, dtype=torch.float64)
+    weights = torch.exp(-z.square() / 2)
+    after = (weights * nn.functional.silu(z).square()).sum() / weights.sum()
+    assert float(after) == pytest.approx(AFTER_SILU, abs=1e-4)

@@ -9,7 +9,7 @@ from longibench.methods.diffusion import DiffusionSettings, GaussianDiffusion, P
 from longibench.methods.noise_schedule import Schedule, ScheduleSettings
 from longibench.methods.samplers import SamplerSettings
 
-PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "x0", "v")
+PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "x0", "v", "skip")
 SHAPE = (1, 1, 4, 6, 4)
 
 
@@ -79,6 +79,8 @@ class TestSettings:
     def test_a_table_can_name_target_sampler_and_steps(self) -> None:
         settings = DiffusionSettings(prediction="v", sampler=SamplerSettings(kind="ddim", steps=10))
         assert settings.describe() == "predicts v, DDIM 10 of 1000 steps"
+        beside = settings.model_copy(update={"prediction": "skip"})
+        assert beside.describe() == "predicts x0 beside a skip of x_t, DDIM 10 of 1000 steps"
         assert DiffusionSettings().describe() == (
             "predicts epsilon, ancestral DDPM 1000 of 1000 steps"
         )
@@ -132,6 +134,32 @@ class TestForward:
         assert found.x0.dtype == found.epsilon.dtype == torch.float32
         assert torch.equal(found.x0, expected.x0)
         assert torch.equal(found.epsilon, expected.epsilon)
+
+    def test_with_skip_the_estimate_is_the_mean_of_the_posterior(self) -> None:
+        """Of N(m, s^2), observed with noise sigma: (x sigma^-2 + m s^-2) / (sigma^-2 + s^-2)."""
+        process = diffusion("skip")
+        spread, t = process.settings.image_spread, torch.tensor([20])
+        abar = process.schedule.abar[20]
+        x_t, mean = torch.randn(2, *SHAPE)
+        sigma = ((1 - abar) / abar).sqrt()
+        seen, before = sigma**-2, spread**-2
+        expected = (x_t / abar.sqrt() * seen + mean * before) / (seen + before)
+        torch.testing.assert_close(process.clean(mean, x_t, int(t)), expected.float())
+
+    def test_with_skip_an_error_of_the_estimate_counts_as_karras_et_al_weigh_it(self) -> None:
+        """lambda = (sigma^2 + s^2) / (sigma s)^2 on the estimate, up to the factor s^2."""
+        process = diffusion("skip")
+        process = GaussianDiffusion(process.settings.model_copy(update={"loss": "l2"}))
+        x0, epsilon, output = torch.randn(3, *SHAPE)
+        for level in (1, 20, 45):
+            t = torch.tensor([level])
+            sigma = process.schedule.noise[level] / process.schedule.signal[level]
+            error = process.clean(output, process.noisy(x0, epsilon, t), level) - x0
+            weight = (sigma**2 + process.settings.image_spread**2) / sigma**2
+            expected = weight * error.square().mean()
+            torch.testing.assert_close(
+                process.loss(output, x0, epsilon, t), expected, rtol=1e-3, atol=1e-6
+            )
 
     def test_v_turns_image_and_noise_by_a_right_angle(self) -> None:
         """With (cos, sin) = (sqrt(abar), sqrt(1 - abar)), v is dx_t over the angle."""

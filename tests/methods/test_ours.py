@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from longibench.methods.med_ddpm import MedDDPM, MedDDPMSettings
 from longibench.methods.ours import Ours, OursSettings
 
 SHAPE = (8, 12, 8)
@@ -53,7 +54,7 @@ def test_the_unet_sees_the_sum_of_three_feature_maps(
     seen: list[Tensor] = []
     ours.unet.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     output(ours, source, noisy, years)
-    interval = ours.of_interval(years).reshape(2, 4, 1, 1, 1)
+    interval = ours.of_interval(years, source.shape[2:])
     torch.testing.assert_close(seen[0], ours.of_noisy(noisy) + ours.of_source(source) + interval)
 
 
@@ -106,3 +107,62 @@ def test_width_and_depth_are_settings() -> None:
     convolutions = [m for m in method.of_source if isinstance(m, nn.Conv3d)]
     assert [c.out_channels for c in convolutions] == [8, 8, 8]
     assert next(method.unet.parameters()).shape[1] == 8  # the U-Net's first convolution
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("grid", [(1, 1, 1), (2, 3, 2)])
+def test_the_three_maps_start_with_equal_variance(depth: int, grid: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    values = {"width": 64, "depth": depth, "interval_grid": grid, "unet": {"channels": [32, 32]}}
+    values["unet"] |= {"attention": [False, False]}
+    method = Ours(OursSettings.model_validate(values), SHAPE)
+    unit = torch.randn(4, 1, *SHAPE)
+    maps = (
+        method.of_noisy(unit),
+        method.of_source(unit),
+        method.of_interval(torch.arange(5.0), torch.Size(SHAPE)),
+    )
+    for spread in (float(found.detach().std()) for found in maps):
+        assert spread == pytest.approx(1, rel=0.25)  # zeros outside the volume take some
+
+
+def test_the_time_embedding_does_not_get_the_interval(
+    ours: Ours, batch: tuple[Tensor, Tensor, Tensor]
+) -> None:
+    """Eq. (11): E and D get t; Delta enters by P alone."""
+    source, noisy, years = batch
+    times: list[Tensor] = []
+    ours.unet.net.time_embed.register_forward_pre_hook(lambda _, inputs: times.append(inputs[0]))
+    output(ours, source, noisy, years)
+    output(ours, source, noisy, years + 3)
+    assert torch.equal(*times)
+
+
+def test_with_one_convolution_it_is_med_ddpms_network_without_the_interval() -> None:
+    """F(x_t) + H(S) is then the first convolution on the concatenation of x_t and S."""
+    unet = {"channels": [4, 8], "attention": [False, True], "norm_groups": 4}
+    torch.manual_seed(0)
+    other = MedDDPM(MedDDPMSettings.model_validate({"unet": unet}), SHAPE)
+    method = Ours(OursSettings.model_validate({"unet": unet, "width": 4, "depth": 1}), SHAPE)
+    for parameter in other.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    first = other.unet.net.conv_in.conv
+    with torch.no_grad():
+        method.unet.load_state_dict({**other.unet.state_dict(), **_identity(method)})
+        method.of_noisy[0].weight.copy_(first.weight[:, :1])
+        method.of_source[0].weight.copy_(first.weight[:, 1:])
+        method.of_noisy[0].bias.copy_(first.bias)
+    silence(method.of_interval)
+    x_t, source = torch.randn(2, 2, 1, *SHAPE)
+    times, years = torch.tensor([3, 700]), torch.tensor([1.0, 4.0])
+    torch.testing.assert_close(
+        method.denoise(x_t, times, method.condition(source, years)),
+        other.denoise(x_t, times, other.condition(source, years)),
+    )
+
+
+def _identity(method: Ours) -> dict[str, Tensor]:
+    """Weights of a U-Net's first convolution that changes nothing."""
+    first = method.unet.net.conv_in.conv
+    weight = nn.init.dirac_(torch.empty_like(first.weight))
+    return {"net.conv_in.conv.weight": weight, "net.conv_in.conv.bias": torch.zeros(4)}

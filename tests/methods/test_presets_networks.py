@@ -14,8 +14,9 @@ from longibench.methods.vae import VAE
 HALF, PAPER = (64, 80, 64), (128, 160, 128)
 GRIDS = {"half": HALF, "paper": PAPER, "paper-shared": PAPER}
 MED_DDPM = 40_224_705  # the published network with one image and one condition
-# The same network on 64 feature maps (27 * 64 weights each more), F and H of two convolutions, P.
-OURS = MED_DDPM + 62 * 27 * 64 + 2 * (28 * 64 + (27 * 64 + 1) * 64) + (33 * 64 + 65 * 64)
+# The same network on 64 feature maps (27 * 64 weights each more), F and H of two convolutions, P of
+# eight maps and a constant.
+OURS = MED_DDPM + 62 * 27 * 64 + 2 * (28 * 64 + (27 * 64 + 1) * 64) + 9 * 64
 PARAMETERS = {
     ("half", "ours"): OURS,
     ("half", "med-ddpm"): MED_DDPM,
@@ -52,18 +53,29 @@ def test_full_size_on_the_meta_device(preset: str, name: str) -> None:
     assert count == PARAMETERS[preset.removesuffix("-shared"), name]
 
 
-@pytest.mark.parametrize("name", ["vae", "med-ddpm", "ours"])
+@pytest.mark.parametrize("name", ["vae", "ours"])
 def test_equal_budget_is_the_only_difference_of_paper_shared(name: str) -> None:
     paper, shared = load_settings("paper"), load_settings("paper-shared")
     assert Recipe.of(name, shared) == Recipe.of(name, paper)
     assert shared.training_of(name) == paper.training_of("ours")
 
 
+@pytest.mark.parametrize("preset", ["demo", "paper-shared"])
+def test_the_diffusion_rows_differ_by_their_conditioning_only(preset: str) -> None:
+    """They share schedule, target, loss, steps, U-Net with upsampling and time period, training."""
+    settings = load_settings(preset)
+    ours, other = (Recipe.of(name, settings).values for name in ("ours", "med-ddpm"))
+    assert ours.keys() - other.keys() == {"width", "depth", "interval_grid"}
+    assert {key: ours[key] for key in other} == other
+    assert settings.training_of("ours") == settings.training_of("med-ddpm")
+
+
 def test_the_paper_presets_diffusion_is_the_papers() -> None:
     """Section IV.B: T = 1000, linear 1e-4 to 0.02, noise as the target, every step sampled."""
     settings = load_settings("paper")
     own = Recipe.of("ours", settings).values["diffusion"]
-    assert own == {
+    assert {**own, "image_spread": None} == {
+        "image_spread": None,  # of another prediction
         "schedule": {"kind": "linear", "steps": 1000, "beta_start": 1e-4, "beta_end": 0.02},
         "prediction": "epsilon",
         "loss": "l2",

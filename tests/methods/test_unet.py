@@ -6,7 +6,10 @@ from monai.networks.nets import diffusion_model_unet
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from longibench.methods.conditional_diffusion import ConditionalDiffusion
 from longibench.methods.med_ddpm import MedDDPM, MedDDPMSettings
+from longibench.methods.method import REGISTRY
+from longibench.methods.ours import Ours  # noqa: F401 - registers it
 from longibench.methods.unet import AttentionUNet, UNetSettings
 
 SMALL = UNetSettings(channels=(4, 8), attention=(False, True), norm_groups=4)
@@ -16,7 +19,8 @@ TIMES = torch.tensor([3, 900])
 
 def network(*, time_period: float = 10000.0, upsampling: str = "nearest") -> AttentionUNet:
     """The same random weights at every call; MONAI starts its last layers at zero."""
-    net = AttentionUNet(SMALL, 2, 1, time_period=time_period, upsampling=upsampling)
+    own = {"time_period": time_period, "upsampling": upsampling}
+    net = AttentionUNet(UNetSettings.model_validate({**SMALL.model_dump(), **own}), 2, 1)
     generator = torch.Generator().manual_seed(0)
     for parameter in net.parameters():
         nn.init.normal_(parameter, std=0.2, generator=generator)
@@ -80,9 +84,11 @@ def test_upsampling_is_trilinear(volume: Tensor) -> None:
     assert torch.equal(fine, expected)
 
 
-def test_med_ddpm_uses_both(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["med-ddpm", "ours"])
+def test_both_diffusion_rows_use_both(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.device("meta"):
-        method = MedDDPM(MedDDPMSettings(), (16, 16, 16))
+        method = REGISTRY[name](REGISTRY[name].Settings(), (16, 16, 16))
+    assert isinstance(method, ConditionalDiffusion)
     modes = {m.mode for m in method.modules() if isinstance(m, nn.Upsample)}
     periods: list[float] = []
 
@@ -92,9 +98,9 @@ def test_med_ddpm_uses_both(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("longibench.methods.unet.sinusoidal_embedding", embedding)
     volume, time = torch.empty(1, 1, 16, 16, 16, device="meta"), torch.ones(1, device="meta")
-    method.denoise(volume, time, volume)
+    method.denoise(volume, time, method.condition(volume, time))
     assert modes == {"trilinear"}
-    assert periods == [1000.0]
+    assert periods[-1] == 1000.0  # the last one embeds the time, those before it the interval
 
 
 def test_med_ddpm_sees_image_then_condition() -> None:

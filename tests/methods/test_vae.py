@@ -5,10 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from longibench.methods.vae import VAE, VAESettings
+from longibench.methods.vae import VAE, VAESettings, divergence_to_prior
 
 SHAPE = (8, 12, 8)
-SETTINGS = VAESettings(channels=(4, 8), hidden=16, latent=6, reconstruction_weight=3.0)
+SETTINGS = VAESettings(channels=(4, 8), hidden=16, latent=6, sigma=0.5)
+VOXELS = 8 * 12 * 8
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -34,7 +35,28 @@ def last_layer(vae: VAE) -> nn.Linear:
     return layer
 
 
-def test_loss_is_weighted_error_plus_divergence(vae: VAE, batch: Batch) -> None:
+def test_loss_is_the_negative_elbo_a_voxel(vae: VAE, batch: Batch) -> None:
+    """-log N(Y | decoded, sigma^2) + KL, summed, without the likelihood's constant."""
+    source, target, years = batch
+    mean, log_variance = vae.posterior(source, target, years)
+    posterior = Normal(mean, (0.5 * log_variance).exp())
+    torch.manual_seed(7)
+    latent = mean + posterior.stddev * torch.randn(mean.shape)
+    likelihood = Normal(vae.decode(latent, source, years), 0.5)
+    constant = Normal(0.0, 0.5).log_prob(torch.tensor(0.0))
+    error = (constant - likelihood.log_prob(target)).sum(dim=(1, 2, 3, 4))
+    divergence = kl_divergence(posterior, Normal(0.0, 1.0)).sum(dim=1)
+    torch.manual_seed(7)
+    loss = vae.training_loss(source, target, years)
+    torch.testing.assert_close(loss, (error + divergence).mean() / VOXELS)
+    torch.testing.assert_close(divergence_to_prior(mean, log_variance), divergence)
+
+
+def test_the_weights_of_kwon_et_al_are_there_by_name(batch: Batch) -> None:
+    """10 mean squared errors plus the mean KL: a likelihood of sigma^2 = voxels / (20 latent)."""
+    torch.manual_seed(0)
+    own = {"loss": "kwon2019", "reconstruction_weight": 3.0}
+    vae = VAE(VAESettings.model_validate({**SETTINGS.model_dump(), **own}), SHAPE).eval()
     source, target, years = batch
     mean, log_variance = vae.posterior(source, target, years)
     posterior = Normal(mean, (0.5 * log_variance).exp())
@@ -56,11 +78,11 @@ def test_a_standard_normal_posterior_costs_nothing(vae: VAE, batch: Batch) -> No
     latent = torch.randn(3, SETTINGS.latent)
     error = nn.functional.mse_loss(vae.decode(latent, source, years), target)
     torch.manual_seed(7)
-    torch.testing.assert_close(vae.training_loss(source, target, years), 3.0 * error)
+    torch.testing.assert_close(vae.training_loss(source, target, years), error / (2 * 0.5**2))
 
 
 def test_divergence_of_a_shifted_posterior_is_half_its_square(vae: VAE, batch: Batch) -> None:
-    """KL(N(m, 1) || N(0, 1)) = m^2 / 2, averaged over the latent."""
+    """KL(N(m, 1) || N(0, 1)) = m^2 / 2, summed over the latent."""
     source, target, years = batch
     last = last_layer(vae)
     nn.init.zeros_(last.weight)
@@ -70,7 +92,8 @@ def test_divergence_of_a_shifted_posterior_is_half_its_square(vae: VAE, batch: B
     latent = 2 + torch.randn(3, SETTINGS.latent)
     error = nn.functional.mse_loss(vae.decode(latent, source, years), target)
     torch.manual_seed(7)
-    torch.testing.assert_close(vae.training_loss(source, target, years), 3.0 * error + 2.0)
+    expected = error / (2 * 0.5**2) + 2.0 * SETTINGS.latent / VOXELS
+    torch.testing.assert_close(vae.training_loss(source, target, years), expected)
 
 
 def test_a_wild_posterior_stays_finite(vae: VAE, batch: Batch) -> None:

@@ -23,7 +23,7 @@ METHODS = ("ours", "med-ddpm")
 CASES: dict[str, list[Case]] = {
     "demo": [Case(name, "demo", DEMO) for name in METHODS],
     "64": [Case(name, "demo", MIDDLE, 2, 2, steps=2) for name in METHODS],
-    "published": [Case("med-ddpm", "paper", PUBLISHED, 2, 2, steps=2)],
+    "published": [Case("med-ddpm", "paper", PUBLISHED, 2, 2, steps=2, prediction="epsilon")],
 }
 
 HOISTING = "less hoisting of H(S)"

@@ -15,7 +15,6 @@ from longibench.benchmark.settings.schema import DeviceSettings
 from longibench.benchmark.training.recipe import Recipe
 from longibench.methods.blocks import fold
 from longibench.methods.conditional_diffusion import ConditionalDiffusion
-from longibench.methods.med_ddpm import MedDDPM
 from longibench.methods.noise import SeededNoise
 
 STEPS = 4  # levels of the schedule: the cost of a step does not depend on their number
@@ -35,7 +34,7 @@ class Case:
         steps: Levels of the schedule.
         sampler: Kind of sampler; ancestral over all levels, as in the plain loop.
         sampler_steps: Levels that the sampler visits; 0 for all.
-        prediction: What the network predicts; empty for the preset's choice.
+        prediction: What the network predicts; MONAI has no skip connection of x_t.
     """
 
     method: str
@@ -46,7 +45,7 @@ class Case:
     steps: int = STEPS
     sampler: str = "ddpm"
     sampler_steps: int = 0
-    prediction: str = ""
+    prediction: str = "x0"
 
     def build(self) -> ConditionalDiffusion:
         """The method with MONAI's choices where those differ, no weight of it being zero."""
@@ -54,11 +53,10 @@ class Case:
             "schedule.steps": self.steps,
             "sampler.kind": self.sampler,
             "sampler.steps": self.sampler_steps or self.steps,
+            "prediction": self.prediction,
         }
         # with the preset's betas, so few levels would add almost no noise
         own |= {"schedule.beta_start": 0.02, "schedule.beta_end": 0.5}
-        if self.prediction:
-            own["prediction"] = self.prediction
         values = [f"methods.{self.method}.diffusion.{key}={value}" for key, value in own.items()]
         settings = load_settings(self.preset, [f"grid.shape={list(self.shape)}", *values])
         torch.manual_seed(0)
@@ -66,7 +64,7 @@ class Case:
         for weight in method.parameters():
             if not weight.any():  # MONAI initialises some at zero, which would hide them
                 torch.nn.init.normal_(weight, std=0.02)
-        return monai_choices(method) if isinstance(method, MedDDPM) else method
+        return monai_choices(method) if isinstance(method, ConditionalDiffusion) else method
 
     def volumes(self, count: int, device: str = "cpu") -> Volumes:
         """Random pairs."""

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from longibench.benchmark.settings.schema import DeviceSettings
 
-CASE = Case("med-ddpm", "paper", PAPER, train_batch=1, generate_batch=1)
+CASE = Case("med-ddpm", "paper", PAPER, train_batch=1, generate_batch=1, prediction="epsilon")
 DEVICE = "cuda"
 FAST = DeviceSettings(precision="bf16-mixed", compile="on")
 EAGER = FAST.model_copy(update={"compile": "off"})  # FLOPs of a compiled network are not counted

@@ -11,7 +11,7 @@ from monai.networks.nets import DiffusionModelUNet
 from monai.networks.schedulers import DDPMScheduler
 from torch import Tensor, nn
 
-from longibench.methods.blocks import IntervalEncoding, fold, over_space, unfold
+from longibench.methods.blocks import IntervalMaps, fold, unfold
 from longibench.methods.conditional_diffusion import ConditionalDiffusion
 from longibench.methods.diffusion import DiffusionSettings
 from longibench.methods.med_ddpm import MedDDPM
@@ -30,7 +30,7 @@ class EquationEleven(nn.Module):
         folded, width = method.settings.patch**3, method.settings.width
         self.of_noisy = _like(method.of_noisy)
         self.of_source = _like(method.of_source)
-        self.of_interval = IntervalEncoding(width)
+        self.of_interval = IntervalMaps(width, method.settings.interval_grid)
         self.of_interval.load_state_dict(method.of_interval.state_dict())
         self.unet = monai_unet(method.settings.unet, width, folded)
         self.unet.load_state_dict(method.unet.net.state_dict())
@@ -38,7 +38,8 @@ class EquationEleven(nn.Module):
     def forward(self, x: Tensor, timesteps: Tensor, context: tuple[Tensor, Tensor]) -> Tensor:
         """D(E(F(x) + H(S) + P(Delta), t), t), the context being S and Delta."""
         source, years = context
-        features = self.of_noisy(x) + self.of_source(source) + over_space(self.of_interval(years))
+        interval = self.of_interval(years, x.shape[2:])
+        features = self.of_noisy(x) + self.of_source(source) + interval
         output: Tensor = self.unet(features, timesteps=timesteps)
         return output
 
@@ -47,7 +48,7 @@ class PlainLoop:
     """A plain trainer and sampler with the weights of a method of the benchmark."""
 
     def __init__(self, method: ConditionalDiffusion, learning_rate: float = 1e-3) -> None:
-        """Copy the method's weights; a ``MedDDPM`` must have ``monai_choices``."""
+        """Copy the method's weights; which must have ``monai_choices``."""
         diffusion = method.settings.diffusion
         self.patch = method.settings.patch
         self.net = _network(method)
@@ -108,13 +109,16 @@ class PlainLoop:
         return noise if prediction == "epsilon" else image
 
 
-def monai_choices(method: MedDDPM) -> MedDDPM:
+def monai_choices(method: ConditionalDiffusion) -> ConditionalDiffusion:
     """Give a method MONAI's upsampling (nearest) and period of the time embedding (10000).
 
-    Med-DDPM has trilinear and 1000; MONAI's network has no setting for them.
+    Both methods have Med-DDPM's trilinear and 1000; MONAI's network has no setting for them.
     """
-    settings = method.settings
-    changed = AttentionUNet(settings.unet, 2 * settings.patch**3, settings.patch**3)
+    monais = method.settings.unet.model_copy(
+        update={"upsampling": "nearest", "time_period": 10000.0}
+    )
+    inputs, folded = method.unet.net.conv_in.conv.in_channels, method.settings.patch**3
+    changed = AttentionUNet(monais, inputs, folded)
     changed.load_state_dict(method.unet.state_dict())
     method.unet = changed
     return method

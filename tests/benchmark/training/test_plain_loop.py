@@ -18,7 +18,7 @@ CASES = [
 ]
 
 
-@pytest.fixture(params=CASES, ids=lambda case: f"{case.method}-{case.prediction or 'x0'}")
+@pytest.fixture(params=CASES, ids=lambda case: f"{case.method}-{case.prediction}")
 def case(request: pytest.FixtureRequest) -> Case:
     chosen: Case = request.param
     return chosen
