@@ -31,8 +31,8 @@ CAPTION = (
     "error; kept at 0.8 of it or less and, if a network that learned nothing copies its input, "
     "below what its input times a number reaches. Diversity: kept from 1/3 to 1.2. Source: kept "
     "for 90% of the subjects or more. Interval: kept if volumes of one seed differ and the slope "
-    "ratio, if it is scored, has an interval above 0. Of several training seeds mean \N{PLUS-MINUS SIGN} "
-    "standard deviation. A dash: not measured, as for volumes made by other code."
+    "ratio, if it is scored, has an interval above 0. Of several training seeds the mean "
+    "\N{PLUS-MINUS SIGN} standard deviation. A dash: not measured, as for volumes made by other code."
 )
 INPUT, DIVERSITY, SOURCE, INTERVAL, OWN = (
     "Uses its noisy input",
