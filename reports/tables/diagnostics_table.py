@@ -32,7 +32,8 @@ CAPTION = (
     "below what its input times a number reaches. Diversity: kept from 1/3 to 1.2. Source: kept "
     "for 90% of the subjects or more. Interval: kept if volumes of one seed differ and the slope "
     "ratio, if it is scored, has an interval above 0. Of several training seeds the mean "
-    "\N{PLUS-MINUS SIGN} standard deviation. A dash: not measured, as for volumes made by other code."
+    "\N{PLUS-MINUS SIGN} standard deviation. A dash: not measured, as for volumes made by other "
+    "code."
 )
 INPUT, DIVERSITY, SOURCE, INTERVAL, OWN = (
     "Uses its noisy input",

@@ -11,7 +11,7 @@ from longibench.benchmark.evaluation.diagnostics_file import (
     Samples,
     Sources,
 )
-from longibench.reports.figures.noise_curves import draw_noise_curves
+from longibench.reports.figures.denoising_curves import draw_denoising_curves
 from longibench.reports.model.results import read_results
 from longibench.reports.pages.report import write_report
 from longibench.reports.tables.diagnostics_table import (
@@ -87,7 +87,7 @@ def test_the_report_has_table_and_figure(diagnosed: Path) -> None:
     page = write_report(diagnosed, Console(quiet=True))
     names = {path.name for path in page.parent.iterdir()}
     assert {f"table_6.{end}" for end in ("csv", "md", "tex")} <= names
-    assert {f"noise_curves.{end}" for end in ("png", "pdf", "svg")} <= names
+    assert {f"denoising_curves.{end}" for end in ("png", "pdf", "svg")} <= names
     assert "two samples differ by 0.01 times" in (page.parent / "table_6.md").read_text()
     assert "two samples differ by 0.01 times" in page.read_text()
     assert "secret" not in (page.parent / "table_6.csv").read_text()
@@ -97,4 +97,4 @@ def test_a_folder_of_an_earlier_version_has_neither(folder: Path) -> None:
     results = read_results(folder)
     assert read_rows(results) == []
     assert print_diagnostics([]) is None
-    assert draw_noise_curves(results) is None
+    assert draw_denoising_curves(results) is None

@@ -21,7 +21,7 @@ _MARGIN = 1.6  # the axis ends at the smallest error over this, and the largest 
 Curve = tuple[str, Denoising]
 
 
-def draw_noise_curves(results: Results) -> Figure | None:
+def draw_denoising_curves(results: Results) -> Figure | None:
     """Draw a line for each method and training seed; None if no row with diagnostics denoises."""
     curves = [
         (entry.label, found.denoising)
