@@ -198,7 +198,7 @@ class Method(nn.Module, ABC):
         return cls.deformation is not Method.deformation
 
     def noise_levels(self) -> NoiseLevels | None:
-        """The levels of ``denoised``; None, as by default, for a method that does not denoise."""
+        """The levels of ``denoised``; None, the default, if it does not denoise."""
         return None
 
     def diffused(self, source: Tensor, target: Tensor, interval_years: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ intensities in [-1, 1]. ``docs/diagnostics.md`` has the reasons.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -52,16 +52,9 @@ class Batch(NamedTuple):
     heads: Tensor
 
 
-class Visit(NamedTuple):
-    """One pair's volumes, (X, Y, Z) in [-1, 1]."""
-
-    source: Volume
-    target: Volume
-    generated: Volume
-
-
 Batches = Iterable[Batch]  # read again from disk in each loop
-Read = Callable[[int], Visit]
+Role = Literal["source", "target", "generated"]
+Read = Callable[[int, Role], Volume]  # a subject's volume (X, Y, Z), by the subject's number
 
 
 def head_of(source: Volume) -> Volume:
@@ -137,19 +130,16 @@ def measure_sources(count: int, read: Read) -> Sources | None:
 
     Args:
         count: Number of subjects.
-        read: Reads the volumes of the subject with a number.
+        read: Reads a volume of the pair of the subject with a number, (X, Y, Z) in [-1, 1].
 
     Returns:
         Means over subjects; None with one subject, or if the window of SSIM does not fit.
     """
-    others = range(1, min(OTHERS, count - 1) + 1)
-    if not others:
+    steps = range(min(OTHERS, count - 1) + 1)  # from a subject's own number
+    if len(steps) < 2:
         return None
     try:
-        found = [
-            [_likeness(read(i), read((i + step) % count).target) for step in (0, *others)]
-            for i in range(count)
-        ]
+        found = [_likenesses(read, i, [(i + step) % count for step in steps]) for i in range(count)]
     except MetricError:
         return None
     values = np.asarray(found)  # subject, own and others, SSIM and mean square
@@ -235,15 +225,21 @@ def _checked(method: Method, what: str, values: Tensor, batch: Batch) -> Tensor:
     return values
 
 
-def _likeness(visit: Visit, target: Volume) -> tuple[float, float]:
-    """SSIM in the source's head, and mean square there, of a generated volume and a follow-up.
+def _likenesses(read: Read, subject: int, others: Sequence[int]) -> list[tuple[float, float]]:
+    """SSIM and mean square, in a source's head, of its generated volume and some follow-ups.
 
     Raises:
         MetricError: The window of SSIM does not fit into the volume.
     """
-    generated, reference, source = Scan(visit.generated), Scan(target), Scan(visit.source)
-    similarity = HeadSSIM()(
-        generated=generated, reference=reference, source=source, interval_years=1.0
-    )
-    head = head_of(visit.source) > 0
-    return similarity, float(np.square(visit.generated[head] - target[head], dtype=float).mean())
+    source, generated = Scan(read(subject, "source")), Scan(read(subject, "generated"))
+    head, metric = head_of(source.voxels) > 0, HeadSSIM()
+    found = []
+    for other in others:
+        target = Scan(read(other, "target"))
+        similarity = metric(
+            generated=generated, reference=target, source=source, interval_years=math.nan
+        )
+        generated.forget()  # the map of this comparison
+        difference = generated.voxels[head].astype(np.float64) - target.voxels[head]
+        found.append((similarity, float(np.square(difference).mean())))
+    return found

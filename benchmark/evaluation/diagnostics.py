@@ -27,7 +27,7 @@ from longibench.benchmark.evaluation.generate import (
     manifest,
     stacked,
 )
-from longibench.benchmark.preparation.store.volumes import read_volume
+from longibench.benchmark.preparation.store.volumes import Volume, read_volume
 from longibench.benchmark.training.checkpoints import read_final
 from longibench.benchmark.training.pair_loader import pad_to_multiple
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from longibench.methods.method import Method
 
 SUBJECTS = 24  # at most, one pair of each
-SAMPLED = 8  # of these, for whom more volumes are generated, which costs most
+FEW = 8  # of these, on whom the network is evaluated many times, which costs most
 PARTS = ("noisy input", "seeds", "interval", "source", "own quantities")
 
 
@@ -97,7 +97,7 @@ def _identity(job: GenerationJob) -> str:
         job.recipe.describe(), job.info.get("made_by"), job.generation.samples,
         read_final(job.model) if job.model else None,
         pairs[["subject", "visit", "interval_years", "seed"]].to_numpy().tolist(), paths,
-        module_digest(measures), SAMPLED,
+        module_digest(measures), FEW,
     ])  # fmt: skip
 
 
@@ -151,16 +151,15 @@ def _measured(
     fabric: "Fabric", method: "Method", job: GenerationJob, console: Console
 ) -> Diagnostics:
     pairs = diagnosed_pairs(job)
-    few = _evenly(pairs, SAMPLED)
+    few = _evenly(pairs, FEW)
     all_pairs, some = (_Batches(fabric, method, job, table) for table in (pairs, few))
+    paths = pairs.assign(generated=[str(inside(job.folder, n)) for n in pairs["generated"]])
 
-    def read(number: int) -> measures.Visit:
-        row = pairs.iloc[number]
-        paths = row["source"], row["target"], inside(job.folder, row["generated"])
-        return measures.Visit(*(read_volume(path) for path in paths))
+    def read(number: int, role: measures.Role) -> Volume:
+        return read_volume(str(paths[role].iloc[number]))
 
     work = (
-        lambda: measures.measure_denoising(method, all_pairs),
+        lambda: measures.measure_denoising(method, some),
         lambda: measures.measure_samples(method, some),
         lambda: measures.measure_intervals(method, some),
         lambda: measures.measure_sources(len(pairs), read),
@@ -176,7 +175,7 @@ def _measured(
     return Diagnostics(
         identity=_identity(job),
         subjects=len(pairs),
-        sampled_subjects=len(few),
+        few=len(few),
         stochastic=method.stochastic,
         conditions_on=method.conditions_on,
         denoising=denoising,

@@ -83,19 +83,19 @@ class Diagnostics(_Facts):
     Attributes:
         identity: Digest of everything that it depends on.
         subjects: Whose pair was used.
-        sampled_subjects: Those of them for whom further volumes were generated.
+        few: Those of them on whom the network was evaluated many times.
         stochastic: Whether the method promises volumes that differ between seeds.
         conditions_on: What else it promises to use.
-        denoising: None if it does not denoise.
-        samples: Of ``sampled_subjects``.
-        intervals: None if it does not condition on the interval; of ``sampled_subjects``.
+        denoising: None if it does not denoise; of the few subjects.
+        samples: Of the few subjects.
+        intervals: None if it does not condition on the interval; of the few subjects.
         sources: None with one subject, or volumes too small for SSIM.
         quantities: The method's own, by name.
     """
 
     identity: str
     subjects: int
-    sampled_subjects: int
+    few: int
     stochastic: bool
     conditions_on: tuple[str, ...]
     denoising: Denoising | None = None

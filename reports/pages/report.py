@@ -9,10 +9,10 @@ from longibench.benchmark.core.damage import take_over
 from longibench.benchmark.core.files import write_text
 from longibench.benchmark.core.workspace import PATIENCE, Workspace
 from longibench.reports.figures.cohort_montage import draw_montage
+from longibench.reports.figures.denoising_curves import draw_denoising_curves
 from longibench.reports.figures.figure_2 import HELD, draw_changes, draw_sheet
 from longibench.reports.figures.figure_2_subject import build_sheet
 from longibench.reports.figures.image_grid import CONVENTION
-from longibench.reports.figures.noise_curves import draw_noise_curves
 from longibench.reports.figures.style import save
 from longibench.reports.figures.training_curves import draw_curves
 from longibench.reports.figures.view import AbsentVolumeError
@@ -94,7 +94,7 @@ def _write(results: Results, target: Path, console: Console) -> Path:
     steps = {
         "Figure 2": _figure_2,
         "Training curves": _curves,
-        "Noisy input": _noise_curves,
+        "Noisy input": _denoising_curves,
         "The cohort": _cohort,
     }
     with console.bar("Figures", total=len(steps)) as bar:
@@ -188,8 +188,8 @@ def _curves(results: Results, target: Path) -> list[Picture]:
     return [_picture(figure, stem, (".svg", ".png"), "Training", caption)]
 
 
-def _noise_curves(results: Results, target: Path) -> list[Picture]:
-    figure = draw_noise_curves(results)
+def _denoising_curves(results: Results, target: Path) -> list[Picture]:
+    figure = draw_denoising_curves(results)
     if figure is None:
         return []
     caption = (
@@ -198,7 +198,7 @@ def _noise_curves(results: Results, target: Path) -> list[Picture]:
         "noise; a network that ignores its input stays there. Dashed: error equal to the ratio, "
         "where the input itself is returned. The ring is the level that Table VI judges."
     )
-    stem = target / "noise_curves"
+    stem = target / "denoising_curves"
     return [_picture(figure, stem, _PAPER, "Use of the noisy input", caption)]
 
 

@@ -22,17 +22,18 @@ from longibench.reports.model.formats import DASH, interval
 from longibench.reports.model.results import Entry, Results
 from longibench.reports.model.text_table import Box, Notes, Printed, Section, transposed
 
-TITLE = "Diagnostics: does each row do what its kind promises?"
+TITLE = "Diagnostics: whether each row does what its kind promises"
 CAPTION = (
-    "One pair a subject, the last visit, of at most 24 subjects; samples and intervals of at most "
-    "8 of them. Errors are root mean squares in the source's head, on intensities in [-1, 1]. "
-    "Noisy input: the error of the estimate from pure noise, and given the true noisy input at the "
-    "level whose ratio of noise to signal is nearest half of that error; kept at 0.8 of it or "
-    "less and, if a network that learned nothing copies its input, below what its input times a "
-    "number reaches. Diversity: kept from 1/3 to 1.2. Source: kept for 90% of the subjects or "
-    "more. Interval: kept if volumes of one seed differ and the slope ratio, if it is scored, has "
-    "an interval above 0. Of several training seeds mean \N{PLUS-MINUS SIGN} standard deviation. "
-    "A dash: not measured, as for volumes made by other code."
+    "One pair a subject, the last visit, of at most 24 subjects; noisy input, diversity and "
+    "interval of at most 8 of them. Errors are root mean squares in the source's head, on "
+    "intensities in [-1, 1]. Noisy input: the error of the estimate from pure noise, and given "
+    "the true noisy input at the level whose ratio of noise to signal is nearest half of that "
+    "error; kept at 0.8 of it or less and, if a network that learned nothing copies its input, "
+    "below what its input times a number reaches. Diversity: kept from 1/3 to 1.2. Source: kept "
+    "for 90% of the subjects or more. Interval: kept if volumes of one seed differ and the slope "
+    "ratio, if it is scored, has an interval above 0. Of several training seeds the mean "
+    "\N{PLUS-MINUS SIGN} standard deviation. A dash: not measured, as for volumes made by other "
+    "code."
 )
 INPUT, DIVERSITY, SOURCE, INTERVAL, OWN = (
     "Uses its noisy input",

@@ -18,6 +18,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from longibench.benchmark.core.console import Console
+from longibench.benchmark.evaluation.diagnostics import diagnose, is_diagnosed
+from longibench.benchmark.evaluation.diagnostics_file import read_diagnostics
 from longibench.benchmark.evaluation.generate import GenerationJob, generate
 from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.plugins import load_methods
@@ -304,3 +306,44 @@ def test_copy_source_returns_the_source() -> None:
     source = torch.rand(3, 1, *SHAPE)
     method = load_methods()["copy-source"](MethodSettings(), SHAPE)
     assert torch.equal(method.generate(source, torch.ones(3), torch.arange(3)), source)
+
+
+def test_its_diagnostics_are_measured(trained: Trained, tmp_path: Path) -> None:
+    """Its hooks return what they promise; after six iterations no promise need be kept."""
+    job = GenerationJob(
+        recipe=trained.recipe,
+        model=trained.model,
+        generation=GenerationSettings(batch_size=2),
+        device=DEVICE,
+        pairs=trained.pairs,
+        seed=0,
+        folder=tmp_path / "out",
+        info={},
+        quiet=True,
+    )
+    generate(job)
+    diagnose(job)
+    assert is_diagnosed(job)
+    found, method = read_diagnostics(job.folder), trained.method
+    assert found is not None
+    assert (found.denoising is None) == (method.noise_levels() is None)
+    assert (found.intervals is None) == ("interval" not in method.conditions_on)
+    assert (found.samples.between_seeds > 0) == method.stochastic
+    assert found.sources is not None
+
+
+def test_an_estimate_is_a_function_of_target_level_and_seed(
+    trained: Trained, inputs: tuple[Tensor, Tensor, Tensor]
+) -> None:
+    method, (source, years, seeds) = trained.method, inputs
+    levels = method.noise_levels()
+    if levels is None:
+        pytest.skip("does not denoise")
+    assert list(levels.ratios) == sorted(levels.ratios)
+    last, target = len(levels.ratios), source.flip(0)
+    with torch.no_grad():
+        estimate = method.denoised(source, target, years, 1, seeds)
+        torch.testing.assert_close(method.denoised(source, target, years, 1, seeds), estimate)
+        assert estimate.shape == method.diffused(source, target, years).shape == source.shape
+        from_noise = method.denoised(source, target, years, last, seeds)
+        assert torch.equal(method.denoised(source, source, years, last, seeds), from_noise)

@@ -12,7 +12,7 @@ from torch import Tensor
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.evaluation.diagnostic_measures import (
     Batch,
-    Visit,
+    Read,
     head_of,
     measure_denoising,
     measure_intervals,
@@ -198,11 +198,12 @@ def test_the_interval_moves_what_uses_it() -> None:
     assert measure_intervals(Plain(interval=False), [quiet]) is None
 
 
-def people(made: Callable[[int], np.ndarray]) -> Callable[[int], Visit]:
+def people(made: Callable[[int], np.ndarray]) -> Read:
     """Subjects with textures of their own, and what a method made for each."""
     anatomy = volumes(5, 0.3).float().numpy()[:, 0]
     later = anatomy + volumes(6, 0.05).float().numpy()[:, 0]
-    return lambda number: Visit(anatomy[number], later[number], made(number))
+    roles = {"source": lambda i: anatomy[i], "target": lambda i: later[i], "generated": made}
+    return lambda number, role: roles[role](number)
 
 
 def test_a_copy_is_more_like_its_own_follow_up() -> None:
@@ -226,7 +227,7 @@ def test_one_volume_for_all_is_like_all_follow_ups() -> None:
 def test_one_subject_or_small_volumes_have_no_others() -> None:
     assert measure_sources(1, people(lambda number: np.zeros(SHAPE, np.float32))) is None
     small = np.random.default_rng(0).normal(size=(4, 4, 4)).astype(np.float32)
-    assert measure_sources(3, lambda number: Visit(small, small, small)) is None
+    assert measure_sources(3, lambda number, role: small) is None
 
 
 def test_own_quantities_are_means_and_errors() -> None:

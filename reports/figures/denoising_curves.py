@@ -6,6 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from longibench.benchmark.evaluation.diagnostics_file import Denoising
 from longibench.reports.figures.style import COLOURS, INK, MUTED, look
@@ -15,12 +16,12 @@ from longibench.reports.model.results import Results
 COPY = "input returned"
 _SIZE = (5.2, 3.4)  # inches
 _MARKS = ("o", "s", "^", "D", "v", "P")
-_BELOW = 4.0  # the axis ends at the smallest error over this
+_MARGIN = 1.6  # the axis ends at the smallest error over this, and the largest times this
 
 Curve = tuple[str, Denoising]
 
 
-def draw_noise_curves(results: Results) -> Figure | None:
+def draw_denoising_curves(results: Results) -> Figure | None:
     """Draw a line for each method and training seed; None if no row with diagnostics denoises."""
     curves = [
         (entry.label, found.denoising)
@@ -66,8 +67,12 @@ def _scale(axes: Axes, curves: Sequence[Denoising]) -> None:
     """Logarithmic axes, and the line where the error is the ratio, within the errors' range."""
     errors = [point.rmse for its in curves for point in its.curve if point.rmse > 0]
     ratios = [point.ratio for its in curves for point in its.curve]
-    low, high = min(errors, default=1.0) / _BELOW, 2 * max(errors, default=1.0)
+    low, high = min(errors, default=1.0) / _MARGIN, max(errors, default=1.0) * _MARGIN
     axes.set(xscale="log", yscale="log", ylim=(low, high))
     axes.set_xlim(0.8 * min(ratios), 1.25 * max(ratios))
+    for axis, digits in ((axes.xaxis, (1,)), (axes.yaxis, (1, 2, 5))):
+        axis.set_major_locator(LogLocator(subs=digits))
+        axis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.plot([low, high], [low, high], "--", color=MUTED, linewidth=0.9, label=COPY)
     axes.set(xlabel="noise / signal", ylabel="RMSE of the estimate")
