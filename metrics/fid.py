@@ -28,6 +28,7 @@ class FID(SubsetMetric, name="fid"):
 
     family = "distribution"
     higher_is_better = False
+    minimum: ClassVar[float | None] = 0.0
     decimals = 3  # distances below 1 are common on MedicalNet's features
     citation = "Heusel et al. 2017, arXiv:1706.08500, eq. 6"
     uses_extractor = True

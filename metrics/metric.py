@@ -57,6 +57,8 @@ class Metric(ABC):
         higher_is_better: The direction.
         best: The value of a perfect follow-up, if it is neither end of the scale, such as 0 for a
             bias; ``higher_is_better`` is then False and the distance from ``best`` counts.
+        minimum: The smallest possible value, where an interval ends; None if there is none, as for
+            KID, whose unbiased estimate scatters around 0.
         unit: Unit of the value, empty for a pure number.
         decimals: Decimals printed in tables.
         citation: Paper or library that defines it.
@@ -74,6 +76,7 @@ class Metric(ABC):
     family: ClassVar[Family] = "fidelity"
     higher_is_better: ClassVar[bool]
     best: ClassVar[float | None] = None
+    minimum: ClassVar[float | None] = None
     unit: ClassVar[str] = ""
     decimals: ClassVar[int] = 3
     citation: ClassVar[str] = ""

@@ -5,7 +5,7 @@ coverage of each interval is in ``docs/statistics.md``.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import SimpleNamespace
 
@@ -17,6 +17,9 @@ from scipy import stats
 Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
+# The smallest two-sided p of Wilcoxon's signed-rank test is 2 / 2^n: 0.063 with 5 subjects, 0.031
+# with 6. A bootstrap of fewer has under a thousand different resamples.
+ENOUGH = 6  # subjects for an interval or a p
 WIDEST = 0.9999  # below 1, at which quantiles are not finite
 RESAMPLES = 9_999  # with the estimate itself a round number, so that quantiles are resamples
 AT_ONCE = 2**16  # values in a batch of resamples: half a megabyte, which stays in a core's cache
@@ -29,9 +32,9 @@ class Interval:
 
     Attributes:
         estimate: The value; always within the bounds.
-        low: Lower bound; NaN with fewer than two subjects.
-        high: Upper bound; NaN with fewer than two subjects.
-        standard_error: Of the estimate; NaN with fewer than two subjects.
+        low: Lower bound; NaN with fewer than ``ENOUGH`` subjects.
+        high: Upper bound; NaN with fewer than ``ENOUGH`` subjects.
+        standard_error: Of the estimate; NaN with fewer than ``ENOUGH`` subjects.
         subjects: Number of subjects that the interval is based on.
     """
 
@@ -40,6 +43,15 @@ class Interval:
     high: float
     standard_error: float
     subjects: int
+
+    def above(self, minimum: float | None) -> "Interval":
+        """The interval without what lies below the smallest possible value; None if there is none.
+
+        A jackknife interval is symmetric, and so may reach below the zero of a distance.
+        """
+        if minimum is None:
+            return self
+        return replace(self, low=float(np.maximum(self.low, minimum)))
 
 
 def subject_means(
@@ -69,18 +81,8 @@ def bootstrap_interval(
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    fewest: int | None = None,
 ) -> Interval:
-    """Bootstrap over subjects of the mean of subject means; see ``bootstrap``."""
-    return bootstrap(means, confidence=confidence, resamples=resamples, seed=seed)[0]
-
-
-def bootstrap(
-    means: ArrayLike,
-    *,
-    confidence: float = CONFIDENCE,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> tuple[Interval, Array]:
     """Bootstrap over subjects of the mean of subject means, by ``scipy.stats.bootstrap``.
 
     BCa, bias-corrected and accelerated (Efron 1987, doi:10.1080/01621459.1987.10478410): if
@@ -92,18 +94,16 @@ def bootstrap(
         confidence: Coverage, such as 0.95.
         resamples: Number of resamples of the subjects.
         seed: The same seed gives the same interval.
-
-    Returns:
-        The interval, and the mean of each resample, (resamples,); with fewer than two subjects
-        neither exists, with equal values there are no resamples.
+        fewest: Subjects in the smaller of two groups whose difference is estimated, which decides
+            how much the level is widened; by default all.
     """
     values = np.asarray(means, float)
-    count, nothing = len(values), np.empty(0)
+    count = len(values)
     estimate = float(values.mean()) if count else np.nan
-    if count < 2:
-        return Interval(estimate, np.nan, np.nan, np.nan, count), nothing
+    if count < ENOUGH:
+        return Interval(estimate, np.nan, np.nan, np.nan, count)
     if np.ptp(values) == 0:  # BCa is undefined if all resamples are the same
-        return Interval(estimate, estimate, estimate, 0.0, count), nothing
+        return Interval(estimate, estimate, estimate, 0.0, count)
     found = stats.bootstrap(
         (values,),
         np.mean,
@@ -111,15 +111,14 @@ def bootstrap(
         bootstrap_result=SimpleNamespace(
             bootstrap_distribution=_resampled_means(values, resamples, seed)
         ),
-        confidence_level=widened(confidence, count),
+        confidence_level=widened(confidence, fewest or count),
         batch=_batch(count),
         method="BCa",
     )
     low, high = found.confidence_interval
     # Nearly equal values can differ from their mean in the last bit.
     bounds = float(np.fmin(low, estimate)), float(np.fmax(high, estimate))
-    error = float(found.standard_error)
-    return Interval(estimate, *bounds, error, count), found.bootstrap_distribution
+    return Interval(estimate, *bounds, float(found.standard_error), count)
 
 
 def _resampled_means(values: Array, resamples: int, seed: int) -> Array:
@@ -176,7 +175,7 @@ def jackknife_interval(
     """
     values = np.asarray(leave_out_values, float)
     count = len(values)
-    if count < 2:
+    if count < ENOUGH:
         return Interval(float(estimate), np.nan, np.nan, np.nan, count)
     error = float(np.sqrt((count - 1) * np.var(values)))
     reach = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error

@@ -1,6 +1,7 @@
 """Two methods on the same subjects: difference, test, and share of subjects improved."""
 
 import gc
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +11,16 @@ from scipy import stats
 
 from longibench.metrics.statistics import (
     CONFIDENCE,
+    ENOUGH,
     RESAMPLES,
     Array,
     Interval,
-    bootstrap,
+    bootstrap_interval,
     jackknife_interval,
 )
+
+LEVEL = 0.05  # of a p after Holm's correction, below which two methods differ
+DIGITS = 10  # of the largest value: differences beyond them are errors of floating-point numbers
 
 
 @dataclass(frozen=True)
@@ -24,25 +29,17 @@ class Comparison:
 
     Attributes:
         difference: First minus second; of a metric with a best value, of the distances from it.
-        probability_lower: Confidence that the first method's value is the lower one, in [0, 1]: 0.5
-            is no evidence, NaN with fewer than two subjects. The share of resamples (bootstrap) or
-            of Student's distribution (jackknife) below zero.
-        p_value: Of the hypothesis of no difference, two-sided, in [0, 1]; NaN with fewer than two
-            subjects. Wilcoxon's signed-rank test on subjects' differences, or for set metrics,
-            which have no value per subject, Student's t of the jackknife.
+        p_value: Of the hypothesis of no difference, two-sided, in [0, 1]; NaN with fewer than
+            ``ENOUGH`` subjects. Wilcoxon's signed-rank test on subjects' differences, or for set
+            metrics, which have no value per subject, Student's t of the jackknife.
         share_lower: The share of the subjects for which the first method's value is the lower (or
             nearer to the best) one, ties counted half; in [0, 1], NaN for set metrics. It is the
             probability of improvement on a subject, not of a better mean.
     """
 
     difference: Interval
-    probability_lower: float
     p_value: float
     share_lower: float = float("nan")
-
-    def probability_better(self, *, higher_is_better: bool) -> float:
-        """Confidence that the first method is better, in [0, 1]."""
-        return 1 - self.probability_lower if higher_is_better else self.probability_lower
 
     def share_better(self, *, higher_is_better: bool) -> float:
         """The share of the subjects for which the first method is better, in [0, 1]."""
@@ -71,23 +68,38 @@ def compare_means(
         seed: The same seed gives the same result.
     """
     both = _paired(first, second)
-    left, right = _comparable(both, best)
-    interval, resampled = bootstrap(
-        left - right, confidence=confidence, resamples=resamples, seed=seed
-    )
+    differences = _differences(both, best)
     nearness = both if best is None else np.abs(both - best)
     return Comparison(
-        difference=interval,
-        probability_lower=_share_below(resampled) if len(resampled) else _certain(interval),
-        p_value=_wilcoxon(left - right),
-        share_lower=_share_below(nearness[0].round(12) - nearness[1].round(12)),
+        difference=bootstrap_interval(
+            differences, confidence=confidence, resamples=resamples, seed=seed
+        ),
+        p_value=_wilcoxon(differences),
+        share_lower=_share_below(without_noise(nearness[0] - nearness[1], both)),
     )
 
 
 def mean_difference(first: pd.Series, second: pd.Series, *, best: float | None = None) -> float:
     """The estimate that ``compare_means`` has, alone; NaN without a common subject."""
-    left, right = _comparable(_paired(first, second), best)
-    return float((left - right).mean()) if len(left) else float("nan")
+    differences = _differences(_paired(first, second), best)
+    return float(differences.mean()) if len(differences) else float("nan")
+
+
+def without_noise(differences: Array, values: Array) -> Array:
+    """Differences rounded at a small share of the values that they are of.
+
+    Without it two equal subjects differ by the last bit, which Wilcoxon's test ranks and the share
+    of subjects counts. The values' own size sets the place, so that a unit of 1e-9 or 1e6 changes
+    nothing; rounding each value before would make ties of values that differ.
+
+    Args:
+        differences: Any shape.
+        values: What they were computed from, any shape.
+    """
+    largest = np.max(np.abs(values), initial=0.0)
+    if not 0 < largest < np.inf:
+        return differences
+    return np.asarray(differences.round(DIGITS - math.ceil(math.log10(largest))))
 
 
 def compare_leave_outs(
@@ -120,8 +132,7 @@ def compare_leave_outs(
     difference = jackknife_interval(
         whole[0] - whole[1], without @ [1.0, -1.0], confidence=confidence
     )
-    lower = _student_below_zero(difference)
-    return Comparison(difference, lower, 2 * min(lower, 1 - lower))
+    return Comparison(difference, _student(difference))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -154,9 +165,10 @@ def _paired(first: pd.Series, second: pd.Series) -> Array:
     return pd.concat([first, second], axis=1, join="inner").dropna().to_numpy(float).T
 
 
-def _comparable(both: Array, best: float | None) -> Array:
-    """Values (2, n) whose difference counts: themselves, or their signed distances from best."""
-    return (both if best is None else _above(both, best)).round(12)
+def _differences(both: Array, best: float | None) -> Array:
+    """Differences (n,) that count: of the values (2, n), or of their signed distances from best."""
+    left, right = both if best is None else _above(both, best)
+    return without_noise(left - right, both)
 
 
 def _sides(estimates: Array, best: float) -> Array:
@@ -173,7 +185,7 @@ def _above(both: Array, best: float) -> Array:
 
 def _wilcoxon(differences: Array) -> float:
     """Two-sided p-value; ties with zero are dropped, as Wilcoxon did."""
-    if len(differences) < 2:
+    if len(differences) < ENOUGH:
         return float("nan")
     if not differences.any():
         return 1.0
@@ -187,15 +199,11 @@ def _share_below(differences: Array) -> float:
     return float(np.mean(differences < 0) + np.mean(differences == 0) / 2)
 
 
-def _certain(difference: Interval) -> float:
-    """Confidence that a difference without any spread is below zero."""
-    if difference.subjects < 2:
+def _student(difference: Interval) -> float:
+    """Two-sided p-value of a difference over its standard error."""
+    if difference.subjects < ENOUGH:
         return float("nan")
-    return float(0.5 - 0.5 * np.sign(difference.estimate))
-
-
-def _student_below_zero(difference: Interval) -> float:
     if not difference.standard_error > 0:
-        return _certain(difference)
-    ratio = -difference.estimate / difference.standard_error
-    return float(stats.t.cdf(ratio, difference.subjects - 1))
+        return float(difference.estimate == 0)
+    ratio = abs(difference.estimate) / difference.standard_error
+    return float(2 * stats.t.sf(ratio, difference.subjects - 1))

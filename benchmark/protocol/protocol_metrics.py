@@ -153,6 +153,7 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "kind": metric.kind,
         "family": metric.family,
         "best": metric.best,
+        "minimum": metric.minimum,
         "higher_is_better": metric.higher_is_better,
         "unit": metric.unit,
         "decimals": metric.decimals,

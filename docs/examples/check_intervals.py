@@ -197,7 +197,7 @@ def rows(means: int, fids: int) -> Iterator[tuple[tuple[str, ...], list[list[str
     """Heads and rows of each table."""
     limits = partial(threadpool_limits, 1)  # two processes with a thread each
     with ProcessPoolExecutor(WORKERS, initializer=limits) as pool:
-        cases = [(count, name) for count in (10, 24, 114) for name in SUBJECT_EFFECTS]
+        cases = [(count, name) for count in (6, 10, 24, 114) for name in SUBJECT_EFFECTS]
         counts, names = zip(*cases, strict=True)
         yield MEAN_HEADS, list(pool.map(mean_row, counts, names, [means] * len(cases)))
         if fids:

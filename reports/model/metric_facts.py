@@ -25,6 +25,7 @@ class MetricFacts:
     citation: str
     family: str = "fidelity"
     best: float | None = None
+    minimum: float | None = None  # absent in files of an earlier version
     definition: str = ""  # empty in files of an earlier version
     defined_by: Mapping[str, Any] = field(default_factory=dict, compare=False)
 

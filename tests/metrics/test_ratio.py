@@ -25,7 +25,7 @@ def test_interval_is_that_of_the_leave_one_out_values_of_the_metric() -> None:
 
 
 def test_equal_ratios_have_no_spread() -> None:
-    found = ratio_interval([1, 2, 3], [2, 4, 6])
+    found = ratio_interval([1, 2, 3, 4, 5, 6], [2, 4, 6, 8, 10, 12])
     assert (found.estimate, found.low, found.high) == (0.5, 0.5, 0.5)
 
 

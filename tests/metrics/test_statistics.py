@@ -7,7 +7,8 @@ from scipy import stats
 from longibench.metrics import statistics
 from longibench.metrics.fid import frechet_distance
 from longibench.metrics.statistics import (
-    bootstrap,
+    ENOUGH,
+    Interval,
     bootstrap_interval,
     jackknife_interval,
     seed_spread,
@@ -126,7 +127,7 @@ def test_jackknife_of_fid_covers_its_mean_at_this_size_and_not_the_populations()
     assert all(population < interval.low for interval in intervals)
 
 
-@pytest.mark.parametrize("count", [2, 3, 24, 114])
+@pytest.mark.parametrize("count", [ENOUGH, 7, 24, 114])
 def test_every_interval_contains_its_estimate(count: int) -> None:
     rng = np.random.default_rng(count)
     for values in (rng.normal(size=count), rng.pareto(1, count), np.full(count, 0.1)):
@@ -136,11 +137,28 @@ def test_every_interval_contains_its_estimate(count: int) -> None:
             assert interval.subjects == count
 
 
-def test_one_subject_has_no_interval() -> None:
-    for interval in (bootstrap_interval([1.5]), jackknife_interval(1.5, [1.0])):
-        assert interval.estimate == 1.5
+@pytest.mark.parametrize("count", range(1, ENOUGH))
+def test_few_subjects_have_no_interval(count: int) -> None:
+    values = np.arange(count, dtype=float)
+    for interval in (bootstrap_interval(values), jackknife_interval(values.mean(), values)):
+        assert interval.estimate == values.mean()
+        assert interval.subjects == count
         assert np.isnan([interval.low, interval.high, interval.standard_error]).all()
     assert np.isnan(bootstrap_interval([]).estimate)
+
+
+def test_an_interval_is_cut_at_the_smallest_possible_value() -> None:
+    interval = Interval(1.0, -0.5, 2.5, 0.7, 9)
+    assert interval.above(0) == Interval(1.0, 0.0, 2.5, 0.7, 9)
+    assert interval.above(None) is interval
+    assert interval.above(-1) == interval
+    assert np.isnan(Interval(1.0, np.nan, np.nan, np.nan, 3).above(0).low)
+
+
+def test_the_smaller_of_two_groups_decides_the_level() -> None:
+    values = np.random.default_rng(0).normal(size=40)
+    few, all_of_them = bootstrap_interval(values, fewest=8), bootstrap_interval(values)
+    assert few.low < all_of_them.low < all_of_them.high < few.high
 
 
 def test_spread_between_seeds_is_their_standard_deviation() -> None:
@@ -148,7 +166,7 @@ def test_spread_between_seeds_is_their_standard_deviation() -> None:
     assert np.isnan(seed_spread([1.0, np.nan]))
 
 
-@pytest.mark.parametrize("count", [2, 7, 300])
+@pytest.mark.parametrize("count", [ENOUGH, 7, 300])
 def test_bootstrap_is_scipys_in_every_bit(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(count).exponential(size=count)
     expected = stats.bootstrap(
@@ -161,7 +179,6 @@ def test_bootstrap_is_scipys_in_every_bit(count: int, monkeypatch: pytest.Monkey
     )
     for kept in (statistics.KEPT, 0):  # indices from before, and generated again
         monkeypatch.setattr(statistics, "KEPT", kept)
-        found, means = bootstrap(values, resamples=999, seed=5)
-        assert (means == expected.bootstrap_distribution).all()
+        found = bootstrap_interval(values, resamples=999, seed=5)
         assert (found.low, found.high) == tuple(expected.confidence_interval)
         assert found.standard_error == expected.standard_error

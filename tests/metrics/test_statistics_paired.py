@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from longibench.metrics.statistics import Interval, bootstrap_interval
-from longibench.metrics.statistics_paired import compare_leave_outs, compare_means, holm
+from longibench.metrics.statistics import ENOUGH, Interval, bootstrap_interval
+from longibench.metrics.statistics_paired import LEVEL, compare_leave_outs, compare_means, holm
 
 SUBJECTS = [f"s{i}" for i in range(30)]
 
@@ -22,8 +22,6 @@ def test_pairing_removes_what_subjects_share() -> None:
     found = compare_means(means(better), means(shared))
     assert found.difference.low > 0
     assert found.p_value < 0.001
-    assert found.probability_better(higher_is_better=True) > 0.99
-    assert found.probability_better(higher_is_better=False) < 0.01
     assert bootstrap_interval(better).low < bootstrap_interval(shared).high
 
 
@@ -75,23 +73,61 @@ def test_subjects_of_one_method_are_left_out() -> None:
     assert found.difference.subjects == 2
 
 
-def test_equal_methods_are_a_toss_up() -> None:
+def test_equal_methods_do_not_differ() -> None:
     values = means(np.random.default_rng(0).normal(size=10))
     without = dict(enumerate(values.tolist()))
     for found in (compare_means(values, values), compare_leave_outs((3, 3), without, without)):
-        assert found.probability_lower == 0.5
+        assert found.difference.estimate == 0
         assert found.p_value == 1
 
 
-@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e6])
+def test_noise_makes_ties_and_a_small_difference_none_whatever_the_unit(unit: float) -> None:
+    values = unit * (1 + np.arange(12) / 7)
+    noise = values * np.where(np.arange(12) % 2, 1 + 4e-16, 1 - 4e-16)
+    assert (noise != values).any()
+    equal = compare_means(means(noise), means(values))
+    assert (equal.p_value, equal.share_lower) == (1, 0.5)
+    assert equal.difference.low == equal.difference.high == 0
+    lower = compare_means(means(values - 1e-7 * unit), means(values))
+    assert (lower.p_value, lower.share_lower) == (2 / 2**12, 1)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e6])
+def test_a_unit_changes_neither_test_nor_share(unit: float) -> None:
+    first, second = np.random.default_rng(0).normal(size=(2, 20))
+    plain = compare_means(means(first), means(second), best=0.1)
+    scaled = compare_means(means(unit * first), means(unit * second), best=0.1 * unit)
+    assert scaled.p_value == plain.p_value
+    assert scaled.share_lower == plain.share_lower
+    assert scaled.difference.low / unit == pytest.approx(plain.difference.low)
+
+
+def test_equal_sizes_of_differences_are_tied_ranks() -> None:
+    first = means([0.3, 0.6, 0.7, 0.9, 1.1, 0.2, 0.4])
+    second = means([0.2, 0.5, 0.6, 1.0, 1.0, 0.1, 0.3])  # 0.1 each, as floats seven numbers
+    signs = [1, 1, 1, -1, 1, 1, 1]
+    assert compare_means(first, second).p_value == stats.wilcoxon(signs).pvalue
+
+
+@pytest.mark.parametrize("count", range(ENOUGH))
 @pytest.mark.parametrize("best", [None, 0.0])
-def test_too_few_subjects_say_nothing(count: int, best: float | None) -> None:
-    values = means([1.0][:count])
+def test_too_few_subjects_have_no_test_and_no_interval(count: int, best: float | None) -> None:
+    values = means(np.arange(count, dtype=float))
     found = compare_means(values, values + 1, best=best)
-    assert found.difference.subjects == count
-    assert np.isnan([found.probability_lower, found.p_value]).all()
     few = compare_leave_outs((1, 2), dict(values), dict(values), best=best)
-    assert np.isnan([few.probability_lower, few.p_value, few.share_lower]).all()
+    for one in (found, few):
+        assert one.difference.subjects == count
+        assert np.isnan([one.difference.low, one.difference.high, one.p_value]).all()
+
+
+def test_enough_subjects_are_the_fewest_that_can_differ() -> None:
+    def smallest(count: int) -> float:
+        return float(stats.wilcoxon(np.arange(1, count + 1)).pvalue)
+
+    assert smallest(ENOUGH - 1) > LEVEL > smallest(ENOUGH)
+    values = means(np.arange(ENOUGH))
+    assert compare_means(values, values + 1).p_value == smallest(ENOUGH)
 
 
 def test_leave_outs_of_means_give_the_paired_t_test() -> None:
@@ -105,9 +141,10 @@ def test_leave_outs_of_means_give_the_paired_t_test() -> None:
 
 
 def test_leave_outs_by_distance_from_the_best_value() -> None:
-    found = compare_leave_outs((-3, 1), {"a": -2, "b": -4}, {"a": 1, "b": 1}, best=0)
+    without = dict(zip("abcdef", (-2, -4, -3, -3, -2, -4), strict=True))
+    found = compare_leave_outs((-3, 1), without, dict.fromkeys("abcdef", 1), best=0)
     assert found.difference.estimate == 2
-    assert found.difference.standard_error == pytest.approx(1)
+    assert found.difference.standard_error == pytest.approx(np.sqrt(5 * 4 / 6))
 
 
 def test_leave_outs_want_the_same_subjects() -> None:
@@ -116,10 +153,9 @@ def test_leave_outs_want_the_same_subjects() -> None:
 
 
 def test_certain_difference() -> None:
-    found = compare_leave_outs((1, 2), {"a": 1, "b": 1}, {"a": 2, "b": 2})
-    assert found.difference == Interval(-1, -1, -1, 0, 2)
-    assert found.probability_lower == 1
-    assert compare_means(means([1, 1]), means([2, 2])).probability_lower == 1
+    found = compare_leave_outs((1, 2), dict.fromkeys("abcdef", 1), dict.fromkeys("abcdef", 2))
+    assert found.difference == Interval(-1, -1, -1, 0, 6)
+    assert found.p_value == 0
 
 
 def test_holm_multiplies_the_smallest_by_their_number() -> None:
