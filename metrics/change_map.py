@@ -52,8 +52,8 @@ class ChangeSign(PairMetric, name="change-sign"):
 
     Over the source's head, where the smoothed true change exceeds 2 % of the range of intensities;
     the mean of the share among voxels that brighten and the share among those that darken, so that
-    darkening everything is not rewarded. Random signs score 0.5. No change is no agreement: a copy
-    scores 0. Both changes contain the source's noise: where it is large, removing it without any
+    darkening everything is not rewarded; without large changes of both signs there is no value.
+    Random signs score 0.5. No change is no agreement: a copy scores 0. Both changes contain the source's noise: where it is large, removing it without any
     change has the true sign more often than half of the true change.
     """
 
@@ -78,16 +78,18 @@ class ChangeSign(PairMetric, name="change-sign"):
         """Score one generated volume.
 
         Raises:
-            MetricError: The shapes differ, no head is found, or no true change is large enough.
+            MetricError: The shapes differ, no head is found, or the large true changes have not
+                both signs, so that one sign everywhere would be right.
         """
         made, true = change_map(generated, source), change_map(reference, source)
-        clear = [side for side in (true > THRESHOLD, true < -THRESHOLD) if side.any()]
-        if not clear:
+        brighter, darker = true > THRESHOLD, true < -THRESHOLD
+        if not (brighter.any() and darker.any()):
             raise MetricError(
-                f"no true change exceeds {THRESHOLD:g} of the range of intensities anywhere"
+                f"the true changes that exceed {THRESHOLD:g} of the range of intensities have not "
+                "both signs"
             )
         agrees = np.sign(made) == np.sign(true)
-        return float(np.mean([agrees[side].mean() for side in clear]))
+        return float(np.mean([agrees[side].mean() for side in (brighter, darker)]))
 
 
 def change_map(scan: Scan, source: Scan) -> Values:

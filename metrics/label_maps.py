@@ -7,7 +7,8 @@ import numpy as np
 
 from longibench.metrics.allowed import Allowed
 from longibench.metrics.metric import MetricError, Scan
-from longibench.metrics.tissue_change import Structure, register
+from longibench.metrics.tissue import Structure
+from longibench.metrics.tissue_change import register
 
 # FreeSurfer's colour table (FreeSurferColorLUT.txt), which SynthSeg and FastSurfer share. Left,
 # right; the cortex also by its parcels, as in aparc+aseg.

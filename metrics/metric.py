@@ -182,6 +182,15 @@ class _FeatureMetric(Metric):
             interval_years: From the source to the follow-up.
         """
 
+    def measured(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> tuple[Features, Features]:
+        """Features of both volumes of a pair; arguments as of a ``PairMetric``."""
+        return (
+            self.features(generated, source=source, interval_years=interval_years),
+            self.features(reference, source=source, interval_years=interval_years),
+        )
+
 
 class SubjectMetric(_FeatureMetric):
     """One value per subject, from all its visits."""
@@ -205,9 +214,15 @@ class SubjectMetric(_FeatureMetric):
 
 
 class SetMetric(_FeatureMetric):
-    """One value for a set of volumes, computed on features."""
+    """One value for a set of volumes, computed on features.
+
+    Attributes:
+        scores_real: Whether the real follow-ups in place of the generated ones have an informative
+            value, which tables then show; metrics against the simulated truth always do.
+    """
 
     kind = "set"
+    scores_real: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, *, generated: Features, reference: Features) -> float:
@@ -222,6 +237,18 @@ class SetMetric(_FeatureMetric):
     ) -> float:
         """The metric of all volumes, given the subject of each row; by default ``__call__``."""
         return self(generated=generated, reference=reference)
+
+    def parts_by_subject(
+        self, *, generated: Features, reference: Features, groups: Sequence[str]
+    ) -> dict[str, tuple[float, float]]:
+        """Numerator and denominator of each subject, for a ratio of sums over subjects.
+
+        They are kept in the scores, and the interval is then a bootstrap over subjects.
+
+        Returns:
+            By subject; empty, as by default, for other metrics.
+        """
+        return {}
 
     def leave_one_out(
         self, *, generated: Features, reference: Features, groups: Sequence[str]

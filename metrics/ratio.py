@@ -1,6 +1,7 @@
 """Metrics that are a ratio of sums over pairs: no small denominator dominates."""
 
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,12 +19,25 @@ class RatioMetric(SetMetric):
     """
 
     @abstractmethod
-    def parts(self, scan: Scan, *, source: Scan, interval_years: float) -> tuple[float, float]:
-        """Numerator and denominator of one volume; arguments as of ``features``."""
+    def parts(
+        self, scan: Scan, *, reference: Scan, source: Scan, interval_years: float
+    ) -> tuple[float, float]:
+        """Numerator and denominator of one volume; arguments as of ``measured``."""
+
+    def measured(
+        self, *, generated: Scan, reference: Scan, source: Scan, interval_years: float
+    ) -> tuple[Features, Features]:
+        """Numerator and denominator of both volumes, (2,) each."""
+        given: dict[str, Any] = {
+            "reference": reference,
+            "source": source,
+            "interval_years": interval_years,
+        }
+        return np.array(self.parts(generated, **given)), np.array(self.parts(reference, **given))
 
     def features(self, scan: Scan, *, source: Scan, interval_years: float) -> Features:
-        """Numerator and denominator, (2,)."""
-        return np.array(self.parts(scan, source=source, interval_years=interval_years))
+        """Not defined: a volume is measured beside its real follow-up."""
+        raise TypeError(f"{self.name} measures pairs: call 'measured'")
 
     def __call__(self, *, generated: Features, reference: Features) -> float:
         """The ratio over all volumes; that of the reference does not change it.

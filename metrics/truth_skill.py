@@ -30,7 +30,9 @@ class TruthSkill(RatioMetric, name="truth-skill"):
         """Name with the formula and the mask."""
         return "Skill against the true change [1 - sum|error| / sum|change|, source's head]"
 
-    def parts(self, scan: Scan, *, source: Scan, interval_years: float) -> tuple[float, float]:
+    def parts(
+        self, scan: Scan, *, reference: Scan, source: Scan, interval_years: float
+    ) -> tuple[float, float]:
         """The part of the true change that was generated, and the true change, summed.
 
         Raises:

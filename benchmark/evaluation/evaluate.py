@@ -270,6 +270,7 @@ def set_rows(metric: SetMetric, groups: list[str], scores: list[SubjectScores]) 
     return [
         _row(metric, Value.of(value), **whole),
         *_left_out_rows(metric, given, whole),
+        *_subject_part_rows(metric, given),
         *_floor_rows(metric, given),
         *_real_row(metric, given, whole),
     ]
@@ -284,6 +285,13 @@ def _left_out_rows(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
         _row(metric, Value.of(value), subject=subject, role=LEAVE_OUT, **whole)
         for subject, value in without.items()
     ]
+
+
+def _subject_part_rows(metric: SetMetric, given: Any) -> Iterator[Row]:
+    """Numerator and denominator of every subject, for a ratio of sums over subjects."""
+    for subject, parts in metric.parts_by_subject(**given).items():
+        for role, part in zip((NUMERATOR, DENOMINATOR), parts, strict=True):
+            yield _row(metric, Value.of(part), subject=subject, role=role)
 
 
 def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
@@ -301,8 +309,8 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
 
 
 def _real_row(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
-    """What the real follow-ups themselves score against the truth; no row if that is undefined."""
-    if metric.family != TRUTH:
+    """What the real follow-ups themselves score; no row if that is undefined or not informative."""
+    if metric.family != TRUTH and not metric.scores_real:
         return []
     try:
         value = metric.value_by_subject(**{**given, "generated": given["reference"]})

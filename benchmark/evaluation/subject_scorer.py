@@ -187,14 +187,12 @@ class Scorer:
         self, row: dict[str, Any], generated: Scan, reference: Scan, source: Scan
     ) -> dict[str, Measured]:
         """Features of both volumes by metric."""
-        given: dict[str, Any] = {"source": source, "interval_years": float(row["interval_years"])}
+        given: dict[str, Any] = {"generated": generated, "reference": reference, "source": source}
         found: dict[str, Measured] = {}
         for metric in (*self._subject, *self._set):
             try:
-                found[metric.name] = (
-                    metric.features(generated, **given),
-                    metric.features(reference, **given),
-                )
+                years = float(row["interval_years"])
+                found[metric.name] = metric.measured(**given, interval_years=years)
             except MetricError as error:
                 found[metric.name] = Missing(str(error))
         return found

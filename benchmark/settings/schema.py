@@ -39,9 +39,10 @@ DEFAULT_METRICS = (
     *("perceptual", "sharpness"),
     # do they change as it did?
     *("skill-head", "change-correlation", "change-sign"),
-    *("ventricles-bias", "ventricles-error", "ventricles-correlation"),
-    *("brain-bias", "brain-error", "brain-correlation"),
-    "monotonicity",
+    *("ventricles-change-error", "ventricles-change-error-ml"),
+    *("ventricles-slope-ratio", "ventricles-intercept", "ventricles-slope-correlation"),
+    *("brain-change-error", "brain-change-error-ml"),
+    *("brain-slope-ratio", "brain-intercept", "brain-slope-correlation"),
     # do they change as the simulated anatomy did? only where it was simulated
     *("truth-skill", "truth-auroc", "truth-rank", "truth-ventricles", "truth-brain"),
 )
