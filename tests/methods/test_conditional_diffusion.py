@@ -9,6 +9,7 @@ from longibench.methods.conditional_diffusion import (
     ConditionalDiffusion,
     ConditionalDiffusionSettings,
 )
+from longibench.methods.noise import SeededNoise
 from longibench.methods.samplers import SamplerSettings
 
 SHAPE = (4, 6, 4)
@@ -91,3 +92,18 @@ def test_the_harness_learns_cost_and_padding() -> None:
     assert method.evaluations == STEPS
     assert method.multiple == 2 * 16  # patch times the five levels' strides
     assert method.describe() == "predicts epsilon, DDIM 1000 of 1000 steps"
+
+
+@pytest.mark.parametrize("level", [1, 500, STEPS])
+def test_an_epsilon_network_that_answers_zero_returns_its_input(level: int) -> None:
+    """Unclamped, as x_t over the signal; at the last level the input has no follow-up in it."""
+    method, target, seeds = Recorder(), torch.rand(1, 1, *SHAPE), torch.tensor([7])
+    levels = method.noise_levels()
+    assert levels.predicts_noise
+    estimate = method.denoised(target, target, torch.ones(1), level, seeds)
+    noise = SeededNoise(seeds).like(target)
+    expected = target + levels.ratios[level - 1] * noise
+    if level == STEPS:
+        expected = noise / method.diffusion.schedule.signal[STEPS]
+    torch.testing.assert_close(estimate, expected)
+    assert method.times == [level - 1]

@@ -138,3 +138,14 @@ def test_published_size_on_the_published_grid() -> None:
     assert (method.to_hidden.in_features, method.to_hidden.out_features) == (32768, 2048)
     assert method.from_latent.in_features == 1000
     assert last_layer(method).out_features == 2000
+
+
+def test_diagnostic_quantities_are_kl_in_nats_and_the_decoded_prior_mean(
+    vae: VAE, batch: Batch
+) -> None:
+    source, _, years = batch
+    mean, log_variance = vae.posterior(*batch)
+    posterior = Normal(mean, (0.5 * log_variance).exp())
+    divergence, typical = vae.quantities(*batch).values()
+    torch.testing.assert_close(divergence, kl_divergence(posterior, Normal(0.0, 1.0)).sum(1))
+    torch.testing.assert_close(typical, vae.decode(torch.zeros(3, 6), source, years))
