@@ -10,8 +10,7 @@ import pandas as pd
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.evaluation.score_table import NUMERATOR
-from longibench.metrics.statistics import Interval
-from longibench.reports.model.caption import ENOUGH
+from longibench.metrics.statistics import ENOUGH, Interval
 from longibench.reports.model.estimates import mean_by_subject, mean_interval, ratio_of_subjects
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import VISIT, Entry, Results
