@@ -53,15 +53,18 @@ class ChangeSign(PairMetric, name="change-sign"):
     Over the source's head, where the smoothed true change exceeds 2 % of the range of intensities;
     the mean of the share among voxels that brighten and the share among those that darken, so that
     darkening everything is not rewarded; without large changes of both signs there is no value.
-    Random signs score 0.5. No change is no agreement: a copy scores 0. Both changes contain the source's noise: where it is large, removing it without any
-    change has the true sign more often than half of the true change.
+    Random signs score 0.5. No change is no agreement: a copy scores 0. Both changes contain the
+    source's noise: where it is large, removing it without any change has the true sign more often
+    than half of the true change.
     """
 
     family = "change"
     higher_is_better = True
     citation = "this suite; balanced as in Brodersen et al. 2010, doi:10.1109/ICPR.2010.764"
 
-    parameters = MappingProxyType({"sigma_mm": SIGMA_MM, "threshold": THRESHOLD, **HEAD})
+    parameters = MappingProxyType(
+        {"sigma_mm": SIGMA_MM, "threshold": THRESHOLD, "needs": "both signs", **HEAD}
+    )
     mask = Region.HEAD.value
 
     @property

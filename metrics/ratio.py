@@ -5,9 +5,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from longibench.metrics.metric import Features, MetricError, Scan, SetMetric
-from longibench.metrics.statistics import Interval, jackknife_interval
+from longibench.metrics.statistics import (
+    CONFIDENCE,
+    ENOUGH,
+    RESAMPLES,
+    Interval,
+    jackknife_interval,
+    widened,
+)
+
+ROUNDING = 1e-12  # relative to the denominators
 
 
 class RatioMetric(SetMetric):
@@ -70,3 +80,36 @@ def ratio_interval(numerators: ArrayLike, denominators: ArrayLike) -> Interval:
     if not np.isfinite(left_out).all():
         return Interval(value, np.nan, np.nan, np.nan, len(above))
     return jackknife_interval(value, left_out)
+
+
+def bootstrap_ratio(numerators: ArrayLike, denominators: ArrayLike) -> Interval:
+    """A ratio of sums with its bootstrap interval over subjects, by ``scipy.stats.bootstrap``.
+
+    BCa, at the level of ``widened``; numerator and denominator of a subject stay together.
+
+    Args:
+        numerators: One of each subject, (n,).
+        denominators: One of each subject, (n,).
+
+    Returns:
+        Without an interval below ``ENOUGH`` subjects.
+    """
+    above, below = np.asarray(numerators, float), np.asarray(denominators, float)
+    count, value = len(above), float(above.sum() / below.sum())
+    if count < ENOUGH:
+        return Interval(value, np.nan, np.nan, np.nan, count)
+    if np.ptp(above - value * below) <= ROUNDING * np.abs(below).max():  # equal in all resamples
+        return Interval(value, value, value, 0.0, count)
+    found = stats.bootstrap(
+        (above, below),
+        lambda a, b, axis: a.sum(axis) / b.sum(axis),
+        paired=True,
+        n_resamples=RESAMPLES,
+        confidence_level=widened(CONFIDENCE, count),
+        method="BCa",
+        rng=np.random.default_rng(0),
+    )
+    low, high = found.confidence_interval
+    return Interval(
+        value, float(min(low, value)), float(max(high, value)), float(found.standard_error), count
+    )

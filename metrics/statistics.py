@@ -44,6 +44,10 @@ class Interval:
     standard_error: float
     subjects: int
 
+    def __neg__(self) -> "Interval":
+        """That of the difference in the other direction."""
+        return replace(self, estimate=-self.estimate, low=-self.high, high=-self.low)
+
     def above(self, minimum: float | None) -> "Interval":
         """The interval without what lies below the smallest possible value; None if there is none.
 

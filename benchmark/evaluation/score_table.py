@@ -60,8 +60,8 @@ def read_scores(path: Path) -> pd.DataFrame:
     value without the row's subject, for the jackknife interval. ``"floor"``: real volumes of half
     of the subjects against those of the other half. ``"half"``: generated volumes of one half
     against real volumes of the other, the value to compare with the floor. ``"numerator"`` and
-    ``"denominator"``: the parts of one pair, or of one subject, in a ratio of sums. ``"real"``: what
-    the real follow-up itself scores, such as against the simulated truth.
+    ``"denominator"``: the parts of one pair, or of one subject, in a ratio of sums. ``"real"``:
+    what the real follow-up itself scores, such as against the simulated truth.
 
     Raises:
         UserError: The file is missing or is not a score table.

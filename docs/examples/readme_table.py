@@ -9,7 +9,10 @@ from pathlib import Path
 
 from marked_section import replace_section
 
+from longibench.benchmark.core.console import Console
 from longibench.reports.model.results import Results, read_results
+from longibench.reports.tables.columns import Cell
+from longibench.reports.tables.comparisons import build_comparisons
 from longibench.reports.tables.metric_table import Table, build_table
 from longibench.reports.tables.report_tables import REAL
 
@@ -25,7 +28,8 @@ BESIDE = ("copy-source", "half-change")  # of the rows that are added to every r
 def block(results: Results) -> str:
     """The table, a line a metric, with notes."""
     shown = [metric for metric in results.metrics if metric.name in SHOWN]
-    table = _some_rows(build_table(results, shown, "", "", ""))
+    compared = build_comparisons(results, Console(quiet=True))
+    table = _some_rows(build_table(results, shown, compared))
     labels = [row.entry.label for row in table.rows]
     lines = [["", *labels, REAL], ["---", *["---:"] * (len(labels) + 1)], *_lines(table)]
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -51,7 +55,7 @@ def _lines(table: Table) -> list[list[str]]:
         if column.metric.name not in SHOWN:  # a column that the report computes from others
             continue
         cells = [row.cells[place] for row in table.rows]
-        values = [f"**{cell.text}**" if cell.best else cell.text for cell in cells]
+        values = [_value(cell) for cell in cells]
         within = [f" ({cell.interval})" if cell.interval else "" for cell in cells]
         both = [value + bounds for value, bounds in zip(values, within, strict=True)]
         lines.append([f"{column.title}, {column.metric.unit}".rstrip(", "), *both, ""])
@@ -61,6 +65,12 @@ def _lines(table: Table) -> list[list[str]]:
             real = f"{column.floor.real:.{column.metric.decimals}f}"
             lines.append([f"the same in halves, n = {column.floor.volumes}", *halves, real])
     return lines
+
+
+def _value(cell: Cell) -> str:
+    """The value, bold in the leading group, with its letters."""
+    text = f"**{cell.text}**" if cell.best else cell.text
+    return f"{text} {cell.letters}".strip()
 
 
 def main() -> None:

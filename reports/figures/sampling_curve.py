@@ -13,7 +13,7 @@ from longibench.reports.figures.sampling_points import (
     short_names,
 )
 from longibench.reports.figures.style import save
-from longibench.reports.model.caption import RANKS, caption
+from longibench.reports.model.caption import caption
 from longibench.reports.model.formats import interval, number
 from longibench.reports.model.labels import method_label
 from longibench.reports.model.metric_facts import MetricFacts
@@ -65,7 +65,7 @@ def print_curve(results: Results, points: list[MeasuredPoint]) -> Printed:
         for method, sampler in _curves(points)
     )
     titles = "; ".join(f"{name}: {metric.title}" for metric, name in names.items())
-    text = f"{titles}. {_ABOUT} {caption(results).removesuffix(RANKS).strip()}"
+    text = f"{titles}. {_ABOUT} {caption(results)}"
     return Printed("", "Quality against cost of sampling", tuple(map(Box, heads)), sections, text)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from longibench.metrics.statistics import ENOUGH
 from longibench.reports.model.results import Results
 
 INTERVALS = (
@@ -9,14 +10,12 @@ INTERVALS = (
     "bootstrap of the mean of subject means; of metrics of the whole set such as FID the "
     "delete-one-subject jackknife, since a bootstrap of FID repeats subjects, lowers the rank of "
     "the covariance and does not contain its own estimate. FID's interval is for its mean at this "
-    "N, which is above its value for more volumes."
+    "N, which is above its value for more volumes, and is cut at 0."
 )
+NONE = f"No interval and no test: fewer than {ENOUGH} subjects."
 FEW = "With fewer than {} subjects the coverage of an interval is below its nominal level."
-RANKS = (
-    "Bold: best rounded value in the direction of the arrow, including ties; it does not imply "
-    "significance."
-)
-ENOUGH = 10  # subjects, see docs/statistics.md
+ONE_SEED = "One training seed: the spread between trainings is not measured."
+COVERED = 10  # subjects from which on it is near it, see docs/statistics.md
 
 
 def caption(results: Results) -> str:
@@ -25,11 +24,16 @@ def caption(results: Results) -> str:
         _cohort(results.protocol),
         _evaluation(results.protocol),
         INTERVALS,
-        FEW.format(ENOUGH) if results.protocol["pairs"]["subjects"] < ENOUGH else "",
+        _few(results.protocol["pairs"]["subjects"]),
         _seeds(results),
-        RANKS,
     )
     return " ".join(part for part in parts if part)
+
+
+def _few(subjects: int) -> str:
+    if subjects < ENOUGH:
+        return NONE
+    return FEW.format(COVERED) if subjects < COVERED else ""
 
 
 def count(number: int, what: str) -> str:
@@ -92,7 +96,7 @@ def _prepared(protocol: dict[str, Any]) -> str:
 def _seeds(results: Results) -> str:
     seeds = results.scores.groupby(["method", "settings"])["training_seed"].nunique()
     if seeds.max() == 1:
-        return "One training seed per method: the spread between trainings is not in the intervals."
+        return ONE_SEED
     return (
         "Values are means over training seeds; \N{PLUS-MINUS SIGN} is the standard deviation "
         "between seeds, which the intervals over subjects do not include."

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from longibench.metrics.detectable import HEALTHY, coarsest_measured, smallest_change
-from longibench.metrics.tissue_change import PERCENT_A_YEAR
+from longibench.metrics.total_change import PERCENT
 from longibench.reports.model.caption import count
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Results
@@ -59,7 +59,7 @@ def _measured(metric: MetricFacts) -> _Measured | None:
     """What the embedded segmentation measures for a change in percent; None for other metrics."""
     measured_by = metric.defined_by.get("segmentation")
     parameters = metric.defined_by.get("parameters", {})
-    if not measured_by or parameters.get("change") != PERCENT_A_YEAR:
+    if not measured_by or parameters.get("change") != PERCENT:
         return None
     name, by = metric.title.partition(",")[0], metric.title.partition(" [")[2].removesuffix("]")
     return _Measured(parameters["structure"], measured_by["weights"], f"{name} ({by})")

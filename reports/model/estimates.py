@@ -15,7 +15,7 @@ from longibench.benchmark.evaluation.score_table import (
     VALUE,
 )
 from longibench.metrics.detectable import UNDETECTABLE
-from longibench.metrics.ratio import ratio_interval
+from longibench.metrics.ratio import bootstrap_ratio, ratio_interval
 from longibench.metrics.statistics import (
     Interval,
     bootstrap_interval,
@@ -100,15 +100,24 @@ def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
     numbers = results.values_of(entry, metric)
     seeds = scored.groupby("training_seed")["n"]
     return Estimate(
-        interval=mean_interval(numbers) if metric.by_subject else _set_interval(rows),
+        interval=mean_interval(numbers) if metric.by_subject else _set_interval(rows, metric),
         title=title,
         volumes=int(seeds.sum().max() if metric.by_subject else scored["n"].max()),
-        by_seed=tuple(_mean_of_subjects(one) for _, one in numbers.groupby("training_seed")),
+        by_seed=by_seed(numbers),
         codes=frozenset(scored["code"].unique()),
         note=_partly(values),
         floor=_floor(rows),
         real=_real(rows),
     )
+
+
+def by_seed(values: pd.DataFrame) -> tuple[float, ...]:
+    """The value of each training seed, in the order of the seeds.
+
+    Args:
+        values: Subject, training seed and value, as of ``Results.values_of``.
+    """
+    return tuple(_mean_of_subjects(one) for _, one in values.groupby("training_seed"))
 
 
 def compare(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) -> Comparison | str:
@@ -130,6 +139,17 @@ def compare(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) ->
     if isinstance(comparison, Comparison) and math.isnan(comparison.difference.estimate):
         return NOTHING_IN_COMMON
     return comparison
+
+
+def spread_of_difference(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) -> float:
+    """Standard deviation of the difference of one training each: trainings are independent.
+
+    Returns:
+        The root of the sum of squares of both entries' spread between training seeds; NaN if one
+        of them has one seed.
+    """
+    spreads = [seed_spread(by_seed(results.values_of(entry, metric))) for entry in pair]
+    return math.hypot(*spreads)
 
 
 def better_first(
@@ -174,8 +194,19 @@ def ratio_of_subjects(parts: pd.DataFrame) -> Interval:
     return ratio_interval(sums[NUMERATOR], sums[DENOMINATOR])
 
 
-def _set_interval(rows: pd.DataFrame) -> Interval:
-    return jackknife_interval(_set_value(rows), list(_left_out(rows).values()))
+def _set_interval(rows: pd.DataFrame, metric: MetricFacts) -> Interval:
+    parts = _subject_parts(rows)
+    if len(parts):
+        found = bootstrap_ratio(parts[NUMERATOR], parts[DENOMINATOR])
+    else:
+        found = jackknife_interval(_set_value(rows), list(_left_out(rows).values()))
+    return found.above(metric.minimum)
+
+
+def _subject_parts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Both parts of each subject's ratio, averaged over training seeds; empty without them."""
+    whole = rows[rows["role"].isin([NUMERATOR, DENOMINATOR]) & (rows["visit"] == "")]
+    return whole.pivot_table(index="subject", columns="role", values="value", aggfunc="mean")
 
 
 def _paired_means(

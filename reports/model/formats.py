@@ -19,6 +19,11 @@ def interval(value: Interval, decimals: int) -> str:
     return f"{value.low:.{decimals}f} to {value.high:.{decimals}f}"
 
 
+def between_seeds(spread: float, decimals: int) -> str:
+    """Format a standard deviation between training seeds; empty if there is only one seed."""
+    return "" if math.isnan(spread) else f"± {spread:.{decimals}f} between seeds"
+
+
 def p_value(value: float) -> str:
     """Format a p-value with two significant digits, without claiming certainty."""
     if math.isnan(value):

@@ -181,16 +181,20 @@ class Results:
         return bool((self.scores_of(entry, metric)["role"] == NUMERATOR).any())
 
     def parts_of(self, entry: Entry, metric: MetricFacts) -> pd.DataFrame:
-        """Numerators and denominators of a ratio of sums, one row a volume and training seed.
+        """Numerators and denominators of a ratio of sums, one row a part and training seed.
 
         Returns:
-            Columns ``subject`` and ``visit`` as by ``numbered``, ``NUMERATOR``, ``DENOMINATOR``.
+            Columns ``subject``, and ``visit`` unless the parts are those of subjects, as by
+            ``numbered``; ``NUMERATOR``, ``DENOMINATOR``.
         """
         rows = self.scores_of(entry, metric)
         parts = rows[rows["role"].isin([NUMERATOR, DENOMINATOR])].pivot(
             index=[*VISIT, "sample", "training_seed"], columns="role", values="value"
         )
-        return self.numbered(parts.reset_index()[[*VISIT, NUMERATOR, DENOMINATOR]])
+        table = parts.reset_index()[[*VISIT, NUMERATOR, DENOMINATOR]]
+        of_subjects = not table["visit"].any()
+        found = self.numbered(table)
+        return found.drop(columns="visit") if of_subjects else found
 
     def numbered(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table with subjects and visits as numbers: fast to compare, in the order of the names.

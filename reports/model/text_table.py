@@ -13,6 +13,7 @@ class Box:
         best: Printed bold.
         note: Number of a note; 0 for none.
         muted: Not measured here, printed pale if there are colours.
+        letters: Printed small behind the text.
     """
 
     text: str
@@ -20,6 +21,7 @@ class Box:
     best: bool = False
     note: int = 0
     muted: bool = False
+    letters: str = ""
 
 
 EMPTY = Box("")

@@ -21,6 +21,7 @@ from longibench.reports.model.results import Results, read_results
 from longibench.reports.model.text_table import Printed
 from longibench.reports.pages.summary_page import Picture, Tables, render_page
 from longibench.reports.tables.comparisons import (
+    Compared,
     build_comparisons,
     comparison_records,
     print_comparisons,
@@ -36,6 +37,7 @@ from longibench.reports.tables.diagnostics_table import (
 )
 from longibench.reports.tables.markdown_latex import to_latex, to_markdown
 from longibench.reports.tables.metric_table import Table
+from longibench.reports.tables.paper_order import order_statements
 from longibench.reports.tables.report_tables import build_tables, printed
 from longibench.reports.tables.strata import build_strata, strata_records
 from longibench.reports.tables.strata_tables import print_strata
@@ -81,14 +83,16 @@ def write_report(folder: Path, console: Console) -> Path:
 
 
 def _write(results: Results, target: Path, console: Console) -> Path:
+    compared = build_comparisons(results, console)
     with console.bar("Tables", total=1) as bar:
         diagnosed = read_rows(results)
-        first, numbered = _numbered(results, diagnosed, target)
+        first, numbered = _numbered(results, diagnosed, compared, target)
         bar.advance()
     for sentence in failures(diagnosed):
         console.say(sentence)
-    comparisons = _comparisons(results, target, console)
+    comparisons = _comparisons(compared, target)
     tables = Tables(numbered, comparisons, _strata(results, target, console))
+    statements = order_statements(results, compared)
     pictures: list[Picture] = []
     absent: list[str] = []
     steps = {
@@ -107,13 +111,15 @@ def _write(results: Results, target: Path, console: Console) -> Path:
     for message in absent:
         console.warn(message)
     page = target / "index.html"
-    write_text(page, render_page(results, first, tables, pictures, absent))
+    write_text(page, render_page(results, first, tables, pictures, statements, absent))
     return page
 
 
-def _numbered(results: Results, diagnosed: list[Row], target: Path) -> tuple[Table, list[Printed]]:
+def _numbered(
+    results: Results, diagnosed: list[Row], compared: list[Compared], target: Path
+) -> tuple[Table, list[Printed]]:
     """Write Tables I to VI as CSV, Markdown and LaTeX; return the first, and all as printed."""
-    tables = build_tables(results)
+    tables = build_tables(results, compared)
     ready = [(printed(table), table_records(table)) for table in tables]
     if costs := print_costs(results):
         ready.append((costs, cost_records(results)))
@@ -133,9 +139,8 @@ def _place(table: Printed) -> int:
     return NUMERALS.index(table.number) + 1
 
 
-def _comparisons(results: Results, target: Path, console: Console) -> list[Printed]:
+def _comparisons(compared: list[Compared], target: Path) -> list[Printed]:
     """Write the paired comparisons; nothing if there is only one method."""
-    compared = build_comparisons(results, console)
     tables = print_comparisons(compared)
     if compared:
         write_text(target / "comparisons.csv", to_csv(comparison_records(compared)))

@@ -16,7 +16,7 @@ from longibench.reports.model.results import Results
 from longibench.reports.model.text_table import Printed
 from longibench.reports.pages.html import render_html
 from longibench.reports.tables.metric_table import Row, Table
-from longibench.reports.tables.paper_order import order_statements
+from longibench.reports.tables.paper_order import Statement
 
 TITLE = "Longitudinal brain MRI generation"
 
@@ -56,6 +56,7 @@ def render_page(
     first: Table,
     tables: Tables,
     pictures: Sequence[Picture],
+    statements: Sequence[Statement],
     absent: Sequence[str] = (),
 ) -> str:
     """Render the page as HTML.
@@ -65,6 +66,7 @@ def render_page(
         first: The table whose best methods are named at the top.
         tables: All tables, printed.
         pictures: The figures.
+        statements: Whether the paper's order holds.
         absent: Which figures are missing, and why.
     """
     values = {
@@ -76,7 +78,7 @@ def render_page(
         "comparisons": tables.comparisons,
         "strata": tables.strata,
         "pictures": pictures,
-        "statements": order_statements(results),
+        "statements": statements,
         "unfinished": results.unfinished,
         "warnings": [*warnings(results), *absent],
         "metrics": results.metrics,
@@ -86,27 +88,35 @@ def render_page(
 
 
 def headlines(table: Table) -> list[str]:
-    """One sentence per metric: the best method, and the scores of the references."""
+    """One sentence per metric: the leading group, and the scores of the references."""
     return [
-        sentence
+        f"{_leading(table, index)}{_references(table, index)}."
         for index in range(len(table.columns))
-        if (sentence := _headline(table, index, [row for row in table.rows if _best(row, index)]))
+        if len(_ranked(table, index)) > 1
     ]
 
 
-def _best(row: Row, index: int) -> bool:
-    return row.cells[index].best
+def _ranked(table: Table, index: int) -> list[Row]:
+    return [row for row in table.rows if row.cells[index].ranked]
 
 
-def _headline(table: Table, index: int, best: list[Row]) -> str:
+def _leading(table: Table, index: int) -> str:
+    """Who leads; one alone with its interval."""
+    column, ranked = table.columns[index], _ranked(table, index)
+    best = [row for row in ranked if row.cells[index].best]
     if not best:
-        return ""
-    column, cell = table.columns[index], best[0].cells[index]
-    names = " and ".join(row.entry.label for row in best)
-    verb = "has" if len(best) == 1 else "have"
-    text = f"{names} {verb} the {_end(column.metric, column.title)}: {cell.text}"
-    text += f" (95% interval {cell.interval})" if cell.interval else ""
-    return f"{text}{_references(table, index)}."
+        return f"By {column.title} no test tells which is best: {_values(ranked, index)}"
+    if len(best) == 1:
+        interval = best[0].cells[index].interval
+        text = f"{best[0].entry.label} has the {_end(column.metric, column.title)}"
+        within = f" (95% interval {interval})" if interval else ""
+        return f"{text}: {best[0].cells[index].text}{within}"
+    text = f"No test tells who of the first {len(best)} has the"
+    return f"{text} {_end(column.metric, column.title)}: {_values(best, index)}"
+
+
+def _values(rows: Sequence[Row], index: int) -> str:
+    return ", ".join(f"{row.entry.label} {row.cells[index].text}" for row in rows)
 
 
 def _end(metric: MetricFacts, title: str) -> str:
@@ -119,11 +129,11 @@ def _end(metric: MetricFacts, title: str) -> str:
 def _references(table: Table, index: int) -> str:
     """The scores of the rows that generate nothing, beside which others are read."""
     known = [
-        f"{row.entry.label} {row.cells[index].text}"
+        row
         for row in table.rows
         if row.entry.role == "reference" and not math.isnan(row.cells[index].estimate.value)
     ]
-    return f"; for reference: {', '.join(known)}" if known else ""
+    return f"; for reference: {_values(known, index)}" if known else ""
 
 
 def _facts(protocol: dict[str, Any]) -> dict[str, str]:

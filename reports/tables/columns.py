@@ -1,16 +1,21 @@
-"""A metric's column of a table: its values as printed, and which of them is best."""
+"""A metric's column of a table: its values as printed, their letters, and which are best."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from longibench.benchmark.evaluation.score_table import within_brackets
+from longibench.metrics.statistics import ENOUGH
 from longibench.reports.model.estimates import AtFloor, Estimate
-from longibench.reports.model.formats import interval, number
+from longibench.reports.model.formats import between_seeds, interval, number
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry
 from longibench.reports.model.text_table import Notes
+from longibench.reports.tables.comparisons import Compared
+from longibench.reports.tables.letters import leading, letters
 
+NO_INTERVAL = f"no interval and no test with fewer than {ENOUGH} subjects"
 OTHER_CODE = (
     "computed by other code than most of the column, with an equal definition: ranked with it; the "
     "same 'python cli.py run', or 'evaluate' for volumes made elsewhere, computes it with current "
@@ -22,13 +27,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as printed, with its interval, spread over seeds, rank and note's number."""
+    """One value as printed, with its interval, spread over seeds, letters and note's number.
+
+    Attributes:
+        ranked: Whether it is of a method, and can be compared with others of the column.
+        letters: Shared with those that it cannot be told from; empty without a test.
+        best: In the group of the best, which is not all.
+    """
 
     estimate: Estimate
     text: str
     interval: str
     spread: str = ""
     halves: str = ""
+    ranked: bool = False
+    letters: str = ""
     best: bool = False
     note: int = 0
 
@@ -91,23 +104,42 @@ def _most_common(values: list[T], default: T) -> T:
 
 
 def make_cells(
-    column: Column, entries: list[Entry], estimates: list[Estimate], notes: Notes
+    column: Column,
+    entries: Sequence[Entry],
+    estimates: Sequence[Estimate],
+    notes: Notes,
+    compared: Iterable[Compared],
+    tested_by: MetricFacts,
 ) -> tuple[Cell, ...]:
-    """Print and rank a column; other rows than methods and values of other sizes are not ranked."""
-    ranked = [
-        entry.competes and column.ranks(value)
+    """Print a column; other rows than methods and values of other sizes are not ranked.
+
+    Args:
+        column: What it shows.
+        entries: The rows.
+        estimates: Their values.
+        notes: Of the table.
+        compared: All comparisons of the report.
+        tested_by: The metric whose tests tell the column's methods apart.
+    """
+    ranked = {
+        entry: column.metric.badness(value.value)
         for entry, value in zip(entries, estimates, strict=True)
-    ]
-    best = _best(column.metric, [e for e, ok in zip(estimates, ranked, strict=True) if ok])
+        if entry.competes and column.ranks(value) and not math.isnan(value.value)
+    }
+    found = letters(tested_by, sorted(ranked, key=ranked.__getitem__), compared)
+    best = leading(found)
     return tuple(
-        _cell(
-            column, value, notes, best=ok and best is not None and _badness(column, value) == best
+        replace(
+            _cell(column, value, notes),
+            ranked=entry in ranked,
+            letters=found.get(entry, ""),
+            best=entry in best,
         )
-        for value, ok in zip(estimates, ranked, strict=True)
+        for entry, value in zip(entries, estimates, strict=True)
     )
 
 
-def _cell(column: Column, value: Estimate, notes: Notes, *, best: bool) -> Cell:
+def _cell(column: Column, value: Estimate, notes: Notes) -> Cell:
     decimals = column.metric.decimals
     return Cell(
         estimate=value,
@@ -115,22 +147,8 @@ def _cell(column: Column, value: Estimate, notes: Notes, *, best: bool) -> Cell:
         interval=interval(value.interval, decimals),
         spread=spread(value, decimals),
         halves=f"in halves {number(value.floor.generated, decimals)}" if value.floor else "",
-        best=best,
         note=notes.number(_cell_note(value, column)),
     )
-
-
-def _best(metric: MetricFacts, estimates: list[Estimate]) -> float | None:
-    """Badness of the best rounded value; None if there are fewer than two methods."""
-    known = [e for e in estimates if not math.isnan(e.value)]
-    if len(known) < 2:
-        return None
-    return min(_badness(Column(metric, ""), value) for value in known)
-
-
-def _badness(column: Column, value: Estimate) -> float:
-    metric = column.metric
-    return round(metric.badness(round(value.value, metric.decimals)), metric.decimals)
 
 
 def _cell_note(value: Estimate, column: Column) -> str:
@@ -139,11 +157,12 @@ def _cell_note(value: Estimate, column: Column) -> str:
         notes.append(f"N={value.volumes}, the column's {column.volumes}: not ranked with it")
     if value.codes - {column.code}:
         notes.append(OTHER_CODE)
+    if 0 < value.interval.subjects < ENOUGH:
+        notes.append(NO_INTERVAL)
     return "; ".join(note for note in notes if note)
 
 
 def spread(value: Estimate, decimals: int) -> str:
     """Format the spread between training seeds; empty if there is only one."""
-    if math.isnan(value.seed_spread):
-        return ""
-    return f"± {value.seed_spread:.{decimals}f} between {len(value.by_seed)} seeds"
+    text = between_seeds(value.seed_spread, decimals)
+    return text.replace("seeds", f"{len(value.by_seed)} seeds")

@@ -7,14 +7,14 @@ from itertools import combinations
 from typing import Any
 
 from longibench.benchmark.core.console import Console
-from longibench.metrics.statistics_paired import Comparison, holm
-from longibench.reports.model.estimates import better_first, compare
-from longibench.reports.model.formats import DASH, interval, p_value, percent
+from longibench.metrics.statistics import ENOUGH
+from longibench.metrics.statistics_paired import LEVEL, Comparison, holm
+from longibench.reports.model.estimates import better_first, compare, spread_of_difference
+from longibench.reports.model.formats import DASH, between_seeds, interval, p_value, percent
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
 from longibench.reports.model.text_table import Box, Line, Notes, Printed, Section
 
-LEVEL = 0.05
 HEADS = ("Better against worse", "Difference", "p", "p, Holm", "Better for")
 CAPTION = (
     "Difference of the means over subjects with its 95% interval over subjects, paired; for a "
@@ -23,8 +23,10 @@ CAPTION = (
     "per subject, by Student's t of the difference over its jackknife standard error. Holm: "
     f"corrected for all comparisons of the same metric; bold below {LEVEL:g}. Better for: the "
     "probability of improvement, which is the share of subjects whose own mean is better, ties "
-    "half; a method can be better for most subjects and worse on average. Copies of the source and "
-    "oracles are not compared."
+    "half; a method can be better for most subjects and worse on average. "
+    "\N{PLUS-MINUS SIGN}: the standard deviation of the difference between two trainings, where "
+    "both methods have several seeds. No interval and no p with fewer than "
+    f"{ENOUGH} subjects. References and oracles are not compared."
 )
 TESTS = {True: "Wilcoxon signed-rank on subject means", False: "Student's t of the jackknife"}
 
@@ -39,6 +41,7 @@ class Compared:
         worse: The other.
         result: Better against worse, or why they cannot be compared.
         adjusted: The p-value after Holm's correction over the metric's comparisons.
+        seed_spread: Standard deviation of the difference between trainings; NaN with one seed.
     """
 
     metric: MetricFacts
@@ -46,6 +49,12 @@ class Compared:
     worse: Entry
     result: Comparison | str
     adjusted: float = math.nan
+    seed_spread: float = math.nan
+
+    @property
+    def differs(self) -> bool:
+        """Whether the test tells the two apart."""
+        return self.adjusted < LEVEL
 
     @property
     def share(self) -> float:
@@ -83,7 +92,8 @@ def print_comparisons(compared: list[Compared]) -> list[Printed]:
 
 def _compare(results: Results, metric: MetricFacts, pair: tuple[Entry, Entry]) -> Compared:
     pair = better_first(results, pair, metric)
-    return Compared(metric, *pair, compare(results, pair, metric))
+    spread = spread_of_difference(results, pair, metric)
+    return Compared(metric, *pair, compare(results, pair, metric), seed_spread=spread)
 
 
 def _adjusted(compared: list[Compared]) -> Iterator[Compared]:
@@ -110,6 +120,7 @@ def _record(one: Compared) -> dict[str, Any]:
         "difference": found and found.difference.estimate,
         "low": found and found.difference.low,
         "high": found and found.difference.high,
+        "sd_between_seeds": one.seed_spread,
         "subjects": found and found.difference.subjects,
         "test": TESTS[metric.by_subject],
         "p": found and found.p_value,
@@ -139,11 +150,11 @@ def _line(one: Compared, notes: Notes) -> Line:
     if isinstance(result, str):
         dash = Box(DASH)
         return (label, Box(DASH, note=notes.number(result)), dash, dash, dash)
-    within = interval(result.difference, decimals)
+    small = (interval(result.difference, decimals), between_seeds(one.seed_spread, decimals))
     return (
         label,
-        Box(f"{result.difference.estimate:+.{decimals}f}", (within,) if within else ()),
+        Box(f"{result.difference.estimate:+.{decimals}f}", tuple(filter(None, small))),
         Box(p_value(result.p_value)),
-        Box(p_value(one.adjusted), best=one.adjusted < LEVEL),
+        Box(p_value(one.adjusted), best=one.differs),
         Box(percent(one.share), ("of subjects",) if not math.isnan(one.share) else ()),
     )

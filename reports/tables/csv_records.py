@@ -30,7 +30,7 @@ def _inert(cell: Any) -> Any:
 
 
 def table_records(table: Table) -> list[dict[str, Any]]:
-    """One row per method, with bounds, spread between seeds, and values in halves."""
+    """One row per method, with bounds, spread between seeds, values in halves, letters."""
     rows = [_record(table, row) for row in table.rows]
     if any(column.floor for column in table.columns):
         rows.append(_floor_record(table))
@@ -49,6 +49,7 @@ def _record(table: Table, row: Row) -> dict[str, Any]:
     }
     for column, cell in zip(table.columns, row.cells, strict=True):
         record |= _values(column, cell.estimate)
+        record[f"{column.title} letters"] = cell.letters or None
     for head, value in zip(table.published_heads, row.published, strict=True):
         name = f"{head.partition(' ')[0]} {table.published_label}"
         record[name] = None if value == DASH else value

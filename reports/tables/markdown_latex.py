@@ -86,7 +86,8 @@ def _markdown_line(line: Line) -> str:
 def _markdown_box(box: Box) -> str:
     text = f"**{_markdown(box.text)}**" if box.best else _markdown(box.text)
     rest = _markdown("; ".join(box.small))
-    return f"{text}{_superscript(box.note)}" + (f" ({rest})" if rest else "")
+    letters = f" {box.letters}" if box.letters else ""
+    return f"{text}{letters}{_superscript(box.note)}" + (f" ({rest})" if rest else "")
 
 
 def _markdown(text: str) -> str:
@@ -113,7 +114,8 @@ def _latex_line(cells: Iterable[str]) -> str:
 def _latex_box(box: Box) -> str:
     text = f"\\textbf{{{_latex(box.text)}}}" if box.best else _latex(box.text)
     rest = _latex("; ".join(box.small))
-    return f"{text}{_mark(box.note)}" + (f" {{\\scriptsize ({rest})}}" if rest else "")
+    letters = f"\\,{{\\scriptsize {_latex(box.letters)}}}" if box.letters else ""
+    return f"{text}{letters}{_mark(box.note)}" + (f" {{\\scriptsize ({rest})}}" if rest else "")
 
 
 def _stacked(box: Box, side: str = "r") -> str:

@@ -1,5 +1,6 @@
 """Data model of tables of metrics by method: the values, ranks and notes to print."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from longibench.methods.method import Role
@@ -9,6 +10,7 @@ from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
 from longibench.reports.model.text_table import Notes
 from longibench.reports.tables.columns import Cell, Column, make_cells, make_column
+from longibench.reports.tables.comparisons import Compared
 
 NOTES: dict[Role, str] = {
     "reference": (
@@ -53,24 +55,34 @@ class Table:
 
 
 def build_table(
-    results: Results, metrics: list[MetricFacts], numeral: str, title: str, caption: str
+    results: Results,
+    metrics: list[MetricFacts],
+    compared: Sequence[Compared] = (),
+    numeral: str = "",
+    title: str = "",
+    caption: str = "",
 ) -> Table:
-    """Estimate the metrics of every entry and rank them; oracles without any are left out."""
+    """Estimate the metrics of every entry, with letters; oracles without any are left out."""
     notes = Notes()
     entries = [entry for entry in results.entries if _measured(results, entry, metrics)]
     marks = [notes.number(NOTES.get(entry.role, "")) for entry in entries]
     columns, cells = [], []
     for metric in with_better_copy(results, metrics):
         estimates = [_estimate(results, entry, metric) for entry in entries]
-        shown = metric.metric if isinstance(metric, BetterCopySkill) else metric
+        shown, tested_by = _shown(metric)
         columns.append(make_column(shown, estimates))
-        cells.append(make_cells(columns[-1], entries, estimates, notes))
+        cells.append(make_cells(columns[-1], entries, estimates, notes, compared, tested_by))
     by_row = zip(*cells, strict=True) if cells else ((),) * len(entries)
     rows = tuple(
         _row(results, entry, tuple(row_cells), mark)
         for entry, row_cells, mark in zip(entries, by_row, marks, strict=True)
     )
     return Table(numeral, title, tuple(columns), rows, caption, tuple(notes.texts))
+
+
+def _shown(metric: MetricFacts | BetterCopySkill) -> tuple[MetricFacts, MetricFacts]:
+    """How a column is printed, and the metric whose tests tell its methods apart."""
+    return (metric.metric, metric.error) if isinstance(metric, BetterCopySkill) else (metric,) * 2
 
 
 def _measured(results: Results, entry: Entry, metrics: list[MetricFacts]) -> bool:

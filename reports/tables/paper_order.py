@@ -1,14 +1,18 @@
-"""Check whether the paper's order of methods holds here, with confidence."""
+"""Check whether the paper's order of methods holds here, by the paired tests."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from longibench.metrics.statistics_paired import Comparison
-from longibench.reports.model.estimates import compare, estimate
-from longibench.reports.model.formats import interval
+from longibench.metrics.statistics import Interval
+from longibench.reports.model.caption import ONE_SEED
+from longibench.reports.model.estimates import estimate
+from longibench.reports.model.formats import between_seeds, interval, p_value
 from longibench.reports.model.labels import method_label
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
+from longibench.reports.tables.comparisons import Compared
 
 Verdict = Literal[
     "holds",
@@ -26,7 +30,10 @@ CLAIMS = {
     ),
     "ssim": ("Dao et al. (ours) best by SSIM", (("ours", "med-ddpm"), ("ours", "vae"))),
 }
-SURE = 0.975  # one side of a 95% interval
+SEEDS = (
+    "\N{PLUS-MINUS SIGN}: the standard deviation of a difference between two trainings; a smaller "
+    "difference is not sure, whatever its test over subjects."
+)
 
 
 @dataclass(frozen=True)
@@ -40,34 +47,52 @@ class Statement:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a claim: the first method before the second, or why it cannot be determined."""
+    """One step of a claim: the first method before the second, as the report compared them."""
 
     better: Entry
     worse: Entry
-    metric: MetricFacts
-    result: Comparison | str
+    compared: Compared
+
+    @property
+    def difference(self) -> Interval | None:
+        """The first minus the second; None if they cannot be compared."""
+        if isinstance(self.compared.result, str):
+            return None
+        found = self.compared.result.difference
+        return found if self.compared.better == self.better else -found
 
     @property
     def holds(self) -> bool | None:
-        """Whether the difference has the claimed sign; None if there is no difference."""
-        if isinstance(self.result, str):
+        """Whether the difference has the claimed sign; None if they cannot be compared."""
+        if self.difference is None:
             return None
-        difference = self.result.difference.estimate
-        return difference > 0 if self.metric.higher_is_better else difference < 0
+        ahead = self.difference.estimate
+        return ahead > 0 if self.compared.metric.higher_is_better else ahead < 0
 
     @property
-    def sureness(self) -> float:
-        """Confidence that the first method is better, in [0, 1]; NaN if not determined."""
-        if isinstance(self.result, str):
-            return float("nan")
-        higher = self.metric.higher_is_better
-        return self.result.probability_better(higher_is_better=higher)
+    def is_sure(self) -> bool:
+        """Whether the data support the sign of the difference, whichever it is.
+
+        The test must tell the two apart, and the interval of the difference of the means must
+        not contain 0: a method can be better for most subjects and worse on average. With several
+        training seeds the difference must also be larger than that between two trainings.
+        """
+        if self.difference is None or not self.compared.differs:
+            return False
+        beyond = self.difference.low > 0 or self.difference.high < 0
+        spread = self.compared.seed_spread
+        return beyond and not abs(self.difference.estimate) <= spread  # NaN: not measured
 
 
-def order_statements(results: Results) -> list[Statement]:
-    """Check each claim of the paper for each definition of its metric in the protocol."""
+def order_statements(results: Results, compared: Sequence[Compared]) -> list[Statement]:
+    """Check each claim of the paper for each definition of its metric in the protocol.
+
+    Args:
+        results: The content of the protocol's folder.
+        compared: All comparisons of two methods, see ``build_comparisons``.
+    """
     return [
-        _statement(results, metric, *CLAIMS[metric.name])
+        _statement(results, metric, compared, *CLAIMS[metric.name])
         for name in CLAIMS
         for metric in results.metrics
         if metric.name == name
@@ -75,7 +100,11 @@ def order_statements(results: Results) -> list[Statement]:
 
 
 def _statement(
-    results: Results, metric: MetricFacts, claim: str, steps: tuple[tuple[str, str], ...]
+    results: Results,
+    metric: MetricFacts,
+    compared: Sequence[Compared],
+    claim: str,
+    steps: tuple[tuple[str, str], ...],
 ) -> Statement:
     names = dict.fromkeys(name for step in steps for name in step)
     found = {name: entry for name in names if (entry := results.of_preset(name)) is not None}
@@ -83,9 +112,9 @@ def _statement(
     lacking += [reason for entry in found.values() if (reason := _lack(results, metric, entry))]
     if lacking:
         return Statement(claim, "cannot be determined", tuple(lacking))
-    compared = [_step(results, metric, found[first], found[second]) for first, second in steps]
-    sentences = [_rows(list(found.values()), metric), *map(_sentence, compared)]
-    return Statement(claim, _verdict(compared), tuple(sentences))
+    taken = [_step(metric, compared, found[first], found[second]) for first, second in steps]
+    sentences = [_rows(list(found.values()), metric), *map(_sentence, taken), _seeds(taken)]
+    return Statement(claim, _verdict(taken), tuple(sentences))
 
 
 def _rows(entries: list[Entry], metric: MetricFacts) -> str:
@@ -102,39 +131,42 @@ def _lack(results: Results, metric: MetricFacts, entry: Entry) -> str:
     return "" if value.volumes else f"{entry.label} has no {metric.title}: {value.note}."
 
 
-def _step(results: Results, metric: MetricFacts, better: Entry, worse: Entry) -> Step:
-    return Step(better, worse, metric, compare(results, (better, worse), metric))
+def _step(metric: MetricFacts, compared: Sequence[Compared], better: Entry, worse: Entry) -> Step:
+    (found,) = (
+        one
+        for one in compared
+        if one.metric == metric and {one.better, one.worse} == {better, worse}
+    )
+    return Step(better, worse, found)
 
 
 def _verdict(steps: list[Step]) -> Verdict:
     if any(step.holds is None for step in steps):
         return "cannot be determined"
-    # A sureness of NaN (too few subjects) is never sure.
     if all(step.holds for step in steps):
-        sure = all(step.sureness >= SURE for step in steps)
-        return "holds" if sure else "holds, but not surely"
-    sure = any(step.sureness <= 1 - SURE for step in steps)
-    return "does not hold" if sure else "does not hold, but not surely"
+        return "holds" if all(step.is_sure for step in steps) else "holds, but not surely"
+    refuted = any(step.is_sure for step in steps if not step.holds)
+    return "does not hold" if refuted else "does not hold, but not surely"
 
 
 def _sentence(step: Step) -> str:
     names = f"{step.better.label} against {step.worse.label}"
-    if isinstance(step.result, str):
-        return f"{names}: {step.result}."
-    difference, decimals = step.result.difference, step.metric.decimals
+    if step.difference is None:
+        return f"{names}: {step.compared.result}."
+    difference, decimals = step.difference, step.compared.metric.decimals
     side = "better" if step.holds else "not better"
     text = f"{names}: difference {difference.estimate:+.{decimals}f} ({side})"
+    spread = between_seeds(step.compared.seed_spread, decimals)
+    text += f", {spread}" if spread else ""
     within = interval(difference, decimals)
     if not within:
-        return f"{text}; one subject gives no interval."
+        return f"{text}; {difference.subjects} subjects are too few for an interval and a test."
     return (
-        f"{text}, 95% interval {within}, paired over {difference.subjects} subjects; "
-        f"{_percent(step.sureness)} sure that {step.better.label} is better."
+        f"{text}, 95% interval {within}, paired over {difference.subjects} subjects; p after "
+        f"Holm's correction {p_value(step.compared.adjusted)}."
     )
 
 
-def _percent(probability: float) -> str:
-    """Format a probability without claiming certainty."""
-    if probability > 0.999:
-        return "more than 99.9%"
-    return "less than 0.1%" if probability < 0.001 else f"{100 * probability:.1f}%"
+def _seeds(steps: list[Step]) -> str:
+    measured = not any(math.isnan(step.compared.seed_spread) for step in steps)
+    return SEEDS if measured else ONE_SEED

@@ -1,6 +1,7 @@
 """The metric tables of a report, and the question that each one answers."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from longibench.reports.model.caption import caption
@@ -10,6 +11,8 @@ from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import FIRST_METRICS, Results
 from longibench.reports.model.text_table import EMPTY, Box, Line, Printed, Section, transposed
 from longibench.reports.tables.columns import Cell, Column
+from longibench.reports.tables.comparisons import Compared
+from longibench.reports.tables.letters import CAPTION as LETTERS
 from longibench.reports.tables.metric_table import Row, Table, build_table
 from longibench.reports.tables.paper_columns import with_published
 
@@ -20,8 +23,8 @@ FAMILIES = {
     "truth": "Truth: do they change as the simulated anatomy did, without the scanner?",
 }
 AS_TABLE_I = (
-    "Cohort, split, pairs, intervals and bold as in Table I; an arrow to a value: nearer to it is "
-    "better."
+    "Cohort, split, pairs, intervals, letters and bold as in Table I; an arrow to a value: nearer "
+    "to it is better."
 )
 REAL = "Real against real"
 FLOOR_NOTE = (
@@ -57,21 +60,27 @@ KINDS = (
 )
 
 
-def build_tables(results: Results) -> list[Table]:
-    """Table I with the paper's columns, then the other metrics by family; no empty tables."""
+def build_tables(results: Results, compared: Sequence[Compared] = ()) -> list[Table]:
+    """Table I with the paper's columns, then the other metrics by family; no empty tables.
+
+    Args:
+        results: The content of the protocol's folder.
+        compared: All comparisons of two methods, see ``build_comparisons``; without them there are
+            no letters, and nothing is bold.
+    """
     first = [metric for metric in results.metrics if metric.name in FIRST_METRICS]
-    title = "Methods of the paper and others"
+    title, text = "Methods of the paper and others", f"{caption(results)} {LETTERS}"
     tables = [
-        with_published(build_table(results, first, "I", title, caption(results)), results),
-        *(_build(results, kind) for kind in KINDS),
+        with_published(build_table(results, first, compared, "I", title, text), results),
+        *(_build(results, compared, kind) for kind in KINDS),
     ]
     return [table for table in tables if table.columns]
 
 
-def _build(results: Results, kind: Kind) -> Table:
+def _build(results: Results, compared: Sequence[Compared], kind: Kind) -> Table:
     metrics = _rest(results, kind)
     caption = " ".join([AS_TABLE_I, *detectable(results, metrics)])
-    return build_table(results, metrics, kind.numeral, kind.title, caption)
+    return build_table(results, metrics, compared, kind.numeral, kind.title, caption)
 
 
 def _rest(results: Results, kind: Kind) -> list[MetricFacts]:
@@ -132,7 +141,7 @@ def _line(row: Row) -> Line:
 
 def _box(cell: Cell) -> Box:
     small = _some(cell.interval, cell.spread, cell.halves)
-    return Box(cell.text, small, best=cell.best, note=cell.note)
+    return Box(cell.text, small, best=cell.best, note=cell.note, letters=cell.letters)
 
 
 def _floor_line(table: Table, note: int) -> Line:

@@ -10,8 +10,7 @@ import pandas as pd
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.evaluation.score_table import NUMERATOR
-from longibench.metrics.statistics import Interval
-from longibench.reports.model.caption import ENOUGH
+from longibench.metrics.statistics import ENOUGH, Interval
 from longibench.reports.model.estimates import mean_by_subject, mean_interval, ratio_of_subjects
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import VISIT, Entry, Results
@@ -142,10 +141,10 @@ def _scored(
     results: Results, metric: MetricFacts, entry: Entry, pairs: pd.DataFrame
 ) -> pd.DataFrame:
     """Values with their labels; one value per subject cannot be stratified by interval."""
-    if metric.kind == "subject":
-        pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
     of_pairs = results.values_of if metric.by_subject else results.parts_of
     values = of_pairs(entry, metric)
+    if metric.kind == "subject" or "visit" not in values:
+        pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
     return values.merge(pairs, on=[key for key in VISIT if key in pairs])
 
 

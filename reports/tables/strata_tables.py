@@ -5,7 +5,8 @@ from collections.abc import Callable, Hashable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from longibench.reports.model.caption import ENOUGH, count
+from longibench.metrics.statistics import ENOUGH
+from longibench.reports.model.caption import count
 from longibench.reports.model.formats import DASH, interval, number
 from longibench.reports.model.text_table import Box, Line, Printed, Section
 from longibench.reports.tables.strata import BOUNDS, FEWEST, YEARS, Kind, Stratum, StratumValue

@@ -123,7 +123,8 @@ def test_paired_difference(results: Results, name: str, expected: float) -> None
     assert there.difference.estimate == pytest.approx(expected)
     assert there.difference.low <= expected <= there.difference.high
     assert back.difference.estimate == pytest.approx(-expected)
-    assert there.probability_lower == pytest.approx(1 - back.probability_lower)
+    assert there.p_value == back.p_value
+    assert there.difference.low == pytest.approx((-back.difference).low)
 
 
 def test_different_counts_are_not_compared(results: Results) -> None:

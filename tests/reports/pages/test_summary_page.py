@@ -11,6 +11,7 @@ from longibench.reports.pages.summary_page import Picture, Tables, headlines, re
 from longibench.reports.tables.comparisons import build_comparisons, print_comparisons
 from longibench.reports.tables.cost_table import print_costs
 from longibench.reports.tables.metric_table import Table
+from longibench.reports.tables.paper_order import order_statements
 from longibench.reports.tables.report_tables import build_tables, printed
 from longibench.reports.tables.strata import build_strata
 from longibench.reports.tables.strata_tables import print_strata
@@ -36,17 +37,18 @@ class _Structure(HTMLParser):
 
 
 def first_table(results: Results) -> Table:
-    return build_tables(results)[0]
+    return build_tables(results, build_comparisons(results, Console(quiet=True)))[0]
 
 
 def render(results: Results, picture: Picture) -> str:
-    costs = print_costs(results)
+    costs, compared = print_costs(results), build_comparisons(results, Console(quiet=True))
+    first, *others = build_tables(results, compared)
     tables = Tables(
-        [*(printed(table) for table in build_tables(results)), *([costs] if costs else [])],
-        print_comparisons(build_comparisons(results, Console(quiet=True))),
+        [*(printed(table) for table in (first, *others)), *([costs] if costs else [])],
+        print_comparisons(compared),
         print_strata(build_strata(results, Console(quiet=True))),
     )
-    return render_page(results, first_table(results), tables, [picture])
+    return render_page(results, first, tables, [picture], order_statements(results, compared))
 
 
 @pytest.fixture
@@ -100,13 +102,25 @@ def test_banner_where_the_cohort_is_not_shareable(
     assert "must not leave this machine" in page
 
 
+def test_headline_names_the_best_alone_only_if_a_test_tells(full: Results) -> None:
+    scores = full.scores.copy()
+    ssim = scores["metric"] == "ssim"
+    scores.loc[ssim & (scores["method"] == "med-ddpm"), "value"] += 0.04
+    assert headlines(first_table(replace(full, scores=scores)))[1].startswith(
+        "No test tells who of the first 2 has the highest SSIM [Wang, whole volume]: "
+        "Med-DDPM 0.905, Dao et al. (ours) 0.905; for reference"
+    )
+
+
 def test_headline_names_the_best_and_what_a_copy_scores(results: Results) -> None:
     sentences = headlines(first_table(results))
     assert sentences[0].startswith(
         "Dao et al. (ours) has the lowest FID [random:0, N=18]: 30.0 (95% interval "
     )
     assert sentences[0].endswith("; for reference: Copy of the source 5.0.")
-    assert sentences[1].startswith("Dao et al. (ours) has the highest SSIM")
+    assert sentences[1].startswith(
+        "By SSIM [Wang, whole volume] no test tells which is best: VAE 0.750, Med-DDPM 0.860, "
+    )
 
 
 def test_one_method_has_no_headline(tmp_path: Path, fake: Any) -> None:

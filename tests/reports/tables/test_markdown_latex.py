@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
+from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.text import one_line
 from longibench.reports.model.results import Results
 from longibench.reports.model.text_table import Box, Printed, Section
+from longibench.reports.tables.comparisons import build_comparisons
 from longibench.reports.tables.csv_records import REAL_HALVES, table_records, to_csv
 from longibench.reports.tables.markdown_latex import to_latex, to_markdown
 from longibench.reports.tables.metric_table import Table
@@ -18,7 +20,7 @@ from longibench.reports.tables.report_tables import build_tables, printed
 
 @pytest.fixture
 def table(results: Results) -> Table:
-    return build_tables(results)[0]
+    return build_tables(results, build_comparisons(results, Console(quiet=True)))[0]
 
 
 def test_csv_keeps_full_precision_and_all_rows(table: Table) -> None:
@@ -26,6 +28,7 @@ def test_csv_keeps_full_precision_and_all_rows(table: Table) -> None:
     assert list(read["method"]) == ["copy-source", "vae", "med-ddpm", "ours"]
     assert read["FID [random:0, N=18]"].iloc[-1] == table.rows[-1].cells[0].estimate.value
     assert (read["FID [random:0, N=18] low"] < read["FID [random:0, N=18]"]).all()
+    assert list(read["FID [random:0, N=18] letters"].iloc[1:]) == ["c", "b", "a"]
     assert read["FID published, not comparable"].iloc[-1] == 33.75
     assert read["FID published, not comparable"].isna().iloc[0]
 
@@ -43,7 +46,7 @@ def test_markdown_has_one_line_a_row_and_bold_best(table: Table) -> None:
     lines = [line for line in lines if line.startswith("|")]
     assert len(lines) == 2 + len(table.rows)
     assert len({line.count("|") for line in lines}) == 1
-    assert "**30.0** (" in lines[-1]
+    assert "**30.0** a (" in lines[-1]
     assert "**" not in lines[2]  # the copy of the source
     assert "Copy of the source¹" in lines[2]
 
@@ -60,7 +63,7 @@ def test_latex_has_as_many_cells_as_columns(table: Table) -> None:
     rows = [line for line in text.splitlines() if line.endswith(r"\\") and " & " in line]
     assert len(rows) == 1 + len(table.rows)
     assert {row.count(" & ") for row in rows} == {5}
-    assert r"\textbf{30.0}" in text
+    assert r"\textbf{30.0}\,{\scriptsize a}" in text
     assert r"95\%" in text
     assert text.count("{") == text.count("}")
 
@@ -81,9 +84,9 @@ def test_what_could_be_read_as_code_is_escaped(table: Table) -> None:
 
 
 def test_small_print_follows_in_brackets() -> None:
-    line = (Box("A"), Box("1", ("0 to 2", "± 1"), best=True, note=2))
+    line = (Box("A"), Box("1", ("0 to 2", "± 1"), best=True, note=2, letters="ab"))
     text = to_markdown(Printed("", "T", (Box("M"), Box("X")), (Section("", (line,)),)))
-    assert "| A | **1**² (0 to 2; ± 1) |" in text
+    assert "| A | **1** ab² (0 to 2; ± 1) |" in text
 
 
 def test_renderers_tell_the_same_values(table: Table) -> None:

@@ -5,39 +5,79 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from longibench.benchmark.core.console import Console
 from longibench.reports.model.caption import preparation
 from longibench.reports.model.results import Results, read_results
+from longibench.reports.tables.comparisons import build_comparisons
 from longibench.reports.tables.metric_table import Table
 from longibench.reports.tables.report_tables import build_tables
 
 
 def build_table(results: Results) -> Table:
     """Table I."""
-    return build_tables(results)[0]
+    return build_tables(results, build_comparisons(results, Console(quiet=True)))[0]
+
+
+def _letters(table: Table, column: int) -> dict[str, str]:
+    return {row.entry.method: row.cells[column].letters for row in table.rows}
 
 
 def _best(table: Table, column: int) -> list[str]:
     return [row.entry.method for row in table.rows if row.cells[column].best]
 
 
-def _with(results: Results, method: str, metric: str, value: float) -> Results:
+def _moved(results: Results, method: str, metric: str, by: float) -> Results:
     scores = results.scores.copy()
-    chosen = (scores["method"] == method) & (scores["metric"] == metric)
-    chosen &= scores["role"] == "value"
-    scores.loc[chosen, "value"] = value
+    scores.loc[(scores["method"] == method) & (scores["metric"] == metric), "value"] += by
     return replace(results, scores=scores)
 
 
-def test_best_follows_the_direction_and_leaves_the_copy_out(results: Results) -> None:
-    table = build_table(results)
+def test_letters_follow_the_direction_and_leave_the_copy_out(full: Results) -> None:
+    table = build_table(full)
     assert [column.metric.name for column in table.columns] == ["fid", "ssim", "ssim-head"]
-    assert [_best(table, column) for column in range(3)] == [["ours"]] * 3
+    apart = {"copy-source": "", "ours": "a", "med-ddpm": "b", "vae": "c"}
+    for column in range(3):
+        assert _best(table, column) == ["ours"]
+        assert _letters(table, column) == apart
 
 
-def test_ties_on_the_rounded_value_share(results: Results) -> None:
-    table = build_table(_with(results, "vae", "ssim", 0.9004))
-    assert _best(table, 1) == ["vae", "ours"]
-    assert _best(build_table(_with(results, "vae", "ssim", 0.9006)), 1) == ["vae"]
+def test_what_no_test_tells_apart_shares_a_letter_and_bold(full: Results) -> None:
+    values = _moved(full, "med-ddpm", "ssim", 0.04)  # on average as ours
+    table = build_table(values)
+    assert _letters(table, 1) == {"copy-source": "", "ours": "a", "med-ddpm": "a", "vae": "b"}
+    assert _best(table, 1) == ["med-ddpm", "ours"]
+    assert _best(table, 2) == ["ours"]
+
+
+def test_nothing_is_bold_if_all_are_in_the_leading_group(full: Results) -> None:
+    values = _moved(_moved(full, "med-ddpm", "ssim", 0.04), "vae", "ssim", 0.15)
+    table = build_table(values)
+    assert _letters(table, 1) == {"copy-source": "", "ours": "a", "med-ddpm": "a", "vae": "a"}
+    assert _best(table, 1) == []
+
+
+def test_few_subjects_cannot_be_told_apart(results: Results, tmp_path: Path, fake: Any) -> None:
+    """The smallest p of six is 0.031, of which Holm's correction over three pairs makes 0.094."""
+    assert set(_letters(build_table(results), 1).values()) == {"", "a"}
+    five = build_table(read_results(replace(fake, subjects=5).write(tmp_path)))
+    assert set(_letters(five, 1).values()) == {""}
+    cell = five.rows[-1].cells[1]
+    assert (cell.best, cell.interval) == (False, "")
+    assert five.notes[cell.note - 1] == "no interval and no test with fewer than 6 subjects"
+    assert "No interval and no test: fewer than 6 subjects." in five.caption
+
+
+def test_an_interval_of_a_distance_ends_at_zero(results: Results) -> None:
+    scores = results.scores.copy()
+    without = (scores["metric"] == "fid") & (scores["role"] == "leave-out")
+    scores.loc[without, "value"] += 40 * np.arange(without.sum())
+    metrics = [{**its, "minimum": 0.0} for its in results.protocol["metrics"]]
+    wide = replace(results, scores=scores)
+    cut = replace(wide, protocol={**results.protocol, "metrics": metrics})
+    assert build_table(wide).rows[-1].cells[0].estimate.interval.low < 0
+    found = build_table(cut).rows[-1].cells[0]
+    assert found.estimate.interval.low == 0
+    assert found.interval.startswith("0.0 to ")
 
 
 def test_one_method_alone_is_not_best(tmp_path: Path, fake: Any) -> None:
@@ -52,6 +92,7 @@ def test_another_count_of_volumes_is_not_ranked(results: Results) -> None:
     table = build_table(replace(results, scores=scores))
     assert table.columns[0].title == "FID [random:0, N=18]"
     assert _best(table, 0) == ["med-ddpm"]
+    assert _letters(table, 0) == {"copy-source": "", "ours": "", "med-ddpm": "a", "vae": "b"}
     assert "N=36" in table.notes[table.rows[-1].cells[0].note - 1]
 
 
@@ -112,7 +153,12 @@ def test_preparation_is_described_in_words() -> None:
 
 def test_references_and_oracles_are_marked_and_never_best(beside: Results) -> None:
     table = build_table(beside)
-    assert [_best(table, column) for column in range(3)] == [["ours"]] * 3
+    assert [_best(table, column) for column in range(3)] == [["ours"], [], []]
+    assert all(
+        bool(cell.letters) == (row.entry.role == "method")
+        for row in table.rows
+        for cell in row.cells
+    )
     notes = {row.entry.method: table.notes[row.note - 1] if row.note else "" for row in table.rows}
     assert notes["copy-smoothed"] == notes["copy-source"]
     assert notes["copy-source"].startswith("A reference, never ranked or compared")

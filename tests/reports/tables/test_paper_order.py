@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from longibench.benchmark.core.console import Console
 from longibench.reports.model.results import Results, read_results
-from longibench.reports.tables.paper_order import order_statements
+from longibench.reports.tables.comparisons import build_comparisons
+from longibench.reports.tables.paper_order import Statement, order_statements
 
 
 def _moved(results: Results, method: str, metric: str, by: float) -> Results:
@@ -17,12 +19,18 @@ def _moved(results: Results, method: str, metric: str, by: float) -> Results:
     return replace(results, scores=scores)
 
 
-def test_the_papers_order_holds_in_the_fake(results: Results) -> None:
-    statements = order_statements(results)
+def _statements(results: Results) -> list[Statement]:
+    return order_statements(results, build_comparisons(results, Console(quiet=True)))
+
+
+def test_the_papers_order_holds_in_the_fake(full: Results) -> None:
+    statements = _statements(full)
     assert [statement.verdict for statement in statements] == ["holds", "holds"]
-    assert "difference -10.0 (better)" in statements[0].sentences[1]
-    assert "difference +0.040 (better)" in statements[1].sentences[1]
-    assert "more than 99.9% sure that Dao et al. (ours) is better" in statements[1].sentences[1]
+    fid, ssim = (statement.sentences[1] for statement in statements)
+    assert "difference -10.0 (better), ± 1.0 between seeds, 95% interval -1" in fid
+    assert "difference +0.040 (better), ± 0.010 between seeds" in ssim
+    assert "paired over 24 subjects; p after Holm's correction < 0.001" in ssim
+    assert statements[0].sentences[-1].startswith("±: the standard deviation of a difference")
 
 
 @pytest.mark.parametrize(
@@ -32,35 +40,41 @@ def test_the_papers_order_holds_in_the_fake(results: Results) -> None:
         ("ssim", -0.0405, "does not hold, but not surely"),
         ("ssim", -0.2, "does not hold"),
         ("fid", 100.0, "does not hold"),
+        ("ssim", -0.032, "holds, but not surely"),  # within the spread between trainings
     ],
 )
-def test_verdict_weighs_sign_and_sureness(
-    results: Results, metric: str, by: float, verdict: str
+def test_verdict_weighs_sign_test_and_seeds(
+    full: Results, metric: str, by: float, verdict: str
 ) -> None:
-    statements = order_statements(_moved(results, "ours", metric, by))
+    statements = _statements(_moved(full, "ours", metric, by))
     verdicts = {name: s.verdict for name, s in zip(("fid", "ssim"), statements, strict=True)}
     assert verdicts[metric] == verdict
 
 
+def test_one_seed_is_said_and_few_subjects_are_never_sure(results: Results) -> None:
+    fid, ssim = _statements(results)
+    assert (fid.verdict, ssim.verdict) == ("holds", "holds, but not surely")  # by p 0.094
+    assert fid.sentences[-1] == "One training seed: the spread between trainings is not measured."
+
+
 def test_missing_methods_are_named(tmp_path: Path, fake: Any) -> None:
     results = read_results(replace(fake, methods=("ours", "vae")).write(tmp_path))
-    for statement in order_statements(results):
+    for statement in _statements(results):
         assert statement.verdict == "cannot be determined"
         assert statement.sentences == ("Med-DDPM is not scored here.",)
 
 
-def test_one_subject_cannot_be_sure(tmp_path: Path, fake: Any) -> None:
-    results = read_results(replace(fake, subjects=1).write(tmp_path))
-    statement = order_statements(results)[1]
+def test_without_a_test_nothing_is_sure(tmp_path: Path, fake: Any) -> None:
+    statement = _statements(read_results(replace(fake, subjects=5).write(tmp_path)))[1]
     assert statement.verdict == "holds, but not surely"
-    assert "one subject gives no interval" in statement.sentences[1]
+    assert "5 subjects are too few for an interval and a test" in statement.sentences[1]
 
 
 def test_reason_of_a_missing_fid_is_reported(results: Results) -> None:
     scores = results.scores[results.scores["role"] == "value"].copy()
     chosen = (scores["metric"] == "fid") & (scores["method"] == "ours")
     scores.loc[chosen, ["value", "note"]] = [float("nan"), "needs two subjects"]
-    statement = order_statements(replace(results, scores=scores))[0]
+    statement = _statements(replace(results, scores=scores))[0]
     assert statement.verdict == "cannot be determined"
     assert "needs two subjects" in statement.sentences[0]
 
@@ -78,13 +92,13 @@ def test_the_verdict_is_of_the_rows_of_the_preset_and_says_so(tmp_path: Path, fa
     os.utime(run, ns=(1, 1))
     rows = {name: {"aaaa": {"preset": "demo"}} for name in ("ours", "med-ddpm", "vae")}
     (folder / "rows.json").write_text(json.dumps(rows))
-    statement = order_statements(read_results(folder))[0]
+    statement = _statements(read_results(folder))[0]
     assert statement.sentences[0] == (
         "By FID [random:0], of the rows Dao et al. (ours), predicts x0, DDIM 10 steps (preset "
         "demo); Med-DDPM (preset demo); VAE (preset demo)."
     )
     assert "difference -10.0 (better)" in statement.sentences[1]  # not the other's 27 against 40
     (folder / "rows.json").unlink()
-    newest = order_statements(read_results(folder))[0]
+    newest = _statements(read_results(folder))[0]
     assert "DDIM 5 steps (no row of a preset)" in newest.sentences[0]
     assert "difference -13.0 (better)" in newest.sentences[1]

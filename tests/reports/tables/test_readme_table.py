@@ -33,7 +33,7 @@ def test_a_line_a_metric_with_halves_below(script: ModuleType, full: Results) ->
         "SSIM [Wang, whole volume] ↑",
         "SSIM [Wang, source's head] ↑",
     ]
-    assert "| **30.5** (" in lines[2]
+    assert "| **30.5** a (" in lines[2]
     assert lines[3].endswith("| 3.0 |")
     assert "72 pairs of 24 test subjects" in lines[-1]
 

@@ -1,6 +1,8 @@
 from dataclasses import replace
 
+from longibench.benchmark.core.console import Console
 from longibench.reports.model.results import Results
+from longibench.reports.tables.comparisons import build_comparisons
 from longibench.reports.tables.report_tables import build_tables, printed
 
 
@@ -54,11 +56,16 @@ def test_table_i_has_a_line_a_method_and_the_others_a_line_a_metric(full: Result
 
 
 def test_nearest_to_the_best_value_is_best(full: Results) -> None:
-    third = printed(build_tables(full)[2])
+    third = printed(build_tables(full, build_comparisons(full, Console(quiet=True)))[2])
     bias = dict(zip(third.heads, third.sections[0].lines[0], strict=True))
     texts = {head.text: box.text for head, box in bias.items()}
     assert (texts["Med-DDPM"], texts["Dao et al. (ours)"]) == ("-0.10", "0.31")
     assert [head.text for head, box in bias.items() if box.best] == ["Med-DDPM"]
+    assert {head.text: box.letters for head, box in bias.items() if box.letters} == {
+        "Med-DDPM": "a",
+        "Dao et al. (ours)": "b",
+        "VAE": "c",
+    }
 
 
 def test_what_real_volumes_score_stands_beside_the_method_at_the_same_n(full: Results) -> None:

@@ -1,0 +1,54 @@
+"""Which methods of a column cannot be told apart: their letters, and the leading group."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from longibench.metrics.compact_letters import compact_letters
+from longibench.metrics.statistics_paired import LEVEL
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import Entry
+from longibench.reports.tables.comparisons import Compared
+
+CAPTION = (
+    "Letters: methods that share one cannot be told apart (paired tests over subjects, p at least "
+    f"{LEVEL:g} after Holm's correction within the metric); the best has the letter a. Bold: the "
+    "best and all that share a letter with it, unless those are all methods."
+)
+
+
+def letters(
+    metric: MetricFacts, ranked: Sequence[Entry], compared: Iterable[Compared]
+) -> dict[Entry, str]:
+    """The letters of each method.
+
+    Args:
+        metric: The column's.
+        ranked: Its methods, the best first.
+        compared: All comparisons of the report. Two methods that no test compared are not told
+            apart.
+
+    Returns:
+        Nothing if there is no test at all, as with too few subjects.
+    """
+    place = {entry: number for number, entry in enumerate(ranked)}
+    tested = [
+        one
+        for one in compared
+        if one.metric == metric and {one.better, one.worse} <= place.keys()
+        if not math.isnan(one.adjusted)
+    ]
+    if not tested:
+        return {}
+    different = [(place[one.better], place[one.worse]) for one in tested if one.differs]
+    return dict(zip(ranked, compact_letters(len(ranked), different), strict=True))
+
+
+def leading(found: Mapping[Entry, str]) -> set[Entry]:
+    """The best and those that cannot be told from it; nobody if those are all.
+
+    Args:
+        found: Letters, the best first.
+    """
+    best = set(next(iter(found.values()), ""))
+    group = {entry for entry, its in found.items() if best & set(its)}
+    return group if len(group) < len(found) else set()
