@@ -105,13 +105,13 @@ def places(scan: Scan) -> np.ndarray:
 def aged(scan: Scan, lost: int) -> Scan:
     """Less grey matter, and less fluid around it; less of every structure in the label map.
 
-    What is left of the fluid brightens in places.
+    White matter brightens in places.
     """
     voxels, labels = scan.voxels.copy(), np.zeros(scan.shape, np.int32)
     fluid, grey = (np.flatnonzero((voxels > low) & (voxels < low + 0.4)) for low in (-0.6, -0.2))
     voxels.flat[fluid[: 3 * lost]] = -1
     voxels.flat[grey[:lost]] = -0.4
-    voxels.flat[fluid[-5 * lost :]] += 0.15 * (lost > 0)
+    voxels.flat[np.flatnonzero(voxels > 0.4)[: 8 * lost]] += 0.2
     for place, codes in enumerate(CODES.values()):
         labels.flat[300 * place : 300 * place + 200 - lost] = codes[0]
     return Scan(voxels, scan.spacing_mm, labels)
