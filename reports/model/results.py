@@ -184,13 +184,14 @@ class Results:
         """Numerators and denominators of a ratio of sums, one row a volume and training seed.
 
         Returns:
-            Columns ``subject`` and ``visit`` as by ``numbered``, ``NUMERATOR``, ``DENOMINATOR``.
+            Columns ``subject`` and ``visit`` as by ``numbered``, ``training_seed``, ``NUMERATOR``,
+            ``DENOMINATOR``.
         """
         rows = self.scores_of(entry, metric)
         parts = rows[rows["role"].isin([NUMERATOR, DENOMINATOR])].pivot(
             index=[*VISIT, "sample", "training_seed"], columns="role", values="value"
         )
-        return self.numbered(parts.reset_index()[[*VISIT, NUMERATOR, DENOMINATOR]])
+        return self.numbered(parts.reset_index()[[*VISIT, "training_seed", NUMERATOR, DENOMINATOR]])
 
     def numbered(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table with subjects and visits as numbers: fast to compare, in the order of the names.
