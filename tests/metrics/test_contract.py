@@ -111,7 +111,7 @@ def aged(scan: Scan, lost: int) -> Scan:
     fluid, grey = (np.flatnonzero((voxels > low) & (voxels < low + 0.4)) for low in (-0.6, -0.2))
     voxels.flat[fluid[: 3 * lost]] = -1
     voxels.flat[grey[:lost]] = -0.4
-    voxels.flat[np.flatnonzero(voxels > 0.4)[: 8 * lost]] += 0.2
+    voxels.flat[np.flatnonzero(voxels > 0.4)[: 16 * lost]] += 0.3
     for place, codes in enumerate(CODES.values()):
         labels.flat[300 * place : 300 * place + 200 - lost] = codes[0]
     return Scan(voxels, scan.spacing_mm, labels)
