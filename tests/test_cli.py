@@ -597,7 +597,7 @@ def test_a_real_brain_that_grows_by_9_percent_a_year_is_marked(
     result = cli(
         *("run", "--methods", "copy-source", "--workspace", tmp_path, "--quiet"),
         *("--test-cohort", f"bids:{real_data}", "--set", "test_pairs.rule=all"),
-        *("--set", "metrics.names=[brain-bias]", "--set", "device.accelerator=cpu"),
+        *("--set", "metrics.names=[brain-change-error]", "--set", "device.accelerator=cpu"),
         *("--set", "metrics.segmentation=embedded:1"),  # which makes more of it than version 2
         *("--set", "phantom.subjects=4", "--set", "split.test=1"),
         *("--set", "preparation.bias=none"),  # which takes most of the time

@@ -26,7 +26,7 @@ from longibench.reports.tables.metric_table import build_table
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., Any]
-SOME = "metrics.names=[ssim,mae,ventricles-bias,monotonicity]"
+SOME = "metrics.names=[ssim,mae,ventricles-change-error,ventricles-intercept]"
 
 
 @pytest.fixture
@@ -131,16 +131,18 @@ def changed_code(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], No
 def test_a_changed_segmentation_renews_what_measures_with_it_and_nothing_else(
     run: Cli, changed_code: Callable[[str], None], no_ssim: Callable[[], None]
 ) -> None:
-    scores = table(run("--set", "metrics.names=[ssim,mae,fid,ventricles-bias,monotonicity]"))
+    scores = table(
+        run("--set", "metrics.names=[ssim,mae,fid,ventricles-change-error,ventricles-intercept]")
+    )
     workspace, before = scores.parents[1], read_scores(scores)
     measured = written(workspace, "measured/*.npy")
     made = written(workspace, "*/predictions/*/*.nii.gz")
     changed_code("metrics.anatomy")
     no_ssim()
-    run("--set", "metrics.names=[ssim,mae,fid,ventricles-bias,monotonicity]")
+    run("--set", "metrics.names=[ssim,mae,fid,ventricles-change-error,ventricles-intercept]")
     after = read_scores(scores)
     renewed = after[after["code"] != before["code"]]
-    assert set(renewed["metric"]) == {"fid", "ventricles-bias", "monotonicity"}
+    assert set(renewed["metric"]) == {"fid", "ventricles-change-error", "ventricles-intercept"}
     assert (after["definition"] == before["definition"]).all()
     assert len(written(workspace, "measured/*.npy")) == 2 * len(measured)
     assert written(workspace, "*/predictions/*/*.nii.gz") == made
@@ -287,7 +289,7 @@ def test_the_cpu_is_used_where_it_is_asked_for_though_a_gpu_is_there(
     """Training, generation, scoring and the plan: on a machine without CUDA any call would fail."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    names = "metrics.names=[ssim,fid,perceptual,ventricles-bias]"
+    names = "metrics.names=[ssim,fid,perceptual,ventricles-change-error]"
     scores = table(run("--set", names))
     volumes = next(scores.parent.glob("predictions/tiny-*"))
     result = cli(

@@ -1,6 +1,7 @@
 """``metrics.json`` of a protocol: the metrics of its scores, and what the report needs of them.
 
-A metric is added to a finished protocol by computing that metric; none is removed.
+A metric is added to a finished protocol by computing that metric; none is removed but those of
+earlier versions that others replace, see ``metrics.retired``.
 """
 
 from collections.abc import Container, Iterable, Sequence
@@ -13,6 +14,7 @@ from longibench.benchmark.core.workspace import METRICS, PATIENCE, Workspace
 from longibench.benchmark.protocol.protocol_metrics import describe_metric
 from longibench.benchmark.settings.schema import MetricSettings
 from longibench.metrics.metric import Metric
+from longibench.metrics.retired import successors
 from longibench.metrics.weights import EMBEDDED
 
 REQUIRED = (
@@ -58,7 +60,7 @@ def record_metrics(folder: Path, metrics: Sequence[Metric], settings: MetricSett
     ]
     with Workspace(folder.parent).lock(folder / METRICS, PATIENCE):
         before = read_recorded(folder)
-        merged = list(before)
+        merged = [entry for entry in before if not successors(entry["name"])]
         for facts in asked:
             merged = _added(merged, facts)
         if merged != before:
@@ -97,6 +99,19 @@ def _added(known: list[Facts], facts: Facts) -> list[Facts]:
     ]
 
 
+def retired_metrics(recorded: Iterable[Facts]) -> str:
+    """One sentence on recorded metrics that others replace; empty if there are none."""
+    names = list(dict.fromkeys(its["name"] for its in recorded if successors(its["name"])))
+    if not names:
+        return ""
+    new = dict.fromkeys(its for name in names for its in successors(name))
+    return (
+        f"metrics of an earlier version are left out ({', '.join(names)}); "
+        f"a 'python cli.py run' scores the kept volumes by those that replace them "
+        f"({', '.join(new)})"
+    )
+
+
 def current_metrics(recorded: Iterable[Facts], computed: Container[tuple[str, str]]) -> list[Facts]:
     """The newest definition that has values, for each metric and extractor.
 
@@ -106,6 +121,8 @@ def current_metrics(recorded: Iterable[Facts], computed: Container[tuple[str, st
     """
     slots: dict[str, Facts] = {}
     for facts in recorded:
+        if successors(facts["name"]):
+            continue
         if (facts["name"], facts.get("definition", "")) in computed:
             slots[_slot(facts)] = facts  # at the position of the first of the slot
     return list(slots.values())
@@ -115,6 +132,8 @@ def recorded_settings(recorded: Iterable[Facts]) -> list[MetricSettings]:
     """Settings that recorded metrics can be built from: one entry per extractor and input."""
     groups: dict[str, Facts] = {}
     for facts in recorded:
+        if successors(facts["name"]):
+            continue
         built_from = facts["settings"]
         group = groups.setdefault(repr(built_from), {**built_from, "names": []})
         if facts["name"] not in group["names"]:  # it may have had other definitions

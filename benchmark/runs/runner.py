@@ -28,7 +28,11 @@ from longibench.benchmark.protocol.protocol import (
     write_protocol,
 )
 from longibench.benchmark.protocol.protocol_metrics import build_metrics, load_extractors
-from longibench.benchmark.protocol.recorded_metrics import record_metrics
+from longibench.benchmark.protocol.recorded_metrics import (
+    read_recorded,
+    record_metrics,
+    retired_metrics,
+)
 from longibench.benchmark.protocol.table_checks import open_cohorts
 from longibench.benchmark.runs.cell import Cell, Scoring, make_cell, remove_damage, scoring_of
 from longibench.benchmark.runs.checks import check_cohorts, check_run
@@ -114,6 +118,8 @@ def run(  # noqa: PLR0913 - the options of a run
     folds = {fold: plan.protocol.name for fold, plan in zip(matrix.folds, planned, strict=False)}
     for plan in planned:
         folder = write_protocol(plan.protocol, workspace, console)
+        if sentence := retired_metrics(read_recorded(folder)):
+            console.say(sentence)
         record_metrics(folder, metrics, settings.metrics)
         name_rows(folder, plan.cells, unresolved, naming)
         record_request(folder, plan.cells, folds)

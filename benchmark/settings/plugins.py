@@ -18,6 +18,7 @@ from longibench.methods.method import REGISTRY as METHODS
 from longibench.methods.method import Method
 from longibench.metrics.metric import REGISTRY as METRICS
 from longibench.metrics.metric import Metric
+from longibench.metrics.retired import successors
 
 
 def load_methods(plugins: Iterable[Path] = ()) -> dict[str, type[Method]]:
@@ -49,6 +50,11 @@ def find_method(name: str) -> type[Method]:
 
 def find_metric(name: str) -> type[Metric]:
     """Look up a registered metric; raises a UserError like ``find_method``."""
+    if name not in METRICS and (new := successors(name)):
+        raise UserError(
+            f"metric '{name}' is one of an earlier version; name {' and '.join(new)} in its place "
+            "(docs/metrics.md)"
+        )
     if name not in METRICS:
         raise unknown("metric", name, METRICS)
     return METRICS[name]

@@ -35,7 +35,7 @@ SMALL = (
     *("--set", "training.iterations=4", "--set", "training.checkpoint_every=2"),
     *("--set", "device.threads=1", "--set", "device.accelerator=cpu"),
     *("--set", "reference_rows=false"),
-    *("--set", "metrics.names=[ssim,mae,fid,brain-error]"),
+    *("--set", "metrics.names=[ssim,mae,fid,brain-change-error-ml]"),
 )
 RUN = ("run", "--methods", "copy-source,vae", *SMALL)
 PAGE = Path(__file__).resolve().parents[1] / "reliability.md"

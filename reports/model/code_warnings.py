@@ -5,17 +5,25 @@ import pandas as pd
 from longibench.benchmark.evaluation.clamping import clamp_warning
 from longibench.benchmark.evaluation.score_checks import score_warnings
 from longibench.benchmark.evaluation.score_table import METRIC
+from longibench.benchmark.protocol.recorded_metrics import retired_metrics
 from longibench.reports.model.results import Results
 
 
 def warnings(results: Results) -> list[str]:
     """The protocol's warnings, those of its scores and volumes, and one for different code."""
     return [
+        *retired_warnings(results),
         *results.protocol.get("warnings", []),
         *clamp_warnings(results),
         *score_warnings(_shown(results)),
         *code_warnings(results),
     ]
+
+
+def retired_warnings(results: Results) -> list[str]:
+    """One sentence if metrics of an earlier version were recorded, whose values are not shown."""
+    sentence = retired_metrics(results.recorded or results.protocol.get("metrics", []))
+    return [sentence] if sentence else []
 
 
 def clamp_warnings(results: Results) -> list[str]:

@@ -16,7 +16,7 @@ from longibench.reports.figures.image_grid import CONVENTION
 from longibench.reports.figures.style import save
 from longibench.reports.figures.training_curves import draw_curves
 from longibench.reports.figures.view import AbsentVolumeError
-from longibench.reports.model.code_warnings import code_warnings
+from longibench.reports.model.code_warnings import code_warnings, retired_warnings
 from longibench.reports.model.results import Results, read_results
 from longibench.reports.model.text_table import Printed
 from longibench.reports.pages.summary_page import Picture, Tables, render_page
@@ -73,7 +73,7 @@ def write_report(folder: Path, console: Console) -> Path:
             f"{target} shows participants of '{results.protocol['cohort']['name']}', which is not "
             "declared shareable: it must not leave this machine"
         )
-    for warning in code_warnings(results):
+    for warning in (*retired_warnings(results), *code_warnings(results)):
         console.warn(warning)
     if results.unfinished.sentences:
         for sentence in results.unfinished.sentences:

@@ -40,15 +40,15 @@ MORE = [
     _metric("psnr", "PSNR [range 2]", unit="dB", decimals=1),
     _metric("kid", "KID", kind="set", family="distribution", higher_is_better=False, decimals=2),
     _metric(
-        "ventricles-bias",
-        "Ventricles, bias",
+        "ventricles-intercept",
+        "Ventricles, jump",
         family="change",
         higher_is_better=False,
         best=0.0,
         unit="%/year",
         decimals=2,
     ),
-    _metric("monotonicity", "Monotonicity", kind="subject", family="change", decimals=2),
+    _metric("steadiness", "Steadiness", kind="subject", family="change", decimals=2),
 ]
 # method: SSIM, FID, prediction in words
 METHODS: dict[str, tuple[float, float, str]] = {
@@ -131,7 +131,7 @@ def true_value(method: str, metric: str) -> float:
     ssim, fid, _ = (METHODS | OTHERS).get(method, (0.8, 100.0, ""))
     if metric in ("ssim", "ssim-head"):
         return ssim
-    others = {"fid": fid, "kid": fid / 100, "psnr": 10 + 20 * ssim, "monotonicity": ssim - 0.1}
+    others = {"fid": fid, "kid": fid / 100, "psnr": 10 + 20 * ssim, "steadiness": ssim - 0.1}
     return others.get(metric, (ssim - 0.87) * 10)  # a bias: 0.3, -0.1, -1.2 and 1.1
 
 

@@ -297,7 +297,14 @@ def test_the_table_depends_on_neither_order_nor_threads(
         return pd.concat([table.assign(sample=str(number)) for number in range(samples)])
 
     relist(mine, again)
-    names = ("ssim", "mae", "fid", "ventricles-error", "ventricles-correlation", "monotonicity")
+    names = (
+        "ssim",
+        "mae",
+        "fid",
+        "ventricles-change-error",
+        "ventricles-slope-correlation",
+        "ventricles-intercept",
+    )
     tables = []
     for workers in (1, 2, 3):
         metrics = build_metrics(MetricSettings(names=names))

@@ -57,11 +57,14 @@ def test_a_metric_without_any_value_is_reported_once_with_its_first_reason() -> 
 
 def test_doubtful_real_pairs_are_counted_once_and_not_named() -> None:
     both = [FAST, Value(2.0)]
-    (text,) = score_warnings(scores(**{"brain-bias": both, "brain-error": both}))
+    (text,) = score_warnings(scores(**{"brain-change-error": both, "brain-change-error-ml": both}))
     assert text.startswith("the real brain grows, faster than a person's, in 1 of 2 real pair(s)")
-    assert "(brain-bias, brain-error)" in text
+    assert "(brain-change-error, brain-change-error-ml)" in text
     assert "secret" not in text
 
 
 def test_pairs_without_a_detectable_change_are_no_warning() -> None:
-    assert score_warnings(scores(**{"brain-bias": [Value(1.0, f"{UNDETECTABLE}the brain")]})) == []
+    assert (
+        score_warnings(scores(**{"brain-change-error": [Value(1.0, f"{UNDETECTABLE}the brain")]}))
+        == []
+    )

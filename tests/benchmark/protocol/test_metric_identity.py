@@ -26,12 +26,12 @@ from longibench.metrics.cache import Vector, VectorCache
 from longibench.metrics.instruments import Code, Instruments
 from longibench.metrics.metric import REGISTRY, Metric, PairMetric, Scan, SetMetric
 from longibench.metrics.structures import STRUCTURES
+from longibench.metrics.tissue_change import KINDS
 
 DISTRIBUTION = ("fid", "fid-mean", "fid-covariance", "fid-infinity", "kid")
 MEASURED_BY_NETWORK = {
-    *(*DISTRIBUTION, "fid-random", "perceptual", "monotonicity"),
-    *(f"{part}-{kind}" for part in ("ventricles", "brain") for kind in ("bias", "error")),
-    *("ventricles-correlation", "brain-correlation", "truth-ventricles", "truth-brain"),
+    *(*DISTRIBUTION, "fid-random", "perceptual", "truth-ventricles", "truth-brain"),
+    *(f"{part}-{kind}" for part in ("ventricles", "brain") for kind in KINDS),
 }
 
 

@@ -14,7 +14,7 @@ def built(**settings: object) -> dict[str, Metric]:
     return {metric.name: metric for metric in metrics}
 
 
-@pytest.mark.parametrize("names", [("brain-bias",), ("ssim",)])
+@pytest.mark.parametrize("names", [("brain-change-error",), ("ssim",)])
 @pytest.mark.parametrize(
     ("segmentation", "why"),
     [
@@ -50,11 +50,11 @@ def test_the_segmentation_defines_what_it_measures_and_nothing_else() -> None:
 
 
 def test_titles_name_the_version() -> None:
-    names = ("fid", "ventricles-error")
+    names = ("fid", "ventricles-change-error")
     newest = built(names=names)
     assert newest["fid"].title == "FID [embedded anatomy v2, d=240]"
     title = "Ventricles, error of annual change"
-    assert newest["ventricles-error"].title == f"{title} [embedded segmentation v2]"
+    assert newest["ventricles-change-error"].title == f"{title} [embedded segmentation v2]"
     older = built(names=names, extractor="embedded:1", segmentation="embedded:1")
     assert older["fid"].title == "FID [embedded anatomy v1, d=256]"
-    assert older["ventricles-error"].title == f"{title} [embedded segmentation v1]"
+    assert older["ventricles-change-error"].title == f"{title} [embedded segmentation v1]"

@@ -99,17 +99,17 @@ def test_a_metric_with_an_extractor_of_its_own_is_one_metric_by_any_other(tmp_pa
 
 
 def test_an_older_segmentation_is_a_column_of_its_own(tmp_path: Path) -> None:
-    record(tmp_path, "brain-bias", "ssim")
-    record(tmp_path, "brain-bias", "ssim", segmentation="embedded:1")
+    record(tmp_path, "brain-change-error", "ssim")
+    record(tmp_path, "brain-change-error", "ssim", segmentation="embedded:1")
     facts = read_recorded(tmp_path)
-    assert [its["name"] for its in facts] == ["brain-bias", "ssim", "brain-bias"]
+    assert [its["name"] for its in facts] == ["brain-change-error", "ssim", "brain-change-error"]
     assert [its["settings"] for its in facts] == [{}, {}, {"segmentation": "embedded:1"}]
     computed = {(its["name"], its["definition"]) for its in facts}
     assert current_metrics(facts, computed) == facts
     found = recorded_settings(facts)
     assert [(its.segmentation, its.names) for its in found] == [
-        ("embedded", ("brain-bias", "ssim")),
-        ("embedded:1", ("brain-bias",)),
+        ("embedded", ("brain-change-error", "ssim")),
+        ("embedded:1", ("brain-change-error",)),
     ]
 
 
@@ -119,14 +119,14 @@ def test_a_newer_default_replaces_the_one_before(
     """A table of the time when version 1 was the default; asked for by name, it comes back."""
     with monkeypatch.context() as then:
         then.setattr(anatomy, "NEWEST", 1)
-        record(tmp_path, "brain-bias")
+        record(tmp_path, "brain-change-error")
     (before,) = read_recorded(tmp_path)
-    record(tmp_path, "brain-bias")
+    record(tmp_path, "brain-change-error")
     facts = read_recorded(tmp_path)
     after = facts[1]["definition"]
-    computed = {("brain-bias", its) for its in (before["definition"], after)}
+    computed = {("brain-change-error", its) for its in (before["definition"], after)}
     assert [its["definition"] for its in current_metrics(facts, computed)] == [after]
-    record(tmp_path, "brain-bias", segmentation="embedded:1")
+    record(tmp_path, "brain-change-error", segmentation="embedded:1")
     shown = current_metrics(read_recorded(tmp_path), computed)
     assert [its["definition"] for its in shown] == [after, before["definition"]]
 

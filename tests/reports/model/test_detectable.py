@@ -71,7 +71,7 @@ def test_other_metrics_have_none(other: dict[str, Any], results: Results) -> Non
 def test_it_is_in_the_caption_of_the_table_of_change(full: Results) -> None:
     recorded = [
         {**entry, "defined_by": facts("brain").defined_by}
-        if entry["name"] == "ventricles-bias"
+        if entry["name"] == "ventricles-intercept"
         else entry
         for entry in full.protocol["metrics"]
     ]

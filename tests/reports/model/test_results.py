@@ -66,9 +66,13 @@ def test_what_is_better_follows_direction_and_best_value(full: Results) -> None:
     facts = {metric.name: metric for metric in full.metrics}
     assert facts["ssim"].badness(0.9) < facts["ssim"].badness(0.8)
     assert facts["fid"].badness(10) < facts["fid"].badness(20)
-    bias = facts["ventricles-bias"]
+    bias = facts["ventricles-intercept"]
     assert bias.badness(-0.1) < bias.badness(0.2)
-    assert [facts[name].arrow for name in ("ssim", "fid", "ventricles-bias")] == ["↑", "↓", "→ 0"]
+    assert [facts[name].arrow for name in ("ssim", "fid", "ventricles-intercept")] == [
+        "↑",
+        "↓",
+        "→ 0",
+    ]
 
 
 @pytest.mark.parametrize("made_by", ["null", "[]", '"x"', '{"training": null, "settings": [1]}'])

@@ -34,8 +34,8 @@ def test_the_better_stands_first_and_the_copy_nowhere(
 
 
 def test_nearness_to_the_best_value_decides(compared: list[Compared]) -> None:
-    assert {one.worse.method for one in _of(compared, "ventricles-bias")[:2]} == {"vae"}
-    for one in _of(compared, "ventricles-bias"):
+    assert {one.worse.method for one in _of(compared, "ventricles-intercept")[:2]} == {"vae"}
+    for one in _of(compared, "ventricles-intercept"):
         assert not isinstance(one.result, str)
         assert one.result.difference.estimate <= 0
 

@@ -14,7 +14,7 @@ def test_metrics_go_to_their_tables(full: Results) -> None:
     assert names == {
         "I": ["fid", "ssim", "ssim-head"],
         "II": ["kid", "psnr"],
-        "III": ["ventricles-bias", "monotonicity"],
+        "III": ["ventricles-intercept", "steadiness"],
     }
 
 

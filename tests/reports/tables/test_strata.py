@@ -80,8 +80,8 @@ def test_unknown_strata_are_left_out(results: Results) -> None:
 def test_metrics_by_subject_have_no_interval_and_set_metrics_no_strata(
     values: list[StratumValue],
 ) -> None:
-    assert _of(values, "monotonicity", "ours", "years") == []
-    assert len(_of(values, "monotonicity", "ours", "sex")) == 2
+    assert _of(values, "steadiness", "ours", "years") == []
+    assert len(_of(values, "steadiness", "ours", "sex")) == 2
     assert not [value for value in values if value.metric.kind == "set"]
 
 

@@ -53,8 +53,8 @@ def test_a_worse_group_is_found_with_its_gap(full: Results, metric: str, by: flo
 
 def test_with_an_ideal_value_the_farther_group_is_worse(full: Results) -> None:
     """Ours is 0.3 above 0 and men are then 0.8 below."""
-    moved = _with_worse_men(full, "ventricles-bias", -1.1)
-    found = _of(_worst(moved), "ventricles-bias", "ours", "sex")
+    moved = _with_worse_men(full, "ventricles-intercept", -1.1)
+    found = _of(_worst(moved), "ventricles-intercept", "ours", "sex")
     assert found.stratum.label == "M"
     assert found.gap.estimate == pytest.approx(0.5, abs=0.05)
 
