@@ -151,21 +151,22 @@ class SlopeRatio(CourseRatio):
 
 
 class Intercept(CourseRatio):
-    """The jump at year 0: where the generated courses start, minus the source's volume.
+    """The jump at year 0: where the generated courses start, minus where the real ones do.
 
-    Least squares of one start for all subjects and a slope for each. A copy starts at 0.
+    The start is the value at the source's visit of the line through the follow-ups, minus the
+    source's volume: by least squares, of one start for all subjects and a slope for each. A copy
+    scores minus the start of the real courses, which is near 0 unless they are curved.
     """
 
     best: ClassVar[float | None] = 0.0
     unit = "ml"
     quantity = "jump at year 0"
-    scores_real = True
 
     def _part(self, generated: Features, reference: Features) -> tuple[float, float]:
         """The start is a ratio of sums over subjects of what each one's slope leaves."""
-        years, change = generated[:, YEARS], generated[:, ML] - generated[:, SOURCE]
+        years = reference[:, YEARS]
         left = 1 - years * years.sum() / (years @ years)
-        return float(left @ change), float(left.sum())
+        return float(left @ (generated[:, ML] - reference[:, ML])), float(left.sum())
 
 
 class SlopeCorrelation(CourseMetric):
@@ -196,8 +197,8 @@ class SlopeCorrelation(CourseMetric):
 
 def slope(course: Features) -> float:
     """Slope in ml a year of the least squares line through a subject's visits, (V, 3)."""
-    years = course[:, YEARS] - course[:, YEARS].mean()
-    return float(years @ course[:, ML] / (years @ years))
+    years, volumes = course[:, YEARS], course[:, ML] - course[:, ML].mean()
+    return float((years - years.mean()) @ volumes / np.square(years - years.mean()).sum())
 
 
 KINDS: Mapping[str, type[CourseMetric]] = MappingProxyType(

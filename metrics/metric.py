@@ -214,15 +214,9 @@ class SubjectMetric(_FeatureMetric):
 
 
 class SetMetric(_FeatureMetric):
-    """One value for a set of volumes, computed on features.
-
-    Attributes:
-        scores_real: Whether the real follow-ups in place of the generated ones have an informative
-            value, which tables then show; metrics against the simulated truth always do.
-    """
+    """One value for a set of volumes, computed on features."""
 
     kind = "set"
-    scores_real: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, *, generated: Features, reference: Features) -> float:

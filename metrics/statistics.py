@@ -4,6 +4,7 @@ Volumes of one subject are correlated, so subjects, not volumes, are the samplin
 coverage of each interval is in ``docs/statistics.md``.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,6 +23,7 @@ CONFIDENCE = 0.95
 ENOUGH = 6  # subjects for an interval or a p
 WIDEST = 0.9999  # below 1, at which quantiles are not finite
 RESAMPLES = 9_999  # with the estimate itself a round number, so that quantiles are resamples
+DIGITS = 10  # of the largest value: differences beyond them are errors of floating-point numbers
 AT_ONCE = 2**16  # values in a batch of resamples: half a megabyte, which stays in a core's cache
 KEPT = 2**27  # most indices that are kept for the next sample of the same size: 268 MB
 
@@ -184,6 +186,23 @@ def jackknife_interval(
     error = float(np.sqrt((count - 1) * np.var(values)))
     reach = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error
     return Interval(float(estimate), estimate - reach, estimate + reach, error, count)
+
+
+def without_noise(differences: Array, values: Array) -> Array:
+    """Differences rounded at a small share of the values that they are of.
+
+    Without it two equal subjects differ by the last bit, which Wilcoxon's test ranks and the share
+    of subjects counts. The values' own size sets the place, so that a unit of 1e-9 or 1e6 changes
+    nothing; rounding each value before would make ties of values that differ.
+
+    Args:
+        differences: Any shape.
+        values: What they were computed from, any shape.
+    """
+    largest = np.max(np.abs(values), initial=0.0)
+    if not 0 < largest < np.inf:
+        return differences
+    return np.asarray(differences.round(DIGITS - math.ceil(math.log10(largest))))
 
 
 def seed_spread(by_seed: Sequence[float]) -> float:

@@ -1,7 +1,6 @@
 """Two methods on the same subjects: difference, test, and share of subjects improved."""
 
 import gc
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,10 +16,10 @@ from longibench.metrics.statistics import (
     Interval,
     bootstrap_interval,
     jackknife_interval,
+    without_noise,
 )
 
 LEVEL = 0.05  # of a p after Holm's correction, below which two methods differ
-DIGITS = 10  # of the largest value: differences beyond them are errors of floating-point numbers
 
 
 @dataclass(frozen=True)
@@ -83,23 +82,6 @@ def mean_difference(first: pd.Series, second: pd.Series, *, best: float | None =
     """The estimate that ``compare_means`` has, alone; NaN without a common subject."""
     differences = _differences(_paired(first, second), best)
     return float(differences.mean()) if len(differences) else float("nan")
-
-
-def without_noise(differences: Array, values: Array) -> Array:
-    """Differences rounded at a small share of the values that they are of.
-
-    Without it two equal subjects differ by the last bit, which Wilcoxon's test ranks and the share
-    of subjects counts. The values' own size sets the place, so that a unit of 1e-9 or 1e6 changes
-    nothing; rounding each value before would make ties of values that differ.
-
-    Args:
-        differences: Any shape.
-        values: What they were computed from, any shape.
-    """
-    largest = np.max(np.abs(values), initial=0.0)
-    if not 0 < largest < np.inf:
-        return differences
-    return np.asarray(differences.round(DIGITS - math.ceil(math.log10(largest))))
 
 
 def compare_leave_outs(

@@ -309,8 +309,8 @@ def _floor_rows(metric: SetMetric, given: Any) -> list[Row]:
 
 
 def _real_row(metric: SetMetric, given: Any, whole: Row) -> list[Row]:
-    """What the real follow-ups themselves score; no row if that is undefined or not informative."""
-    if metric.family != TRUTH and not metric.scores_real:
+    """What the real follow-ups themselves score against the truth; no row if that is undefined."""
+    if metric.family != TRUTH:
         return []
     try:
         value = metric.value_by_subject(**{**given, "generated": given["reference"]})

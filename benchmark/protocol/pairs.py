@@ -21,7 +21,7 @@ PATHS = {  # columns that name files
     *(f"{role}_{what}" for role in ROLES for what in ("labels", "clean", "warp")),
     "target_expected",
 }
-STRATA = ["group", "sex"]  # columns of the visit table that scores are stratified by
+STRATA = ["group", "sex", "age", "site", "field_tesla"]  # of the source; scores are split by them
 
 
 def make_pairs(table: pd.DataFrame, settings: PairSettings) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 
 from longibench.benchmark.protocol.splits.subjects import MISSING
 from longibench.reports.cohorts.facts import Description, Known, Parts, Reason, Spread
-from longibench.reports.tables.strata import FEWEST, OTHER
+from longibench.reports.tables.strata_kinds import FEWEST, OTHER
 
 SCHEMA = 1  # incremented when a key changes its meaning or is removed, not for a new key
 

@@ -34,7 +34,7 @@ from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
 
 NOTHING_IN_COMMON = "no volumes in common"
-_NOTHING = Interval(math.nan, math.nan, math.nan, math.nan, 0)
+NOTHING = Interval(math.nan, math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def estimate(results: Results, entry: Entry, metric: MetricFacts) -> Estimate:
     scored = values.dropna(subset=["value"])
     if scored.empty:
         why = _note(values) or "not scored"
-        return Estimate(_NOTHING, title, note=why, floor=_floor(rows), real=_real(rows))
+        return Estimate(NOTHING, title, note=why, floor=_floor(rows), real=_real(rows))
     numbers = results.values_of(entry, metric)
     seeds = scored.groupby("training_seed")["n"]
     return Estimate(

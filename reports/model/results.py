@@ -185,13 +185,13 @@ class Results:
 
         Returns:
             Columns ``subject``, and ``visit`` unless the parts are those of subjects, as by
-            ``numbered``; ``NUMERATOR``, ``DENOMINATOR``.
+            ``numbered``; ``training_seed``, ``NUMERATOR``, ``DENOMINATOR``.
         """
         rows = self.scores_of(entry, metric)
         parts = rows[rows["role"].isin([NUMERATOR, DENOMINATOR])].pivot(
             index=[*VISIT, "sample", "training_seed"], columns="role", values="value"
         )
-        table = parts.reset_index()[[*VISIT, NUMERATOR, DENOMINATOR]]
+        table = parts.reset_index()[[*VISIT, "training_seed", NUMERATOR, DENOMINATOR]]
         of_subjects = not table["visit"].any()
         found = self.numbered(table)
         return found.drop(columns="visit") if of_subjects else found

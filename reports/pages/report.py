@@ -40,6 +40,7 @@ from longibench.reports.tables.metric_table import Table
 from longibench.reports.tables.paper_order import order_statements
 from longibench.reports.tables.report_tables import build_tables, printed
 from longibench.reports.tables.strata import build_strata, strata_records
+from longibench.reports.tables.strata_gaps import gap_records, print_gaps, worst_gaps
 from longibench.reports.tables.strata_tables import print_strata
 
 NUMERALS = ("I", "II", "III", "IV", "V", "VI")
@@ -151,9 +152,12 @@ def _comparisons(compared: list[Compared], target: Path) -> list[Printed]:
 def _strata(results: Results, target: Path, console: Console) -> list[Printed]:
     """Write the strata; nothing if no metric has values by subject."""
     values = build_strata(results, console)
+    worst = worst_gaps(values)
     if values:
         write_text(target / "strata.csv", to_csv(strata_records(values)))
-    return print_strata(values)
+    if worst:
+        write_text(target / "strata_gaps.csv", to_csv(gap_records(worst)))
+    return [*print_gaps(worst), *print_strata(values)]
 
 
 def _figure_2(results: Results, target: Path) -> list[Picture]:

@@ -9,11 +9,11 @@ from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry
 from longibench.reports.tables.comparisons import Compared
 
-CAPTION = (
+LETTERS = (
     "Letters: methods that share one cannot be told apart (paired tests over subjects, p at least "
-    f"{LEVEL:g} after Holm's correction within the metric); the best has the letter a. Bold: the "
-    "best and all that share a letter with it, unless those are all methods."
+    f"{LEVEL:g} after Holm's correction within the metric); the best has the letter a."
 )
+BOLD = "Bold: the best and all that share a letter with it, unless those are all methods."
 
 
 def letters(

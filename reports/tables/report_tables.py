@@ -12,7 +12,7 @@ from longibench.reports.model.results import FIRST_METRICS, Results
 from longibench.reports.model.text_table import EMPTY, Box, Line, Printed, Section, transposed
 from longibench.reports.tables.columns import Cell, Column
 from longibench.reports.tables.comparisons import Compared
-from longibench.reports.tables.letters import CAPTION as LETTERS
+from longibench.reports.tables.letters import BOLD, LETTERS
 from longibench.reports.tables.metric_table import Row, Table, build_table
 from longibench.reports.tables.paper_columns import with_published
 
@@ -69,7 +69,7 @@ def build_tables(results: Results, compared: Sequence[Compared] = ()) -> list[Ta
             no letters, and nothing is bold.
     """
     first = [metric for metric in results.metrics if metric.name in FIRST_METRICS]
-    title, text = "Methods of the paper and others", f"{caption(results)} {LETTERS}"
+    title, text = "Methods of the paper and others", f"{caption(results)} {LETTERS} {BOLD}"
     tables = [
         with_published(build_table(results, first, compared, "I", title, text), results),
         *(_build(results, compared, kind) for kind in KINDS),

@@ -1,78 +1,56 @@
-"""Scores stratified by interval, diagnosis and sex, with numbers of pairs and subjects."""
+"""Scores in each stratum of the evaluated pairs, and its gap to the others."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from longibench.benchmark.core.console import Console
-from longibench.benchmark.evaluation.score_table import NUMERATOR
-from longibench.metrics.statistics import ENOUGH, Interval
-from longibench.reports.model.estimates import mean_by_subject, mean_interval, ratio_of_subjects
+from longibench.benchmark.evaluation.score_table import DENOMINATOR, NUMERATOR
+from longibench.metrics.statistics import Interval, seed_spread
+from longibench.metrics.statistics_groups import group_difference
+from longibench.reports.model.estimates import (
+    NOTHING,
+    by_seed,
+    mean_by_subject,
+    mean_interval,
+    ratio_of_subjects,
+)
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import VISIT, Entry, Results
-
-FEWEST = 5  # subjects; the mean of fewer could reveal a participant's own value
-# Visits are planned every six months or every year and are rarely on the exact day, so that bounds
-# are a quarter of a year before the year: with bounds at 0.5 or 1 year planned visits would be on
-# both sides.
-BOUNDS = (0.0, 0.75, 1.75, 2.75, 3.75, 4.75, math.inf)
-YEARS = ("under 1 year", "1 year", "2 years", "3 years", "4 years", "5 years and more")
-DIAGNOSES = ("CN", "SMC", "EMCI", "MCI", "LMCI", "AD")  # in the order of the disease
-KNOWN = (*DIAGNOSES, "F", "M")
-OTHER = "other"
-
-
-OF_YEARS = (
-    "A year begins a quarter of a year early, so that visits planned every six months are well "
-    "inside."
-)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A way to stratify pairs: column of labelled pairs, words, and additional caption."""
-
-    column: str
-    words: str
-    adds: str = ""
-
-
-KINDS = (
-    Kind("years", "by interval", OF_YEARS),
-    Kind("group", "by diagnosis at the source"),
-    Kind("sex", "by sex"),
-)
-
-
-@dataclass(frozen=True)
-class Stratum:
-    """A subset of the evaluated pairs: its label, and numbers of pairs and subjects."""
-
-    kind: Kind
-    label: str
-    pairs: int
-    subjects: int
+from longibench.reports.tables.strata_kinds import FEWEST, Stratum, label_pairs, strata_of
 
 
 @dataclass(frozen=True)
 class StratumValue:
-    """The mean of one metric and entry in one stratum; NaN if it is not published."""
+    """The mean of one metric and entry in one stratum; NaN if it is not published.
+
+    Attributes:
+        stratum: Which.
+        metric: Of what.
+        entry: Of whose volumes.
+        interval: The mean with its interval over subjects.
+        pairs: Pairs that have a value.
+        gap: The mean minus that of all pairs with another label, with its interval over subjects;
+            for a metric with an ideal value, of the means' distances from it. NaN without an
+            interval: it would give away the mean of few others.
+        seed_spread: Standard deviation between training seeds; NaN with only one.
+    """
 
     stratum: Stratum
     metric: MetricFacts
     entry: Entry
     interval: Interval
     pairs: int
+    gap: Interval = NOTHING
+    seed_spread: float = math.nan
 
 
 def build_strata(results: Results, console: Console) -> list[StratumValue]:
     """Values of every metric that has values by subject or is a ratio of sums, in each stratum."""
-    pairs = _labelled(results.pairs)
-    strata = [stratum for kind in KINDS if kind.column in pairs for stratum in _strata(kind, pairs)]
+    pairs = label_pairs(results.pairs)
+    strata = strata_of(pairs)
     places = [
         (metric, entry)
         for metric in results.metrics
@@ -106,35 +84,15 @@ def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
             "mean": value.interval.estimate,
             "low": value.interval.low,
             "high": value.interval.high,
+            "sd_between_seeds": value.seed_spread,
+            "minus_others": value.gap.estimate,
+            "minus_others_low": value.gap.low,
+            "minus_others_high": value.gap.high,
             "pairs": value.pairs,
             "subjects": value.interval.subjects,
         }
         for value in values
     ]
-
-
-def _labelled(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs with the stratum of each kind; without kinds that are unknown for all pairs."""
-    cut = pd.cut(pairs["interval_years"], BOUNDS, right=False, labels=list(YEARS))
-    table = pairs[VISIT].assign(years=cut.astype(object))
-    for column in ("group", "sex"):
-        if column in pairs and pairs[column].notna().any():
-            table[column] = _without_rare(pairs[column].replace("", np.nan), pairs["subject"])
-    return table
-
-
-def _without_rare(labels: pd.Series, subjects: pd.Series) -> pd.Series:
-    """Levels of few subjects as "other": a column of ids, or a rare disease, names a person."""
-    counts = subjects.groupby(labels).transform("nunique")
-    rare = (counts < FEWEST) & ~labels.isin(KNOWN)
-    return labels.mask(rare, OTHER)
-
-
-def _strata(kind: Kind, pairs: pd.DataFrame) -> Iterator[Stratum]:
-    labels = pairs[kind.column].dropna()
-    for label in sorted(labels.unique(), key=_order):
-        selected = pairs[pairs[kind.column] == label]
-        yield Stratum(kind, label, len(selected), selected["subject"].nunique())
 
 
 def _scored(
@@ -154,26 +112,47 @@ def _value(
     """The metric in a stratum; None if its values have no such label."""
     if stratum.kind.column not in labelled:
         return None
-    selected = labelled[labelled[stratum.kind.column] == stratum.label]
-    pairs = len(selected[VISIT].drop_duplicates())
-    return StratumValue(stratum, metric, entry, _interval(selected), pairs)
-
-
-def _interval(values: pd.DataFrame) -> Interval:
-    """Mean, or ratio of sums, and, with enough subjects, its interval."""
-    subjects = values["subject"].nunique()
-    is_ratio = NUMERATOR in values
-    if subjects >= ENOUGH:
-        return ratio_of_subjects(values) if is_ratio else mean_interval(values)
+    labels = labelled[stratum.kind.column]
+    inside, outside = (
+        labelled[labels == stratum.label],
+        labelled[labels.notna() & (labels != stratum.label)],
+    )
+    pairs, subjects = len(inside[VISIT].drop_duplicates()), inside["subject"].nunique()
     if subjects < FEWEST:
-        mean = math.nan
-    elif is_ratio:
-        mean = ratio_of_subjects(values).estimate
-    else:
-        mean = float(mean_by_subject(values).mean())
-    return Interval(mean, math.nan, math.nan, math.nan, subjects)
+        hidden = replace(NOTHING, subjects=subjects)
+        return StratumValue(stratum, metric, entry, hidden, pairs)
+    interval = ratio_of_subjects(inside) if NUMERATOR in inside else mean_interval(inside)
+    gap = _gap(inside, outside, metric)
+    return StratumValue(stratum, metric, entry, interval, pairs, gap, _spread(inside))
 
 
-def _order(label: str) -> tuple[int, str]:
-    known = (*YEARS, *DIAGNOSES)
-    return (known.index(label) if label in known else len(known), label)
+def _gap(inside: pd.DataFrame, outside: pd.DataFrame, metric: MetricFacts) -> Interval:
+    """The difference of both means, with its interval; nothing without one."""
+    parts = (_distances(_contributions(values), metric.best) for values in (inside, outside))
+    gap = group_difference(*parts)
+    return NOTHING if math.isnan(gap.low) else gap
+
+
+def _contributions(values: pd.DataFrame) -> pd.Series:
+    """One value a subject, whose mean is the mean, or to first order the ratio of sums."""
+    if NUMERATOR not in values:
+        return mean_by_subject(values)
+    sums = values.groupby("subject")[[NUMERATOR, DENOMINATOR]].sum()
+    ratio = sums[NUMERATOR].sum() / sums[DENOMINATOR].sum()
+    return ratio + (sums[NUMERATOR] - ratio * sums[DENOMINATOR]) / sums[DENOMINATOR].mean()
+
+
+def _distances(values: pd.Series, best: float | None) -> pd.Series:
+    """Values of subjects, or with an ideal value those whose mean is the distance of their mean."""
+    if best is None:
+        return values
+    return (values - best) * (1.0 if values.mean() >= best else -1.0)
+
+
+def _spread(values: pd.DataFrame) -> float:
+    """Standard deviation between training seeds; NaN with only one."""
+    if NUMERATOR not in values:
+        return seed_spread(by_seed(values))
+    return seed_spread(
+        [ratio_of_subjects(one).estimate for _, one in values.groupby("training_seed")]
+    )

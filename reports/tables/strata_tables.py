@@ -7,16 +7,18 @@ from typing import Any
 
 from longibench.metrics.statistics import ENOUGH
 from longibench.reports.model.caption import count
-from longibench.reports.model.formats import DASH, interval, number
+from longibench.reports.model.formats import DASH, between_seeds, interval, number
 from longibench.reports.model.text_table import Box, Line, Printed, Section
-from longibench.reports.tables.strata import BOUNDS, FEWEST, YEARS, Kind, Stratum, StratumValue
+from longibench.reports.tables.strata import StratumValue
+from longibench.reports.tables.strata_kinds import BOUNDS, FEWEST, YEARS, Kind, Stratum
 
 SEXES = {"F": "women", "M": "men"}
 CAPTION = (
     "Means over subjects; of several training seeds over those too. 95% intervals over subjects "
     f"from {ENOUGH} subjects on; no mean of fewer than {FEWEST} subjects. A ratio of sums, such as "
     "the skill against the true change, is that of the stratum's sums. Other metrics of a whole "
-    "set, such as FID, are not stratified: fewer volumes would give other values."
+    "set, such as FID, are not stratified: fewer volumes would give other values. Strata have no "
+    "letters and no bold: they are too many tests of too few subjects."
 )
 
 
@@ -56,10 +58,11 @@ def _lines(values: list[StratumValue]) -> Iterator[Line]:
 
 def _box(value: StratumValue) -> Box:
     decimals = value.metric.decimals
-    within = interval(value.interval, decimals)
     text = number(value.interval.estimate, decimals)
-    few = text == DASH and 0 < value.interval.subjects < FEWEST
-    return Box(text, (f"fewer than {FEWEST}",) if few else (within,) if within else ())
+    if text == DASH and 0 < value.interval.subjects < FEWEST:
+        return Box(text, (f"fewer than {FEWEST}",))
+    small = (interval(value.interval, decimals), between_seeds(value.seed_spread, decimals))
+    return Box(text, tuple(filter(None, small)))
 
 
 def _apart(

@@ -1,13 +1,15 @@
-"""Summary of one method's scores for the terminal: each metric with its interval."""
+"""Summary of one method's scores for the terminal: each metric with its interval and letters."""
 
 from pathlib import Path
 
+from longibench.benchmark.core.console import Console
 from longibench.reports.model.caption import count
 from longibench.reports.model.detectable import detectable
-from longibench.reports.model.estimates import estimate
-from longibench.reports.model.formats import interval, number
-from longibench.reports.model.metric_facts import MetricFacts
-from longibench.reports.model.results import Entry, Results, read_results
+from longibench.reports.model.results import read_results
+from longibench.reports.tables.columns import Cell, Column
+from longibench.reports.tables.comparisons import build_comparisons
+from longibench.reports.tables.letters import LETTERS
+from longibench.reports.tables.metric_table import build_table
 
 
 def summary(protocol: Path, method: str) -> str:
@@ -18,25 +20,28 @@ def summary(protocol: Path, method: str) -> str:
         method: Name of the method.
 
     Returns:
-        One line per metric: name, value, 95% interval over subjects, direction; or why it is
-        missing. Then the smallest detectable change of their structures.
+        One line per metric: name, direction, value, letters, 95% interval over subjects, spread
+        between training seeds; or why it is missing. Then what the letters are, if there is
+        another method, and the smallest detectable change of the metrics' structures.
     """
     results = read_results(protocol)
     entry = results.newest(method)
-    assert entry is not None  # it has just been scored
+    table = build_table(results, results.metrics, build_comparisons(results, Console(quiet=True)))
+    (row,) = (row for row in table.rows if row.entry == entry)  # it has just been scored
     facts = results.protocol["pairs"]
     head = f"{method}: {count(facts['count'], 'pair')} of {count(facts['subjects'], 'subject')}"
-    lines = [_line(results, entry, metric) for metric in results.metrics]
+    lines = list(map(_line, table.columns, row.cells))
     width = max(len(title) for title, _ in lines)
     values = [f"  {title:<{width}}  {text}" for title, text in lines]
-    return "\n".join([head, *values, *detectable(results, results.metrics)])
+    letters = [LETTERS] if any(cell.letters for cell in row.cells) else []
+    return "\n".join([head, *values, *letters, *detectable(results, results.metrics)])
 
 
-def _line(results: Results, entry: Entry, metric: MetricFacts) -> tuple[str, str]:
-    found = estimate(results, entry, metric)
-    title = f"{found.title or metric.title} {metric.arrow}"
+def _line(column: Column, cell: Cell) -> tuple[str, str]:
+    found = cell.estimate
+    title = f"{found.title or column.title} {column.metric.arrow}"
     if not found.volumes:
         return title, f"not available: {found.note}"
-    within = interval(found.interval, metric.decimals)
-    text = f"{number(found.value, metric.decimals)} {metric.unit}".rstrip()
-    return title, f"{text} ({within})" if within else text
+    text = " ".join(filter(None, (cell.text, column.metric.unit, cell.letters)))
+    small = ", ".join(filter(None, (cell.interval, cell.spread)))
+    return title, f"{text} ({small})" if small else text

@@ -63,7 +63,7 @@ def test_nothing_truly_changes(source: Scan, reference: Scan, score: Score) -> N
     with pytest.raises(MetricError, match="the real change since the source is constant"):
         score(ChangeCorrelation(), reference, source, source)
     faint = changed(source, reference, 0.01)
-    with pytest.raises(MetricError, match=r"no true change exceeds 0\.02"):
+    with pytest.raises(MetricError, match=r"exceed 0\.02 .* have not both signs"):
         score(ChangeSign(), reference, faint, source)
 
 
@@ -80,6 +80,14 @@ def test_sign_looks_only_where_the_truth_is_clear(score: Score) -> None:
     source, reference = box(0, 0), box(0.1, -0.01)
     assert score(ChangeSign(), box(0.1, 0.01), reference, source) == 1
     assert score(ChangeSign(), box(-0.1, -0.01), reference, source) == 0
+
+
+def test_one_true_sign_is_no_test(score: Score) -> None:
+    """A black volume darkens everything: where all true changes darken, it would score 1."""
+    source = box(0, 0)
+    with pytest.raises(MetricError, match="have not both signs"):
+        score(ChangeSign(), box(-1, -1), box(-0.1, -0.2), source)
+    assert score(ChangeSign(), box(-1, -1), box(0.1, -0.2), source) == 0.5
 
 
 def test_both_signs_weigh_alike(score: Score) -> None:

@@ -78,12 +78,12 @@ def metric(request: pytest.FixtureRequest, counting: Instruments) -> Metric:
 
 @pytest.fixture(scope="module")
 def visits(brain: Callable[..., Scan], counting: Instruments) -> list[Visit]:
-    """The first subject comes three times after its source, the others once."""
+    """The first subject comes three times after its source, the others twice."""
     made = []
     for subject in range(SUBJECTS):
         source, speed = aged(brain(30, seed=subject), 0), 5 + subject % 5
         source.truth = simulated(source, 0, counting)
-        for year in range(1, 4 if subject == 0 else 2):
+        for year in range(1, 4 if subject == 0 else 3):
             later = aged(brain(30 + 2 * speed * year, seed=subject), speed * year)
             later.truth = simulated(later, year, counting)
             made.append(Visit(later, source, float(year)))
@@ -103,11 +103,15 @@ def places(scan: Scan) -> np.ndarray:
 
 
 def aged(scan: Scan, lost: int) -> Scan:
-    """Less grey matter, and less fluid around it; less of every structure in the label map."""
+    """Less grey matter, and less fluid around it; less of every structure in the label map.
+
+    White matter brightens in places.
+    """
     voxels, labels = scan.voxels.copy(), np.zeros(scan.shape, np.int32)
     fluid, grey = (np.flatnonzero((voxels > low) & (voxels < low + 0.4)) for low in (-0.6, -0.2))
     voxels.flat[fluid[: 3 * lost]] = -1
     voxels.flat[grey[:lost]] = -0.4
+    voxels.flat[np.flatnonzero(voxels > 0.4)[: 16 * lost]] += 0.3
     for place, codes in enumerate(CODES.values()):
         labels.flat[300 * place : 300 * place + 200 - lost] = codes[0]
     return Scan(voxels, scan.spacing_mm, labels)
@@ -156,17 +160,14 @@ def evaluate(metric: Metric, visits: list[Visit], generated: list[Scan]) -> floa
     if isinstance(metric, PairMetric):
         return metric(generated=generated[0], **vars(visits[0]))
     assert isinstance(metric, SubjectMetric | SetMetric)
-    features = [
-        np.stack(
-            [
-                metric.features(scan, source=visit.source, interval_years=visit.interval_years)
-                for scan, visit in zip(scans, visits, strict=True)
-            ]
-        )
-        for scans in (generated, [visit.reference for visit in visits])
+    measured = [
+        metric.measured(generated=scan, **vars(visit))
+        for scan, visit in zip(generated, visits, strict=True)
     ]
+    features = [np.stack(part) for part in zip(*measured, strict=True)]
     if isinstance(metric, SetMetric):
-        groups = [str(row) for row in range(len(visits))]
+        people = list({id(visit.source): None for visit in visits})
+        groups = [f"{people.index(id(visit.source)):02d}" for visit in visits]
         return metric.value_by_subject(generated=features[0], reference=features[1], groups=groups)
     years = np.array([visit.interval_years for visit in visits])
     return metric(generated=features[0], reference=features[1], interval_years=years)

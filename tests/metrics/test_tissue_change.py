@@ -1,23 +1,25 @@
-"""Annual change of tissue: exact volumes by counting, and the signs that must not be mixed up."""
+"""Total change of tissue: exact volumes by counting; and the structures of both segmentations."""
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from longibench.metrics import tissue_change
+from longibench.metrics import total_change
 from longibench.metrics.detectable import UNDETECTABLE
 from longibench.metrics.instruments import STRUCTURES, Instruments
 from longibench.metrics.label_maps import CODES, label_volume
-from longibench.metrics.metric import REGISTRY, MetricError, Scan, SetMetric, TooFewVolumes
-from longibench.metrics.tissue_change import ChangeBias
+from longibench.metrics.metric import REGISTRY, MetricError, Scan, SetMetric
+from longibench.metrics.tissue import TissueMetric
+from longibench.metrics.tissue_change import KINDS
 
 Score = Callable[..., float]
 Make = Callable[..., Scan]
 Build = Callable[[str], SetMetric]
 
-SUFFIXES = ("bias", "error", "correlation")
+SUFFIXES = tuple(KINDS)
 BY_BOTH = pytest.mark.parametrize("ventricles", ["ventricles", "ventricles-labels"])
 
 
@@ -26,12 +28,8 @@ def build(counting: Instruments) -> Build:
     return lambda name: REGISTRY[name](counting)
 
 
-def rates(metric: SetMetric, scans: list[Scan], source: Scan, years: float = 1) -> np.ndarray:
-    return np.stack([metric.features(s, source=source, interval_years=years) for s in scans])
-
-
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_every_structure_has_its_three(suffix: str) -> None:
+def test_every_structure_has_them(suffix: str) -> None:
     for name in STRUCTURES:
         assert f"{name}-{suffix}" in REGISTRY
     for name in CODES:
@@ -39,128 +37,89 @@ def test_every_structure_has_its_three(suffix: str) -> None:
 
 
 @BY_BOTH
-def test_annual_change_by_hand(ventricles: str, brain: Make, build: Build) -> None:
-    # From 40 voxels to 60 in two years: 50 % of the source's, 25 % a year.
-    metric = build(f"{ventricles}-correlation")
-    np.testing.assert_allclose(rates(metric, [brain(60)], brain(40), years=2), [[25]])
-    np.testing.assert_allclose(rates(metric, [brain(30)], brain(40)), [[-25]])
+@pytest.mark.parametrize("years", [0.5, 2])
+def test_total_change_by_hand(
+    ventricles: str, years: float, brain: Make, build: Build, score: Score
+) -> None:
+    """From 40 voxels of 2.5 microlitres to 60, of which 15 were generated; over whatever time."""
+    scans = brain(55), brain(60), brain(40)
+    assert score(build(f"{ventricles}-change-error"), *scans, years) == pytest.approx(12.5)
+    assert score(build(f"{ventricles}-change-error-ml"), *scans, years) == pytest.approx(0.0125)
 
 
 @BY_BOTH
 def test_the_truth(ventricles: str, brain: Make, build: Build, score: Score) -> None:
     source, real = brain(40), brain(60)
-    assert score(build(f"{ventricles}-bias"), real, real, source) == 0
-    assert score(build(f"{ventricles}-error"), real, real, source) == 0
+    assert score(build(f"{ventricles}-change-error"), real, real, source) == 0
+    assert score(build(f"{ventricles}-change-error-ml"), real, real, source) == 0
 
 
 @BY_BOTH
-def test_half_the_speed(ventricles: str, brain: Make, build: Build, score: Score) -> None:
-    source, real, slow = brain(40), brain(60), brain(50)
-    assert score(build(f"{ventricles}-bias"), slow, real, source, 2) == pytest.approx(-12.5)
-    assert score(build(f"{ventricles}-error"), slow, real, source, 2) == pytest.approx(12.5)
-
-
-@BY_BOTH
-def test_a_copy_does_not_change(ventricles: str, brain: Make, build: Build, score: Score) -> None:
-    source, real = brain(40), brain(60)
-    assert score(build(f"{ventricles}-bias"), source, real, source) == pytest.approx(-50)
-    np.testing.assert_array_equal(
-        rates(build(f"{ventricles}-correlation"), [source], source), [[0]]
-    )
-
-
-@BY_BOTH
-def test_swapping_the_volumes_turns_the_bias_but_not_the_error(
+def test_a_copy_scores_the_size_of_the_change(
     ventricles: str, brain: Make, build: Build, score: Score
 ) -> None:
-    source, real, fast = brain(40), brain(60), brain(70)
-    bias, error = build(f"{ventricles}-bias"), build(f"{ventricles}-error")
-    assert score(bias, fast, real, source) == pytest.approx(25)
-    assert score(bias, real, fast, source) == pytest.approx(-25)
-    assert score(error, fast, real, source) == score(error, real, fast, source)
+    source, real = brain(40), brain(60)
+    assert score(build(f"{ventricles}-change-error"), source, real, source) == pytest.approx(50)
+    absolute = build(f"{ventricles}-change-error-ml")
+    assert score(absolute, source, real, source) == pytest.approx(0.05)
 
 
 @BY_BOTH
-def test_who_changes_fast(ventricles: str, brain: Make, build: Build) -> None:
-    metric, source = build(f"{ventricles}-correlation"), brain(40)
-    real = rates(metric, [brain(n) for n in (42, 50, 60, 80)], source)
-    slow = rates(metric, [brain(n) for n in (41, 45, 50, 60)], source)
-    assert metric(generated=real, reference=real) == pytest.approx(1)
-    assert metric(generated=slow, reference=real) == pytest.approx(1)  # bias is not seen
-    assert metric(generated=slow[::-1], reference=real) < 0
-    expected = np.corrcoef(slow[:, 0], real[::-1, 0])[0, 1]
-    assert metric(generated=slow, reference=real[::-1]) == pytest.approx(expected)
+def test_too_large_is_as_wrong_as_too_small(
+    ventricles: str, brain: Make, build: Build, score: Score
+) -> None:
+    source, real = brain(40), brain(60)
+    for suffix in ("change-error", "change-error-ml"):
+        metric = build(f"{ventricles}-{suffix}")
+        over, under = (score(metric, brain(count), real, source) for count in (65, 55))
+        assert over == pytest.approx(under)
 
 
-def test_a_copy_has_no_correlation(brain: Make, build: Build) -> None:
-    metric, source = build("ventricles-correlation"), brain(40)
-    real = rates(metric, [brain(n) for n in (42, 50, 60)], source)
-    copies = rates(metric, [source] * 3, source)
-    with pytest.raises(MetricError, match="the generated change is constant"):
-        metric(generated=copies, reference=real)
-
-
-def test_two_points_are_no_correlation(build: Build) -> None:
-    two = np.array([[1.0], [2.0]])
-    with pytest.raises(TooFewVolumes, match="at least 3 volumes; there are 2"):
-        build("grey-correlation")(generated=two, reference=two)
-
-
-def test_leaving_a_person_out_leaves_all_visits_out(build: Build) -> None:
-    generated, real = np.random.default_rng(0).normal(size=(2, 7, 1))
-    groups = ["a", "a", "b", "b", "c", "c", "c"]
-    metric = build("brain-correlation")
-    left_out = metric.leave_one_out(generated=generated, reference=real, groups=groups)
-    assert left_out["c"] == pytest.approx(np.corrcoef(generated[:4, 0], real[:4, 0])[0, 1])
-
-
-def test_each_structure_is_its_own(brain: Make, build: Build, score: Score) -> None:
-    # Ventricles grow into white matter; the hippocampus of the label map shrinks.
+def test_each_structure_is_its_own(brain: Make, build: Build) -> None:
+    """Ventricles grow into white matter; the hippocampus of the label map shrinks."""
     source, later = brain(40), brain(60)
-    signs = {
-        name: np.sign(score(build(f"{name}-bias"), later, source, source)) for name in STRUCTURES
+    changed = {
+        name: course[0] - course[1]
+        for name in (*STRUCTURES, "hippocampus-labels")
+        for course in [
+            build(f"{name}-intercept").features(later, source=source, interval_years=1.0)
+        ]
     }
-    assert signs["ventricles"] == 1
-    assert signs["white"] == -1
-    assert signs["brain"] == signs["csf"] == 0
-    assert score(build("hippocampus-labels-bias"), later, source, source) == pytest.approx(
-        -100 / 18
-    )
+    assert changed["ventricles"] > 0
+    assert changed["white"] == pytest.approx(-changed["ventricles"])
+    assert changed["brain"] == changed["csf"] == 0
+    assert changed["hippocampus-labels"] < 0
 
 
 def test_what_an_older_version_does_not_find_is_named(brain: Make, score: Score) -> None:
-    metric = REGISTRY["hippocampus-bias"](Instruments(segmentation="embedded:1"))
+    metric = REGISTRY["hippocampus-change-error"](Instruments(segmentation="embedded:1"))
     message = "embedded segmentation v1 does not measure hippocampi; metrics.segmentation=embedded"
     with pytest.raises(MetricError, match=message):
         score(metric, brain(40), brain(40), brain(40))
 
 
-@pytest.mark.parametrize("years", [0, -1])
-def test_no_time_no_rate(years: float, brain: Make, build: Build, score: Score) -> None:
-    with pytest.raises(MetricError, match="no annual change over an interval"):
-        score(build("brain-error"), brain(40), brain(40), brain(40), years)
-
-
 def test_a_structure_that_the_source_lacks(brain: Make, build: Build, score: Score) -> None:
     with pytest.raises(MetricError, match="no Amygdala found in the source"):
-        score(build("amygdala-labels-bias"), brain(40), brain(40))
+        score(build("amygdala-labels-change-error"), brain(40), brain(40))
     with pytest.raises(MetricError, match="no Ventricles found in the source"):
-        score(build("ventricles-bias"), brain(40), brain(40), brain(0))
+        score(build("ventricles-change-error"), brain(40), brain(40), brain(0))
 
 
 def test_a_structure_that_vanishes_is_lost_wholly(brain: Make, build: Build, score: Score) -> None:
     source = brain(40)
-    assert score(build("ventricles-labels-bias"), brain(0), source, source) == pytest.approx(-100)
+    assert score(
+        build("ventricles-labels-change-error"), brain(0), source, source
+    ) == pytest.approx(100)
 
 
 def test_labels_are_needed_of_every_volume(brain: Make, build: Build, score: Score) -> None:
     scan, real = brain(40), brain(50)
     bare = Scan(scan.voxels, scan.spacing_mm, real=False)
     with pytest.raises(MetricError, match="the generated volume has no label map"):
-        score(build("ventricles-labels-error"), bare, real, scan)
+        score(build("ventricles-labels-change-error"), bare, real, scan)
     bare = Scan(scan.voxels, scan.spacing_mm)
     with pytest.raises(MetricError, match="the real volume has no label map"):
-        score(build("ventricles-labels-error"), scan, bare, scan)
+        score(build("ventricles-labels-change-error"), scan, bare, scan)
 
 
 def test_labels_are_counted_in_millilitres(brain: Make) -> None:
@@ -190,12 +149,12 @@ def test_no_code_has_two_structures() -> None:
 
 
 def test_titles_tell_structure_and_segmentation(build: Build) -> None:
-    title = "Lateral ventricles, bias of annual change [label maps, codes 4, 43, 5, 44]"
-    assert build("ventricles-labels-bias").title == title
-    assert build("cortex-labels-bias").title.endswith("codes 3, 42 and the parcels]")
-    title = "Ventricles, error of annual change [embedded segmentation v2]"
-    assert build("ventricles-error").title == title
-    assert build("ventricles-error").unit == "%/year"
+    title = "Lateral ventricles, relative error of total change [label maps, codes 4, 43, 5, 44]"
+    assert build("ventricles-labels-change-error").title == title
+    assert build("cortex-labels-change-error").title.endswith("codes 3, 42 and the parcels]")
+    title = "Ventricles, relative error of total change [embedded segmentation v2]"
+    assert build("ventricles-change-error").title == title
+    assert build("ventricles-change-error").unit == "% of source"
 
 
 @pytest.mark.parametrize(
@@ -212,19 +171,17 @@ def test_titles_tell_structure_and_segmentation(build: Build) -> None:
 def test_a_real_brain_beyond_a_persons_change_is_doubtful(
     rate: float, years: float, doubtful: bool, brain: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ChangeBias, "rate", lambda *_: rate)
-    scans = {"reference": brain(40), "source": brain(40), "interval_years": years}
+    scans = _changing(rate * years, brain(40), monkeypatch) | {"interval_years": years}
     expected = (
         "the real brain grows or shrinks by over 5% a year (no change below 0.5% on voxels of "
         "2 mm can be detected)"
     )
-    monkeypatch.setattr(tissue_change, "smallest_change", lambda *_: 0.5)
-    for name in ("brain-bias", "brain-error"):
-        assert REGISTRY[name]().doubt(**scans) == (expected if doubtful else "")
-    assert REGISTRY["ventricles-bias"]().doubt(**scans) == ""
-    monkeypatch.setattr(tissue_change, "smallest_change", lambda *_: math.nan)
+    monkeypatch.setattr(total_change, "smallest_change", lambda *_: 0.5)
+    assert REGISTRY["brain-change-error"]().doubt(**scans) == (expected if doubtful else "")
+    assert REGISTRY["ventricles-change-error"]().doubt(**scans) == ""
+    monkeypatch.setattr(total_change, "smallest_change", lambda *_: math.nan)
     unmeasured = expected.partition(" (")[0]
-    assert REGISTRY["brain-bias"]().doubt(**scans) == (unmeasured if doubtful else "")
+    assert REGISTRY["brain-change-error"]().doubt(**scans) == (unmeasured if doubtful else "")
 
 
 @pytest.mark.parametrize(
@@ -233,13 +190,20 @@ def test_a_real_brain_beyond_a_persons_change_is_doubtful(
 def test_a_change_too_small_to_be_detected_is_noted(
     rate: float, years: float, below: bool, brain: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ChangeBias, "rate", lambda *_: rate)
-    monkeypatch.setattr(tissue_change, "smallest_change", lambda *_: 3.0)
-    scans = {"reference": brain(40), "source": brain(40), "interval_years": years}
+    monkeypatch.setattr(total_change, "smallest_change", lambda *_: 3.0)
+    scans = _changing(rate * years, brain(40), monkeypatch) | {"interval_years": years}
     note = f"{UNDETECTABLE}the change of the real ventricles is below 3% on voxels of 2 mm"
-    assert REGISTRY["ventricles-bias"]().doubt(**scans) == (note if below else "")
+    assert REGISTRY["ventricles-change-error"]().doubt(**scans) == (note if below else "")
 
 
 def test_label_maps_have_no_smallest_change(brain: Make) -> None:
     scans = {"reference": brain(40), "source": brain(40), "interval_years": 1.0}
-    assert REGISTRY["ventricles-labels-bias"]().doubt(**scans) == ""
+    assert REGISTRY["ventricles-labels-change-error"]().doubt(**scans) == ""
+
+
+def _changing(percent: float, source: Scan, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A real pair whose structures all change by so many percent."""
+    reference = Scan(source.voxels, source.spacing_mm)
+    volumes = {id(source): 100.0, id(reference): 100.0 + percent}
+    monkeypatch.setattr(TissueMetric, "volume", lambda _, scan: volumes[id(scan)])
+    return {"reference": reference, "source": source}

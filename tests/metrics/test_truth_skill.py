@@ -14,8 +14,13 @@ Changed = Callable[[Pair, float], Scan]
 
 
 def value(generated: Scan, pair: Pair) -> float:
-    rows = TruthSkill().features(generated, source=pair[0], interval_years=1)[None]
-    return TruthSkill()(generated=rows, reference=rows)
+    return TruthSkill()(generated=parts(generated, pair)[None], reference=np.empty((1, 2)))
+
+
+def parts(generated: Scan, pair: Pair) -> np.ndarray:
+    source, later = pair
+    given = {"reference": later, "source": source, "interval_years": 1.0}
+    return TruthSkill().measured(generated=generated, **given)[0]
 
 
 @pytest.mark.parametrize(("share", "skill"), [(0, 0), (0.5, 0.5), (1, 1), (2, 0), (-1, -1)])
@@ -41,7 +46,7 @@ def test_denoising_smoothing_and_the_noisy_truth_are_no_skill(
 def test_sums_over_pairs_not_a_mean_of_ratios(aging: Pair, changed: Changed) -> None:
     """A pair that changes a hundred times less weighs a hundred times less."""
     metric = TruthSkill()
-    part = metric.features(changed(aging, 0.5), source=aging[0], interval_years=1)
+    part = parts(changed(aging, 0.5), aging)
     rows = np.stack([part, [-part[1] / 100, part[1] / 100]])
     assert metric(generated=rows, reference=rows) == pytest.approx((0.5 - 0.01) / 1.01)
 

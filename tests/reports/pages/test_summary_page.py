@@ -73,7 +73,11 @@ def test_page_holds_everything(full: Results, picture: Picture) -> None:
     page = render(full, picture)
     for part in ("Table I.", "Table II.", "Table III.", "Table IV. Cost", "order hold"):
         assert part in page
-    for part in ("Method against method", "By interval, diagnosis and sex", "Provenance"):
+    for part in (
+        "Method against method",
+        "By interval, age, diagnosis, sex, site and scanner",
+        "Provenance",
+    ):
         assert part in page
     for fact in (
         "A caption",

@@ -9,7 +9,8 @@ import pytest
 from longibench.benchmark.core.console import Console
 from longibench.reports.model.results import Results
 from longibench.reports.model.text_table import Printed
-from longibench.reports.tables.strata import YEARS, StratumValue, build_strata, strata_records
+from longibench.reports.tables.strata import StratumValue, build_strata, strata_records
+from longibench.reports.tables.strata_kinds import YEARS
 from longibench.reports.tables.strata_tables import print_strata
 
 ADNI_MONTHS = {3: 0, 6: 0, 12: 1, 18: 1, 24: 2, 36: 3, 48: 4, 60: 5, 120: 5}
@@ -89,6 +90,11 @@ def test_intervals_only_of_enough_and_means_not_of_few(
 ) -> None:
     cn, ad = _of(values, "psnr", "ours", "group")
     assert cn.interval.low < cn.interval.estimate < cn.interval.high
+    assert ad.interval.low < ad.interval.estimate < ad.interval.high  # of six
+    number = full.pairs["subject"].str[-3:].astype(int)
+    five = _moved(full, group=np.where(number < 5, "AD", "CN"))
+    ad = _of(build_strata(five, Console(quiet=True)), "psnr", "ours", "group")[1]
+    assert (ad.stratum.label, ad.interval.subjects) == ("AD", 5)
     assert math.isnan(ad.interval.low)
     assert not math.isnan(ad.interval.estimate)
     few = full.pairs[full.pairs["subject"] < "secret004"]
@@ -172,7 +178,42 @@ def test_a_ratio_of_sums_is_that_of_the_stratum_s_sums(full: Results) -> None:
         ratio = results.pairs["interval_years"][mine].sum() / numbers[mine].sum()
         assert value.interval.estimate == pytest.approx(ratio)
         assert value.pairs == mine.sum()
-        assert math.isnan(value.interval.low) == (value.interval.subjects < 10)
+        assert math.isnan(value.interval.low) == (value.interval.subjects < 6)
     few = replace(results, pairs=results.pairs[results.pairs["subject"] < "secret004"])
     for value in build_strata(few, Console(quiet=True)):
         assert math.isnan(value.interval.estimate)
+
+
+def test_age_site_and_scanner_where_known(full: Results) -> None:
+    number = full.pairs["subject"].str[-3:].astype(int)
+    pairs = _moved(
+        full,
+        age=(50.0 + 2 * number).astype(str),  # 50 to 96, as read from a file
+        site=np.where(number < 10, "011", np.where(number < 13, "022", "033")),
+        field_tesla=np.where(number % 2, "1.5", "3.0"),
+    )
+    found = build_strata(pairs, Console(quiet=True))
+    labels = {
+        kind: [value.stratum.label for value in _of(found, "psnr", "ours", kind)]
+        for kind in ("age", "site", "field_tesla")
+    }
+    assert labels == {
+        "age": ["under 60", "60 to 69", "70 to 79", "80 and over"],
+        "site": ["011", "033", "other"],  # 022 has three subjects
+        "field_tesla": ["1.5 T", "3 T"],
+    }
+    assert [v.interval.subjects for v in _of(found, "psnr", "ours", "age")] == [5, 5, 5, 9]
+    assert "by age at the source" in str([table.title for table in print_strata(found)])
+
+
+def test_what_does_not_split_the_pairs_is_no_kind(full: Results) -> None:
+    alike = _moved(full, sex="F", group="", age="", site="one", field_tesla=np.nan)
+    kinds = {value.stratum.kind.column for value in build_strata(alike, Console(quiet=True))}
+    assert kinds == {"years"}
+
+
+def test_spread_between_seeds_stands_beside_a_stratum(values: list[StratumValue]) -> None:
+    (first, *_) = _of(values, "ssim", "ours", "sex")
+    assert first.seed_spread == pytest.approx(0.01 / math.sqrt(2))
+    box = next(table for table in print_strata(values) if table.title == "Fidelity by sex")
+    assert box.sections[0].lines[-1][1].small[-1] == "± 0.007 between seeds"
