@@ -5,10 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from longibench.metrics.statistics import ENOUGH, Interval, bootstrap_interval, without_noise
+from longibench.metrics.statistics import (
+    CONFIDENCE,
+    ENOUGH,
+    Interval,
+    bootstrap_interval,
+    without_noise,
+)
 
 
-def group_difference(inside: pd.Series, outside: pd.Series) -> Interval:
+def group_difference(
+    inside: pd.Series, outside: pd.Series, *, confidence: float = CONFIDENCE
+) -> Interval:
     """The mean of one group minus that of another, with a bootstrap interval over subjects.
 
     A subject may have volumes in both groups, as with strata by interval, so that the groups
@@ -19,6 +27,7 @@ def group_difference(inside: pd.Series, outside: pd.Series) -> Interval:
     Args:
         inside: One value a subject, indexed by subject.
         outside: The other group's.
+        confidence: Coverage, such as 0.95.
 
     Returns:
         Without bounds if a group has fewer than ``ENOUGH`` subjects. The level is widened for the
@@ -31,7 +40,8 @@ def group_difference(inside: pd.Series, outside: pd.Series) -> Interval:
     subjects = inside.index.union(outside.index)
     apart = _parts(inside, subjects) - _parts(outside, subjects)
     parts = without_noise(difference + apart.to_numpy(), np.concatenate([inside, outside]))
-    return replace(bootstrap_interval(parts, fewest=fewest), subjects=fewest)
+    found = bootstrap_interval(parts, confidence=confidence, fewest=fewest)
+    return replace(found, subjects=fewest)
 
 
 def _parts(values: pd.Series, subjects: pd.Index) -> pd.Series:

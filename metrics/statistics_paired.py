@@ -111,10 +111,30 @@ def compare_leave_outs(
     if best is not None:
         sides = _sides(whole, best)
         whole, without = sides * (whole - best), sides * (without - best)
-    difference = jackknife_interval(
-        whole[0] - whole[1], without @ [1.0, -1.0], confidence=confidence
-    )
+    every = np.vstack([whole, without])
+    estimate, *left_out = without_noise(every[:, 0] - every[:, 1], every)
+    difference = jackknife_interval(float(estimate), left_out, confidence=confidence)
     return Comparison(difference, _student(difference))
+
+
+def compare_trainings(first: Sequence[float], second: Sequence[float]) -> float:
+    """Two-sided p-value of no difference between the means over training seeds: Welch's t test.
+
+    Trainings of two methods are independent, also of equal seeds. A test over subjects does not
+    contain their spread: it compares the volumes of the trainings at hand.
+
+    Args:
+        first: The first method's value of each training seed, over all subjects.
+        second: The second method's.
+
+    Returns:
+        NaN if a method has fewer than two seeds, or if all values are equal.
+    """
+    known = [values[~np.isnan(values)] for values in (np.array(first), np.array(second))]
+    if min(map(len, known)) < 2:
+        return float("nan")
+    one, other = ((values.mean(), values.std(ddof=1), len(values)) for values in known)
+    return float(stats.ttest_ind_from_stats(*one, *other, equal_var=False).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -27,6 +27,7 @@ from longibench.metrics.statistics_paired import (
     Comparison,
     compare_leave_outs,
     compare_means,
+    compare_trainings,
     mean_difference,
 )
 from longibench.reports.model.metric_facts import MetricFacts
@@ -148,8 +149,20 @@ def spread_of_difference(results: Results, pair: tuple[Entry, Entry], metric: Me
         The root of the sum of squares of both entries' spread between training seeds; NaN if one
         of them has one seed.
     """
-    spreads = [seed_spread(by_seed(results.values_of(entry, metric))) for entry in pair]
-    return math.hypot(*spreads)
+    return math.hypot(*map(seed_spread, _trainings(results, pair, metric)))
+
+
+def p_of_trainings(results: Results, pair: tuple[Entry, Entry], metric: MetricFacts) -> float:
+    """The p-value of no difference between two entries' trainings, see ``compare_trainings``."""
+    return compare_trainings(*_trainings(results, pair, metric))
+
+
+def _trainings(
+    results: Results, pair: tuple[Entry, Entry], metric: MetricFacts
+) -> tuple[list[float], list[float]]:
+    """How bad each training seed of both entries is."""
+    first, second = (by_seed(results.values_of(entry, metric)) for entry in pair)
+    return list(map(metric.badness, first)), list(map(metric.badness, second))
 
 
 def better_first(

@@ -9,7 +9,12 @@ from typing import Any
 from longibench.benchmark.core.console import Console
 from longibench.metrics.statistics import ENOUGH
 from longibench.metrics.statistics_paired import LEVEL, Comparison, holm
-from longibench.reports.model.estimates import better_first, compare, spread_of_difference
+from longibench.reports.model.estimates import (
+    better_first,
+    compare,
+    p_of_trainings,
+    spread_of_difference,
+)
 from longibench.reports.model.formats import DASH, between_seeds, interval, p_value, percent
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
@@ -42,6 +47,7 @@ class Compared:
         result: Better against worse, or why they cannot be compared.
         adjusted: The p-value after Holm's correction over the metric's comparisons.
         seed_spread: Standard deviation of the difference between trainings; NaN with one seed.
+        p_seeds: The p-value of no difference between trainings; NaN with one seed.
     """
 
     metric: MetricFacts
@@ -50,6 +56,7 @@ class Compared:
     result: Comparison | str
     adjusted: float = math.nan
     seed_spread: float = math.nan
+    p_seeds: float = math.nan
 
     @property
     def differs(self) -> bool:
@@ -92,8 +99,13 @@ def print_comparisons(compared: list[Compared]) -> list[Printed]:
 
 def _compare(results: Results, metric: MetricFacts, pair: tuple[Entry, Entry]) -> Compared:
     pair = better_first(results, pair, metric)
-    spread = spread_of_difference(results, pair, metric)
-    return Compared(metric, *pair, compare(results, pair, metric), seed_spread=spread)
+    return Compared(
+        metric,
+        *pair,
+        compare(results, pair, metric),
+        seed_spread=spread_of_difference(results, pair, metric),
+        p_seeds=p_of_trainings(results, pair, metric),
+    )
 
 
 def _adjusted(compared: list[Compared]) -> Iterator[Compared]:
@@ -121,6 +133,7 @@ def _record(one: Compared) -> dict[str, Any]:
         "low": found and found.difference.low,
         "high": found and found.difference.high,
         "sd_between_seeds": one.seed_spread,
+        "p_between_seeds": one.p_seeds,
         "subjects": found and found.difference.subjects,
         "test": TESTS[metric.by_subject],
         "p": found and found.p_value,

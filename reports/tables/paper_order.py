@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from longibench.metrics.statistics import Interval
+from longibench.metrics.statistics_paired import LEVEL
 from longibench.reports.model.caption import ONE_SEED
 from longibench.reports.model.estimates import estimate
 from longibench.reports.model.formats import between_seeds, interval, p_value
@@ -31,8 +32,9 @@ CLAIMS = {
     "ssim": ("Dao et al. (ours) best by SSIM", (("ours", "med-ddpm"), ("ours", "vae"))),
 }
 SEEDS = (
-    "\N{PLUS-MINUS SIGN}: the standard deviation of a difference between two trainings; a smaller "
-    "difference is not sure, whatever its test over subjects."
+    "\N{PLUS-MINUS SIGN}: the standard deviation of a difference between two trainings. Only a "
+    f"difference with a p below {LEVEL:g} over training seeds (Welch's t test) is sure, whatever "
+    "its test over subjects."
 )
 
 
@@ -75,13 +77,14 @@ class Step:
 
         The test must tell the two apart, and the interval of the difference of the means must
         not contain 0: a method can be better for most subjects and worse on average. With several
-        training seeds the difference must also be larger than that between two trainings.
+        training seeds Welch's test over these must support it too: a difference beyond one
+        standard deviation of three trainings is frequent between equal methods.
         """
         if self.difference is None or not self.compared.differs:
             return False
         beyond = self.difference.low > 0 or self.difference.high < 0
-        spread = self.compared.seed_spread
-        return beyond and not abs(self.difference.estimate) <= spread  # NaN: not measured
+        measured = not math.isnan(self.compared.seed_spread)
+        return beyond and (self.compared.p_seeds < LEVEL or not measured)
 
 
 def order_statements(results: Results, compared: Sequence[Compared]) -> list[Statement]:
@@ -157,7 +160,8 @@ def _sentence(step: Step) -> str:
     side = "better" if step.holds else "not better"
     text = f"{names}: difference {difference.estimate:+.{decimals}f} ({side})"
     spread = between_seeds(step.compared.seed_spread, decimals)
-    text += f", {spread}" if spread else ""
+    if spread:
+        text += f", {spread} (p {p_value(step.compared.p_seeds)})"
     within = interval(difference, decimals)
     if not within:
         return f"{text}; {difference.subjects} subjects are too few for an interval and a test."

@@ -1,6 +1,7 @@
 """Scores in each stratum of the evaluated pairs, and its gap to the others."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,13 @@ import pandas as pd
 
 from longibench.benchmark.core.console import Console
 from longibench.benchmark.evaluation.score_table import DENOMINATOR, NUMERATOR
-from longibench.metrics.statistics import Interval, seed_spread
+from longibench.metrics.statistics import (
+    CONFIDENCE,
+    ENOUGH,
+    Interval,
+    bootstrap_interval,
+    seed_spread,
+)
 from longibench.metrics.statistics_groups import group_difference
 from longibench.reports.model.estimates import (
     NOTHING,
@@ -33,8 +40,9 @@ class StratumValue:
         interval: The mean with its interval over subjects.
         pairs: Pairs that have a value.
         gap: The mean minus that of all pairs with another label, with its interval over subjects;
-            for a metric with an ideal value, of the means' distances from it. NaN without an
-            interval: it would give away the mean of few others.
+            for a metric with an ideal value, of the means' distances from it. All intervals of a
+            kind have together the nominal confidence. NaN without an interval: it would give away
+            the mean of few others.
         seed_spread: Standard deviation between training seeds; NaN with only one.
     """
 
@@ -63,8 +71,12 @@ def build_strata(results: Results, console: Console) -> list[StratumValue]:
     numbered = results.numbered(pairs)
     labelled = [_scored(results, metric, entry, numbered) for metric, entry in places]
     # A stratum at a time, because its subjects are the same for all: see ``metrics.statistics``.
+    among = Counter(stratum.kind for stratum in strata if stratum.subjects >= ENOUGH)
     by_stratum = [
-        [_value(stratum, *place, rows) for place, rows in zip(places, labelled, strict=True)]
+        [
+            _value(stratum, _level(among[stratum.kind]), *place, rows)
+            for place, rows in zip(places, labelled, strict=True)
+        ]
         for stratum in console.track(strata, "Strata", len(strata))
     ]
     return [value for of_place in zip(*by_stratum, strict=True) for value in of_place if value]
@@ -106,8 +118,18 @@ def _scored(
     return values.merge(pairs, on=[key for key in VISIT if key in pairs])
 
 
+def _level(strata: int) -> float:
+    """The confidence of one gap of a kind, by Bonferroni's correction for its strata.
+
+    The worst stratum is chosen by the scores that its interval is of: with six strata of equal
+    volumes one in seven intervals of the nominal level would not contain 0. Two strata have one
+    gap, seen from both sides.
+    """
+    return 1 - (1 - CONFIDENCE) / (strata if strata > 2 else 1)
+
+
 def _value(
-    stratum: Stratum, metric: MetricFacts, entry: Entry, labelled: pd.DataFrame
+    stratum: Stratum, level: float, metric: MetricFacts, entry: Entry, labelled: pd.DataFrame
 ) -> StratumValue | None:
     """The metric in a stratum; None if its values have no such label."""
     if stratum.kind.column not in labelled:
@@ -117,19 +139,32 @@ def _value(
         labelled[labels == stratum.label],
         labelled[labels.notna() & (labels != stratum.label)],
     )
-    pairs, subjects = len(inside[VISIT].drop_duplicates()), inside["subject"].nunique()
-    if subjects < FEWEST:
+    visits = [key for key in VISIT if key in inside]  # parts of a subject's ratio have none
+    pairs, subjects = len(inside[visits].drop_duplicates()), inside["subject"].nunique()
+    if subjects < FEWEST or not _is_defined(inside):
         hidden = replace(NOTHING, subjects=subjects)
         return StratumValue(stratum, metric, entry, hidden, pairs)
     interval = ratio_of_subjects(inside) if NUMERATOR in inside else mean_interval(inside)
-    gap = _gap(inside, outside, metric)
+    gap = _gap(inside, outside, metric, level)
     return StratumValue(stratum, metric, entry, interval, pairs, gap, _spread(inside))
 
 
-def _gap(inside: pd.DataFrame, outside: pd.DataFrame, metric: MetricFacts) -> Interval:
+def _is_defined(values: pd.DataFrame) -> bool:
+    """Whether no ratio of them has a sum of denominators that may be 0, as by its interval."""
+    if DENOMINATOR not in values or (values[DENOMINATOR] > 0).all():
+        return True
+    below = bootstrap_interval(values.groupby("subject")[DENOMINATOR].sum())
+    return below.low > 0 or below.high < 0
+
+
+def _gap(
+    inside: pd.DataFrame, outside: pd.DataFrame, metric: MetricFacts, level: float
+) -> Interval:
     """The difference of both means, with its interval; nothing without one."""
+    if not _is_defined(outside):
+        return NOTHING
     parts = (_distances(_contributions(values), metric.best) for values in (inside, outside))
-    gap = group_difference(*parts)
+    gap = group_difference(*parts, confidence=level)
     return NOTHING if math.isnan(gap.low) else gap
 
 

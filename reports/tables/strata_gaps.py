@@ -18,8 +18,8 @@ CAPTION = (
     "95% bootstrap interval over subjects; not minus the mean of all, which contains the stratum. "
     "For a metric with an ideal value, of the means' distances from it. Only strata are considered "
     f"that have, as have their others, at least {ENOUGH} subjects. The worst is chosen by these "
-    "scores and the interval is not widened for that: among many strata of equal methods one is "
-    "worst by chance."
+    "scores, so that the interval is widened by Bonferroni's correction for the strata of its "
+    "kind; it is not for there being several kinds, metrics and methods."
 )
 
 

@@ -59,3 +59,15 @@ def test_an_equal_step_of_all_subjects_has_no_spread(step: float) -> None:
     level = values(np.random.default_rng(0).normal(0.9, 0.01, 24))
     found = group_difference(level + step, level)
     assert found.low == found.estimate == found.high == pytest.approx(step)
+
+
+def test_the_worst_of_six_equal_groups_is_rarely_worse_with_its_correction() -> None:
+    """At 0.95 each one in seven intervals of the worst does not contain 0."""
+    rng, groups = np.random.default_rng(0), np.arange(60) % 6
+    alarms = np.zeros(2)
+    for _ in range(150):
+        numbers = values(rng.normal(size=60))
+        worst = max(range(6), key=lambda group: numbers[groups == group].mean())
+        parts = numbers[groups == worst], numbers[groups != worst]
+        alarms += [group_difference(*parts, confidence=1 - 0.05 / k).low > 0 for k in (1, 6)]
+    assert alarms[1] / 150 <= 0.05 < alarms[0] / 150

@@ -6,7 +6,13 @@ import pytest
 from scipy import stats
 
 from longibench.metrics.statistics import ENOUGH, Interval, bootstrap_interval
-from longibench.metrics.statistics_paired import LEVEL, compare_leave_outs, compare_means, holm
+from longibench.metrics.statistics_paired import (
+    LEVEL,
+    compare_leave_outs,
+    compare_means,
+    compare_trainings,
+    holm,
+)
 
 SUBJECTS = [f"s{i}" for i in range(30)]
 
@@ -145,6 +151,33 @@ def test_leave_outs_by_distance_from_the_best_value() -> None:
     found = compare_leave_outs((-3, 1), without, dict.fromkeys("abcdef", 1), best=0)
     assert found.difference.estimate == 2
     assert found.difference.standard_error == pytest.approx(np.sqrt(5 * 4 / 6))
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e6])
+def test_noise_of_floating_point_numbers_is_no_difference_of_set_metrics(unit: float) -> None:
+    first = dict(zip("abcdefgh", unit * np.linspace(1, 2, 8), strict=True))
+    second = {subject: value * (1 + 1e-14) for subject, value in first.items()}
+    found = compare_leave_outs((1.5 * unit, 1.5 * unit * (1 + 1e-14)), first, second)
+    assert (found.difference.estimate, found.p_value) == (0, 1)
+
+
+def test_trainings_are_compared_by_welchs_test() -> None:
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=3), rng.normal(1, 2, size=4)
+    expected = stats.ttest_ind(first, second, equal_var=False).pvalue
+    assert compare_trainings(first, second) == pytest.approx(expected)
+    assert compare_trainings([*first, np.nan], second) == pytest.approx(expected)
+    assert compare_trainings([1, 1], [2, 2]) == 0
+    assert np.isnan([compare_trainings([1], [2, 3]), compare_trainings([1, 1], [1, 1])]).all()
+
+
+def test_equal_methods_of_three_trainings_are_rarely_different() -> None:
+    """A difference beyond one standard deviation between trainings is not enough: 16% have it."""
+    pairs = np.random.default_rng(0).normal(size=(2_000, 2, 3))
+    assert np.mean([compare_trainings(*pair) < LEVEL for pair in pairs]) < LEVEL
+    spreads = np.hypot(*pairs.std(axis=2, ddof=1).T)
+    beyond = np.abs(np.diff(pairs.mean(axis=2))[:, 0]) > spreads
+    assert np.mean(beyond) > 0.1
 
 
 def test_leave_outs_want_the_same_subjects() -> None:

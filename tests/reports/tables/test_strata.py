@@ -217,3 +217,34 @@ def test_spread_between_seeds_stands_beside_a_stratum(values: list[StratumValue]
     assert first.seed_spread == pytest.approx(0.01 / math.sqrt(2))
     box = next(table for table in print_strata(values) if table.title == "Fidelity by sex")
     assert box.sections[0].lines[-1][1].small[-1] == "± 0.007 between seeds"
+
+
+def with_parts_of_subjects(results: Results, metric: str, below: list[float]) -> Results:
+    """A set metric as a ratio of sums over subjects: twice the denominators."""
+    set_rows = results.scores[results.scores["metric"] == metric]
+    rows = []
+    for _, group in set_rows.groupby(["method", "training_seed"]):
+        like = group.iloc[0].to_dict()
+        for subject, part in zip(sorted(results.pairs["subject"].unique()), below, strict=True):
+            for role, value in (("numerator", 2 * part), ("denominator", part)):
+                rows.append({**like, "subject": subject, "visit": "", "role": role, "value": value})
+    return replace(results, scores=pd.concat([results.scores, pd.DataFrame(rows)]))
+
+
+def test_a_ratio_over_subjects_has_no_interval_of_years(full: Results) -> None:
+    results = with_parts_of_subjects(full, "kid", [1.0 + number for number in range(24)])
+    found = build_strata(results, Console(quiet=True))
+    assert not _of(found, "kid", "ours", "years")
+    by_sex = _of(found, "kid", "ours", "sex")
+    assert [value.interval.estimate for value in by_sex] == pytest.approx([2, 2])
+    assert [value.pairs for value in by_sex] == [12, 12]
+
+
+def test_a_ratio_whose_denominator_may_be_0_is_not_given(full: Results) -> None:
+    """Men alone, of even numbers, have denominators of both signs."""
+    below = [(-1.0) ** (number // 2) if number % 2 == 0 else 1.0 for number in range(24)]
+    found = build_strata(with_parts_of_subjects(full, "kid", below), Console(quiet=True))
+    women, men = _of(found, "kid", "ours", "sex")
+    assert women.interval.estimate == pytest.approx(2)
+    assert math.isnan(men.interval.estimate)
+    assert math.isnan(women.gap.estimate)  # there is nothing to compare it with
