@@ -28,6 +28,7 @@ from longibench.benchmark.evaluation.generate import (
     stacked,
 )
 from longibench.benchmark.preparation.store.volumes import Volume, read_volume
+from longibench.benchmark.protocol.metric_identity import APART
 from longibench.benchmark.training.checkpoints import read_final
 from longibench.benchmark.training.pair_loader import pad_to_multiple
 
@@ -97,7 +98,7 @@ def _identity(job: GenerationJob) -> str:
         job.recipe.describe(), job.info.get("made_by"), job.generation.samples,
         read_final(job.model) if job.model else None,
         pairs[["subject", "visit", "interval_years", "seed"]].to_numpy().tolist(), paths,
-        module_digest(measures), FEW,
+        module_digest(measures, APART), FEW,
     ])  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def test_other_weights_code_or_settings_are_diagnosed_again(
     assert not is_diagnosed(job)
     trained.write_text(before)
     assert is_diagnosed(job)
-    monkeypatch.setattr(module, "module_digest", lambda _: "other code")
+    monkeypatch.setattr(module, "module_digest", lambda *_: "other code")
     assert not is_diagnosed(job)
 
 
