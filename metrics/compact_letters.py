@@ -1,6 +1,6 @@
-"""Compact letters: which methods a family of tests tells apart.
+"""Compact letters: which methods a family of tests distinguishes.
 
-Being told apart is not transitive: A may differ from C while B differs from neither. Ranks cannot
+The relation is not transitive: A may differ from C while B differs from neither. Ranks cannot
 show that, letters can: two methods that share a letter do not differ.
 """
 

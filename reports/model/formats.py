@@ -19,9 +19,10 @@ def interval(value: Interval, decimals: int) -> str:
     return f"{value.low:.{decimals}f} to {value.high:.{decimals}f}"
 
 
-def between_seeds(spread: float, decimals: int) -> str:
+def between_seeds(spread: float, decimals: int, seeds: int | None = None) -> str:
     """Format a standard deviation between training seeds; empty if there is only one seed."""
-    return "" if math.isnan(spread) else f"± {spread:.{decimals}f} between seeds"
+    number_of = "" if seeds is None else f"{seeds} "
+    return "" if math.isnan(spread) else f"± {spread:.{decimals}f} between {number_of}seeds"
 
 
 def p_value(value: float) -> str:

@@ -105,14 +105,16 @@ def _leading(table: Table, index: int) -> str:
     column, ranked = table.columns[index], _ranked(table, index)
     best = [row for row in ranked if row.cells[index].best]
     if not best:
-        return f"By {column.title} no test tells which is best: {_values(ranked, index)}"
+        return f"By {column.title} the best cannot be distinguished: {_values(ranked, index)}"
     if len(best) == 1:
         interval = best[0].cells[index].interval
         text = f"{best[0].entry.label} has the {_end(column.metric, column.title)}"
         within = f" (95% interval {interval})" if interval else ""
         return f"{text}: {best[0].cells[index].text}{within}"
-    text = f"No test tells who of the first {len(best)} has the"
-    return f"{text} {_end(column.metric, column.title)}: {_values(best, index)}"
+    end = _end(column.metric, column.title)
+    return (
+        f"{len(best)} methods that cannot be distinguished have the {end}: {_values(best, index)}"
+    )
 
 
 def _values(rows: Sequence[Row], index: int) -> str:

@@ -31,7 +31,7 @@ class Cell:
 
     Attributes:
         ranked: Whether it is of a method, and can be compared with others of the column.
-        letters: Shared with those that it cannot be told from; empty without a test.
+        letters: Shared with those that it cannot be distinguished from; empty without a test.
         best: In the group of the best, which is not all.
     """
 
@@ -119,7 +119,7 @@ def make_cells(
         estimates: Their values.
         notes: Of the table.
         compared: All comparisons of the report.
-        tested_by: The metric whose tests tell the column's methods apart.
+        tested_by: The metric whose tests distinguish the column's methods.
     """
     ranked = {
         entry: column.metric.badness(value.value)
@@ -164,5 +164,4 @@ def _cell_note(value: Estimate, column: Column) -> str:
 
 def spread(value: Estimate, decimals: int) -> str:
     """Format the spread between training seeds; empty if there is only one."""
-    text = between_seeds(value.seed_spread, decimals)
-    return text.replace("seeds", f"{len(value.by_seed)} seeds")
+    return between_seeds(value.seed_spread, decimals, len(value.by_seed))

@@ -60,7 +60,7 @@ class Compared:
 
     @property
     def differs(self) -> bool:
-        """Whether the test tells the two apart."""
+        """Whether the test distinguishes the two."""
         return self.adjusted < LEVEL
 
     @property

@@ -1,4 +1,4 @@
-"""Which methods of a column cannot be told apart: their letters, and the leading group."""
+"""Which methods of a column cannot be distinguished: their letters, and the leading group."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,8 +10,9 @@ from longibench.reports.model.results import Entry
 from longibench.reports.tables.comparisons import Compared
 
 LETTERS = (
-    "Letters: methods that share one cannot be told apart (paired tests over subjects, p at least "
-    f"{LEVEL:g} after Holm's correction within the metric); the best has the letter a."
+    "Letters: methods that share one cannot be distinguished (paired tests over subjects, p at "
+    f"least {LEVEL:g} after Holm's correction within the metric, of the trainings at hand); the best "
+    "has the letter a."
 )
 BOLD = "Bold: the best and all that share a letter with it, unless those are all methods."
 
@@ -24,8 +25,8 @@ def letters(
     Args:
         metric: The column's.
         ranked: Its methods, the best first.
-        compared: All comparisons of the report. Two methods that no test compared are not told
-            apart.
+        compared: All comparisons of the report. Two methods that no test compared are not
+            distinguished.
 
     Returns:
         Nothing if there is no test at all, as with too few subjects.
@@ -44,7 +45,7 @@ def letters(
 
 
 def leading(found: Mapping[Entry, str]) -> set[Entry]:
-    """The best and those that cannot be told from it; nobody if those are all.
+    """The best and those that cannot be distinguished from it; nobody if those are all.
 
     Args:
         found: Letters, the best first.

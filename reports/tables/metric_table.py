@@ -81,7 +81,7 @@ def build_table(
 
 
 def _shown(metric: MetricFacts | BetterCopySkill) -> tuple[MetricFacts, MetricFacts]:
-    """How a column is printed, and the metric whose tests tell its methods apart."""
+    """How a column is printed, and the metric whose tests distinguish its methods."""
     return (metric.metric, metric.error) if isinstance(metric, BetterCopySkill) else (metric,) * 2
 
 

@@ -75,7 +75,7 @@ class Step:
     def is_sure(self) -> bool:
         """Whether the data support the sign of the difference, whichever it is.
 
-        The test must tell the two apart, and the interval of the difference of the means must
+        The test must distinguish the two, and the interval of the difference of the means must
         not contain 0: a method can be better for most subjects and worse on average. With several
         training seeds Welch's test over these must support it too: a difference beyond one
         standard deviation of three trainings is frequent between equal methods.

@@ -121,9 +121,8 @@ def _scored(
 def _level(strata: int) -> float:
     """The confidence of one gap of a kind, by Bonferroni's correction for its strata.
 
-    The worst stratum is chosen by the scores that its interval is of: with six strata of equal
-    volumes one in seven intervals of the nominal level would not contain 0. Two strata have one
-    gap, seen from both sides.
+    The worst stratum is chosen by the scores that its interval is of, and one of several equal
+    ones is always worst. Two strata have one gap, seen from both sides.
     """
     return 1 - (1 - CONFIDENCE) / (strata if strata > 2 else 1)
 

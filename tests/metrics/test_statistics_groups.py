@@ -62,7 +62,7 @@ def test_an_equal_step_of_all_subjects_has_no_spread(step: float) -> None:
 
 
 def test_the_worst_of_six_equal_groups_is_rarely_worse_with_its_correction() -> None:
-    """At 0.95 each one in seven intervals of the worst does not contain 0."""
+    """At 0.95 each, more than one interval of the worst in twenty does not contain 0."""
     rng, groups = np.random.default_rng(0), np.arange(60) % 6
     alarms = np.zeros(2)
     for _ in range(150):

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from longibench.benchmark.core.errors import UserError
-from longibench.benchmark.protocol.pairs import make_pairs, pair_intervals
+from longibench.benchmark.protocol.pairs import COLUMNS, annotate, make_pairs, pair_intervals
 from longibench.benchmark.settings.schema import PairSettings
 
 
@@ -55,3 +55,18 @@ def test_intervals_are_those_of_the_pairs(rule: str) -> None:
     visits = table(b=[0.5, 1.4, 3.6], a=[0, 0.9, 1.1, 2.5], c=[0, 0.4])
     pairs = make_pairs(visits, settings)[["subject", "interval_years"]]
     pd.testing.assert_frame_equal(pair_intervals(visits.drop(columns="volume"), settings), pairs)
+
+
+def test_what_scores_are_split_by_is_that_of_the_source() -> None:
+    visits = table(a=[0, 1, 2], b=[0, 1]).assign(
+        age=[70.5, 71.5, 72.5, 60.0, 61.0],
+        site=["x", "x", "x", "y", "y"],
+        field_tesla=[1.5, 3.0, 3.0, 3.0, 1.5],
+    )
+    plain = make_pairs(visits, PairSettings())
+    found = annotate(plain, visits)
+    assert found["age"].tolist() == [70.5, 70.5, 60.0]
+    assert found["site"].tolist() == ["x", "x", "y"]
+    assert found["field_tesla"].tolist() == [1.5, 1.5, 3.0]
+    assert not {"sex", "group"} & set(found)  # the table has none
+    assert list(plain) == COLUMNS  # what a protocol's digest is of

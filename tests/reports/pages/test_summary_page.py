@@ -111,7 +111,7 @@ def test_headline_names_the_best_alone_only_if_a_test_tells(full: Results) -> No
     ssim = scores["metric"] == "ssim"
     scores.loc[ssim & (scores["method"] == "med-ddpm"), "value"] += 0.04
     assert headlines(first_table(replace(full, scores=scores)))[1].startswith(
-        "No test tells who of the first 2 has the highest SSIM [Wang, whole volume]: "
+        "2 methods that cannot be distinguished have the highest SSIM [Wang, whole volume]: "
         "Med-DDPM 0.905, Dao et al. (ours) 0.905; for reference"
     )
 
@@ -123,7 +123,7 @@ def test_headline_names_the_best_and_what_a_copy_scores(results: Results) -> Non
     )
     assert sentences[0].endswith("; for reference: Copy of the source 5.0.")
     assert sentences[1].startswith(
-        "By SSIM [Wang, whole volume] no test tells which is best: VAE 0.750, Med-DDPM 0.860, "
+        "By SSIM [Wang, whole volume] the best cannot be distinguished: VAE 0.750, Med-DDPM 0.860, "
     )
 
 

@@ -11,7 +11,7 @@ def test_a_line_a_metric_with_letters_and_what_they_are(folder: Path) -> None:
     assert fid.startswith("  FID [random:0, N=18] ↓        ")
     assert " 30.0 a (29." in fid
     assert " 0.900 a (0.8" in ssim
-    assert letters.startswith("Letters: methods that share one cannot be told apart")
+    assert letters.startswith("Letters: methods that share one cannot be distinguished")
 
 
 def test_one_method_has_no_letters(tmp_path: Path, fake: Any) -> None:
