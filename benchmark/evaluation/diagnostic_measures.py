@@ -26,6 +26,7 @@ from longibench.metrics.metric import MetricError, Scan, Volume
 from longibench.metrics.ssim import HeadSSIM
 
 POINTS = 10  # levels of the curve
+LITTLE, MUCH = 0.01, 10.0  # noise over signal, between which the levels are spread
 YEARS = (1.0, 5.0)  # the intervals that are compared
 OTHERS = 3  # other subjects' follow-ups beside which a subject's own is seen
 
@@ -175,9 +176,12 @@ def measure_quantities(method: Method, batches: Batches) -> dict[str, float]:
 
 
 def _spread(ratios: Sequence[float] | np.ndarray) -> list[int]:
-    """Levels at about even distances in the logarithm of their ratio, with both ends."""
-    wanted = np.geomspace(ratios[0], ratios[-1], POINTS)
-    return sorted({1, len(ratios), *(_nearest(ratios, ratio) for ratio in wanted[1:-1])})
+    """Levels at about even distances in the logarithm of their ratio, and the last one.
+
+    Between ends of 0.01 and 10: below, every estimate is good; above, the image is all but lost.
+    """
+    wanted = np.geomspace(max(ratios[0], LITTLE), min(ratios[-1], MUCH), POINTS)
+    return sorted({len(ratios), *(_nearest(ratios, ratio) for ratio in wanted)})
 
 
 def _nearest(ratios: Sequence[float] | np.ndarray, ratio: float) -> int:
