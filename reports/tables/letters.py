@@ -11,8 +11,8 @@ from longibench.reports.tables.comparisons import Compared
 
 LETTERS = (
     "Letters: methods that share one cannot be distinguished (paired tests over subjects, p at "
-    f"least {LEVEL:g} after Holm's correction within the metric, of the trainings at hand); the best "
-    "has the letter a."
+    f"least {LEVEL:g} after Holm's correction within the metric, of the trainings at hand); the "
+    "best has the letter a."
 )
 BOLD = "Bold: the best and all that share a letter with it, unless those are all methods."
 
