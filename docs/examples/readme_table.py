@@ -20,7 +20,7 @@ README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
 SHOWN = (
     *("fid", "ssim", "ssim-head", "skill-head", "change-correlation"),
-    *("ventricles-error", "truth-skill", "truth-auroc"),
+    *("ventricles-change-error", "ventricles-slope-ratio", "truth-skill", "truth-auroc"),
 )
 BESIDE = ("copy-source", "half-change")  # of the rows that are added to every run
 

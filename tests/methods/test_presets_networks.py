@@ -1,5 +1,7 @@
 """The presets' networks are real: built at full size without memory, run once on a small grid."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -51,6 +53,12 @@ def test_full_size_on_the_meta_device(preset: str, name: str) -> None:
     assert output_shape(method, source) == source.shape
     count = sum(parameter.numel() for parameter in method.parameters())
     assert count == PARAMETERS[preset.removesuffix("-shared"), name]
+
+
+def test_the_page_lists_the_papers_numbers_of_parameters() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "paper-settings.md").read_text()
+    for name in ("vae", "med-ddpm", "ours"):
+        assert f"`{name}` {PARAMETERS['paper', name]:,}" in page
 
 
 @pytest.mark.parametrize("name", ["vae", "ours"])

@@ -53,7 +53,7 @@ def test_titles_name_the_version() -> None:
     names = ("fid", "ventricles-change-error")
     newest = built(names=names)
     assert newest["fid"].title == "FID [embedded anatomy v2, d=240]"
-    title = "Ventricles, error of annual change"
+    title = "Ventricles, relative error of total change"
     assert newest["ventricles-change-error"].title == f"{title} [embedded segmentation v2]"
     older = built(names=names, extractor="embedded:1", segmentation="embedded:1")
     assert older["fid"].title == "FID [embedded anatomy v1, d=256]"

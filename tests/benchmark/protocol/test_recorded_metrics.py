@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from longibench.benchmark.core.checked_files import write_json
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import METRICS
 from longibench.benchmark.protocol.protocol_metrics import build_metrics
@@ -13,6 +14,7 @@ from longibench.benchmark.protocol.recorded_metrics import (
     read_recorded,
     record_metrics,
     recorded_settings,
+    retired_metrics,
 )
 from longibench.benchmark.settings.schema import MetricSettings
 from longibench.metrics import anatomy
@@ -136,3 +138,22 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / METRICS).write_text(text)
     with pytest.raises(UserError, match=r"metrics\.json: cannot be read"):
         read_recorded(tmp_path)
+
+
+def test_metrics_of_an_earlier_version_are_left_out_with_one_sentence(tmp_path: Path) -> None:
+    """Their columns are not shown, they are not built again, and the next run drops them."""
+    record(tmp_path, "ssim")
+    path = tmp_path / METRICS
+    known = read_recorded(tmp_path)
+    old = {**known[0], "name": "ventricles-error", "definition": "old"}
+    write_json(path, [old, *known])
+    recorded = read_recorded(tmp_path)
+    assert retired_metrics(recorded) == (
+        "metrics of an earlier version are left out (ventricles-error); a 'python cli.py run' "
+        "scores the kept volumes by those that replace them (ventricles-change-error)"
+    )
+    everything = {(its["name"], its["definition"]) for its in recorded}
+    assert [its["name"] for its in current_metrics(recorded, everything)] == ["ssim"]
+    assert recorded_settings(recorded)[0].names == ("ssim",)
+    record(tmp_path, "mae")
+    assert retired_metrics(read_recorded(tmp_path)) == ""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from longibench.metrics.total_change import PERCENT
 from longibench.reports.model import detectable as module
 from longibench.reports.model.detectable import detectable
 from longibench.reports.model.metric_facts import MetricFacts
@@ -15,13 +16,13 @@ from longibench.reports.tables.report_tables import build_tables
 def facts(structure: str, **changed: Any) -> MetricFacts:
     """A metric of a structure's change, as recorded."""
     defined_by = {
-        "name": f"{structure}-bias",
-        "parameters": {"structure": structure, "change": "% of the source a year"},
+        "name": f"{structure}-change-error",
+        "parameters": {"structure": structure, "change": PERCENT},
         "segmentation": {"weights": "a" * 64},
     }
-    title = f"{structure.capitalize()}, bias of annual change [embedded segmentation]"
+    title = f"{structure.capitalize()}, relative error of total change [embedded segmentation]"
     return MetricFacts(
-        f"{structure}-bias", title, "pair", False, "%/year", 2, "",
+        f"{structure}-change-error", title, "pair", False, "% of source", 2, "",
         defined_by={**defined_by, **changed},
     )  # fmt: skip
 

@@ -47,8 +47,8 @@ def test_table_i_has_a_line_a_method_and_the_others_a_line_a_metric(full: Result
         "Fidelity",
     ]
     assert [line[0].text for line in third.sections[0].lines] == [
-        "Ventricles, bias, %/year → 0",
-        "Monotonicity ↑",
+        "Ventricles, jump, %/year → 0",
+        "Steadiness ↑",
     ]
     for table in (first, second, third):
         lines = [line for section in table.sections for line in section.lines]
