@@ -1,19 +1,23 @@
 """Write README's table from a finished run: python docs/examples/readme_table.py PROTOCOL_FOLDER.
 
-The run: python cli.py run --methods vae,med-ddpm,ours
+The run: python cli.py run --methods vae,med-ddpm,ours --seeds 0,1,2
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from marked_section import replace_section
 
 from longibench.benchmark.core.console import Console
 from longibench.reports.model.results import Results, read_results
 from longibench.reports.tables.columns import Cell
-from longibench.reports.tables.comparisons import build_comparisons
+from longibench.reports.tables.comparisons import Compared, build_comparisons
+from longibench.reports.tables.letters import LETTERS
 from longibench.reports.tables.metric_table import Table, build_table
+from longibench.reports.tables.paper_order import order_statements
 from longibench.reports.tables.report_tables import REAL
 
 README = Path(__file__).parents[2] / "README.md"
@@ -37,9 +41,37 @@ def block(results: Results) -> str:
     pairs = results.protocol["pairs"]
     return (
         f"{text}\n{pairs['count']} pairs of {pairs['subjects']} test subjects of the "
-        f"phantom; 95% intervals over subjects; {len(shown)} of the {len(results.metrics)} metrics "
-        f"that are computed, by `docs/examples/readme_table.py`. {details}. The paper's values, on "
-        "ADNI with an extractor that it does not name, are not comparable.\n"
+        f"phantom; 95% intervals over subjects, {_trainings(table)}; {len(shown)} of the "
+        f"{len(results.metrics)} metrics that are computed. {LETTERS} {details}. The paper's "
+        "values, on ADNI with an extractor that it does not name, are not comparable.\n\n"
+        f"{_order(results, compared)}\n{_made_by(results.provenance)}\n"
+    )
+
+
+def _trainings(table: Table) -> str:
+    seeds = max(row.seeds for row in table.rows)
+    if seeds < 2:
+        return "one training seed, so that the spread between trainings is not measured"
+    return f"± the standard deviation between {seeds} training seeds"
+
+
+def _order(results: Results, compared: Sequence[Compared]) -> str:
+    """The verdict of each test of the paper's order, a line each."""
+    statements = order_statements(results, compared)
+    lines = [
+        f"- {its.claim}: **{its.verdict}**. {' '.join(its.sentences[1:])}" for its in statements
+    ]
+    return "The paper's order of methods, on this cohort and with this training:\n\n" + "".join(
+        f"{line}\n" for line in lines
+    )
+
+
+def _made_by(provenance: dict[str, Any]) -> str:
+    """Command and commit of the run, and the command that wrote this."""
+    command = str(provenance.get("command", "")).partition(" --workspace")[0]
+    return (
+        f"Made by `python {command.removeprefix('python ')}` at commit {provenance.get('git', 'unknown')}, and "
+        "`python docs/examples/readme_table.py PROTOCOL_FOLDER`."
     )
 
 
@@ -56,7 +88,7 @@ def _lines(table: Table) -> list[list[str]]:
             continue
         cells = [row.cells[place] for row in table.rows]
         values = [_value(cell) for cell in cells]
-        within = [f" ({cell.interval})" if cell.interval else "" for cell in cells]
+        within = [_bounds(cell) for cell in cells]
         both = [value + bounds for value, bounds in zip(values, within, strict=True)]
         lines.append([f"{column.title}, {column.metric.unit}".rstrip(", "), *both, ""])
         lines[-1][0] = f"{lines[-1][0]} {column.metric.arrow}".replace("|", r"\|")
@@ -65,6 +97,13 @@ def _lines(table: Table) -> list[list[str]]:
             real = f"{column.floor.real:.{column.metric.decimals}f}"
             lines.append([f"the same in halves, n = {column.floor.volumes}", *halves, real])
     return lines
+
+
+def _bounds(cell: Cell) -> str:
+    """Interval and spread between training seeds, in brackets; empty without an interval."""
+    parts = (cell.interval, cell.spread.partition(" between")[0])
+    inside = "; ".join(part for part in parts if part)
+    return f" ({inside})" if inside else ""
 
 
 def _value(cell: Cell) -> str:

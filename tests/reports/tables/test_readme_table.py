@@ -35,7 +35,8 @@ def test_a_line_a_metric_with_halves_below(script: ModuleType, full: Results) ->
     ]
     assert "| **30.5** a (" in lines[2]
     assert lines[3].endswith("| 3.0 |")
-    assert "72 pairs of 24 test subjects" in lines[-1]
+    assert "72 pairs of 24 test subjects" in script.block(full)
+    assert lines[-1].startswith("Made by `")
 
 
 def test_readme_has_the_scripts_heads(script: ModuleType, full: Results) -> None:
