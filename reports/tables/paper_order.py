@@ -17,9 +17,9 @@ from longibench.reports.tables.comparisons import Compared
 
 Verdict = Literal[
     "holds",
-    "holds, but not surely",
+    "as claimed, but not shown",
     "does not hold",
-    "does not hold, but not surely",
+    "not as claimed, but not shown either",
     "cannot be determined",
 ]
 
@@ -147,9 +147,9 @@ def _verdict(steps: list[Step]) -> Verdict:
     if any(step.holds is None for step in steps):
         return "cannot be determined"
     if all(step.holds for step in steps):
-        return "holds" if all(step.is_sure for step in steps) else "holds, but not surely"
+        return "holds" if all(step.is_sure for step in steps) else "as claimed, but not shown"
     refuted = any(step.is_sure for step in steps if not step.holds)
-    return "does not hold" if refuted else "does not hold, but not surely"
+    return "does not hold" if refuted else "not as claimed, but not shown either"
 
 
 def _sentence(step: Step) -> str:

@@ -36,11 +36,11 @@ def test_the_papers_order_holds_in_the_fake(full: Results) -> None:
 @pytest.mark.parametrize(
     ("metric", "by", "verdict"),
     [
-        ("ssim", -0.0395, "holds, but not surely"),
-        ("ssim", -0.0405, "does not hold, but not surely"),
+        ("ssim", -0.0395, "as claimed, but not shown"),
+        ("ssim", -0.0405, "not as claimed, but not shown either"),
         ("ssim", -0.2, "does not hold"),
         ("fid", 100.0, "does not hold"),
-        ("ssim", -0.025, "holds, but not surely"),  # beyond one SD of two trainings, p 0.17
+        ("ssim", -0.025, "as claimed, but not shown"),  # beyond one SD of two trainings, p 0.17
     ],
 )
 def test_verdict_weighs_sign_test_and_seeds(
@@ -53,7 +53,7 @@ def test_verdict_weighs_sign_test_and_seeds(
 
 def test_one_seed_is_said_and_few_subjects_are_never_sure(results: Results) -> None:
     fid, ssim = _statements(results)
-    assert (fid.verdict, ssim.verdict) == ("holds", "holds, but not surely")  # by p 0.094
+    assert (fid.verdict, ssim.verdict) == ("holds", "as claimed, but not shown")  # by p 0.094
     assert fid.sentences[-1] == "One training seed: the spread between trainings is not measured."
 
 
@@ -66,7 +66,7 @@ def test_missing_methods_are_named(tmp_path: Path, fake: Any) -> None:
 
 def test_without_a_test_nothing_is_sure(tmp_path: Path, fake: Any) -> None:
     statement = _statements(read_results(replace(fake, subjects=5).write(tmp_path)))[1]
-    assert statement.verdict == "holds, but not surely"
+    assert statement.verdict == "as claimed, but not shown"
     assert "5 subjects are too few for an interval and a test" in statement.sentences[1]
 
 
