@@ -7,7 +7,8 @@ from longibench.reports.model.results import Results
 
 INTERVALS = (
     "Intervals are 95%, over subjects: of metrics with values by subject such as SSIM the BCa "
-    "bootstrap of the mean of subject means; of metrics of the whole set such as FID the "
+    "bootstrap of the mean of subject means; of ratios of sums over subjects such as the slope "
+    "ratio the BCa bootstrap of the ratio; of other metrics of the whole set such as FID the "
     "delete-one-subject jackknife, since a bootstrap of FID repeats subjects, lowers the rank of "
     "the covariance and does not contain its own estimate. FID's interval is for its mean at this "
     "N, which is above its value for more volumes, and is cut at 0."

@@ -160,9 +160,14 @@ def p_of_trainings(results: Results, pair: tuple[Entry, Entry], metric: MetricFa
 def _trainings(
     results: Results, pair: tuple[Entry, Entry], metric: MetricFacts
 ) -> tuple[list[float], list[float]]:
-    """How bad each training seed of both entries is."""
-    first, second = (by_seed(results.values_of(entry, metric)) for entry in pair)
-    return list(map(metric.badness, first)), list(map(metric.badness, second))
+    """The value of each training seed of both entries.
+
+    Of a metric with an ideal value, signed distances: absolute ones of seeds on both sides of it
+    would hide how far these are apart.
+    """
+    values = (pd.Series(by_seed(results.values_of(entry, metric)), dtype=float) for entry in pair)
+    first, second = (distances(its, metric.best).tolist() for its in values)
+    return first, second
 
 
 def better_first(
@@ -195,6 +200,13 @@ def mean_by_subject(values: pd.DataFrame) -> pd.Series:
     """Each subject's mean over its training seeds; of the same values as ``mean_interval``."""
     columns = ("value", "subject", "training_seed")
     return subject_means(*(values[column].to_numpy() for column in columns))
+
+
+def distances(values: pd.Series, best: float | None) -> pd.Series:
+    """Values, or with an ideal value those whose mean is the distance of their mean from it."""
+    if best is None:
+        return values
+    return (values - best) * (1.0 if values.mean() >= best else -1.0)
 
 
 def ratio_of_subjects(parts: pd.DataFrame) -> Interval:

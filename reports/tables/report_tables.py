@@ -69,7 +69,9 @@ def build_tables(results: Results, compared: Sequence[Compared] = ()) -> list[Ta
             no letters, and nothing is bold.
     """
     first = [metric for metric in results.metrics if metric.name in FIRST_METRICS]
-    title, text = "Methods of the paper and others", f"{caption(results)} {LETTERS} {BOLD}"
+    tested = not all(math.isnan(one.adjusted) for one in compared)
+    title = "Methods of the paper and others"
+    text = f"{caption(results)} {LETTERS} {BOLD}" if tested else caption(results)
     tables = [
         with_published(build_table(results, first, compared, "I", title, text), results),
         *(_build(results, compared, kind) for kind in KINDS),

@@ -20,6 +20,7 @@ from longibench.metrics.statistics_groups import group_difference
 from longibench.reports.model.estimates import (
     NOTHING,
     by_seed,
+    distances,
     mean_by_subject,
     mean_interval,
     ratio_of_subjects,
@@ -162,7 +163,7 @@ def _gap(
     """The difference of both means, with its interval; nothing without one."""
     if not _is_defined(outside):
         return NOTHING
-    parts = (_distances(_contributions(values), metric.best) for values in (inside, outside))
+    parts = (distances(_contributions(values), metric.best) for values in (inside, outside))
     gap = group_difference(*parts, confidence=level)
     return NOTHING if math.isnan(gap.low) else gap
 
@@ -174,13 +175,6 @@ def _contributions(values: pd.DataFrame) -> pd.Series:
     sums = values.groupby("subject")[[NUMERATOR, DENOMINATOR]].sum()
     ratio = sums[NUMERATOR].sum() / sums[DENOMINATOR].sum()
     return ratio + (sums[NUMERATOR] - ratio * sums[DENOMINATOR]) / sums[DENOMINATOR].mean()
-
-
-def _distances(values: pd.Series, best: float | None) -> pd.Series:
-    """Values of subjects, or with an ideal value those whose mean is the distance of their mean."""
-    if best is None:
-        return values
-    return (values - best) * (1.0 if values.mean() >= best else -1.0)
 
 
 def _spread(values: pd.DataFrame) -> float:

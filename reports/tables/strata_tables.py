@@ -16,7 +16,8 @@ SEXES = {"F": "women", "M": "men"}
 CAPTION = (
     "Means over subjects; of several training seeds over those too. 95% intervals over subjects "
     f"from {ENOUGH} subjects on; no mean of fewer than {FEWEST} subjects. A ratio of sums, such as "
-    "the skill against the true change, is that of the stratum's sums. Other metrics of a whole "
+    "the skill against the true change, is that of the stratum's sums; its interval is by the "
+    "delete-one-subject jackknife, which is fast. Other metrics of a whole "
     "set, such as FID, are not stratified: fewer volumes would give other values. Strata have no "
     "letters and no bold: they are too many tests of too few subjects."
 )

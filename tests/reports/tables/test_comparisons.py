@@ -40,6 +40,21 @@ def test_nearness_to_the_best_value_decides(compared: list[Compared]) -> None:
         assert one.result.difference.estimate <= 0
 
 
+def test_trainings_on_both_sides_of_the_best_value_are_far_apart(tmp_path: Path, fake: Any) -> None:
+    results = read_results(replace(fake, more=True, seeds=3).write(tmp_path))
+    scores = results.scores.copy()
+    chosen = (scores["metric"] == "ventricles-intercept") & (scores["method"] == "ours")
+    scores.loc[chosen, "value"] = scores.loc[chosen, "training_seed"].map({0: -1.0, 1: 1.0, 2: 1.0})
+    found = build_comparisons(replace(results, scores=scores), Console(quiet=True))
+    one = next(
+        one
+        for one in _of(found, "ventricles-intercept")
+        if {one.better.method, one.worse.method} == {"ours", "vae"}
+    )
+    assert one.seed_spread == pytest.approx(math.hypot(2 / math.sqrt(3), 0.01), abs=1e-6)
+    assert one.p_seeds > 0.05
+
+
 def test_holm_is_over_the_comparisons_of_one_metric(compared: list[Compared]) -> None:
     for one in compared:
         assert not isinstance(one.result, str)
