@@ -161,7 +161,6 @@ def test_values_of_other_code_are_ranked_with_a_warning(
     mae = next(its for its in results.metrics if its.name == "mae")
     made = build_table(results, [mae], "", "", "")
     assert any("with an equal definition: ranked with it" in note for note in made.notes)
-    assert sum(row.cells[0].best for row in made.rows) == 1
     run()  # current code for the first row too
     assert code_warnings(read_results(scores.parent)) == []
 

@@ -68,7 +68,7 @@ def _order(results: Results, compared: Sequence[Compared]) -> str:
 
 def _made_by(provenance: dict[str, Any]) -> str:
     """Command and commit of the run, and the command that wrote this."""
-    command = str(provenance.get("command", "")).partition(" --workspace")[0]
+    command = str(provenance.get("command", "cli.py run")).partition(" --workspace")[0]
     commit = provenance.get("git", "unknown")
     return (
         f"Made by `python {command.removeprefix('python ')}` at commit {commit}, and `python "

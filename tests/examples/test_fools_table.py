@@ -27,8 +27,9 @@ def test_every_row_and_metric_was_measured(table: pd.DataFrame) -> None:
 
 
 def test_what_a_metric_measures_is_in_at_most_eight_words() -> None:
-    without = {"fid-mean", "fid-covariance", "fid-random"}  # not measured yet
-    assert tuple(MEASURES) == tuple(name for name in DEFAULT_METRICS if name not in without)
+    others = {"fid-mean", "fid-covariance", "fid-random"}  # not measured yet
+    others |= {its for its in DEFAULT_METRICS if its.startswith(("ventricles-", "brain-"))}
+    assert tuple(MEASURES) == tuple(name for name in DEFAULT_METRICS if name not in others)
     assert all(len(text.split()) <= 8 for text in MEASURES.values())
 
 

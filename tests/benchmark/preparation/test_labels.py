@@ -63,7 +63,7 @@ def options(study: Path, listed: Path) -> Options:
         against=f"table:{study}",
         as_is=True,
         intensities="0,1",
-        metrics="ventricles-labels-bias,ssim",
+        metrics="ventricles-labels-change-error,ssim",
         overrides=("readers.table.labels=segmentation",),
     )
 
@@ -76,7 +76,7 @@ def test_change_is_counted_on_label_maps(study: Path, tmp_path: Path) -> None:
     folder, _ = submit(options(study, listed), Workspace(tmp_path / "runs"), Console(quiet=True))
     scores = read_scores(folder / "scores.csv").groupby("metric")["value"].mean()
     before, after = ((ball(radius) > 0).sum() for radius in (4, 5))
-    assert scores["ventricles-labels-bias"] == pytest.approx(-100 * (after / before - 1))
+    assert scores["ventricles-labels-change-error"] == pytest.approx(100 * abs(after / before - 1))
 
 
 def test_a_volume_without_labels_has_a_note(study: Path, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_volume_without_labels_has_a_note(study: Path, tmp_path: Path) -> None
     listed.write_text("\n".join(["subject,visit,generated", *lines]) + "\n")
     folder, _ = submit(options(study, listed), Workspace(tmp_path / "runs"), Console(quiet=True))
     scores = read_scores(folder / "scores.csv")
-    notes = scores.loc[scores["metric"] == "ventricles-labels-bias", "note"]
+    notes = scores.loc[scores["metric"] == "ventricles-labels-change-error", "note"]
     assert notes.str.contains("label map").all()
 
 

@@ -124,8 +124,14 @@ def test_an_option_is_not_given_twice() -> None:
         ("width=true", "'methods.ours.width': a number is needed"),
         ("unet.norm_groups=0", "'methods.ours.unet.norm_groups'"),
         ("unet={channels: [3, 6], attention: [no, no], norm_groups: 3}", "must be even"),
-        ("diffusion.schedule.beta_start=1e-12", "over 1000 steps the share of the image"),
-        ("diffusion.schedule.beta_end=0.999", "over 1000 steps the share of the image"),
+        (
+            "diffusion.schedule={kind: linear, beta_start: 1e-12}",
+            "over 1000 steps the share of the image",
+        ),
+        (
+            "diffusion.schedule={kind: linear, beta_end: 0.999}",
+            "over 1000 steps the share of the image",
+        ),
         ("diffusion.schedule.steps=1000000", "'methods.ours.diffusion.schedule.steps'"),
         ("unet={channels: [], attention: []}", "'methods.ours.unet.channels'"),
         ("unet.channels=[1000000000]", "'methods.ours.unet.channels.0'"),
