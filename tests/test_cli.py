@@ -607,7 +607,8 @@ def test_a_real_brain_that_grows_by_9_percent_a_year_is_marked(
     assert "the real brain grows or shrinks by over 5% a year" in result.err
     assert "in 1 of 1 real pair(s)" in result.err
     (value,) = read_scores(Path(result.out.strip()))["value"]
-    assert value == pytest.approx(-9, abs=1)  # of a copy, which does not change
+    # of a copy, which does not change: 9% a year in 203 days
+    assert value == pytest.approx(5, abs=0.6)
 
 
 # ---- several devices ----
