@@ -125,15 +125,15 @@ def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 def known_at_source(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Add the columns ``STRATA``, and label maps if there are any; arguments as of ``annotate``."""
-    found = pairs.copy()
+    annotated = pairs.copy()
     by_volume = table.drop_duplicates("volume").set_index("volume")
     for column in STRATA:
         if column in table:
-            found[column] = found["source"].map(by_volume[column])
+            annotated[column] = annotated["source"].map(by_volume[column])
     if "volume_labels" in table:
         for role in ROLES:
-            found[f"{role}_labels"] = found[role].map(by_volume["volume_labels"])
-    return found
+            annotated[f"{role}_labels"] = annotated[role].map(by_volume["volume_labels"])
+    return annotated
 
 
 def has_truth(pairs: pd.DataFrame) -> bool:
