@@ -1,8 +1,10 @@
 """A structure whose volume is measured, and what its metrics of change have in common."""
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 from longibench.metrics.allowed import Allowed
@@ -33,6 +35,35 @@ class Structure:
     fastest: float = math.inf
 
 
+class ForecastScan(Scan):
+    """A follow-up of which volumes of structures were forecast, without an image.
+
+    Attributes:
+        volumes_ml: By name of the structure; NaN where there is no forecast.
+    """
+
+    def __init__(self, source: Scan, volumes_ml: Mapping[str, float]) -> None:
+        """Args: the source, whose voxels it has, and the volumes."""
+        super().__init__(source.voxels, source.spacing_mm, real=False)
+        self.volumes_ml = volumes_ml
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of the volumes."""
+        return hashlib.sha256(repr(sorted(self.volumes_ml.items())).encode()).hexdigest()
+
+    def volume(self, structure: Structure) -> float:
+        """Forecast volume of a structure in ml.
+
+        Raises:
+            MetricError: There is none.
+        """
+        found = self.volumes_ml.get(structure.name, math.nan)
+        if math.isnan(found):
+            raise MetricError(f"no forecast of {structure.title.lower()}")
+        return found
+
+
 class TissueMetric(Metric):
     """Base class of the metrics of one structure, generated and real measured in the same way.
 
@@ -56,11 +87,13 @@ class TissueMetric(Metric):
         return f"{structure.title}, {self.quantity} [{measured_by}]"
 
     def volume(self, scan: Scan) -> float:
-        """Volume of the structure in ml.
+        """Volume of the structure in ml: measured, or as it was forecast.
 
         Raises:
-            MetricError: It cannot be measured.
+            MetricError: It cannot be measured, or was not forecast.
         """
+        if isinstance(scan, ForecastScan):
+            return scan.volume(self.structure)
         return self.structure.volume(self.instruments, scan)
 
     def volume_of_source(self, source: Scan) -> float:

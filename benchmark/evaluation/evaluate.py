@@ -1,16 +1,12 @@
 """Score volumes on disk against the real follow-ups: the same way for every method."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from threadpoolctl import threadpool_limits
 
 from longibench.benchmark.core.checked_files import (
     read_table,
@@ -18,11 +14,12 @@ from longibench.benchmark.core.checked_files import (
     understood,
     write_table,
 )
-from longibench.benchmark.core.console import Bar, Console
+from longibench.benchmark.core.console import Console
 from longibench.benchmark.core.folder_digests import digests_of
 from longibench.benchmark.core.names import check_name
-from longibench.benchmark.core.process_pool import count_workers
 from longibench.benchmark.core.workspace import PAIRS, SCORES, Workspace
+from longibench.benchmark.evaluation.forecasts import Forecaster, ForecastScorer
+from longibench.benchmark.evaluation.in_threads import in_threads
 from longibench.benchmark.evaluation.predictions import (
     CHANGED,
     DEFORMATION,
@@ -100,11 +97,34 @@ class Evaluator:
             UserError: A missing, extra, duplicate or unreadable volume, another geometry or range.
         """
         table = join_pairs(predictions, self._pairs)
+        self._check(_by_subject(table), predictions, fit)
+        return self._scored(
+            table, Scorer(self._metrics, predictions.folder, fit, self._cache), label
+        )
+
+    def score_forecasts(
+        self, train_pairs: pd.DataFrame, labels: Sequence[Label]
+    ) -> Iterator[pd.DataFrame]:
+        """Score the volumes that forecasts have for every pair.
+
+        Args:
+            train_pairs: What they are fitted on, see ``forecasts.Forecaster``.
+            labels: Their rows; the method of each is one of ``FORECASTS``.
+
+        Raises:
+            UserError: A volume cannot be read.
+        """
+        given = self._pairs, self._console, self._workers
+        forecaster = Forecaster(self._metrics, train_pairs, *given)
+        for label in labels:
+            scorer = ForecastScorer(self._metrics, Path(), PLAIN, self._cache)
+            yield self._scored(forecaster.rows(label.method), scorer, label)
+
+    def _scored(self, table: pd.DataFrame, scorer: Scorer, label: Label) -> pd.DataFrame:
+        """The scores of volumes, given in the order of subjects."""
         subjects = _by_subject(table)
-        self._check(subjects, predictions, fit)
-        scorer = Scorer(self._metrics, predictions.folder, fit, self._cache)
         with self._console.bar(f"score {label.method}", len(table)) as bar:
-            scores = self._map(subjects, scorer, bar)
+            scores = in_threads(subjects, scorer, self._workers, bar)
         rows = [*_pair_rows(self._metrics, subjects, scores)]
         rows += [*_real_rows(self._metrics, subjects, scores)]
         rows += _subject_rows(self._metrics, subjects, scores)
@@ -139,7 +159,7 @@ class Evaluator:
         self._check(subjects, predictions, fit)
         scorer = Scorer(self._metrics, predictions.folder, fit, self._cache)
         with self._console.bar("measure", sum(map(len, subjects))) as bar:
-            self._map(subjects, scorer, bar)
+            in_threads(subjects, scorer, self._workers, bar)
 
     def _check(self, subjects: list[list[Row]], predictions: Predictions, fit: Fit) -> None:
         def check(rows: list[Row]) -> None:
@@ -155,35 +175,7 @@ class Evaluator:
                     require_intact(predictions.path(path), CHANGED)
 
         with self._console.bar("check headers", sum(map(len, subjects))) as bar:
-            self._map(subjects, check, bar)
-
-    def _map(self, subjects: list[list[Row]], work: Any, bar: Bar) -> list[Any]:
-        """Results in the order of the subjects; raises the first error in that order."""
-        results = []
-        with (
-            _one_thread_each(),
-            ThreadPoolExecutor(count_workers(self._workers, len(subjects))) as pool,
-        ):
-            try:
-                for rows, result in zip(subjects, pool.map(work, subjects), strict=True):
-                    results.append(result)
-                    bar.advance(len(rows))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        return results
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Volumes are scored in parallel, each on one thread: the order of sums is fixed."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
+            in_threads(subjects, check, self._workers, bar)
 
 
 def _named(row: Row, *columns: str) -> list[str]:

@@ -7,6 +7,7 @@ import pandas as pd
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.evaluation.score_table import METRIC, VALUE
 from longibench.metrics.detectable import UNDETECTABLE
+from longibench.metrics.retired import successors
 
 UNSTATED = "the metric returned "  # begins the note of a NaN or infinity that it did not explain
 
@@ -37,9 +38,10 @@ def score_warnings(scores: pd.DataFrame) -> list[str]:
     """One sentence for each metric without any value, and for each doubt about real pairs.
 
     No sentence names a participant. Pairs without a detectable change are common, and counted in
-    the tables alone.
+    the tables alone. Metrics of an earlier version, which no table shows, have none.
     """
-    values = scores[scores["role"] == VALUE]
+    retired = [name for name in scores["metric"].unique() if successors(name)]
+    values = scores[(scores["role"] == VALUE) & ~scores["metric"].isin(retired)]
     return [*_without_value(values), *_doubts(values)]
 
 

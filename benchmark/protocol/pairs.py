@@ -110,14 +110,8 @@ def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         ``volume_clean``: ``source_clean``, ``target_clean``, ``target_warp`` and the true volumes,
         such as ``source_true_brain_ml``. Only evaluated pairs have them.
     """
-    annotated = pairs.copy()
+    annotated = known_at_source(pairs, table)
     by_volume = table.drop_duplicates("volume").set_index("volume")
-    for column in STRATA:
-        if column in table:
-            annotated[column] = annotated["source"].map(by_volume[column])
-    if "volume_labels" in table:
-        for role in ROLES:
-            annotated[f"{role}_labels"] = annotated[role].map(by_volume["volume_labels"])
     if VOLUME_CLEAN in table:
         for role in ROLES:
             annotated[f"{role}_clean"] = annotated[role].map(by_volume[VOLUME_CLEAN])
@@ -126,6 +120,19 @@ def annotate(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         annotated["target_warp"] = annotated["target"].map(by_volume[WARP])
     if VOLUME_EXPECTED in table:
         annotated["target_expected"] = annotated["target"].map(by_volume[VOLUME_EXPECTED])
+    return annotated
+
+
+def known_at_source(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns ``STRATA``, and label maps if there are any; arguments as of ``annotate``."""
+    annotated = pairs.copy()
+    by_volume = table.drop_duplicates("volume").set_index("volume")
+    for column in STRATA:
+        if column in table:
+            annotated[column] = annotated["source"].map(by_volume[column])
+    if "volume_labels" in table:
+        for role in ROLES:
+            annotated[f"{role}_labels"] = annotated[role].map(by_volume["volume_labels"])
     return annotated
 
 

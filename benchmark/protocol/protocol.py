@@ -22,6 +22,7 @@ from longibench.benchmark.protocol.pairs import (
     COLUMNS,
     PATHS,
     annotate,
+    known_at_source,
     make_pairs,
     truth_contents,
 )
@@ -44,7 +45,7 @@ class Protocol:
     Attributes:
         name: Cohort and digest; the name of the protocol's folder.
         training: Digest of all properties of the data that training depends on.
-        train_pairs: Pairs of the training subjects.
+        train_pairs: Pairs of the training subjects, with what is known at the source.
         test_pairs: Pairs of the evaluation subjects.
         info: The content of ``protocol.json``.
         validation_pairs: Pairs of the validation subjects; empty if there are none.
@@ -112,7 +113,7 @@ def build_protocol(
         evaluation,
         settings,
         info,
-        train_pairs=train_pairs,
+        train_pairs=known_at_source(train_pairs, train.table),
         validation_pairs=_validation_pairs(train.table, split, settings.pairs),
     )
 

@@ -1,6 +1,7 @@
 """The rows that every run also computes, because they show what a score rewards."""
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from longibench.benchmark.cohorts.open_cohort import SIMULATED
 from longibench.benchmark.core.errors import UserError
@@ -8,6 +9,8 @@ from longibench.benchmark.evaluation.generate import NEEDS_TRUTH
 from longibench.benchmark.preparation.steps.plan import resamples_only, resolve
 from longibench.benchmark.preparation.truth import FOLLOWS, STEPS, allows_truth
 from longibench.benchmark.protocol.table_checks import Cohorts
+from longibench.benchmark.runs.forecast_names import split_forecasts
+from longibench.benchmark.runs.matrix import read_recipes
 from longibench.benchmark.settings.plugins import find_metric, load_metrics
 from longibench.benchmark.settings.schema import Settings
 from longibench.benchmark.training.recipe import Recipe
@@ -33,6 +36,26 @@ def with_reference_rows(methods: Sequence[str], settings: Settings) -> list[str]
         return list(dict.fromkeys(methods))
     expected = (EXPECTED,) if settings.phantom.futures else ()
     return list(dict.fromkeys([*methods, *REFERENCES, *ORACLES, *expected]))
+
+
+def read_rows(
+    asked: Sequence[str], settings: Settings, plugins: tuple[Path, ...]
+) -> tuple[list[Recipe], list[str]]:
+    """Recipes of all methods of a run, and the names of its forecasts.
+
+    Args:
+        asked: Names of registered methods and of forecasts.
+        settings: The run's settings.
+        plugins: Files with further methods and metrics.
+
+    Raises:
+        UserError: Nothing is named, a name is unknown, or a wrong setting of any method.
+    """
+    load_metrics(plugins)
+    methods, forecasts = split_forecasts(asked, settings)
+    if forecasts and not methods:
+        return [], forecasts
+    return read_recipes(with_reference_rows(methods, settings), settings, plugins), forecasts
 
 
 def with_truth_only(

@@ -37,12 +37,13 @@ from longibench.benchmark.protocol.table_checks import open_cohorts
 from longibench.benchmark.runs.cell import Cell, Scoring, make_cell, remove_damage, scoring_of
 from longibench.benchmark.runs.checks import check_cohorts, check_run
 from longibench.benchmark.runs.dry_run import Estimate, estimate
+from longibench.benchmark.runs.forecast_rows import score_forecasts
 from longibench.benchmark.runs.launchers import in_process, ray
-from longibench.benchmark.runs.matrix import Matrix, read_recipes
+from longibench.benchmark.runs.matrix import Matrix
 from longibench.benchmark.runs.reference_rows import (
     is_simulated,
+    read_rows,
     seeds_of,
-    with_reference_rows,
     with_truth_only,
 )
 from longibench.benchmark.runs.requested import record_request
@@ -82,7 +83,8 @@ def run(  # noqa: PLR0913 - the options of a run
     The prepared cohort and the protocols, which cells share, are made here, before the first cell.
 
     Args:
-        methods: Names of registered methods; other rows are added, see ``runs.reference_rows``.
+        methods: Names of registered methods and of forecasts; other rows are added, see
+            ``runs.reference_rows``.
         settings: The run's settings.
         workspace: Folder of all results; existing ones are reused.
         console: For the plan and progress.
@@ -99,7 +101,7 @@ def run(  # noqa: PLR0913 - the options of a run
         Stopped: By the user or the system; the same command continues.
     """
     matrix = matrix or Matrix()
-    recipes = read_recipes(with_reference_rows(methods, settings), settings, plugins)
+    recipes, forecasts = read_rows(methods, settings, plugins)
     check_run(recipes, settings, matrix, cells_here=launcher != "ray")
     take_over(workspace.folders(), workspace.root, console)
     unresolved, on_ray = settings, launcher == "ray"
@@ -129,6 +131,8 @@ def run(  # noqa: PLR0913 - the options of a run
         ray.launch(cells, settings, console)
     else:
         in_process.launch(cells, metrics, console)
+    for plan in planned:
+        score_forecasts(forecasts, plan.protocol, plan.scoring, console, metrics)
     return [_collected(plan, workspace, console) for plan in planned]
 
 
@@ -158,7 +162,7 @@ def dry_run(
         Stopped: By the user or the system.
     """
     matrix = matrix or Matrix()
-    recipes = read_recipes(with_reference_rows(methods, settings), settings, plugins)
+    recipes, _ = read_rows(methods, settings, plugins)
     check_run(recipes, settings, matrix)
     device = resolved_here(settings.device)
     settings = settings.model_copy(update={"device": device})

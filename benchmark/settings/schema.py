@@ -329,7 +329,7 @@ class Settings(Section):
         readers: Per reader, its own settings.
         methods: Per method, ``training`` overrides and the method's own settings.
         reference_rows: Whether every run also computes the rows that show what a score rewards:
-            copies of the source and, where the truth is known, oracles.
+            copies of the source, forecasts of volumes and, where the truth is known, oracles.
     """
 
     preset: str

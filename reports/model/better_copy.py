@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from longibench.metrics.statistics import bootstrap_interval
-from longibench.reports.model.estimates import Estimate, estimate, mean_by_subject
+from longibench.metrics.ratio import ratio_interval
+from longibench.metrics.statistics import Interval
+from longibench.reports.model.estimates import Estimate, estimate
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
 
-DIGITS = 12  # equal contributions are equal, whatever the rounding of their sums
+DIGITS = 12  # equal errors are equal, whatever the rounding of their sums
 ERRORS = {"skill": "mae", "skill-head": "mae-head"}  # the errors that each skill compares
 
 
@@ -29,20 +30,19 @@ class BetterCopySkill:
     copy: Entry
 
     def estimate(self, results: Results, entry: Entry) -> Estimate:
-        """1 - mean error / mean error of the better copy, over the volumes that both have.
+        """1 - sum of errors / sum of the better copy's, over the volumes that both have.
 
-        The interval is that of the ratio, linearised: a bootstrap over subjects of each one's
-        contribution, whose mean is the ratio itself.
+        A ratio of sums over pairs, as the skill: where the better copy is ``copy-source`` both are
+        equal, and so are their intervals.
         """
         found = estimate(results, entry, self.error)
         if not found.volumes:
             return found
         own, copy = (results.values_of(its, self.error) for its in (entry, self.copy))
-        contributions = _contributions(own, copy)
-        seeds = (_contributions(one, copy).mean() for _, one in own.groupby("training_seed"))
+        seeds = (_ratio(one, copy).estimate for _, one in own.groupby("training_seed"))
         return replace(
             found,
-            interval=bootstrap_interval(contributions),
+            interval=_ratio(own, copy),
             title=self.metric.title,
             by_seed=tuple(seeds),
         )
@@ -75,10 +75,9 @@ def _against(skill: MetricFacts, error: MetricFacts, copy: Entry) -> BetterCopyS
     return BetterCopySkill(replace(skill, name=f"{skill.name}-better", title=title), error, copy)
 
 
-def _contributions(own: pd.DataFrame, copy: pd.DataFrame) -> pd.Series:
-    """Each subject's part of 1 - mean error / mean error of the copy, to first order."""
-    error = mean_by_subject(own[own["volume"].isin(copy["volume"])])
-    of_copy = mean_by_subject(copy[copy["volume"].isin(own["volume"])])
-    ratio = error.mean() / of_copy.mean()
-    parts = 1 - ratio - (error - ratio * of_copy) / of_copy.mean()
-    return parts.round(DIGITS)
+def _ratio(own: pd.DataFrame, copy: pd.DataFrame) -> Interval:
+    """1 - sum of errors / sum of the copy's; a volume's error is the mean over training seeds."""
+    of_copy = copy.groupby("volume").agg({"subject": "first", "value": "mean"})
+    both = of_copy.join(own.groupby("volume")["value"].mean().rename("own"), how="inner")
+    sums = both.assign(less=both["value"] - both["own"]).groupby("subject")[["less", "value"]].sum()
+    return ratio_interval(sums["less"].round(DIGITS), sums["value"])

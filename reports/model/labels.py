@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from longibench.methods.method import Role
 from longibench.methods.samplers import NAMES as SAMPLERS
@@ -12,6 +12,8 @@ from longibench.methods.samplers import NAMES as SAMPLERS
 LABELS = {
     "copy-source": "Copy of the source",
     "copy-smoothed": "Smoothed copy of the source",
+    "mean-rate": "Mean rate",
+    "regression": "Regression",
     "vae": "VAE",
     "med-ddpm": "Med-DDPM",
     "ours": "Dao et al. (ours)",  # "ours" is the paper's word; in other tables it needs a name
@@ -21,8 +23,10 @@ LABELS = {
     "expected-change": "Expected change",
 }
 ORDER = tuple(LABELS)  # of the rows that have equal roles; the paper's methods as in its table
-ROLES: tuple[Role, ...] = ("reference", "method", "oracle")  # in the order of the rows
-MARKS: dict[Role, str] = {"oracle": " (oracle)"}
+RowRole = Role | Literal["forecast"]
+ROLES: tuple[RowRole, ...] = ("reference", "forecast", "method", "oracle")  # in the order of rows
+FEW_METRICS: tuple[RowRole, ...] = ("forecast", "oracle")  # rows that few metrics measure
+MARKS: dict[RowRole, str] = {"forecast": " (forecast)", "oracle": " (oracle)"}
 NOT_SHOWN = ("method", "code", "shape")  # of the settings of a row: equal for all, or not readable
 SHORT = {
     "training.learning_rate": "lr {}",
@@ -61,11 +65,11 @@ class RowFacts:
     made_by: Values = field(default_factory=dict)
     details: str = ""
     created: str = ""
-    role: Role = "method"
+    role: RowRole = "method"
 
 
-def method_label(method: str, role: Role = "method") -> str:
-    """Name of a method in tables; that of an oracle is marked."""
+def method_label(method: str, role: RowRole = "method") -> str:
+    """Name of a row in tables; an oracle and a forecast are marked."""
     return f"{LABELS.get(method, method)}{MARKS.get(role, '')}"
 
 

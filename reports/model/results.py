@@ -24,8 +24,14 @@ from longibench.benchmark.evaluation.score_table import (
 from longibench.benchmark.protocol.protocol_file import read_protocol
 from longibench.benchmark.protocol.recorded_metrics import current_metrics, read_recorded
 from longibench.benchmark.runs.row_names import Rows, read_rows
-from longibench.methods.method import Role
-from longibench.reports.model.labels import ORDER, ROLES, RowFacts, row_labels
+from longibench.reports.model.labels import (
+    FEW_METRICS,
+    ORDER,
+    ROLES,
+    RowFacts,
+    RowRole,
+    row_labels,
+)
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.public_provenance import public_provenance, public_settings
 from longibench.reports.model.public_text import public_facts, public_text
@@ -47,19 +53,25 @@ class Entry:
         label: Its unique name in tables.
         preset: The preset whose settings it has; empty if some were overridden.
         role: What the row is: ``method``; ``reference``, which shows what a metric gives to a copy;
-            ``oracle``, which is made with the simulated truth.
+            ``forecast``, volumes of tissue without an image; ``oracle``, which is made with the
+            simulated truth.
     """
 
     method: str
     settings: str
     label: str
     preset: str = ""
-    role: Role = "method"
+    role: RowRole = "method"
 
     @property
     def competes(self) -> bool:
         """Whether it is ranked and compared: references and oracles are shown beside methods."""
         return self.role == "method"
+
+    @property
+    def is_measured_by_few(self) -> bool:
+        """Whether few metrics measure it, so that most have no value."""
+        return self.role in FEW_METRICS
 
 
 @dataclass(frozen=True)
@@ -160,8 +172,8 @@ class Results:
 
     @property
     def pictured(self) -> list[Entry]:
-        """The rows of figures: the methods; without any, all rows."""
-        return self.methods or self.entries
+        """The rows of figures: the methods; without any, all rows that have images."""
+        return self.methods or [entry for entry in self.entries if entry.role != "forecast"]
 
     def scores_of(self, entry: Entry, metric: MetricFacts) -> pd.DataFrame:
         """The score table's rows of one entry and metric, all roles and training seeds."""
@@ -366,7 +378,7 @@ def _read_runs(folder: Path) -> tuple[Run, ...]:
     return tuple(sorted(runs, key=lambda run: [run.facts[key] for key in keys]))
 
 
-def _role(method: str, facts: dict[str, Any]) -> Role:
+def _role(method: str, facts: dict[str, Any]) -> RowRole:
     """What a row is, as its method declared when it was generated."""
     recorded = facts.get("role", "reference" if method == COPY else "method")
     return next((role for role in ROLES if role == recorded), "method")

@@ -95,7 +95,7 @@ def cost_records(results: Results) -> list[dict[str, Any]]:
 
 def _first_runs(results: Results) -> list[tuple[Entry, dict[str, Any]]]:
     """Each entry with the record of the run of its first training seed."""
-    shown = [entry for entry in results.entries if entry.role != "oracle"]  # theirs means nothing
+    shown = [entry for entry in results.entries if not entry.is_measured_by_few]  # means nothing
     runs = [(entry, results.runs_of(entry)) for entry in shown]
     return [(entry, entry_runs[0].facts) for entry, entry_runs in runs if entry_runs]
 

@@ -115,7 +115,9 @@ KEYS = {
 def read_rows(results: Results) -> list[Row]:
     """The rows with a network or a copy, but not oracles; empty if none has diagnostics."""
     shown = [
-        entry for entry in results.entries if entry.role != "oracle" and results.runs_of(entry)
+        entry
+        for entry in results.entries
+        if not entry.is_measured_by_few and results.runs_of(entry)
     ]
     rows = [
         Row(entry, diagnostics_of(results, entry), slope_ratio(results, entry)) for entry in shown

@@ -6,6 +6,8 @@ from pathlib import Path
 import torch
 
 from longibench.benchmark.core.errors import UserError
+from longibench.benchmark.evaluation.forecast_fit import FORECASTS
+from longibench.benchmark.runs.forecast_names import summary
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.plugins import load_methods
 from longibench.benchmark.training.recipe import Recipe
@@ -14,8 +16,9 @@ PRESETS = ("demo", "paper")
 
 
 def method_table(plugins: Sequence[Path] = ()) -> str:
-    """Name, summary, paper, parameters by preset and conditions of every registered method."""
+    """Name, summary, paper, parameters by preset and conditions of every method; the forecasts."""
     blocks = [_describe(name, tuple(plugins)) for name in sorted(load_methods(plugins))]
+    blocks += [f"{name}: {summary(name)} (a forecast of volumes, no image)" for name in FORECASTS]
     return "\n\n".join(blocks)
 
 

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from longibench.methods.method import Role
 from longibench.reports.model.better_copy import BetterCopySkill, with_better_copy
 from longibench.reports.model.estimates import Estimate, estimate
+from longibench.reports.model.labels import RowRole
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry, Results
 from longibench.reports.model.text_table import Notes
 from longibench.reports.tables.columns import Cell, Column, make_cells, make_column
 from longibench.reports.tables.comparisons import Compared
 
-NOTES: dict[Role, str] = {
+NOTES: dict[RowRole, str] = {
     "reference": (
         "A reference, never ranked or compared: it generates no change, and shows what a metric "
         "gives to the source itself."
+    ),
+    "forecast": (
+        "A forecast, never ranked or compared: volumes of tissue from what is known at the source, "
+        "fitted on the training part. It has no image, and is measured by the change of volumes "
+        "alone."
     ),
     "oracle": (
         "An oracle, never ranked or compared: made with the simulated truth; no method can be "
@@ -86,16 +91,18 @@ def _shown(metric: MetricFacts | BetterCopySkill) -> tuple[MetricFacts, MetricFa
 
 
 def _measured(results: Results, entry: Entry, metrics: list[MetricFacts]) -> bool:
-    return entry.role != "oracle" or any(results.is_scored(entry, metric) for metric in metrics)
+    return not entry.is_measured_by_few or any(
+        results.is_scored(entry, metric) for metric in metrics
+    )
 
 
 def _estimate(results: Results, entry: Entry, metric: MetricFacts | BetterCopySkill) -> Estimate:
-    """The estimate; an oracle's missing metrics are named once, in the note of its row."""
+    """The estimate; metrics that a kind of row lacks are named once, in the note of the row."""
     if isinstance(metric, BetterCopySkill):
         found = metric.estimate(results, entry)
     else:
         found = estimate(results, entry, metric)
-    missing = entry.role == "oracle" and not found.volumes
+    missing = entry.is_measured_by_few and not results.is_scored(entry, _shown(metric)[1])
     return replace(found, note="") if missing else found
 
 

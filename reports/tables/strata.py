@@ -65,7 +65,7 @@ def build_strata(results: Results, console: Console) -> list[StratumValue]:
         for metric in results.metrics
         for entry in results.entries
         if metric.by_subject or results.is_ratio(entry, metric)
-        if entry.role != "oracle" or results.is_scored(entry, metric)  # few metrics measure them
+        if not entry.is_measured_by_few or results.is_scored(entry, metric)
     ]
     if not places or not strata:
         return []

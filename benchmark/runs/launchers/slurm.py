@@ -11,11 +11,11 @@ from longibench.benchmark.core.names import check_text, file_name_part
 from longibench.benchmark.core.signals import RESUMABLE
 from longibench.benchmark.core.workspace import Workspace
 from longibench.benchmark.runs.checks import check_array
-from longibench.benchmark.runs.matrix import Matrix, read_recipes
+from longibench.benchmark.runs.matrix import Matrix
 from longibench.benchmark.runs.reference_rows import (
+    read_rows,
     seeds_of,
     simulates_truth,
-    with_reference_rows,
     with_truth_only,
 )
 from longibench.benchmark.settings.schema import Settings
@@ -78,12 +78,8 @@ def write_array(
             scripts cannot be written.
     """
     labelled = [] if label is None else ["--label", label]
-    recipes = with_truth_only(
-        read_recipes(with_reference_rows(methods, settings), settings, plugins),
-        methods,
-        settings,
-        truth=simulates_truth(settings),
-    )
+    every, forecasts = read_rows(methods, settings, plugins)
+    recipes = with_truth_only(every, methods, settings, truth=simulates_truth(settings))
     check_array(recipes, settings, matrix, workspace)
     given = [*options, ALONE, *_plugins(plugins), *labelled]
     cells = [
@@ -92,6 +88,9 @@ def write_array(
         for recipe in recipes
         for one in seeds_of(recipe, matrix.by_seed(fold))
     ]
+    if forecasts:  # one cell a fold: they share what they measure
+        together = ",".join(forecasts)
+        cells += [_cell(together, fold, given, workspace) for fold in matrix.by_fold(settings)]
     cohorts = [settings.cohort, *([settings.test_cohort] if settings.test_cohort else [])]
     others = [option for option in options if not option.startswith(OF_COHORTS)]
     commands = [_command("prepare", [cohort, *others], workspace) for cohort in cohorts]

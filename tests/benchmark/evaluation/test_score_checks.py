@@ -55,6 +55,11 @@ def test_a_metric_without_any_value_is_reported_once_with_its_first_reason() -> 
     assert score_warnings(table) == ["fid: none of 2 value(s) could be computed: needs 10 volumes"]
 
 
+def test_metrics_of_an_earlier_version_are_not_reported() -> None:
+    table = scores(monotonicity=[TOO_FEW], **{"brain-bias": [FAST], "fid": [TOO_FEW]})
+    assert score_warnings(table) == ["fid: none of 1 value(s) could be computed: needs 10 volumes"]
+
+
 def test_doubtful_real_pairs_are_counted_once_and_not_named() -> None:
     both = [FAST, Value(2.0)]
     (text,) = score_warnings(scores(**{"brain-change-error": both, "brain-change-error-ml": both}))

@@ -35,6 +35,7 @@ from longibench.benchmark.settings.preparation import Step
 
 Cli = Callable[..., Any]
 DEMO = load_settings("demo")
+TOGETHER = "mean-rate,regression"  # one cell: they share what they measure
 ROWS = [
     *("--set", "reference_rows=true", "--set", "metrics.names=[ssim,mae,psnr-head]"),
     *("--set", "methods.copy-smoothed.training.iterations=2"),
@@ -124,10 +125,11 @@ def test_only_methods_are_trained_with_every_seed() -> None:
 @pytest.mark.parametrize(
     ("overrides", "rows"),
     [
-        ([], (*REFERENCES, *ORACLES)),
-        (["phantom.scattered=true"], REFERENCES),
-        (["preparation.bias=n4"], REFERENCES),
-        (["test_cohort=bids:/data/other"], REFERENCES),
+        ([], (*REFERENCES, *ORACLES, TOGETHER)),
+        (["phantom.scattered=true"], (*REFERENCES, TOGETHER)),
+        (["preparation.bias=n4"], (*REFERENCES, TOGETHER)),
+        (["test_cohort=bids:/data/other"], (*REFERENCES, TOGETHER)),
+        (["metrics.names=[fid]"], (*REFERENCES, *ORACLES)),
         (["reference_rows=false"], ()),
     ],
 )

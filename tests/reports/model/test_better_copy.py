@@ -78,6 +78,21 @@ def test_the_interval_is_of_the_ratio_over_subjects(measured: Results) -> None:
     assert interval.estimate == pytest.approx(1 - errors["ours"] / errors["copy-smoothed"])
 
 
+def test_pairs_have_equal_weight_as_in_the_skill(measured: Results) -> None:
+    """A subject with fewer pairs counts less, in the estimate and in each training seed's."""
+    scores = measured.scores
+    few = (scores["subject"] == scores["subject"].iloc[0]) & (scores["interval_years"] > 1.5)
+    scores = scores[~few].copy()
+    ours = (scores["metric"] == "mae-head") & (scores["method"] == "ours")
+    scores.loc[ours & (scores["interval_years"] < 1.5), "value"] /= 2
+    results = replace(measured, scores=scores)
+    (entry,) = [entry for entry in results.entries if entry.method == "ours"]
+    found = better(results).estimate(results, entry)
+    sums = scores[scores["metric"] == "mae-head"].groupby("method")["value"].sum()
+    assert found.value == pytest.approx(1 - sums["ours"] / sums["copy-smoothed"])
+    assert found.by_seed == pytest.approx((found.value,))
+
+
 def test_it_stands_behind_the_skill_and_needs_two_copies(measured: Results) -> None:
     heads = [column.head for table in build_tables(measured) for column in table.columns]
     place = heads.index("Skill ↑")
