@@ -75,10 +75,10 @@ def test_points_are_folders_like_any_other(place: Path) -> None:
     results = read_results(curve_folder(place))
     assert len(results.entries) == 4
     assert {results.details(entry) for entry in results.entries} == {
-        "predicts x0, ancestral DDPM 2 of 1000 steps",
-        "predicts x0, DDIM (eta 0.5) 2 of 1000 steps",
-        "predicts x0, DDIM (eta 0.5) 4 of 1000 steps",
-        "predicts x0, DPM-Solver++ 2M 2 of 1000 steps",
+        "predicts x0 beside a skip of x_t, ancestral DDPM 2 of 1000 steps",
+        "predicts x0 beside a skip of x_t, DDIM (eta 0.5) 2 of 1000 steps",
+        "predicts x0 beside a skip of x_t, DDIM (eta 0.5) 4 of 1000 steps",
+        "predicts x0 beside a skip of x_t, DPM-Solver++ 2M 2 of 1000 steps",
     }
 
 
@@ -102,7 +102,8 @@ def test_a_second_sweep_computes_only_what_is_missing(
 
 
 def _sampler_of(folder: Path) -> str:
-    return str(json.loads((folder / "run.json").read_text())["details"]).split()[2]
+    details = str(json.loads((folder / "run.json").read_text())["details"])
+    return details.partition(", ")[2].split()[0]
 
 
 def test_more_steps_than_levels_are_left_out(place: Path, sweep: Callable[..., Any]) -> None:
