@@ -51,15 +51,13 @@ class CourseMetric(TissueMetric, SetMetric):
         self, *, generated: Features, reference: Features, groups: Sequence[str]
     ) -> dict[str, float]:
         """As of ``SetMetric``; a subject without a slope changes nothing."""
-        rows = np.asarray(groups)
-        every = np.unique(rows)
-        if len(every) < 2:
+        people = sorted(set(groups))
+        if len(people) < 2:
             raise TooFewVolumes("leaving a subject out needs at least 2 subjects")
+        parts = self._parts(generated=generated, reference=reference, groups=groups)
         return {
-            str(left): self._value(
-                self._parts(generated[rows != left], reference[rows != left], rows[rows != left])
-            )
-            for left in every
+            left: self._value({who: its for who, its in parts.items() if who != left})
+            for left in people
         }
 
     def value_by_subject(
@@ -76,16 +74,17 @@ class CourseMetric(TissueMetric, SetMetric):
             TooFewVolumes: Too few subjects have a slope.
             MetricError: It is not defined on these courses.
         """
-        parts = self._parts(generated, reference, np.asarray(groups))
+        parts = self._parts(generated=generated, reference=reference, groups=groups)
         self._check(parts)
         return self._value(parts)
 
-    def _parts(self, generated: Features, reference: Features, groups: np.ndarray) -> Parts:
-        """Two numbers for each subject with a slope."""
+    def _parts(self, *, generated: Features, reference: Features, groups: Sequence[str]) -> Parts:
+        """Two numbers for each subject with a slope; arguments as of ``value_by_subject``."""
+        rows = np.asarray(groups)
         return {
-            str(subject): self._part(generated[rows], reference[rows])
-            for subject in np.unique(groups)
-            if np.ptp(reference[rows := groups == subject, YEARS]) >= SPAN
+            str(subject): self._part(generated[own], reference[own])
+            for subject in np.unique(rows)
+            if np.ptp(reference[own := rows == subject, YEARS]) >= SPAN
         }
 
     def _check(self, parts: Parts) -> None:
@@ -95,9 +94,9 @@ class CourseMetric(TissueMetric, SetMetric):
                 f"no slope: no subject has follow-ups that span at least {SPAN:g} year"
             )
 
-    @abstractmethod
     def _part(self, generated: Features, reference: Features) -> tuple[float, float]:
-        """Two numbers of one subject's visits, (V, 3) each."""
+        """Two numbers of one subject's visits, (V, 3) each: by default both slopes."""
+        return slope(generated), slope(reference)
 
     @abstractmethod
     def _value(self, parts: Parts) -> float:
@@ -113,8 +112,8 @@ class CourseRatio(CourseMetric):
     def parts_by_subject(
         self, *, generated: Features, reference: Features, groups: Sequence[str]
     ) -> Parts:
-        """Numerator and denominator of each subject with a slope; arguments as of a value."""
-        return self._parts(generated, reference, np.asarray(groups))
+        """Numerator and denominator of each subject with a slope."""
+        return self._parts(generated=generated, reference=reference, groups=groups)
 
     def _value(self, parts: Parts) -> float:
         numerator, denominator = np.array(list(parts.values())).reshape(-1, 2).sum(axis=0)
@@ -130,9 +129,6 @@ class SlopeRatio(CourseRatio):
 
     best: ClassVar[float | None] = 1.0
     quantity = "slope ratio"
-
-    def _part(self, generated: Features, reference: Features) -> tuple[float, float]:
-        return slope(generated), slope(reference)
 
     def _check(self, parts: Parts) -> None:
         """Refuse where the sum of the true slopes may be 0: the ratio then means nothing."""
@@ -178,9 +174,6 @@ class SlopeCorrelation(CourseMetric):
 
     higher_is_better = True
     quantity = "correlation of slopes"
-
-    def _part(self, generated: Features, reference: Features) -> tuple[float, float]:
-        return slope(generated), slope(reference)
 
     def _check(self, parts: Parts) -> None:
         super()._check(parts)

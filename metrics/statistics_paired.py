@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from longibench.metrics.statistics import (
     jackknife_interval,
     without_noise,
 )
+
+Values = TypeVar("Values", pd.Series, Array)
 
 LEVEL = 0.05  # of a p after Holm's correction, below which two methods differ
 
@@ -167,22 +170,22 @@ def _paired(first: pd.Series, second: pd.Series) -> Array:
     return pd.concat([first, second], axis=1, join="inner").dropna().to_numpy(float).T
 
 
+def distances(values: Values, best: float | None) -> Values:
+    """Values, or with an ideal value those whose mean is the distance of their mean from it."""
+    if best is None or not len(values):
+        return values
+    return (values - best) * (1.0 if values.mean() >= best else -1.0)
+
+
 def _differences(both: Array, best: float | None) -> Array:
     """Differences (n,) that count: of the values (2, n), or of their signed distances from best."""
-    left, right = both if best is None else _above(both, best)
+    left, right = (distances(values, best) for values in both)
     return without_noise(left - right, both)
 
 
 def _sides(estimates: Array, best: float) -> Array:
     """1 for a method at or above the best value, -1 for one below it."""
     return np.where(estimates >= best, 1.0, -1.0)
-
-
-def _above(both: Array, best: float) -> Array:
-    """Values (2, n) minus ``best``, with signs chosen so that no method's mean is below zero."""
-    if not both.size:
-        return both
-    return np.asarray(_sides(both.mean(axis=1), best)[:, None] * (both - best))
 
 
 def _wilcoxon(differences: Array) -> float:

@@ -43,15 +43,13 @@ class AbsoluteChangeError(TissueMetric, PairMetric):
         return abs(self.volume(generated) - self.volume(reference))
 
 
-class RelativeChangeError(TissueMetric, PairMetric):
+class RelativeChangeError(AbsoluteChangeError):
     """Absolute difference of generated and real total change, in % of the source's volume.
 
     A copy of the source scores the size of the real change.
     """
 
-    higher_is_better = False
     unit = "% of source"
-    decimals = 2
     quantity = "relative error of total change"
     defined_by = MappingProxyType({"change": PERCENT})
 
@@ -63,8 +61,10 @@ class RelativeChangeError(TissueMetric, PairMetric):
         Raises:
             MetricError: The structure is not in the source, or cannot be measured.
         """
-        difference = self.volume(generated) - self.volume(reference)
-        return 100 * abs(difference) / self.volume_of_source(source)
+        error = super().__call__(
+            generated=generated, reference=reference, source=source, interval_years=interval_years
+        )
+        return 100 * error / self.volume_of_source(source)
 
     def doubt(self, *, reference: Scan, source: Scan, interval_years: float) -> str:
         """Whether the real structure changes faster than a person's, or too little to be measured.

@@ -28,6 +28,7 @@ from longibench.metrics.statistics_paired import (
     compare_leave_outs,
     compare_means,
     compare_trainings,
+    distances,
     mean_difference,
 )
 from longibench.reports.model.metric_facts import MetricFacts
@@ -200,13 +201,6 @@ def mean_by_subject(values: pd.DataFrame) -> pd.Series:
     """Each subject's mean over its training seeds; of the same values as ``mean_interval``."""
     columns = ("value", "subject", "training_seed")
     return subject_means(*(values[column].to_numpy() for column in columns))
-
-
-def distances(values: pd.Series, best: float | None) -> pd.Series:
-    """Values, or with an ideal value those whose mean is the distance of their mean from it."""
-    if best is None:
-        return values
-    return (values - best) * (1.0 if values.mean() >= best else -1.0)
 
 
 def ratio_of_subjects(parts: pd.DataFrame) -> Interval:

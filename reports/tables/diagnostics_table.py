@@ -7,8 +7,11 @@ from typing import Any
 
 from longibench.benchmark.evaluation.diagnostics_file import Diagnostics
 from longibench.metrics.statistics import Interval, seed_spread
+from longibench.reports.model.diagnosis import DIVERSITY as DIVERSE
 from longibench.reports.model.diagnosis import (
+    GIVEN_INPUT,
     NO,
+    SHARE,
     Verdict,
     diagnostics_of,
     is_diverse,
@@ -28,12 +31,12 @@ CAPTION = (
     "interval of at most 8 of them. Errors are root mean squares in the source's head, on "
     "intensities in [-1, 1]. Noisy input: the error of the estimate from pure noise, and given "
     "the true noisy input at the level whose ratio of noise to signal is nearest half of that "
-    "error; kept at 0.8 of it or less and, if a network that learned nothing copies its input, "
-    "below what its input times a number reaches. Diversity: kept from 1/3 to 1.2. Source: kept "
-    "for 90% of the subjects or more. Interval: kept if volumes of one seed differ and the slope "
-    "ratio, if it is scored, has an interval above 0. Of several training seeds the mean "
-    "\N{PLUS-MINUS SIGN} standard deviation. A dash: not measured, as for volumes made by other "
-    "code."
+    f"error; kept at {GIVEN_INPUT:g} of it or less and, if a network that learned nothing copies "
+    "its input, below what its input times a number reaches. Diversity: kept from 1/3 to "
+    f"{DIVERSE[1]:g}. Source: kept for {SHARE:.0%} of the subjects or more. Interval: kept if "
+    "volumes of one seed differ and the slope ratio, if it is scored, has an interval above 0. Of "
+    "several training seeds the mean \N{PLUS-MINUS SIGN} standard deviation. A dash: not measured, "
+    "as for volumes made by other code."
 )
 INPUT, DIVERSITY, SOURCE, INTERVAL, OWN = (
     "Uses its noisy input",

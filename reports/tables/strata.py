@@ -17,10 +17,10 @@ from longibench.metrics.statistics import (
     seed_spread,
 )
 from longibench.metrics.statistics_groups import group_difference
+from longibench.metrics.statistics_paired import distances
 from longibench.reports.model.estimates import (
     NOTHING,
     by_seed,
-    distances,
     mean_by_subject,
     mean_interval,
     ratio_of_subjects,

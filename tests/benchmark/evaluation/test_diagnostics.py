@@ -2,10 +2,8 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from longibench.benchmark.core.console import Console
@@ -19,25 +17,14 @@ from longibench.benchmark.evaluation.generate import (
     remove_damaged,
 )
 from longibench.benchmark.settings.schema import (
-    DeviceSettings,
     GenerationSettings,
-    TrainingSettings,
 )
-from longibench.benchmark.training.job import TrainingJob
-from longibench.benchmark.training.loop import train
-from longibench.benchmark.training.recipe import Recipe
-
-CPU = DeviceSettings(accelerator="cpu", threads=1)
 
 
 @pytest.fixture
-def job(tiny: Path, pairs: pd.DataFrame, tmp_path: Path) -> GenerationJob:
+def job(trained: GenerationJob) -> GenerationJob:
     """A trained method whose volumes are generated."""
-    recipe = Recipe("tiny", {}, (16, 20, 16), (tiny,))
-    model = tmp_path / "model"
-    train(TrainingJob(recipe, TrainingSettings(iterations=1), CPU, pairs, 0, model, quiet=True))
-    two = GenerationSettings(batch_size=2)
-    made = GenerationJob(recipe, model, two, CPU, pairs, 0, tmp_path / "out", {}, quiet=True)
+    made = replace(trained, generation=GenerationSettings(batch_size=2), info={})
     generate(made)
     return made
 

@@ -19,24 +19,14 @@ from longibench.benchmark.evaluation.generate import (
 )
 from longibench.benchmark.preparation.store.volumes import load_nifti
 from longibench.benchmark.settings.schema import (
-    DeviceSettings,
     GenerationSettings,
-    TrainingSettings,
 )
-from longibench.benchmark.training.job import TrainingJob
-from longibench.benchmark.training.loop import train
 from longibench.benchmark.training.recipe import Recipe
-
-CPU = DeviceSettings(accelerator="cpu", threads=1)
 
 
 @pytest.fixture
-def job(tiny: Path, pairs: pd.DataFrame, tmp_path: Path) -> GenerationJob:
-    recipe = Recipe("tiny", {}, (16, 20, 16), (tiny,))
-    model = tmp_path / "model"
-    train(TrainingJob(recipe, TrainingSettings(iterations=1), CPU, pairs, 0, model, quiet=True))
-    one = GenerationSettings(batch_size=1)
-    return GenerationJob(recipe, model, one, CPU, pairs, 0, tmp_path / "out", {"a": 1}, quiet=True)
+def job(trained: GenerationJob) -> GenerationJob:
+    return trained
 
 
 def volumes(job: GenerationJob) -> dict[str, np.ndarray]:
@@ -144,7 +134,7 @@ def test_double_precision_is_used_and_changes_only_the_last_digits(
     job: GenerationJob, tmp_path: Path
 ) -> None:
     generate(job)
-    exact = replace(job, device=CPU.model_copy(update={"precision": "64-true"}))
+    exact = replace(job, device=job.device.model_copy(update={"precision": "64-true"}))
     exact = replace(exact, folder=tmp_path / "exact")
     generate(exact)
     first, second = volumes(job), volumes(exact)
