@@ -173,6 +173,8 @@ class SlopeCorrelation(CourseMetric):
     """
 
     higher_is_better = True
+    minimum: ClassVar[float | None] = -1.0
+    maximum: ClassVar[float | None] = 1.0
     quantity = "correlation of slopes"
 
     def _check(self, parts: Parts) -> None:

@@ -59,6 +59,7 @@ class Metric(ABC):
             bias; ``higher_is_better`` is then False and the distance from ``best`` counts.
         minimum: The smallest possible value, where an interval ends; None if there is none, as for
             KID, whose unbiased estimate scatters around 0.
+        maximum: The largest possible value, where an interval ends; None if there is none.
         unit: Unit of the value, empty for a pure number.
         decimals: Decimals printed in tables.
         citation: Paper or library that defines it.
@@ -77,6 +78,7 @@ class Metric(ABC):
     higher_is_better: ClassVar[bool]
     best: ClassVar[float | None] = None
     minimum: ClassVar[float | None] = None
+    maximum: ClassVar[float | None] = None
     unit: ClassVar[str] = ""
     decimals: ClassVar[int] = 3
     citation: ClassVar[str] = ""

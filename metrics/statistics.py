@@ -50,14 +50,15 @@ class Interval:
         """That of the difference in the other direction."""
         return replace(self, estimate=-self.estimate, low=-self.high, high=-self.low)
 
-    def above(self, minimum: float | None) -> "Interval":
-        """The interval without what lies below the smallest possible value; None if there is none.
+    def within(self, minimum: float | None, maximum: float | None) -> "Interval":
+        """The interval without values that are not possible; None for a bound that is not there.
 
         A jackknife interval is symmetric, and so may reach below the zero of a distance.
         """
-        if minimum is None:
-            return self
-        return replace(self, low=float(np.maximum(self.low, minimum)))
+        least = -np.inf if minimum is None else minimum
+        most = np.inf if maximum is None else maximum
+        low, high = np.clip([self.low, self.high], least, most)
+        return replace(self, low=float(low), high=float(high))
 
 
 def subject_means(

@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 
 from longibench.benchmark.core.files import UNFINISHED, file_digest
 from longibench.benchmark.core.signals import RESUMABLE
+from longibench.benchmark.core.workspace import TRAINED
 
 DISTURBANCES = 12  # each kind twice
 ITERATIONS = 90
@@ -114,6 +115,7 @@ def fill_the_disk(run: Run, process: ForkServerProcess, rng: random.Random) -> N
 
 
 def truncate_a_checkpoint(run: Run, process: ForkServerProcess, rng: random.Random) -> None:
+    """Damage the last checkpoint; if the training was complete, follow what the message advises."""
     process.kill()
     process.join()
     checkpoints = sorted(run.root.glob("models/tiny-*/step-*"))
@@ -121,6 +123,7 @@ def truncate_a_checkpoint(run: Run, process: ForkServerProcess, rng: random.Rand
         file = rng.choice(sorted(checkpoints[-1].iterdir()))
         file.write_bytes(file.read_bytes()[: rng.randrange(file.stat().st_size)])
         run.damaged.add(checkpoints[-1])
+        (checkpoints[-1].parent / TRAINED).unlink(missing_ok=True)
 
 
 KINDS = {

@@ -154,6 +154,7 @@ def describe_metric(metric: Metric) -> dict[str, Any]:
         "family": metric.family,
         "best": metric.best,
         "minimum": metric.minimum,
+        "maximum": metric.maximum,
         "higher_is_better": metric.higher_is_better,
         "unit": metric.unit,
         "decimals": metric.decimals,

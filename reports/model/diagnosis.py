@@ -89,7 +89,7 @@ def uses_interval(found: Diagnostics, slope_ratio: Interval) -> Verdict:
         early, late = found.intervals.years
         return Verdict(NO, f"volumes for {early:g} and {late:g} years are the same")
     if slope_ratio.low <= 0:  # NaN without a value
-        bounds = f"{slope_ratio.low:.2f} to {slope_ratio.high:.2f}"
+        bounds = f"{slope_ratio.low:z.2f} to {slope_ratio.high:z.2f}"
         return Verdict(NO, f"the interval of its ventricles' slope ratio, {bounds}, is not above 0")
     return Verdict(YES)
 

@@ -219,7 +219,7 @@ def _set_interval(rows: pd.DataFrame, metric: MetricFacts) -> Interval:
         found = bootstrap_ratio(parts[NUMERATOR], parts[DENOMINATOR])
     else:
         found = jackknife_interval(_set_value(rows), list(_left_out(rows).values()))
-    return found.above(metric.minimum)
+    return found.within(metric.minimum, metric.maximum)
 
 
 def _subject_parts(rows: pd.DataFrame) -> pd.DataFrame:

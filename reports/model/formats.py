@@ -8,15 +8,15 @@ DASH = "—"
 
 
 def number(value: float, decimals: int) -> str:
-    """Format a value; a dash if it is missing."""
-    return DASH if math.isnan(value) else f"{value:.{decimals}f}"
+    """Format a value; a dash if it is missing. What rounds to zero has no sign."""
+    return DASH if math.isnan(value) else f"{value:z.{decimals}f}"
 
 
 def interval(value: Interval, decimals: int) -> str:
     """Format an interval as ``"low to high"``; empty if there is none."""
     if math.isnan(value.low) or math.isnan(value.high):
         return ""
-    return f"{value.low:.{decimals}f} to {value.high:.{decimals}f}"
+    return f"{value.low:z.{decimals}f} to {value.high:z.{decimals}f}"
 
 
 def between_seeds(spread: float, decimals: int, seeds: int | None = None) -> str:

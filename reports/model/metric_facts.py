@@ -25,7 +25,8 @@ class MetricFacts:
     citation: str
     family: str = "fidelity"
     best: float | None = None
-    minimum: float | None = None  # absent in files of an earlier version
+    minimum: float | None = None  # absent in files of an earlier version, as is the next
+    maximum: float | None = None
     definition: str = ""  # empty in files of an earlier version
     defined_by: Mapping[str, Any] = field(default_factory=dict, compare=False)
 

@@ -166,7 +166,7 @@ def _line(one: Compared, notes: Notes) -> Line:
     small = (interval(result.difference, decimals), between_seeds(one.seed_spread, decimals))
     return (
         label,
-        Box(f"{result.difference.estimate:+.{decimals}f}", tuple(filter(None, small))),
+        Box(f"{result.difference.estimate:+z.{decimals}f}", tuple(filter(None, small))),
         Box(p_value(result.p_value)),
         Box(p_value(one.adjusted), best=one.differs),
         Box(percent(one.share), ("of subjects",) if not math.isnan(one.share) else ()),

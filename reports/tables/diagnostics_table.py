@@ -216,4 +216,4 @@ def _with_interval(value: Interval) -> str:
     if math.isnan(value.estimate):
         return DASH
     bounds = interval(value, 2)
-    return f"{value.estimate:.2f} ({bounds})" if bounds else f"{value.estimate:.2f}"
+    return f"{value.estimate:z.2f} ({bounds})" if bounds else f"{value.estimate:z.2f}"

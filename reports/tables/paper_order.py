@@ -158,7 +158,7 @@ def _sentence(step: Step) -> str:
         return f"{names}: {step.compared.result}."
     difference, decimals = step.difference, step.compared.metric.decimals
     side = "better" if step.holds else "not better"
-    text = f"{names}: difference {difference.estimate:+.{decimals}f} ({side})"
+    text = f"{names}: difference {difference.estimate:+z.{decimals}f} ({side})"
     spread = between_seeds(step.compared.seed_spread, decimals)
     if spread:
         text += f", {spread} (p {p_value(step.compared.p_seeds)})"

@@ -27,12 +27,17 @@ from longibench.reports.model.estimates import (
 )
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import VISIT, Entry, Results
-from longibench.reports.tables.strata_kinds import FEWEST, Stratum, label_pairs, strata_of
+from longibench.reports.tables.strata_kinds import (
+    Stratum,
+    label_pairs,
+    strata_of,
+    withheld_labels,
+)
 
 
 @dataclass(frozen=True)
 class StratumValue:
-    """The mean of one metric and entry in one stratum; NaN if it is not published.
+    """The mean of one metric and entry in one stratum; NaN if it is withheld or not defined.
 
     Attributes:
         stratum: Which.
@@ -45,6 +50,7 @@ class StratumValue:
             kind have together the nominal confidence. NaN without an interval: it would give away
             the mean of few others.
         seed_spread: Standard deviation between training seeds; NaN with only one.
+        withheld: Whether it is not published, as the values of few could be computed from it.
     """
 
     stratum: Stratum
@@ -54,6 +60,29 @@ class StratumValue:
     pairs: int
     gap: Interval = NOTHING
     seed_spread: float = math.nan
+    withheld: bool = False
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The values of one metric and entry with their labels, and the labels that are withheld."""
+
+    metric: MetricFacts
+    entry: Entry
+    labelled: pd.DataFrame
+    withheld: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(
+        cls, results: Results, metric: MetricFacts, entry: Entry, pairs: pd.DataFrame
+    ) -> "_Scored":
+        """One value per subject cannot be stratified by interval."""
+        of_pairs = results.values_of if metric.by_subject else results.parts_of
+        values = of_pairs(entry, metric)
+        if metric.kind == "subject" or "visit" not in values:
+            pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
+        labelled = values.merge(pairs, on=[key for key in VISIT if key in pairs])
+        return cls(metric, entry, labelled, withheld_labels(labelled))
 
 
 def build_strata(results: Results, console: Console) -> list[StratumValue]:
@@ -70,14 +99,11 @@ def build_strata(results: Results, console: Console) -> list[StratumValue]:
     if not places or not strata:
         return []
     numbered = results.numbered(pairs)
-    labelled = [_scored(results, metric, entry, numbered) for metric, entry in places]
+    scored = [_Scored.of(results, metric, entry, numbered) for metric, entry in places]
     # A stratum at a time, because its subjects are the same for all: see ``metrics.statistics``.
     among = Counter(stratum.kind for stratum in strata if stratum.subjects >= ENOUGH)
     by_stratum = [
-        [
-            _value(stratum, _level(among[stratum.kind]), *place, rows)
-            for place, rows in zip(places, labelled, strict=True)
-        ]
+        [_value(stratum, _level(among[stratum.kind]), one) for one in scored]
         for stratum in console.track(strata, "Strata", len(strata))
     ]
     return [value for of_place in zip(*by_stratum, strict=True) for value in of_place if value]
@@ -108,17 +134,6 @@ def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
     ]
 
 
-def _scored(
-    results: Results, metric: MetricFacts, entry: Entry, pairs: pd.DataFrame
-) -> pd.DataFrame:
-    """Values with their labels; one value per subject cannot be stratified by interval."""
-    of_pairs = results.values_of if metric.by_subject else results.parts_of
-    values = of_pairs(entry, metric)
-    if metric.kind == "subject" or "visit" not in values:
-        pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
-    return values.merge(pairs, on=[key for key in VISIT if key in pairs])
-
-
 def _level(strata: int) -> float:
     """The confidence of one gap of a kind, by Bonferroni's correction for its strata.
 
@@ -128,25 +143,29 @@ def _level(strata: int) -> float:
     return 1 - (1 - CONFIDENCE) / (strata if strata > 2 else 1)
 
 
-def _value(
-    stratum: Stratum, level: float, metric: MetricFacts, entry: Entry, labelled: pd.DataFrame
-) -> StratumValue | None:
+def _value(stratum: Stratum, level: float, scored: _Scored) -> StratumValue | None:
     """The metric in a stratum; None if its values have no such label."""
-    if stratum.kind.column not in labelled:
+    kind, labelled = stratum.kind.column, scored.labelled
+    if kind not in labelled:
         return None
-    labels = labelled[stratum.kind.column]
-    inside, outside = (
-        labelled[labels == stratum.label],
-        labelled[labels.notna() & (labels != stratum.label)],
-    )
+    labels = labelled[kind]
+    inside = labelled[labels == stratum.label]
+    outside = labelled[labels.notna() & (labels != stratum.label)]
     visits = [key for key in VISIT if key in inside]  # parts of a subject's ratio have none
-    pairs, subjects = len(inside[visits].drop_duplicates()), inside["subject"].nunique()
-    if subjects < FEWEST or not _is_defined(inside):
-        hidden = replace(NOTHING, subjects=subjects)
-        return StratumValue(stratum, metric, entry, hidden, pairs)
-    interval = ratio_of_subjects(inside) if NUMERATOR in inside else mean_interval(inside)
-    gap = _gap(inside, outside, metric, level)
-    return StratumValue(stratum, metric, entry, interval, pairs, gap, _spread(inside))
+    value = StratumValue(
+        *(stratum, scored.metric, scored.entry),
+        interval=replace(NOTHING, subjects=inside["subject"].nunique()),
+        pairs=len(inside[visits].drop_duplicates()),
+        withheld=(kind, stratum.label) in scored.withheld,
+    )
+    if value.withheld or inside.empty or not _is_defined(inside):
+        return value
+    return replace(
+        value,
+        interval=ratio_of_subjects(inside) if NUMERATOR in inside else mean_interval(inside),
+        gap=_gap(inside, outside, scored.metric, level),
+        seed_spread=_spread(inside),
+    )
 
 
 def _is_defined(values: pd.DataFrame) -> bool:

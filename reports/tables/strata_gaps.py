@@ -79,7 +79,7 @@ def _lines(values: Sequence[StratumValue], kinds: Sequence[Kind]) -> list[Line]:
 def _box(value: StratumValue) -> Box:
     decimals = value.metric.decimals
     small = (value.stratum.label, interval(value.gap, decimals))
-    return Box(f"{value.gap.estimate:+.{decimals}f}", small)
+    return Box(f"{value.gap.estimate:+z.{decimals}f}", small)
 
 
 def _harm(value: StratumValue) -> float:

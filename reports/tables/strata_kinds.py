@@ -83,6 +83,30 @@ def strata_of(labelled: pd.DataFrame) -> list[Stratum]:
     ]
 
 
+def withheld_labels(labelled: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """Kind and label of the strata whose means are not published.
+
+    These are the strata of fewer than ``FEWEST`` subjects, and the smallest of the others until all
+    that is not published, with the pairs without a label, has at least so many subjects: from the
+    mean of all and the published means follows the mean of the rest (complementary suppression,
+    Hundepool et al. 2012, Statistical Disclosure Control, doi:10.1002/9781118348239).
+
+    Args:
+        labelled: Subject and labels of the pairs that have a value, as of ``label_pairs``.
+    """
+    kinds = [kind.column for kind in KINDS if kind.column in labelled]
+    subjects = labelled["subject"]
+    return frozenset((kind, its) for kind in kinds for its in _withheld(subjects, labelled[kind]))
+
+
+def _withheld(subjects: pd.Series, labels: pd.Series) -> set[str]:
+    counts = subjects.groupby(labels).nunique().sort_values(kind="stable")
+    shown = list(counts.index[counts >= FEWEST])  # the smallest first
+    while shown and 0 < subjects[~labels.isin(shown)].nunique() < FEWEST:
+        del shown[0]
+    return set(counts.index) - set(shown)
+
+
 def _labels(kind: Kind, values: pd.Series) -> pd.Series:
     """A column of the pairs in words; missing values are NaN."""
     if kind.column == "age":

@@ -7,7 +7,7 @@ from typing import Any
 
 from longibench.metrics.statistics import ENOUGH
 from longibench.reports.model.caption import count
-from longibench.reports.model.formats import DASH, between_seeds, interval, number
+from longibench.reports.model.formats import between_seeds, interval, number
 from longibench.reports.model.text_table import Box, Line, Printed, Section
 from longibench.reports.tables.strata import StratumValue
 from longibench.reports.tables.strata_kinds import BOUNDS, FEWEST, YEARS, Kind, Stratum
@@ -15,11 +15,12 @@ from longibench.reports.tables.strata_kinds import BOUNDS, FEWEST, YEARS, Kind, 
 SEXES = {"F": "women", "M": "men"}
 CAPTION = (
     "Means over subjects; of several training seeds over those too. 95% intervals over subjects "
-    f"from {ENOUGH} subjects on; no mean of fewer than {FEWEST} subjects. A ratio of sums, such as "
-    "the skill against the true change, is that of the stratum's sums; its interval is by the "
-    "delete-one-subject jackknife, which is fast. Other metrics of a whole "
-    "set, such as FID, are not stratified: fewer volumes would give other values. Strata have no "
-    "letters and no bold: they are too many tests of too few subjects."
+    f"from {ENOUGH} subjects on. Withheld: a mean of fewer than {FEWEST} subjects, or one from "
+    "which that of so few others would follow. A ratio of sums, such as the skill against the true "
+    "change, is that of the stratum's sums; its interval is by the delete-one-subject jackknife, "
+    "which is fast. Other metrics of a whole set, such as FID, are not stratified: fewer volumes "
+    "would give other values. Strata have no letters and no bold: they are too many tests of too "
+    "few subjects."
 )
 
 
@@ -60,8 +61,8 @@ def _lines(values: list[StratumValue]) -> Iterator[Line]:
 def _box(value: StratumValue) -> Box:
     decimals = value.metric.decimals
     text = number(value.interval.estimate, decimals)
-    if text == DASH and 0 < value.interval.subjects < FEWEST:
-        return Box(text, (f"fewer than {FEWEST}",))
+    if value.withheld:
+        return Box(text, ("withheld",))
     small = (interval(value.interval, decimals), between_seeds(value.seed_spread, decimals))
     return Box(text, tuple(filter(None, small)))
 

@@ -147,12 +147,12 @@ def test_few_subjects_have_no_interval(count: int) -> None:
     assert np.isnan(bootstrap_interval([]).estimate)
 
 
-def test_an_interval_is_cut_at_the_smallest_possible_value() -> None:
+def test_an_interval_ends_at_the_smallest_and_largest_possible_values() -> None:
     interval = Interval(1.0, -0.5, 2.5, 0.7, 9)
-    assert interval.above(0) == Interval(1.0, 0.0, 2.5, 0.7, 9)
-    assert interval.above(None) is interval
-    assert interval.above(-1) == interval
-    assert np.isnan(Interval(1.0, np.nan, np.nan, np.nan, 3).above(0).low)
+    assert interval.within(0, None) == Interval(1.0, 0.0, 2.5, 0.7, 9)
+    assert interval.within(-1, 2) == Interval(1.0, -0.5, 2.0, 0.7, 9)
+    assert interval.within(None, None) == interval
+    assert np.isnan(Interval(1.0, np.nan, np.nan, np.nan, 3).within(0, 1).low)
 
 
 def test_the_smaller_of_two_groups_decides_the_level() -> None:

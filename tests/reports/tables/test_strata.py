@@ -10,7 +10,7 @@ from longibench.benchmark.core.console import Console
 from longibench.reports.model.results import Results
 from longibench.reports.model.text_table import Printed
 from longibench.reports.tables.strata import StratumValue, build_strata, strata_records
-from longibench.reports.tables.strata_kinds import YEARS
+from longibench.reports.tables.strata_kinds import YEARS, withheld_labels
 from longibench.reports.tables.strata_tables import print_strata
 
 ADNI_MONTHS = {3: 0, 6: 0, 12: 1, 18: 1, 24: 2, 36: 3, 48: 4, 60: 5, 120: 5}
@@ -101,6 +101,35 @@ def test_intervals_only_of_enough_and_means_not_of_few(
     for value in build_strata(replace(full, pairs=few), Console(quiet=True)):
         assert math.isnan(value.interval.estimate)
         assert value.interval.subjects <= 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        ("AAAAAAAA BBBBBBB CCCCCC", "ABC"),
+        ("AAAAAAAA BBBBBBB CCC", "A"),  # the mean of A and B would give that of C
+        ("AAAAAAAA BBBBBBB C DDDD", "AB"),  # of C and D together, as of five others
+        ("AAAAAAAA BB", ""),
+        ("AAAAAAAA BBBBBBB ---", "A"),  # those without a label are a remainder too
+        ("AAAAAAAA BBBBBBB -----", "AB"),
+    ],
+)
+def test_what_is_published_gives_no_mean_of_few(labels: str, shown: str) -> None:
+    letters = labels.replace(" ", "")
+    known = [None if letter == "-" else letter for letter in letters]
+    table = pd.DataFrame({"subject": range(len(letters)), "site": known}, dtype=object)
+    assert withheld_labels(table) == {("site", its) for its in {*letters} - {*shown, "-"}}
+
+
+def test_a_kind_of_two_strata_is_withheld_with_the_smaller_one(full: Results) -> None:
+    number = full.pairs["subject"].str[-3:].astype(int)
+    sexes = _moved(full, sex=np.where(number < 3, "F", "M"))
+    values = build_strata(sexes, Console(quiet=True))
+    found = _of(values, "psnr", "ours", "sex")
+    assert [(value.withheld, math.isnan(value.interval.estimate)) for value in found] == [
+        (True, True)
+    ] * 2
+    assert "withheld" in str(print_strata(found)[0].sections)
 
 
 def test_missing_scores_leave_a_dash(results: Results) -> None:
