@@ -67,6 +67,25 @@ def is_diagnosed(job: GenerationJob) -> bool:
     return found is not None and found.identity == _identity(job)
 
 
+def will_be_diagnosed(job: GenerationJob, volumes_left: int) -> bool:
+    """Whether ``is_diagnosed`` is false now, or will be when all volumes are generated."""
+    if volumes_left:
+        return not job.recipe.method().oracle
+    return not is_diagnosed(job)
+
+
+def cost_in_volumes(pairs: pd.DataFrame, evaluations: int) -> float:
+    """About as many generated volumes cost what the diagnostics cost.
+
+    Args:
+        pairs: The evaluated pairs.
+        evaluations: Of the network, a volume; 1 without noise levels.
+    """
+    few = min(FEW, pairs["subject"].nunique())
+    levels = measures.POINTS + 2 if evaluations > 1 else 0  # the last and the verdict's besides
+    return few * (1 + len(measures.YEARS) + levels / evaluations)
+
+
 def diagnosed_pairs(job: GenerationJob) -> pd.DataFrame:
     """The pairs that are used: the last visit of at most 24 subjects, evenly over their list.
 

@@ -51,7 +51,7 @@ class Estimate:
         name: Method and training seed.
         plan: How a batch is divided; empty if nothing is trained.
         training: Seconds to train.
-        generation: Seconds to generate.
+        generation: Seconds to generate, and to diagnose, which generates some volumes again.
         scoring: Seconds to score.
         memory_gb: Peak memory, in 1e9 bytes: of a GPU, or of the process on a CPU.
         steps: Iterations left.
@@ -149,8 +149,9 @@ class _Trial:
         # building, loading and the manifest; several devices share the volumes
         overhead = max(0.0, seconds - known) if left else 0.0
         processes = count_processes(job.device)
+        again = min(batch, left) + self.step.volumes_of_diagnosis(evaluations)
         return {
-            "seconds": overhead + (left / processes + min(batch, left)) * volume,
+            "seconds": overhead + (left / processes + again) * volume,
             "memory_gb": run["peak_memory_gb"],
         }
 

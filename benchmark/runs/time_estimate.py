@@ -11,6 +11,7 @@ from longibench.benchmark.core.console import Console
 from longibench.benchmark.devices.acceleration import accelerate
 from longibench.benchmark.devices.fabric import accelerator, count_processes, resolved
 from longibench.benchmark.devices.timing import shortest
+from longibench.benchmark.evaluation.diagnostics import cost_in_volumes, will_be_diagnosed
 from longibench.benchmark.evaluation.generate import GenerationJob, missing_requests
 from longibench.benchmark.preparation.steps.intensity import BACKGROUND
 from longibench.benchmark.protocol.protocol import Protocol
@@ -57,6 +58,12 @@ class Remaining:
     def volumes_left(self) -> int:
         """Volumes left to generate."""
         return 0 if self.generated else len(missing_requests(self.generation))
+
+    def volumes_of_diagnosis(self, evaluations: int) -> float:
+        """About as many more volumes cost what the diagnostics cost, which are left."""
+        if not will_be_diagnosed(self.generation, self.volumes_left):
+            return 0
+        return cost_in_volumes(self.generation.pairs, evaluations)
 
 
 def show_plan(steps: list[Remaining], protocol: Protocol, console: Console) -> None:
@@ -120,7 +127,10 @@ def _estimate(step: Remaining) -> float | None:
         return None
     step_seconds, evaluation, evaluations = _time(step.training, trains=step.iterations_left > 0)
     # the first batch is generated twice
-    volumes = step.volumes_left + min(step.volumes_left, step.generation.generation.batch_size)
+    volumes: float = step.volumes_left + min(
+        step.volumes_left, step.generation.generation.batch_size
+    )
+    volumes += step.volumes_of_diagnosis(evaluations)
     return scoring + step.iterations_left * step_seconds + volumes * evaluation * evaluations
 
 

@@ -61,6 +61,14 @@ def test_existing_results_are_reused(step: Remaining, capsys: pytest.CaptureFixt
     assert "train 400 iterations" in shown([step], capsys)
 
 
+def test_diagnostics_cost_volumes_too(step: Remaining) -> None:
+    """Another seed, two intervals and twelve noise levels of a few subjects."""
+    subjects = step.generation.pairs["subject"].nunique()
+    assert step.volumes_of_diagnosis(1) == 3 * subjects
+    assert step.volumes_of_diagnosis(10) == pytest.approx((3 + 12 / 10) * subjects)
+    assert replace(step, generated=True).volumes_of_diagnosis(1) == 0  # the volumes were deleted
+
+
 def test_timing_does_not_change_the_random_state(
     step: Remaining, capsys: pytest.CaptureFixture[str]
 ) -> None:
