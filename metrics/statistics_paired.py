@@ -87,6 +87,23 @@ def mean_difference(first: pd.Series, second: pd.Series, *, best: float | None =
     return float(differences.mean()) if len(differences) else float("nan")
 
 
+def p_of_means(
+    first: pd.Series, second: pd.Series, *, best: float | None = None, by_ranks: bool = True
+) -> float:
+    """The p-value of ``compare_means`` alone, or Student's t of the mean difference.
+
+    Args:
+        first: A value by subject, whose mean is the first method's.
+        second: The second method's; subjects of only one method are ignored.
+        best: The ideal value, if distance from it counts.
+        by_ranks: Wilcoxon's test. Student's t is for values that are the contributions to a mean.
+    """
+    differences = _differences(_paired(first, second), best)
+    if by_ranks or len(differences) < ENOUGH or not np.ptp(differences):
+        return _wilcoxon(differences)
+    return float(stats.ttest_1samp(differences, 0).pvalue)
+
+
 def compare_leave_outs(
     estimates: tuple[float, float],
     first: Mapping[str, float],

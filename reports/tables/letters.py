@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+
+import pandas as pd
 
 from longibench.metrics.compact_letters import compact_letters
-from longibench.metrics.statistics_paired import LEVEL
+from longibench.metrics.statistics_paired import LEVEL, holm, p_of_means
 from longibench.reports.model.metric_facts import MetricFacts
 from longibench.reports.model.results import Entry
 from longibench.reports.tables.comparisons import Compared
@@ -41,6 +44,30 @@ def letters(
     if not tested:
         return {}
     different = [(place[one.better], place[one.worse]) for one in tested if one.differs]
+    return dict(zip(ranked, compact_letters(len(ranked), different), strict=True))
+
+
+def letters_within(metric: MetricFacts, means: Mapping[Entry, pd.Series]) -> dict[Entry, str]:
+    """The letters of each method from paired tests of a part of the subjects.
+
+    Args:
+        metric: By what.
+        means: A value by subject, whose mean is the method's value, of each method.
+
+    Returns:
+        Nothing if there is no test, as with too few subjects.
+    """
+    ranked = sorted(means, key=lambda entry: metric.badness(float(means[entry].mean())))
+    pairs = list(combinations(range(len(ranked)), 2))
+    tested = [
+        p_of_means(
+            means[ranked[one]], means[ranked[other]], best=metric.best, by_ranks=metric.by_subject
+        )
+        for one, other in pairs
+    ]
+    if all(map(math.isnan, tested)):
+        return {}
+    different = [pair for pair, p in zip(pairs, holm(tested), strict=True) if p < LEVEL]
     return dict(zip(ranked, compact_letters(len(ranked), different), strict=True))
 
 

@@ -2,37 +2,20 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from longibench.benchmark.core.console import Console
-from longibench.benchmark.evaluation.score_table import DENOMINATOR, NUMERATOR
-from longibench.metrics.statistics import (
-    CONFIDENCE,
-    ENOUGH,
-    Interval,
-    bootstrap_interval,
-    seed_spread,
-)
-from longibench.metrics.statistics_groups import group_difference
-from longibench.metrics.statistics_paired import distances
-from longibench.reports.model.estimates import (
-    NOTHING,
-    by_seed,
-    mean_by_subject,
-    mean_interval,
-    ratio_of_subjects,
-)
+from longibench.metrics.statistics import CONFIDENCE, ENOUGH, Interval
+from longibench.reports.model.estimates import NOTHING
 from longibench.reports.model.metric_facts import MetricFacts
-from longibench.reports.model.results import VISIT, Entry, Results
-from longibench.reports.tables.strata_kinds import (
-    Stratum,
-    label_pairs,
-    strata_of,
-    withheld_labels,
-)
+from longibench.reports.model.results import Entry, Results
+from longibench.reports.tables.letters import letters_within
+from longibench.reports.tables.strata_kinds import Stratum, label_pairs, strata_of
+from longibench.reports.tables.strata_within import Scored, Within
 
 
 @dataclass(frozen=True)
@@ -51,6 +34,7 @@ class StratumValue:
             the mean of few others.
         seed_spread: Standard deviation between training seeds; NaN with only one.
         withheld: Whether it is not published, as the values of few could be computed from it.
+        letters: Shared with the methods that the stratum's subjects do not distinguish from it.
     """
 
     stratum: Stratum
@@ -61,28 +45,7 @@ class StratumValue:
     gap: Interval = NOTHING
     seed_spread: float = math.nan
     withheld: bool = False
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """The values of one metric and entry with their labels, and the labels that are withheld."""
-
-    metric: MetricFacts
-    entry: Entry
-    labelled: pd.DataFrame
-    withheld: frozenset[tuple[str, str]]
-
-    @classmethod
-    def of(
-        cls, results: Results, metric: MetricFacts, entry: Entry, pairs: pd.DataFrame
-    ) -> "_Scored":
-        """One value per subject cannot be stratified by interval."""
-        of_pairs = results.values_of if metric.by_subject else results.parts_of
-        values = of_pairs(entry, metric)
-        if metric.kind == "subject" or "visit" not in values:
-            pairs = pairs.drop(columns=["visit", "years"]).drop_duplicates("subject")
-        labelled = values.merge(pairs, on=[key for key in VISIT if key in pairs])
-        return cls(metric, entry, labelled, withheld_labels(labelled))
+    letters: str = ""
 
 
 def build_strata(results: Results, console: Console) -> list[StratumValue]:
@@ -99,14 +62,16 @@ def build_strata(results: Results, console: Console) -> list[StratumValue]:
     if not places or not strata:
         return []
     numbered = results.numbered(pairs)
-    scored = [_Scored.of(results, metric, entry, numbered) for metric, entry in places]
+    scored = [Scored.of(results, metric, entry, numbered) for metric, entry in places]
     # A stratum at a time, because its subjects are the same for all: see ``metrics.statistics``.
     among = Counter(stratum.kind for stratum in strata if stratum.subjects >= ENOUGH)
-    by_stratum = [
-        [_value(stratum, _level(among[stratum.kind]), one) for one in scored]
+    values = [
+        value
         for stratum in console.track(strata, "Strata", len(strata))
+        for value in _of_stratum(stratum, _level(among[stratum.kind]), scored)
     ]
-    return [value for of_place in zip(*by_stratum, strict=True) for value in of_place if value]
+    order = {place: number for number, place in enumerate(places)}
+    return sorted(values, key=lambda value: order[value.metric, value.entry])
 
 
 def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
@@ -121,6 +86,7 @@ def strata_records(values: list[StratumValue]) -> list[dict[str, Any]]:
             "method": value.entry.method,
             "label": value.entry.label,
             "mean": value.interval.estimate,
+            "letters": value.letters,
             "low": value.interval.low,
             "high": value.interval.high,
             "sd_between_seeds": value.seed_spread,
@@ -143,63 +109,36 @@ def _level(strata: int) -> float:
     return 1 - (1 - CONFIDENCE) / (strata if strata > 2 else 1)
 
 
-def _value(stratum: Stratum, level: float, scored: _Scored) -> StratumValue | None:
-    """The metric in a stratum; None if its values have no such label."""
-    kind, labelled = stratum.kind.column, scored.labelled
-    if kind not in labelled:
-        return None
-    labels = labelled[kind]
-    inside = labelled[labels == stratum.label]
-    outside = labelled[labels.notna() & (labels != stratum.label)]
-    visits = [key for key in VISIT if key in inside]  # parts of a subject's ratio have none
+def _of_stratum(stratum: Stratum, level: float, scored: Sequence[Scored]) -> list[StratumValue]:
+    """Each metric and entry whose values have a label of this kind."""
+    within = [Within(one, stratum) for one in scored if stratum.kind.column in one.labelled]
+    letters = _letters(within)
+    return [_value(one, level, letters.get((one.metric, one.entry), "")) for one in within]
+
+
+def _letters(within: Sequence[Within]) -> dict[tuple[MetricFacts, Entry], str]:
+    """The letters of the methods by each metric."""
+    means: dict[MetricFacts, dict[Entry, pd.Series]] = {}
+    for one in within:
+        if one.is_published and one.entry.competes:
+            means.setdefault(one.metric, {})[one.entry] = one.means
+    return {
+        (metric, entry): its
+        for metric, of_methods in means.items()
+        for entry, its in letters_within(metric, of_methods).items()
+    }
+
+
+def _value(within: Within, level: float, letters: str) -> StratumValue:
     value = StratumValue(
-        *(stratum, scored.metric, scored.entry),
-        interval=replace(NOTHING, subjects=inside["subject"].nunique()),
-        pairs=len(inside[visits].drop_duplicates()),
-        withheld=(kind, stratum.label) in scored.withheld,
+        *(within.stratum, within.metric, within.entry),
+        interval=replace(NOTHING, subjects=within.subjects),
+        pairs=within.pairs,
+        withheld=within.is_withheld,
+        letters=letters,
     )
-    if value.withheld or inside.empty or not _is_defined(inside):
+    if not within.is_published:
         return value
     return replace(
-        value,
-        interval=ratio_of_subjects(inside) if NUMERATOR in inside else mean_interval(inside),
-        gap=_gap(inside, outside, scored.metric, level),
-        seed_spread=_spread(inside),
-    )
-
-
-def _is_defined(values: pd.DataFrame) -> bool:
-    """Whether no ratio of them has a sum of denominators that may be 0, as by its interval."""
-    if DENOMINATOR not in values or (values[DENOMINATOR] > 0).all():
-        return True
-    below = bootstrap_interval(values.groupby("subject")[DENOMINATOR].sum())
-    return below.low > 0 or below.high < 0
-
-
-def _gap(
-    inside: pd.DataFrame, outside: pd.DataFrame, metric: MetricFacts, level: float
-) -> Interval:
-    """The difference of both means, with its interval; nothing without one."""
-    if not _is_defined(outside):
-        return NOTHING
-    parts = (distances(_contributions(values), metric.best) for values in (inside, outside))
-    gap = group_difference(*parts, confidence=level)
-    return NOTHING if math.isnan(gap.low) else gap
-
-
-def _contributions(values: pd.DataFrame) -> pd.Series:
-    """One value a subject, whose mean is the mean, or to first order the ratio of sums."""
-    if NUMERATOR not in values:
-        return mean_by_subject(values)
-    sums = values.groupby("subject")[[NUMERATOR, DENOMINATOR]].sum()
-    ratio = sums[NUMERATOR].sum() / sums[DENOMINATOR].sum()
-    return ratio + (sums[NUMERATOR] - ratio * sums[DENOMINATOR]) / sums[DENOMINATOR].mean()
-
-
-def _spread(values: pd.DataFrame) -> float:
-    """Standard deviation between training seeds; NaN with only one."""
-    if NUMERATOR not in values:
-        return seed_spread(by_seed(values))
-    return seed_spread(
-        [ratio_of_subjects(one).estimate for _, one in values.groupby("training_seed")]
+        value, interval=within.interval, gap=within.gap(level), seed_spread=within.seed_spread
     )

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from longibench.metrics.statistics import ENOUGH
+from longibench.metrics.statistics_paired import LEVEL
 from longibench.reports.model.caption import count
 from longibench.reports.model.formats import between_seeds, interval, number
 from longibench.reports.model.text_table import Box, Line, Printed, Section
@@ -19,8 +20,10 @@ CAPTION = (
     "which that of so few others would follow. A ratio of sums, such as the skill against the true "
     "change, is that of the stratum's sums; its interval is by the delete-one-subject jackknife, "
     "which is fast. Other metrics of a whole set, such as FID, are not stratified: fewer volumes "
-    "would give other values. Strata have no letters and no bold: they are too many tests of too "
-    "few subjects."
+    "would give other values. Letters: methods that share one cannot be distinguished (paired "
+    "tests over the stratum's subjects, by Wilcoxon or, of a ratio, Student's t; p at least "
+    f"{LEVEL:g} after Holm's correction within stratum and metric, not for there being many of "
+    "both). Nothing is bold: tests of few subjects distinguish few."
 )
 
 
@@ -64,7 +67,7 @@ def _box(value: StratumValue) -> Box:
     if value.withheld:
         return Box(text, ("withheld",))
     small = (interval(value.interval, decimals), between_seeds(value.seed_spread, decimals))
-    return Box(text, tuple(filter(None, small)))
+    return Box(text, tuple(filter(None, small)), letters=value.letters)
 
 
 def _apart(

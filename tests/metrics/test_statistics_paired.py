@@ -12,6 +12,7 @@ from longibench.metrics.statistics_paired import (
     compare_means,
     compare_trainings,
     holm,
+    p_of_means,
 )
 
 SUBJECTS = [f"s{i}" for i in range(30)]
@@ -35,6 +36,17 @@ def test_test_is_scipys_wilcoxon() -> None:
     first, second = np.random.default_rng(0).normal(size=(2, 20))
     found = compare_means(means(first), means(second))
     assert found.p_value == pytest.approx(stats.wilcoxon(first, second).pvalue)
+
+
+def test_a_p_alone_is_that_of_the_comparison_or_students_t() -> None:
+    first, second = np.random.default_rng(0).normal(size=(2, 20))
+    one, other = means(first), means(second)
+    assert p_of_means(one, other) == compare_means(one, other).p_value
+    assert p_of_means(one, other, best=0.2) == compare_means(one, other, best=0.2).p_value
+    paired = stats.ttest_rel(first, second).pvalue
+    assert p_of_means(one, other, by_ranks=False) == pytest.approx(paired)
+    assert p_of_means(one, one, by_ranks=False) == 1
+    assert np.isnan(p_of_means(one[: ENOUGH - 1], other, by_ranks=False))
 
 
 def test_equal_methods_are_seldom_called_different() -> None:

@@ -103,6 +103,26 @@ def test_intervals_only_of_enough_and_means_not_of_few(
         assert value.interval.subjects <= 4
 
 
+def test_letters_are_those_of_the_stratum(full: Results) -> None:
+    """Among women ours has higher values, among men all methods have the same."""
+    women = set(full.pairs.loc[full.pairs["sex"] == "F", "subject"])
+    scores = full.scores
+    moved = scores["method"].isin(["med-ddpm", "vae"]) & scores["subject"].isin(women)
+    equal = scores.groupby(["subject", "visit", "metric", "role"])["value"].transform("first")
+    values = equal.where(scores["role"] == "value", scores["value"]) - 0.1 * moved
+    changed = replace(full, scores=scores.assign(value=values))
+    found = build_strata(changed, Console(quiet=True))
+    letters = {
+        (value.entry.method, value.stratum.label): value.letters
+        for value in found
+        if (value.metric.name, value.stratum.kind.column) == ("psnr", "sex")
+    }
+    assert letters["ours", "F"] == "a"
+    assert letters["med-ddpm", "F"] == letters["vae", "F"] == "b"
+    assert {letters[its, "M"] for its in ("ours", "med-ddpm", "vae")} == {"a"}
+    assert {value.letters for value in found if not value.entry.competes} == {""}
+
+
 @pytest.mark.parametrize(
     ("labels", "shown"),
     [
