@@ -1,18 +1,11 @@
-"""Write README's table from a finished run: python docs/examples/readme_table.py PROTOCOL_FOLDER.
+"""README's table of the kept scores; ``quote_scores.py`` writes it."""
 
-The run: python cli.py run --methods vae,med-ddpm,ours --seeds 0,1,2
-"""
-
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from marked_section import replace_section
-
 from longibench.benchmark.core.console import Console
-from longibench.reports.model.results import Results, read_results
+from longibench.reports.model.results import Results
 from longibench.reports.tables.columns import Cell
 from longibench.reports.tables.comparisons import Compared, build_comparisons
 from longibench.reports.tables.letters import LETTERS
@@ -20,8 +13,6 @@ from longibench.reports.tables.metric_table import Table, build_table
 from longibench.reports.tables.paper_order import order_statements
 from longibench.reports.tables.report_tables import REAL
 
-README = Path(__file__).parents[2] / "README.md"
-BEGIN, END = "<!-- table -->\n", "<!-- /table -->\n"
 SHOWN = (
     *("fid", "ssim", "ssim-head", "skill-head", "change-correlation"),
     *("ventricles-change-error", "ventricles-slope-ratio", "truth-skill", "truth-auroc"),
@@ -44,7 +35,7 @@ def block(results: Results) -> str:
         f"phantom; 95% intervals over subjects, {_trainings(table)}; {len(shown)} of the "
         f"{len(results.metrics)} metrics that are computed. {LETTERS} {details}. The paper's "
         "values, on ADNI with an extractor that it does not name, are not comparable.\n\n"
-        f"{_order(results, compared)}\n{_made_by(results.provenance)}\n"
+        f"{_order(results, compared)}\n{made_by(results.provenance)}\n"
     )
 
 
@@ -66,13 +57,13 @@ def _order(results: Results, compared: Sequence[Compared]) -> str:
     )
 
 
-def _made_by(provenance: dict[str, Any]) -> str:
-    """Command and commit of the run, and the command that wrote this."""
+def made_by(provenance: dict[str, Any]) -> str:
+    """Command and commit of the run, and the command that wrote its scores into the page."""
     command = str(provenance.get("command", "cli.py run")).partition(" --workspace")[0]
     commit = provenance.get("git", "unknown")
     return (
-        f"Made by `python {command.removeprefix('python ')}` at commit {commit}, and `python "
-        "docs/examples/readme_table.py PROTOCOL_FOLDER`."
+        f"Made by `python {command.removeprefix('python ')}` at commit {commit}; its scores are in "
+        "`docs/scores`, from which `python docs/examples/quote_scores.py` writes this."
     )
 
 
@@ -111,12 +102,3 @@ def _value(cell: Cell) -> str:
     """The value, bold in the leading group, with its letters."""
     text = f"**{cell.text}**" if cell.best else cell.text
     return f"{text} {cell.letters}".strip()
-
-
-def main() -> None:
-    """Replace the table between README's marks."""
-    replace_section(README, BEGIN, END, block(read_results(Path(sys.argv[1]))))
-
-
-if __name__ == "__main__":
-    main()
