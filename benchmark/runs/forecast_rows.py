@@ -21,6 +21,7 @@ from longibench.benchmark.evaluation import forecast_fit
 from longibench.benchmark.evaluation.evaluate import Label
 from longibench.benchmark.evaluation.forecast_fit import KNOWN
 from longibench.benchmark.evaluation.score_table import IDENTITY, known_scores, merge_scores
+from longibench.benchmark.protocol.metric_identity import Identity
 from longibench.benchmark.protocol.protocol import Protocol
 from longibench.benchmark.runs.cell import Scoring
 from longibench.benchmark.runs.forecast_names import measures_forecasts, summary
@@ -30,12 +31,33 @@ ROLE = "forecast"
 
 
 @dataclass(frozen=True)
-class _Row:
-    """A forecast under one protocol: its place in the score table, and its folder."""
+class ForecastRow:
+    """A forecast under one protocol.
+
+    Attributes:
+        label: Its place in the score table.
+        made_by: What determines it.
+        folder: Of its scores.
+        measured_by: The metrics that it can be scored by.
+    """
 
     label: Label
     made_by: dict[str, Any]
     folder: Path
+    measured_by: tuple[Identity, ...]
+
+
+def forecast_rows(
+    names: Sequence[str], protocol: Protocol, scoring: Scoring
+) -> tuple[ForecastRow, ...]:
+    """The rows of forecasts.
+
+    Args:
+        names: Some of ``FORECASTS``.
+        protocol: Its training pairs, which they are fitted on.
+        scoring: How its cells are scored.
+    """
+    return tuple(_row(name, protocol, scoring) for name in names)
 
 
 def score_forecasts(
@@ -57,7 +79,7 @@ def score_forecasts(
     Raises:
         UserError: A volume cannot be read, or another process writes the same files.
     """
-    rows = [_row(name, protocol, scoring) for name in names]
+    rows = list(forecast_rows(names, protocol, scoring))
     workspace = scoring.workspace
     left = {row.folder: _left(row, scoring, console) for row in rows}
     rows = [row for row in rows if left[row.folder]]
@@ -72,7 +94,7 @@ def score_forecasts(
             write_table(row.folder / SCORES, merge_scores(known_scores(row.folder), new))
 
 
-def _row(name: str, protocol: Protocol, scoring: Scoring) -> _Row:
+def _row(name: str, protocol: Protocol, scoring: Scoring) -> ForecastRow:
     """The identity of a forecast: its code and what is known of people; the volumes are the rest.
 
     The protocol's name stands for volumes and split, the definition of a metric for segmentation.
@@ -82,7 +104,8 @@ def _row(name: str, protocol: Protocol, scoring: Scoring) -> _Row:
     made_by = {"method": name, "code": code, "known_at_source": digest(known)}
     label = Label(protocol.name, protocol.info["split"]["digest"], name, digest(made_by), 0)
     place = scoring.workspace.predictions(protocol.name, f"{name}-{label.settings}")
-    return _Row(label, made_by, place)
+    measured_by = tuple(its for its in scoring.identities if measures_forecasts(its.name))
+    return ForecastRow(label, made_by, place, measured_by)
 
 
 def _known(pairs: pd.DataFrame) -> list[list[str]]:
@@ -91,7 +114,7 @@ def _known(pairs: pd.DataFrame) -> list[list[str]]:
     return [columns, *pairs[["subject", *columns]].astype(str).to_numpy().tolist()]
 
 
-def _left(row: _Row, scoring: Scoring, console: Console) -> list[str]:
+def _left(row: ForecastRow, scoring: Scoring, console: Console) -> list[str]:
     """Names of its metrics without scores, after the removal of damaged files."""
     if row.folder.is_dir():
         with scoring.workspace.lock(row.folder, PATIENCE):
@@ -99,14 +122,10 @@ def _left(row: _Row, scoring: Scoring, console: Console) -> list[str]:
     scores, done = known_scores(row.folder), set()
     if scores is not None and (row.folder / RUN).is_file():
         done = set(scores[["metric", *IDENTITY]].itertuples(index=False, name=None))
-    return [
-        its.name
-        for its in scoring.identities
-        if measures_forecasts(its.name) and astuple(its) not in done
-    ]
+    return [its.name for its in row.measured_by if astuple(its) not in done]
 
 
-def _facts(row: _Row) -> dict[str, Any]:
+def _facts(row: ForecastRow) -> dict[str, Any]:
     """``run.json``; there are no volumes, and no costs."""
     return {
         "method": row.label.method,

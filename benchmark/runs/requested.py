@@ -5,7 +5,7 @@ missing.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired
 
@@ -16,7 +16,10 @@ from longibench.benchmark.core.command_line import typed
 from longibench.benchmark.core.workspace import PATIENCE, REQUESTED, Workspace
 
 if TYPE_CHECKING:
+    from longibench.benchmark.evaluation.evaluate import Label
+    from longibench.benchmark.protocol.metric_identity import Identity
     from longibench.benchmark.runs.cell import Cell
+    from longibench.benchmark.runs.forecast_rows import ForecastRow
 
 ADVICE = "delete it, and the same 'python cli.py run' writes it again"
 
@@ -47,15 +50,24 @@ class Requested(TypedDict):
     folds: dict[str, str]
 
 
-def record_request(folder: Path, cells: Sequence["Cell"], folds: Mapping[int, str]) -> None:
+def record_request(
+    folder: Path,
+    cells: Sequence["Cell"],
+    forecasts: Sequence["ForecastRow"],
+    folds: Mapping[int, str],
+) -> None:
     """Add a run's cells to those of a protocol; a cell that was requested before is replaced.
 
     Args:
         folder: The protocol's folder.
         cells: Cells of the protocol.
+        forecasts: Its forecasts, of which nothing is trained and no volume is generated.
         folds: The protocol of each fold that is run by the same command.
     """
-    asked = {cell.folder.name: _requested(cell) for cell in cells}
+    asked = {
+        cell.folder.name: _requested(cell.label, cell.scoring.identities, cell) for cell in cells
+    }
+    asked |= {its.folder.name: _requested(its.label, its.measured_by) for its in forecasts}
     with Workspace(folder.parent).lock(folder / REQUESTED, PATIENCE):
         before = read_requested(folder)
         after: Requested = {
@@ -78,16 +90,18 @@ def read_requested(folder: Path) -> Requested:
     return read_json(path, Requested, ADVICE)
 
 
-def _requested(cell: "Cell") -> RequestedCell:
-    job = cell.generation
+def _requested(
+    label: "Label", metrics: Iterable["Identity"], cell: "Cell | None" = None
+) -> RequestedCell:
+    job, training = (cell.generation, cell.training) if cell else (None, None)
     return {
-        "method": cell.label.method,
-        "settings": cell.label.settings,
-        "training_seed": cell.label.training_seed,
-        "model": job.info["model"],
-        "iterations": cell.training.training.iterations if cell.training else 0,
-        "volumes": len(job.pairs) * job.generation.samples,
-        "metrics": [(its.name, its.definition) for its in cell.scoring.identities],
+        "method": label.method,
+        "settings": label.settings,
+        "training_seed": label.training_seed,
+        "model": job.info["model"] if job else None,
+        "iterations": training.training.iterations if training else 0,
+        "volumes": len(job.pairs) * job.generation.samples if job else 0,
+        "metrics": [(its.name, its.definition) for its in metrics],
         "command": typed(sys.argv),
         "started_in": str(Path.cwd()),
     }

@@ -37,7 +37,7 @@ from longibench.benchmark.protocol.table_checks import open_cohorts
 from longibench.benchmark.runs.cell import Cell, Scoring, make_cell, remove_damage, scoring_of
 from longibench.benchmark.runs.checks import check_cohorts, check_run
 from longibench.benchmark.runs.dry_run import Estimate, estimate
-from longibench.benchmark.runs.forecast_rows import score_forecasts
+from longibench.benchmark.runs.forecast_rows import forecast_rows, score_forecasts
 from longibench.benchmark.runs.launchers import in_process, ray
 from longibench.benchmark.runs.matrix import Matrix
 from longibench.benchmark.runs.reference_rows import (
@@ -124,7 +124,8 @@ def run(  # noqa: PLR0913 - the options of a run
             console.say(sentence)
         record_metrics(folder, metrics, settings.metrics)
         name_rows(folder, plan.cells, unresolved, naming)
-        record_request(folder, plan.cells, folds)
+        rows = forecast_rows(forecasts, plan.protocol, plan.scoring)
+        record_request(folder, plan.cells, rows, folds)
         show_plan([_remaining(cell) for cell in plan.cells], plan.protocol, console)
     workspace.set_latest(planned[0].protocol.name)
     if on_ray:

@@ -150,7 +150,7 @@ def sweep_samplers(
         remove_damage(cell, workspace, console)
     folder = write_protocol(protocol, workspace, console)
     record_metrics(folder, metrics, few)
-    record_request(folder, cells, {})
+    record_request(folder, cells, (), {})
     _show_plan(cells, protocol, console)
     left = {name for cell in cells for name in cell.metrics_left}
     load_extractors([metric for metric in metrics if metric.name in left])

@@ -9,6 +9,7 @@ import pytest
 
 from longibench.benchmark.core.errors import UserError
 from longibench.benchmark.core.workspace import Workspace
+from longibench.benchmark.evaluation.evaluate import read_pairs
 from longibench.benchmark.evaluation.score_table import read_scores
 from longibench.benchmark.runs.forecast_names import measures_forecasts, split_forecasts
 from longibench.benchmark.runs.launchers.slurm import write_array
@@ -16,6 +17,7 @@ from longibench.benchmark.runs.matrix import Matrix
 from longibench.benchmark.settings.loading import load_settings
 from longibench.benchmark.settings.plugins import load_metrics
 from longibench.reports.model.results import read_results
+from longibench.reports.model.unfinished import find_unfinished
 from longibench.reports.tables.report_tables import build_tables
 
 Cli = Callable[..., Any]
@@ -77,6 +79,9 @@ def test_a_run_adds_them_does_them_once_and_shows_them_beside_the_methods(
     names = ["brain-change-error-ml", "brain-intercept"]
     assert {name: sorted(its) for name, its in measured.items()} == dict.fromkeys(BOTH, names)
     _check_same_pairs(scores)
+    assert not find_unfinished(folder, scores).sentences
+    others = scores[scores["method"] != "mean-rate"]
+    assert find_unfinished(folder, others).methods == ("mean-rate",)
     before = written(folder)
     assert run(cli, *given, "--methods", "mean-rate") == folder
     assert written(folder) == before
@@ -85,6 +90,14 @@ def test_a_run_adds_them_does_them_once_and_shows_them_beside_the_methods(
     (made / "scores.csv").unlink()
     assert run(cli, *given, "--methods", "mean-rate") == folder
     pd.testing.assert_frame_equal(read_scores(folder / "scores.csv"), scores)
+
+
+def test_with_a_part_left_out_they_are_scored_on_it(cli: Cli, given: list[object]) -> None:
+    every = f"copy-source,{','.join(BOTH)}"
+    folder = run(cli, *given, "--methods", every, "--set", "split.leave_out=sex=F")
+    pairs = read_pairs(folder)
+    assert set(pairs["sex"]) == {"F"}
+    _check_same_pairs(read_scores(folder / "scores.csv"))
 
 
 def _check_same_pairs(scores: pd.DataFrame) -> None:
