@@ -5,7 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from longibench.benchmark.core.console import Console
-from longibench.reports.model.results import Results
+from longibench.reports.model.estimates import estimate
+from longibench.reports.model.metric_facts import MetricFacts
+from longibench.reports.model.results import COPY, Results
 from longibench.reports.tables.columns import Cell
 from longibench.reports.tables.comparisons import Compared, build_comparisons
 from longibench.reports.tables.letters import LETTERS
@@ -35,7 +37,29 @@ def block(results: Results) -> str:
         f"phantom; 95% intervals over subjects, {_trainings(table)}; {len(shown)} of the "
         f"{len(results.metrics)} metrics that are computed. {LETTERS} {details}. The paper's "
         "values, on ADNI with an extractor that it does not name, are not comparable.\n\n"
+        f"{_beside_the_copy(results, shown)}\n\n"
         f"{_order(results, compared)}\n{made_by(results.provenance)}\n"
+    )
+
+
+def _beside_the_copy(results: Results, shown: Sequence[MetricFacts]) -> str:
+    """By which metrics a copy of the source has a better value than each method."""
+    copy = results.newest(COPY)
+    assert copy, "a copy is added to every run"
+    values = {
+        metric: [estimate(results, entry, metric).value for entry in (copy, *results.methods)]
+        for metric in shown
+    }
+    better = [
+        metric.title
+        for metric, (of_copy, *others) in values.items()
+        if all(metric.badness(of_copy) < metric.badness(its) for its in others)
+    ]
+    if not better:
+        return "By none of these is a copy of the source better than every method."
+    return (
+        "A copy of the source, which changes nothing, has a better value than every method by "
+        f"{', '.join(better)}."
     )
 
 

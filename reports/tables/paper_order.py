@@ -17,8 +17,10 @@ from longibench.reports.tables.comparisons import Compared
 
 Verdict = Literal[
     "holds",
+    "holds for these trainings",
     "as claimed, but not shown",
     "does not hold",
+    "does not hold for these trainings",
     "not as claimed, but not shown either",
     "cannot be determined",
 ]
@@ -144,12 +146,23 @@ def _step(metric: MetricFacts, compared: Sequence[Compared], better: Entry, wors
 
 
 def _verdict(steps: list[Step]) -> Verdict:
+    """A verdict of one training seed each is on the trainings at hand, not on the methods."""
     if any(step.holds is None for step in steps):
         return "cannot be determined"
     if all(step.holds for step in steps):
-        return "holds" if all(step.is_sure for step in steps) else "as claimed, but not shown"
-    refuted = any(step.is_sure for step in steps if not step.holds)
-    return "does not hold" if refuted else "not as claimed, but not shown either"
+        if not all(step.is_sure for step in steps):
+            return "as claimed, but not shown"
+        return "holds" if _spread_is_known(steps) else "holds for these trainings"
+    refuting = [step for step in steps if not step.holds and step.is_sure]
+    if not refuting:
+        return "not as claimed, but not shown either"
+    known = _spread_is_known(refuting)
+    return "does not hold" if known else "does not hold for these trainings"
+
+
+def _spread_is_known(steps: list[Step]) -> bool:
+    """Whether all of them compare several trainings."""
+    return not any(math.isnan(step.compared.seed_spread) for step in steps)
 
 
 def _sentence(step: Step) -> str:
@@ -172,5 +185,4 @@ def _sentence(step: Step) -> str:
 
 
 def _seeds(steps: list[Step]) -> str:
-    measured = not any(math.isnan(step.compared.seed_spread) for step in steps)
-    return SEEDS if measured else ONE_SEED
+    return SEEDS if _spread_is_known(steps) else ONE_SEED
