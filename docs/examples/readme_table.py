@@ -19,7 +19,7 @@ SHOWN = (
     *("fid", "ssim", "ssim-head", "skill-head", "change-correlation"),
     *("ventricles-change-error", "ventricles-slope-ratio", "truth-skill", "truth-auroc"),
 )
-BESIDE = ("copy-source", "half-change")  # of the rows that are added to every run
+BESIDE = ("copy-source", "mean-rate", "half-change")  # of the rows that are added to every run
 
 
 def block(results: Results) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from longibench.reports.model.results import Results
 
 COPY = "input returned"
 _SIZE = (5.2, 3.4)  # inches
+_WIDEST = 3.0  # the first line, under the others: lines of methods that are alike are all visible
 _MARKS = ("o", "s", "^", "D", "v", "P")
 _MARGIN = 1.6  # the axis ends at the smallest error over this, and the largest times this
 
@@ -22,7 +24,10 @@ Curve = tuple[str, Denoising]
 
 
 def draw_denoising_curves(results: Results) -> Figure | None:
-    """Draw a line for each method and training seed; None if no row with diagnostics denoises."""
+    """Draw a line for each method and training seed; None if no row with diagnostics denoises.
+
+    The last level, at which the input is pure noise, is a dotted line: it lies far to the right.
+    """
     curves = [
         (entry.label, found.denoising)
         for entry in results.pictured
@@ -35,12 +40,14 @@ def draw_denoising_curves(results: Results) -> Figure | None:
 def _draw(curves: Sequence[Curve]) -> Figure:
     labels = list(dict.fromkeys(label for label, _ in curves))
     colours = dict(zip(labels, sns.color_palette(COLOURS, len(labels)), strict=True))
+    widths = dict(zip(labels, np.linspace(_WIDEST, 1, len(labels)), strict=True))
     with look():
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
         sns.lineplot(
             _points(curves), x="ratio", y="rmse", hue="row", style="row", units="run",
-            estimator=None, palette=colours, markers=list(_MARKS[: len(labels)]), dashes=False,
+            size="row", sizes=widths, estimator=None, palette=colours,
+            markers=list(_MARKS[: len(labels)]), dashes=False,
             markersize=4, markeredgewidth=0, ax=axes,
         )  # fmt: skip
         for label, its in curves:
@@ -58,7 +65,7 @@ def _points(curves: Sequence[Curve]) -> pd.DataFrame:
         [
             {"row": label, "run": number, "ratio": point.ratio, "rmse": point.rmse}
             for number, (label, its) in enumerate(curves)
-            for point in its.curve
+            for point in its.curve[:-1] or its.curve
         ]
     )
 
@@ -66,7 +73,7 @@ def _points(curves: Sequence[Curve]) -> pd.DataFrame:
 def _scale(axes: Axes, curves: Sequence[Denoising]) -> None:
     """Logarithmic axes, and the line where the error is the ratio, within the errors' range."""
     errors = [point.rmse for its in curves for point in its.curve if point.rmse > 0]
-    ratios = [point.ratio for its in curves for point in its.curve]
+    ratios = [point.ratio for its in curves for point in its.curve[:-1] or its.curve]  # not noise
     low, high = min(errors, default=1.0) / _MARGIN, max(errors, default=1.0) * _MARGIN
     axes.set(xscale="log", yscale="log", ylim=(low, high))
     axes.set_xlim(0.8 * min(ratios), 1.25 * max(ratios))
