@@ -34,7 +34,7 @@ class Quotation:
 
     @property
     def marks(self) -> tuple[str, str]:
-        """What stands before and after it."""
+        """The marks around it."""
         return f"<!-- {self.name} -->", f"<!-- /{self.name} -->"
 
 
