@@ -79,11 +79,11 @@ def cost_in_volumes(pairs: pd.DataFrame, evaluations: int) -> float:
 
     Args:
         pairs: The evaluated pairs.
-        evaluations: Of the network, a volume; 1 without noise levels.
+        evaluations: Of the network, a volume; 1 without noise levels, 0 without a network.
     """
     few = min(FEW, pairs["subject"].nunique())
     levels = measures.POINTS + 2 if evaluations > 1 else 0  # the last and the verdict's besides
-    return few * (1 + len(measures.YEARS) + levels / evaluations)
+    return few * (1 + len(measures.YEARS) + levels / max(1, evaluations))
 
 
 def diagnosed_pairs(job: GenerationJob) -> pd.DataFrame:
