@@ -65,6 +65,7 @@ def test_diagnostics_cost_volumes_too(step: Remaining) -> None:
     """Another seed, two intervals and twelve noise levels of a few subjects."""
     subjects = step.generation.pairs["subject"].nunique()
     assert step.volumes_of_diagnosis(1) == 3 * subjects
+    assert step.volumes_of_diagnosis(0) == 3 * subjects  # without a network
     assert step.volumes_of_diagnosis(10) == pytest.approx((3 + 12 / 10) * subjects)
     assert replace(step, generated=True).volumes_of_diagnosis(1) == 0  # the volumes were deleted
 
