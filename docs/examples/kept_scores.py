@@ -20,8 +20,8 @@ from longibench.reports.model.public_provenance import public_provenance
 from longibench.reports.model.results import Results, read_results
 
 KEPT = Path(__file__).parents[1] / "scores"
-FACTS = ("protocol.json", "metrics.json", "rows.json", "pairs.csv")
-CELLS = (f"predictions/*/{RUN}", f"predictions/*/{DIAGNOSTICS}", POINTS)
+CELLS = (f"predictions/*/{RUN}", f"predictions/*/{DIAGNOSTICS}")
+FILES = ("protocol.json", "metrics.json", "rows.json", "pairs.csv", POINTS, *CELLS)
 COMPRESSED = f"{SCORES}.xz"
 
 
@@ -29,12 +29,10 @@ def keep(folder: Path, kept: Path) -> None:
     """Replace the kept scores by those of a protocol's folder, without paths of the machine."""
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
-    for name in FACTS:
-        shutil.copyfile(folder / name, kept / name)
     provenance = public_provenance(read_json(folder / PROVENANCE, dict[str, Any]))
     (kept / PROVENANCE).write_text(f"{json.dumps(provenance, indent=2)}\n", encoding="utf-8")
     (kept / COMPRESSED).write_bytes(lzma.compress((folder / SCORES).read_bytes(), preset=9))
-    for file in (file for pattern in CELLS for file in folder.glob(pattern)):
+    for file in (file for pattern in FILES for file in folder.glob(pattern)):
         place = kept / file.relative_to(folder)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, place)

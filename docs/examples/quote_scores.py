@@ -14,9 +14,10 @@ from kept_scores import KEPT, opened
 from marked_section import replace_section
 from readme_table import block, made_by
 
-from longibench.reports.figures.sampling_curve import print_curve
+from longibench.reports.figures.sampling_curve import SECONDS, print_curve
 from longibench.reports.figures.sampling_points import read_points
 from longibench.reports.model.results import Results
+from longibench.reports.model.text_table import Line
 from longibench.reports.tables.diagnostics_table import print_diagnostics, read_rows
 from longibench.reports.tables.markdown_latex import to_markdown
 
@@ -56,9 +57,23 @@ def diagnostics(results: Results) -> str:
 
 
 def curve(results: Results) -> str:
-    """The table of every sampler and number of steps."""
+    """The table of every sampler and number of steps, without seconds: they are proportional."""
     table = print_curve(results, read_points(results))
-    return f"{to_markdown(replace(table, caption=''))}\n{made_by(results.provenance)}\n"
+    place = [head.text for head in table.heads].index(SECONDS)
+    table = replace(
+        table,
+        heads=_without(table.heads, place),
+        sections=tuple(
+            replace(its, lines=tuple(_without(line, place) for line in its.lines))
+            for its in table.sections
+        ),
+        caption="",
+    )
+    return f"{to_markdown(table)}\n{made_by(results.provenance)}\n"
+
+
+def _without(line: Line, place: int) -> Line:
+    return line[:place] + line[place + 1 :]
 
 
 def sigmas() -> str:

@@ -22,7 +22,7 @@ from longibench.reports.model.text_table import Box, Printed, Section
 from longibench.reports.tables.csv_records import to_csv
 from longibench.reports.tables.markdown_latex import to_markdown
 
-FOLDER = "sampling"
+FOLDER, SECONDS = "sampling", "Seconds per volume"
 _ABOUT = (
     "Steps are network evaluations per volume, their cost; seconds were measured on the device "
     "that generated them. All points of a method use one trained model and the same noise seeds."
@@ -56,7 +56,7 @@ def write_curve(folder: Path) -> Path:
 def print_curve(results: Results, points: list[MeasuredPoint]) -> Printed:
     """One line per point, under a heading for each method and sampler."""
     names = short_names(results.metrics)
-    heads = ("Steps", "Seconds per volume", *names.values())
+    heads = ("Steps", SECONDS, *names.values())
     sections = tuple(
         Section(
             f"{method_label(method)}, {NAMES[sampler]}",
